@@ -1,0 +1,128 @@
+"""What can be set, as one frozen value; the only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from webapp.errors import BadRequest
+
+GOOGLE_PICTURE_HOSTS = ("storage.googleapis.com", "flow-content.google", "lh3.googleusercontent.com")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one running Flowshelf. Fields without an environment variable are for tests."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8765
+    labs_url: str = "https://labs.google"
+    media_url: str = "https://aisandbox-pa.googleapis.com"
+    flow_url: str = "https://flow.google.com"
+    histories: tuple[str, ...] = ("ASSET_MANAGER", "PINHOLE")
+    page_size: int = 18
+    page_delay_seconds: float = 1.0
+    download_workers: int = 6
+    storage_roots: tuple[Path, ...] = ()
+    picture_hosts: frozenset[str] = frozenset()
+    flow_next_key: str | None = field(default=None, repr=False)
+    retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    timeout_seconds: tuple[float, float] = (5.0, 30.0)
+
+    @property
+    def database_path(self) -> Path:
+        return self.data_dir / "flowshelf.sqlite3"
+
+    @property
+    def images_dir(self) -> Path:
+        return self.data_dir / "images"
+
+    @property
+    def thumbnails_dir(self) -> Path:
+        return self.data_dir / "thumbnails"
+
+    @property
+    def all_picture_hosts(self) -> frozenset[str]:
+        """`host` or `host:port` from which signed picture URLs may be fetched or shown."""
+        return self.picture_hosts | frozenset(GOOGLE_PICTURE_HOSTS)
+
+
+def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Config:
+    """The settings of `environ`, overruled by those of `given` that are not None.
+
+    Raises BadRequest with a sentence that names the variable when a value makes no sense.
+    """
+    values = {name: _read(environ, variable, parse) for name, (variable, parse) in _SETTINGS.items()}
+    values |= given
+    values = {name: value for name, value in values.items() if value is not None}
+    values.setdefault("data_dir", Path(platformdirs.user_data_dir("flowshelf", appauthor=False)))
+    return Config(**values)
+
+
+def _read(environ: Mapping[str, str], variable: str, parse):
+    text = environ.get(variable, "").strip()
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadRequest(f"The setting {variable} is “{text[:60]}”, which does not work: {error}.") from error
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(_folder(part) for part in text.split(os.pathsep) if part.strip())
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("it must start with http:// or https://")
+    return text.rstrip("/")
+
+
+def _whole_number(smallest: int, largest: int):
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not smallest <= int(text) <= largest:
+            raise ValueError(f"it must be a whole number from {smallest} to {largest}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise ValueError("it must be a number of seconds from 0 to 3600")
+    return seconds
+
+
+# One row per setting: field, environment variable, how its text is read.
+_SETTINGS = {
+    "data_dir": ("FLOWSHELF_DATA_DIR", _folder),
+    "host": ("FLOWSHELF_HOST", str),
+    "port": ("FLOWSHELF_PORT", _whole_number(0, 65535)),
+    "labs_url": ("FLOWSHELF_LABS_URL", _url),
+    "media_url": ("FLOWSHELF_MEDIA_URL", _url),
+    "flow_url": ("FLOWSHELF_FLOW_URL", _url),
+    "histories": ("FLOWSHELF_HISTORIES", _words),
+    "page_size": ("FLOWSHELF_PAGE_SIZE", _whole_number(1, 1000)),
+    "page_delay_seconds": ("FLOWSHELF_PAGE_DELAY", _seconds),
+    "download_workers": ("FLOWSHELF_DOWNLOAD_WORKERS", _whole_number(1, 64)),
+    "storage_roots": ("FLOWSHELF_STORAGE_ROOTS", _folders),
+    "picture_hosts": ("FLOWSHELF_PICTURE_HOSTS", lambda text: frozenset(_words(text))),
+    "flow_next_key": ("FLOWSHELF_FLOW_NEXT_KEY", str),
+}

@@ -1,0 +1,183 @@
+"""Everything that can go wrong in a way we expect and can explain, as one tree.
+
+    FlowshelfError                      a sentence for the person, a stable code, an HTTP status
+    ├── BadRequest                      400 bad_request    the request itself makes no sense
+    │   ├── BadPath                     400 bad_path       a folder outside the allowed roots
+    │   └── BadCookies                  400 bad_cookies    pasted text that holds no usable session
+    ├── Forbidden                       403 forbidden
+    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownPage   404
+    ├── Busy                            409 busy           one sync run per profile at a time
+    ├── Overloaded                      503 busy           too many waiting calls, or shutting down
+    ├── Paused / Cancelled              409                the run that was waited for ended so
+    ├── OtherAccount / AccountExists    409                one profile per account
+    ├── DiskFull                        507 disk_full
+    ├── FolderGone                      500 folder_gone    the storage root is not there
+    └── FlowError                       502 flow_error     Flow answered, but not usefully
+        ├── FlowUnavailable             503 flow_unavailable   no answer or a passing one; safe to try again
+        │   └── SlowDown                503 flow_unavailable   Flow asks the whole profile to slow down
+        ├── FlowChanged                 502 flow_changed   an answer of a shape we do not know
+        ├── SignedOut                   409 waiting_for_cookies
+        ├── AccountMoved                409 moved          this account lives at the new Flow now
+        ├── KeyRefused                  502 flow_error     the API key is wrong, blocked or not to be found
+        ├── HistoryEmpty                502 history_empty
+        ├── HistoryRefused              502 flow_error     Flow does not offer this history
+        ├── CircularHistory             502 flow_error     Flow repeats itself
+        ├── CursorRefused               400 cursor_refused
+        ├── BadPicture                  502 flow_error     the bytes are cut or no picture; safe to try again
+        └── ImageRefused                502 flow_error     permanent for this image
+            └── GoneUpstream            409 gone_upstream
+
+An error's text may quote Flow, never a secret: whoever raises one passes quotations through
+`webapp.sources.http.redacted`.
+"""
+
+
+class FlowshelfError(Exception):
+    """Anything we expect and can explain; `str(error)` is the sentence for the person."""
+
+    code = "error"
+    http_status = 500
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+
+
+class BadRequest(FlowshelfError):
+    code, http_status = "bad_request", 400
+
+
+class BadPath(BadRequest):
+    code = "bad_path"
+
+
+class BadCookies(BadRequest):
+    code = "bad_cookies"
+
+
+class Forbidden(FlowshelfError):
+    code, http_status = "forbidden", 403
+
+
+class UnknownProfile(FlowshelfError):
+    code, http_status = "unknown_profile", 404
+
+
+class UnknownImage(FlowshelfError):
+    code, http_status = "unknown_image", 404
+
+
+class UnknownRun(FlowshelfError):
+    code, http_status = "unknown_run", 404
+
+
+class Busy(FlowshelfError):
+    """Another run holds the place; `run_id` names it."""
+
+    code, http_status = "busy", 409
+
+    def __init__(self, sentence: str, run_id: str | None = None) -> None:
+        super().__init__(sentence)
+        self.run_id = run_id
+
+
+class Overloaded(FlowshelfError):
+    code, http_status = "busy", 503
+
+
+class Paused(FlowshelfError):
+    code, http_status = "paused", 409
+
+
+class Cancelled(FlowshelfError):
+    code, http_status = "cancelled", 409
+
+
+class OtherAccount(FlowshelfError):
+    code, http_status = "other_account", 409
+
+
+class AccountExists(FlowshelfError):
+    code, http_status = "account_exists", 409
+
+
+class DiskFull(FlowshelfError):
+    code, http_status = "disk_full", 507
+
+
+class FolderGone(FlowshelfError):
+    code, http_status = "folder_gone", 500
+
+
+class FlowError(FlowshelfError):
+    """Flow answered, but not usefully."""
+
+    code, http_status = "flow_error", 502
+
+
+class FlowUnavailable(FlowError):
+    """No answer or a passing one: safe to try again.
+
+    `retry_after_seconds` is what Flow asked for, None when it did not.
+    """
+
+    code, http_status = "flow_unavailable", 503
+
+    def __init__(self, sentence: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SlowDown(FlowUnavailable):
+    """Flow asks for fewer requests: the whole profile slows down, not one worker."""
+
+
+class FlowChanged(FlowError):
+    """An answer of a shape we do not know; `sample` is a redacted piece of it for a report."""
+
+    code = "flow_changed"
+
+    def __init__(self, sentence: str, sample: str = "") -> None:
+        super().__init__(sentence)
+        self.sample = sample
+
+
+class SignedOut(FlowError):
+    """The cookies no longer sign in."""
+
+    code, http_status = "waiting_for_cookies", 409
+
+
+class AccountMoved(FlowError):
+    code, http_status = "moved", 409
+
+
+class KeyRefused(FlowError):
+    """The API key is wrong, blocked or not to be found."""
+
+
+class HistoryEmpty(FlowError):
+    code = "history_empty"
+
+
+class HistoryRefused(FlowError):
+    """Flow does not offer this history for this account."""
+
+
+class CircularHistory(FlowError):
+    """Flow hands out pages that the walk has met already."""
+
+
+class CursorRefused(FlowError):
+    code, http_status = "cursor_refused", 400
+
+
+class BadPicture(FlowError):
+    """The bytes are cut or no picture: safe to try again."""
+
+
+class ImageRefused(FlowError):
+    """Flow will not hand out this image, however often it is asked."""
+
+
+class GoneUpstream(ImageRefused):
+    code, http_status = "gone_upstream", 409

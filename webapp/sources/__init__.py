@@ -1,0 +1,108 @@
+"""The far side: what a service that keeps a person's images can be asked, in our words.
+
+`Source` is the seam. Everything above it is written against this protocol and these frozen
+values; the wire format stops in the modules beside this one.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+KIND_UPLOADED = "uploaded"
+KIND_GENERATED = "generated"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteImage:
+    """One usable image of a history page.
+
+    `created_at` is in the form of `webapp.times.timestamp` (27 characters, UTC). It is None only
+    for entries at the head of a page that have no readable time and none above them in the page:
+    these take the time of the last entry of the page before.
+    """
+
+    name: str
+    media_key: str
+    workflow_id: str
+    kind: str
+    created_at: str | None
+    aspect_ratio: str | None = None
+    fife_url: str | None = None
+    prompt: str | None = None
+    model_name: str | None = None
+    seed: int | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """One answer of a history, newest first.
+
+    `names` holds the names of all entries, ignored ones too, in order; `last_created_at` is the
+    time of the last entry of any kind (None when no entry of the page has a readable time).
+    `next_cursor` is None on the last page.
+    """
+
+    images: tuple[RemoteImage, ...]
+    names: tuple[str, ...]
+    entry_count: int
+    ignored_count: int
+    last_created_at: str | None
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a set of cookies signs in."""
+
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedImage:
+    """The bytes of one image as the service sent them, whole but not yet looked at."""
+
+    content: bytes
+    fife_url: str | None = None
+
+
+class Credentials(Protocol):
+    """The secrets of one profile, kept by whoever owns the database."""
+
+    def cookies(self) -> dict[str, str]:
+        """The cookies to send, by name."""
+
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
+        """Keep `renewed` in place of `sent`; nothing happens when other cookies are kept by now."""
+
+    def key(self) -> str | None:
+        """The API key that was kept, if any."""
+
+    def keep_key(self, key: str) -> None: ...
+
+
+class Source(Protocol):
+    """One profile's view of a service. Threads may share it.
+
+    Every method may raise FlowUnavailable or SlowDown (safe to try again), SignedOut,
+    AccountMoved and FlowChanged, beside what it names itself.
+    """
+
+    def check(self) -> Account:
+        """Ask whom the cookies sign in."""
+
+    def history_page(self, history: str, cursor: str | None) -> HistoryPage:
+        """One page of a history; `cursor` None is the head.
+
+        Raises CursorRefused (for the head as well: then the service refuses the first page),
+        HistoryRefused when it says that there is no such history.
+        """
+
+    def fetch_image(self, name: str) -> FetchedImage:
+        """The bytes of one image. Raises ImageRefused, GoneUpstream, KeyRefused, BadPicture."""
+
+    def preview_url(self, name: str) -> str | None:
+        """A fresh signed URL of one image, None when the service has none."""
+
+    def close(self) -> None:
+        """Let go of connections; requests under way may fail. Idempotent."""

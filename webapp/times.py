@@ -1,0 +1,17 @@
+"""Points in time as text that sorts: `YYYY-MM-DDTHH:MM:SS.ffffffZ`, 27 characters, always UTC."""
+
+from datetime import UTC, datetime
+
+
+def timestamp(moment: datetime) -> str:
+    """The text of an aware moment."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def now() -> str:
+    return timestamp(datetime.now(UTC))
+
+
+def parsed(text: str) -> datetime:
+    """The aware moment of a text that `timestamp` made."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
