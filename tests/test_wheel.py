@@ -1,0 +1,159 @@
+"""The wheel as people get it: built from a clean tree, installed in a bare venv, served from elsewhere."""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import venv
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+
+REPOSITORY = Path(__file__).parents[1]
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+HTMX = "webapp/static/vendor/htmx.min.js"
+HTMX_SHA384 = "H5SrcfygHmAuTDZphMHqBJLc3FhssKjG7w/CeCpFReSfwBWDTKpkzPP8c+cLsK+V"
+
+
+def run(*command):
+    """Run a command that must succeed, for its output; what it said is in the failure otherwise."""
+    done = tried(*command)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def tried(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def tree_files():
+    """What a clone would hold if everything were committed: nothing that git ignores, hence nothing built."""
+    listed = run("git", "-C", REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return [Path(name) for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def clean_tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tree")
+    for file in tree_files():
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / file, root / file)
+    return root
+
+
+@pytest.fixture(scope="module")
+def wheel(clean_tree, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    run(*PIP, "wheel", "--no-deps", "--wheel-dir", folder, clean_tree)
+    return next(folder.glob("flowshelf-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel_names(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def flowshelf(wheel, tmp_path_factory):
+    """The command of the wheel, installed with what it requires and nothing else."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, symlinks=True)  # without pip of its own, which takes seconds to put there
+    run(*PIP, "--python", folder, "install", wheel)
+    return folder / "bin" / "flowshelf"
+
+
+@contextmanager
+def serving(command, elsewhere):
+    """Start the dashboard in another folder; yields the process and the address that it prints."""
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FLOWSHELF_", "PYTHON"))
+    }
+    with (
+        (elsewhere / "errors.txt").open("w+") as errors,
+        subprocess.Popen(
+            [command, "serve", "--port", "0", "--data-dir", elsewhere / "shelf"],
+            cwd=elsewhere,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield process, printed_address(process) or pytest.fail(f"No address was printed.\n{told(errors)}")
+        finally:
+            process.kill()
+
+
+def printed_address(process):
+    """The first address on its output, None when it ends or stays silent for 15 seconds."""
+    too_late = threading.Timer(15, process.kill)
+    too_late.start()
+    try:
+        found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in process.stdout)
+        return next((match[0] for match in found if match), None)
+    finally:
+        too_late.cancel()
+
+
+def told(errors):
+    errors.seek(0)
+    return errors.read()
+
+
+def assets_of(page):
+    """The addresses of our own that a page makes the browser fetch."""
+    tags = BeautifulSoup(page, "html.parser").select("link[href], script[src], img[src]")
+    addresses = {tag.get("href") or tag.get("src") for tag in tags}
+    return {address for address in addresses if address.startswith("/")}
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel_names):
+    homes = {"webapp": Path(), "templates": Path("webapp"), "static": Path("webapp")}
+    expected = {str(homes[file.parts[0]] / file) for file in tree_files() if file.parts[0] in homes}
+    assert expected - wheel_names == set()
+    for folder in ("webapp/templates/", "webapp/static/"):
+        assert any(name.startswith(folder) for name in expected), f"nothing under {folder}"
+
+
+def test_the_wheel_brings_no_other_top_level_package(wheel_names):
+    tops = {name.partition("/")[0] for name in wheel_names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"webapp"}
+
+
+def test_the_wheel_holds_the_htmx_that_the_design_names(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        digest = hashlib.sha384(archive.read(HTMX)).digest()
+    assert base64.b64encode(digest).decode() == HTMX_SHA384
+
+
+def test_a_build_refuses_an_htmx_that_is_not_the_known_one(clean_tree, tmp_path):
+    tree = shutil.copytree(clean_tree, tmp_path / "tree", ignore=shutil.ignore_patterns("vendor"))
+    hook = tree / "hatch_build.py"
+    hook.write_text(hook.read_text().replace(HTMX_SHA384, "another"))
+    built = tried(*PIP, "wheel", "--no-deps", "--wheel-dir", tmp_path, tree)
+    assert built.returncode != 0
+    assert "not htmx 2.0.10 as Flowshelf knows it" in built.stdout + built.stderr
+
+
+def test_the_installed_dashboard_serves_its_page_with_all_that_it_refers_to(flowshelf, tmp_path):
+    with serving(flowshelf, tmp_path) as (process, address), requests.Session() as browser:
+        browser.trust_env = False
+        page = browser.get(address, timeout=10)
+        assert page.status_code == 200
+        for asset in {"/static/app.css", "/static/vendor/htmx.min.js"} | assets_of(page.text):
+            answer = browser.get(urljoin(address, asset), timeout=10)
+            assert (answer.status_code, bool(answer.content)) == (200, True), asset
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=3) == 0
