@@ -1,0 +1,15 @@
+"""The one way to the network: bounded GET requests whose answers are whole, and the one redaction."""
+
+from webapp.sources.http.answer import Answer, retry_after_seconds
+from webapp.sources.http.client import LARGEST_ANSWER_BYTES, HttpClient, TooLarge, host_of
+from webapp.sources.http.redaction import redacted
+
+__all__ = [
+    "LARGEST_ANSWER_BYTES",
+    "Answer",
+    "HttpClient",
+    "TooLarge",
+    "host_of",
+    "redacted",
+    "retry_after_seconds",
+]

@@ -1,0 +1,88 @@
+"""One answer from the network: whole, decoded, and shy about its contents."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST_RETRY_AFTER_SECONDS = 3600.0
+_LOOK_AT_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and whole body of one answer. Its `repr` shows the status alone."""
+
+    url: str = field(repr=False)
+    status: int
+    header_lines: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, whatever its case."""
+        return next(iter(self._headers(name)), None)
+
+    def set_cookies(self) -> tuple[str, ...]:
+        """Every `Set-Cookie` header, in order."""
+        return tuple(self._headers("set-cookie"))
+
+    def _headers(self, name: str) -> Iterable[str]:
+        return (value for other, value in self.header_lines if other.lower() == name.lower())
+
+    @property
+    def location(self) -> str | None:
+        """Where a redirect leads, as it was written; None for any other answer."""
+        return self.header("location") if 300 <= self.status < 400 else None
+
+    @property
+    def is_html(self) -> bool:
+        """Whether this is a page for people. The first character counts for more than the content type:
+        an error page may come as anything, and JSON behind a careless proxy as `text/html`."""
+        start = self.body[:_LOOK_AT_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+        if start.startswith(b"<"):
+            return not start.startswith(b"<?xml")
+        return self._is_labelled_html and not start.startswith((b"{", b"["))
+
+    @property
+    def _is_labelled_html(self) -> bool:
+        content_type = (self.header("content-type") or "").lower()
+        return content_type.startswith(("text/html", "application/xhtml"))
+
+    @property
+    def text(self) -> str:
+        """The body as text, whatever bytes it holds."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> object:
+        """The body as JSON. Raises ValueError when it is none, or nested absurdly deep.
+
+        The error holds nothing of the body.
+        """
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            reason = "nested too deep"
+        except ValueError:
+            reason = "not JSON"
+        # Outside the handlers, because JSONDecodeError carries the whole document with it.
+        raise ValueError(reason)
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """How long a `Retry-After` header asks to wait: 0 to 3600 seconds, None when it says nothing readable."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
+    moment = _http_date(text)
+    if moment is None:
+        return None
+    return min(max((moment - now).total_seconds(), 0.0), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,271 @@
+"""Sends one request and reads its whole answer within bounds of time and size."""
+
+import http.client
+import logging
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+
+from webapp.errors import FlowChanged, FlowUnavailable
+from webapp.sources.http.answer import Answer
+
+LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+LONGEST_ANSWER_SECONDS = 300.0
+PIECE_BYTES = 256 * 1024
+
+# The labs service answers browsers; this is an ordinary one's.
+USER_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+)
+
+# urllib3 logs whole addresses: of every request at DEBUG, of odd headers as a warning. Ours hold the key.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+_FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    zlib.error,
+    UnicodeError,
+    OSError,
+)
+
+
+class TooLarge(FlowChanged):
+    """An answer beyond the size that was allowed for it."""
+
+
+class HttpClient:
+    """GET requests for any number of threads, each with connections of its own.
+
+    Nothing is sent that the caller did not name: no kept cookies, no .netrc, no proxy credentials.
+    Redirects are answers like any other.
+    """
+
+    def __init__(
+        self,
+        stopping: threading.Event,
+        timeout_seconds: tuple[float, float],
+        total_seconds: float = LONGEST_ANSWER_SECONDS,
+    ) -> None:
+        self._stopping = stopping
+        self._timeout_seconds = timeout_seconds
+        self._total_seconds = total_seconds
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: WeakSet[requests.Session] = WeakSet()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._is_closed = False
+
+    def get(
+        self, url: str, headers: Mapping[str, str] | None = None, limit_bytes: int = LARGEST_ANSWER_BYTES
+    ) -> Answer:
+        """The whole answer, whatever its status.
+
+        `limit_bytes` bounds the body after decompression. Raises TooLarge beyond it, and
+        FlowUnavailable when there is no whole answer, or none is wanted any more.
+        """
+        try:
+            self._check_stopping()
+            return self._exchange(url, dict(headers or {}), limit_bytes)
+        except _FAILURES as error:
+            sentence = _explained(error, host_of(url))
+        # Outside the handler and so without its cause: requests quotes the whole URL, with its key.
+        self._check_stopping()
+        raise FlowUnavailable(sentence)
+
+    def close(self) -> None:
+        """Let go of every thread's connections; requests under way end with FlowUnavailable. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            sessions, sockets = list(self._sessions), list(self._sockets)
+        for open_socket in sockets:
+            _shut_down(open_socket)
+        for session in sessions:
+            session.close()
+
+    def _exchange(self, url: str, headers: dict[str, str], limit_bytes: int) -> Answer:
+        deadline = time.monotonic() + self._total_seconds
+        options = {"headers": headers, "timeout": self._timeout_seconds, "stream": True}
+        with self._session().get(url, **options) as response:
+            pieces = self._pieces(response, deadline)
+            if response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
+                pieces = _gunzipped(pieces, limit_bytes)
+            body = _joined(pieces, limit_bytes, host_of(url))
+            return Answer(url, response.status_code, tuple(response.raw.headers.items()), body)
+
+    def _pieces(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
+        # read1 returns what has come, so that neither a stop nor the deadline waits for a full piece.
+        while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
+            self._check_stopping()
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            yield piece
+
+    def _check_stopping(self) -> None:
+        if self._is_closed or self._stopping.is_set():
+            raise FlowUnavailable(
+                "Flowshelf is shutting down; this request goes on when it is started again."
+            )
+
+    def _session(self) -> requests.Session:
+        session = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = _Session(self._remember)
+            with self._lock:
+                self._sessions.add(session)
+        return session
+
+    def _remember(self, new_socket: socket.socket) -> None:
+        with self._lock:
+            self._sockets.add(new_socket)
+            is_closed = self._is_closed
+        if is_closed:
+            _shut_down(new_socket)
+
+
+class _Session(requests.Session):
+    def __init__(self, remember) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers.clear()
+        # Only what `_gunzipped` can bound; requests would offer whatever is installed.
+        self.headers.update({"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"})
+        self.mount("http://", _Adapter(remember))
+        self.mount("https://", _Adapter(remember))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, always: requests would read a redirect's body without bounds, even when told to stay."""
+
+
+class _Adapter(HTTPAdapter):
+    """Tells of each socket it opens, so that closing can end a wait for an answer."""
+
+    def __init__(self, remember) -> None:
+        self._remember = remember
+        super().__init__(pool_connections=4, pool_maxsize=2)
+
+    def get_connection_with_tls_context(self, *args, **kwargs):
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        if not getattr(pool.ConnectionCls, "is_watched", False):
+            pool.ConnectionCls = _watched(pool.ConnectionCls, self._remember)
+        return pool
+
+
+def _watched(connection_class: type, remember) -> type:
+    class Watched(connection_class):
+        is_watched = True
+
+        def connect(self) -> None:
+            super().connect()
+            remember(self.sock)
+
+    return Watched
+
+
+def _shut_down(open_socket: socket.socket) -> None:
+    try:
+        # The plain one: that of a TLS socket also takes its state away under the reading thread.
+        socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
+    except OSError:
+        return  # the other side was faster
+
+
+def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
+    """Decompressed, never more at once than the limit: a small answer can unpack to gigabytes."""
+    gunzip = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        packed = piece
+        while packed:
+            yield gunzip.decompress(packed, limit_bytes + 1)
+            packed = gunzip.unconsumed_tail
+        if gunzip.unused_data:
+            raise zlib.error("bytes after the end")
+    if not gunzip.eof:
+        raise zlib.error("cut")
+
+
+def _joined(pieces: Iterator[bytes], limit_bytes: int, host: str) -> bytes:
+    kept, size = [], 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit_bytes:
+            raise TooLarge(
+                f"The answer of {host} is larger than {_size(limit_bytes)}, which is not expected."
+            )
+        kept.append(piece)
+    return b"".join(kept)
+
+
+def _size(count_bytes: int) -> str:
+    return f"{count_bytes // 1024**2} MB" if count_bytes >= 1024**2 else f"{count_bytes} bytes"
+
+
+def host_of(url: str) -> str:
+    """The host of an address, for sentences; nothing else of it may be shown."""
+    try:
+        return urlsplit(url).hostname or "the service"
+    except ValueError:
+        return "the service"
+
+
+def _explained(error: Exception, host: str) -> str:
+    """What a failure means, in words that hold nothing of the request but its host."""
+    reasons = (error, *error.args, *(getattr(part, "reason", None) for part in error.args))
+    for kinds, sentence in _SENTENCES:
+        if any(isinstance(reason, kinds) for reason in reasons):
+            return sentence.format(host=host)
+    return f"The connection to {host} broke off before its answer was whole. Trying again is safe."
+
+
+# From the particular to the general: requests wraps most of these into ConnectionError.
+_SENTENCES = (
+    (
+        urllib3.exceptions.NameResolutionError,
+        "{host} was not found. Check the internet connection; trying again is safe.",
+    ),
+    (
+        urllib3.exceptions.NewConnectionError,
+        "{host} takes no connection. It may be down, or this computer offline; trying again is safe.",
+    ),
+    (
+        (requests.exceptions.SSLError, urllib3.exceptions.SSLError),
+        "There is no secure connection to {host}: its certificate was not accepted. "
+        "Check this computer's clock, and whether a virus scanner or proxy stands in between.",
+    ),
+    (
+        (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
+        "{host} could not be reached in time. Check the internet connection; trying again is safe.",
+    ),
+    (
+        (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError),
+        "{host} took too long to answer. Trying again is safe.",
+    ),
+    (
+        (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+        ),
+        "The address of {host} cannot be used. Check the addresses in the settings.",
+    ),
+    (
+        (requests.exceptions.InvalidHeader, UnicodeError),
+        "The request to {host} could not be written: a kept cookie or token holds impossible characters. "
+        "Paste the cookies again.",
+    ),
+    (
+        zlib.error,
+        "The answer of {host} was cut or damaged on its way. Trying again is safe.",
+    ),
+)
