@@ -1,0 +1,265 @@
+"""The database: tables, their states and indexes. Queries live in `webapp.store`.
+
+`veo3_image_generations` begins with the nine columns of the seed, word for word, because others
+read that table; our own columns follow and may be null.
+"""
+
+from enum import StrEnum
+
+from peewee import (
+    SQL,
+    AutoField,
+    BooleanField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    SqliteDatabase,
+    TextField,
+)
+from playhouse.sqlite_ext import AutoIncrementField
+
+SCHEMA_VERSION = 1
+
+# One app per process at a time: `webapp.store.open_database` points this at its file. A thread that
+# forgot to open a connection gets an error instead of a connection that nobody closes.
+db = SqliteDatabase(None, autoconnect=False)
+
+
+class Health(StrEnum):
+    """What the last word of the service about a profile's cookies was."""
+
+    UNCHECKED = "unchecked"
+    WELL = "well"
+    WAITING_FOR_COOKIES = "waiting_for_cookies"
+    MOVED = "moved"
+    FOLDER_GONE = "folder_gone"
+
+
+class RunKind(StrEnum):
+    SYNC = "sync"
+    DOWNLOAD = "download"
+
+
+class RunState(StrEnum):
+    """A sync run ends when it is paused, its gap stays; a paused download run keeps its wishes."""
+
+    RUNNING = "running"
+    WAITING = "waiting_for_cookies"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SyncMode(StrEnum):
+    NEW = "new"
+    ALL = "all"
+    FULL = "full"
+    RESUME = "resume"
+
+
+class Step(StrEnum):
+    """What a page of a history means for the walk that met it."""
+
+    ON = "on"
+    JOINED = "joined"
+    END = "end"
+
+
+class DownloadState(StrEnum):
+    WANTED = "wanted"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class BaseModel(Model):
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+
+class Profile(BaseModel):
+    """One account of one person; `account_email` is set by the first successful check."""
+
+    id = TextField(primary_key=True)
+    name = TextField()
+    health = TextField(default=Health.UNCHECKED)
+    health_reason = TextField(null=True)
+    account_email = TextField(null=True, constraints=[SQL("UNIQUE COLLATE NOCASE")])
+    account_name = TextField(null=True)
+    cookie_names = TextField(default="")
+    cookies_expire_at = TextField(null=True)
+    checked_at = TextField(null=True)
+    created_at = TextField()
+
+
+class Secret(BaseModel):
+    """Write-only for everything above the sources: cookies and the API key of a profile."""
+
+    profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    name = TextField()
+    value = TextField()
+
+    class Meta:
+        indexes = ((("profile", "name"), True),)
+
+
+class History(BaseModel):
+    """What is known of one history of a profile as a whole."""
+
+    profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="histories")
+    name = TextField()
+    answered_at = TextField(null=True)
+    refused_at = TextField(null=True)
+    synced_at = TextField(null=True)
+
+    class Meta:
+        indexes = ((("profile", "name"), True),)
+
+
+class Walk(BaseModel):
+    """One way down a history. Its id, never used twice, orders the walks: an image was known before
+    a walk began exactly when an earlier walk stored it (a clock could be set back).
+
+    `cursor` is the page to ask for next, '' the head, and `last_created_at` the time of the last entry
+    above it. `last_gap_id` is the newest gap there was when the walk began: a walk from the head that
+    reaches the end has closed all up to that one. While it `owes_gap`, what lies below it is unknown, and
+    a gap stands where it stands; after a join that is so no more. `finished_at`: it will not go on.
+    `unseen_count` is above zero while a full walk asks whether to mark so many images as gone.
+    """
+
+    # AUTOINCREMENT, because SQLite otherwise hands out a deleted highest id again.
+    id = AutoIncrementField()
+    profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    history = TextField()
+    is_full = BooleanField(default=False)
+    owes_gap = BooleanField(default=True)
+    from_head = BooleanField()
+    cursor = TextField()
+    last_created_at = TextField(null=True)
+    last_gap_id = IntegerField(default=0)
+    began_at = TextField()
+    finished_at = TextField(null=True)
+    unseen_count = IntegerField(default=0)
+
+
+class Gap(BaseModel):
+    """A place below which nothing is known for sure: where the next walk has to go on.
+
+    `cursor` '' is the head. `walk` is the walk that came to this place, null when none began yet.
+    `after_created_at` is the time of the last entry above it.
+    """
+
+    id = AutoIncrementField()
+    profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="gaps")
+    history = TextField()
+    cursor = TextField()
+    may_join = BooleanField(default=True)
+    after_created_at = TextField(null=True)
+    walk = ForeignKeyField(Walk, null=True, on_delete="SET NULL")
+    reason = TextField()
+    opened_at = TextField()
+
+    class Meta:
+        indexes = ((("profile", "history", "cursor"), True),)
+
+
+class Run(BaseModel):
+    """One sync or download that a person asked for, with its counts and how it ended."""
+
+    id = TextField(primary_key=True)
+    profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="runs")
+    kind = TextField()
+    state = TextField(default=RunState.RUNNING)
+    error_code = TextField(null=True)
+    error = TextField(null=True)
+    note = TextField(null=True)
+    sample = TextField(null=True)
+    started_at = TextField()
+    finished_at = TextField(null=True)
+    # sync
+    mode = TextField(null=True)
+    histories = TextField(null=True)
+    start_cursor = TextField(null=True)
+    max_pages = IntegerField(null=True)
+    history = TextField(null=True)
+    walk = ForeignKeyField(Walk, null=True, on_delete="SET NULL")
+    page_count = IntegerField(default=0)
+    history_page_count = IntegerField(default=0)
+    synced_count = IntegerField(default=0)
+    skipped_count = IntegerField(default=0)
+    ignored_count = IntegerField(default=0)
+    last_cursor = TextField(null=True)
+    # download
+    wished_count = IntegerField(default=0)
+    done_count = IntegerField(default=0)
+    failed_count = IntegerField(default=0)
+    done_bytes = IntegerField(default=0)
+
+
+class Image(BaseModel):
+    """One image of a history: first the seed's nine columns, then ours."""
+
+    id = TextField(primary_key=True)
+    profile_id = TextField()
+    name = TextField(constraints=[SQL("UNIQUE")])
+    aspect_ratio = TextField(null=True)
+    workflow_id = TextField()
+    media_key = TextField()
+    local_path = TextField(null=True)
+    fife_url = TextField(null=True)
+    created_at = TextField()
+
+    kind = TextField(null=True)
+    prompt = TextField(null=True)
+    model_name = TextField(null=True)
+    seed = IntegerField(null=True)
+    project_id = TextField(null=True)
+    history = TextField(null=True)
+    stored_at = TextField(null=True)
+    stored_walk_id = IntegerField(null=True)
+    seen_walk_id = IntegerField(null=True)
+    size_bytes = IntegerField(null=True)
+    sha256 = TextField(null=True)
+    downloaded_at = TextField(null=True)
+    damaged_at = TextField(null=True)
+    gone_upstream_at = TextField(null=True)
+    hidden_at = TextField(null=True)
+    not_wanted_at = TextField(null=True)
+
+    class Meta:
+        table_name = "veo3_image_generations"
+
+
+class Download(BaseModel):
+    """The latest wish for one image: the queue of the pool. `is_permanent` tells a failure that
+    asking again will not change from one that may pass."""
+
+    id = AutoField()
+    image = ForeignKeyField(Image, unique=True, on_delete="CASCADE", backref="download")
+    profile_id = TextField()
+    run = ForeignKeyField(Run, on_delete="CASCADE", backref="downloads")
+    folder = TextField(null=True)
+    state = TextField(default=DownloadState.WANTED)
+    error_code = TextField(null=True)
+    error = TextField(null=True)
+    is_permanent = BooleanField(default=False)
+    finished_at = TextField(null=True)
+
+
+TABLES = (Profile, Secret, History, Walk, Gap, Run, Image, Download)
+
+# What peewee's declarations cannot say: partial and collated indexes.
+INDEXES = (
+    # One sync and one download per profile at a time, by the database and not by an `if`.
+    """CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON run (profile_id, kind)
+       WHERE state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')""",
+    "CREATE INDEX IF NOT EXISTS runs_by_time ON run (profile_id, kind, started_at)",
+    "CREATE INDEX IF NOT EXISTS images_by_time ON veo3_image_generations (created_at, id)",
+    "CREATE INDEX IF NOT EXISTS images_of_profile ON veo3_image_generations (profile_id, created_at, id)",
+    "CREATE INDEX IF NOT EXISTS images_by_key ON veo3_image_generations (media_key COLLATE NOCASE)",
+    """CREATE INDEX IF NOT EXISTS images_without_file ON veo3_image_generations (profile_id, created_at, id)
+       WHERE local_path IS NULL""",
+    "CREATE INDEX IF NOT EXISTS downloads_of_run ON download (run_id, state, id)",
+)

@@ -1,0 +1,85 @@
+"""Every query and every transaction, split by subject; returns lists and values, never lazy queries.
+
+profiles    who is on the shelf, their secrets and health
+histories   gaps, walks and the one transaction that stores a history page
+runs        what was asked for and how it ended
+images      what the gallery reads, and what becomes of a file
+downloads   wishes: the queue that the pool claims from
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from pathlib import Path
+
+from webapp.errors import FlowshelfError
+from webapp.models import INDEXES, SCHEMA_VERSION, TABLES, db
+
+# SQLite's stock limit is 32,766 variables in one statement; Debian's is higher and would hide it.
+ROWS_PER_STATEMENT = 500
+DISK_FULL = "The disk that holds the data folder is full. Make room there, then go on; nothing was lost."
+
+
+class NewerDatabase(FlowshelfError):
+    code = "newer_database"
+
+
+def open_database(path: Path) -> None:
+    """Point the program at its database and make what is missing.
+
+    Raises NewerDatabase when a later Flowshelf wrote it.
+    """
+    if not path.exists():
+        # Made with its final mode: SQLite gives its -wal and -shm files the mode of the database.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    db.init(path, pragmas={"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"}, timeout=10)
+    with connection():
+        _check_version(path)
+        with transaction():
+            db.create_tables(TABLES)
+            for statement in INDEXES:
+                db.execute_sql(statement)
+            db.pragma("user_version", SCHEMA_VERSION)
+
+
+def _check_version(path: Path) -> None:
+    version = db.pragma("user_version")
+    if version > SCHEMA_VERSION:
+        raise NewerDatabase(
+            f"{path} was written by a newer Flowshelf (version {version} of the tables, this program knows "
+            f"{SCHEMA_VERSION}). Nothing was changed. Install the newer Flowshelf to open it."
+        )
+
+
+def connection() -> AbstractContextManager:
+    """An open connection of this thread for the length of a `with` block."""
+    return db.connection_context()
+
+
+def transaction() -> AbstractContextManager:
+    """A writing transaction. IMMEDIATE, because a read that turns into a write inside a deferred one
+    fails at once with "database is locked" when another thread wrote in between."""
+    return db.atomic("IMMEDIATE")
+
+
+def chunked(rows: list, size: int = ROWS_PER_STATEMENT) -> Iterator[list]:
+    """`rows` in pieces that fit into one statement."""
+    iterator = iter(rows)
+    while piece := list(islice(iterator, size)):
+        yield piece
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a database error means that the disk has no room."""
+    return "database or disk is full" in str(error)
+
+
+def open_connection() -> None:
+    """For a request; everything else uses `connection`."""
+    db.connect()
+
+
+def close_connection() -> None:
+    if not db.is_closed():
+        db.close()

@@ -1,0 +1,269 @@
+"""Wishes for images: the queue that the pool claims from, and what became of each.
+
+Every change of a wish changes the image and the counts of its run in the same transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from peewee import JOIN, SQL, Select, fn
+
+from webapp.errors import GoneUpstream
+from webapp.models import Download, DownloadState, Image, Run, RunKind, RunState
+from webapp.store import chunked, transaction
+from webapp.store.runs import change_state, find_open_run, get_run, open_download_run
+from webapp.times import now
+
+ACTIVE = (DownloadState.WANTED, DownloadState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One wish that a worker took, with what it needs to know of the image.
+
+    `has_plain_name`: no image stored earlier has the same media key, compared without case.
+    """
+
+    download_id: int
+    run_id: str
+    image_id: str
+    profile_id: str
+    name: str
+    media_key: str
+    folder: str | None
+    has_plain_name: bool
+
+
+def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | None = None) -> Run:
+    """Wish for images by id, into `folder` or the profile's own; wishes under way stay as they are.
+
+    Asking for an image by name ends its being not wanted.
+    """
+    with transaction():
+        run = open_download_run(profile_id)
+        for piece in chunked(list(image_ids)):
+            is_asked = Image.id.in_(piece) & (Image.profile_id == profile_id)
+            Image.update(not_wanted_at=None).where(is_asked, Image.not_wanted_at.is_null(False)).execute()
+            _wish(run, Image.select().where(is_asked), folder)
+    return get_run(run.id)
+
+
+def request_pending(profile_id: str, limit: int | None = None) -> Run | None:
+    """Wish for all pending images, or the newest `limit` of them; None when there is none."""
+    pending = list_pending_query(profile_id).order_by(Image.created_at.desc(), Image.id.desc())
+    with transaction():
+        images = Image.select().where(Image.id.in_(pending.limit(limit if limit is not None else -1)))
+        if not images.exists():
+            return find_open_run(profile_id, RunKind.DOWNLOAD)
+        run = open_download_run(profile_id)
+        _wish(run, images.order_by(Image.created_at.desc(), Image.id.desc()), None)
+    return get_run(run.id)
+
+
+def list_pending_query(profile_id: str) -> Select:
+    """Images without a file that somebody may want: not hidden, not deleted here, not gone, and not
+    refused for good when they were last asked for."""
+    refused = Download.select(Download.image).where(
+        Download.profile_id == profile_id, Download.state == DownloadState.FAILED, Download.is_permanent
+    )
+    return Image.select(Image.id).where(
+        Image.profile_id == profile_id,
+        Image.local_path.is_null(),
+        Image.hidden_at.is_null(),
+        Image.not_wanted_at.is_null(),
+        Image.gone_upstream_at.is_null(),
+        Image.id.not_in(refused),
+    )
+
+
+def count_pending(profile_id: str) -> int:
+    """Pending images that nobody has wished for yet."""
+    wished = Download.select(Download.image).where(
+        Download.profile_id == profile_id, Download.state.in_(ACTIVE)
+    )
+    return list_pending_query(profile_id).where(Image.id.not_in(wished)).count()
+
+
+def _wish(run: Run, images: Select, folder: str | None) -> None:
+    wishes = images.select(
+        Image.id, Image.profile_id, SQL("?", [run.id]), SQL("?", [folder]), SQL("?", [DownloadState.WANTED])
+    )
+    columns = [Download.image, Download.profile_id, Download.run, Download.folder, Download.state]
+    wished_count = (
+        Download.insert_from(wishes, columns)
+        .on_conflict(
+            conflict_target=[Download.image],
+            preserve=[Download.run, Download.folder, Download.state],
+            update={Download.error: None, Download.error_code: None, Download.is_permanent: False},
+            where=Download.state.not_in(ACTIVE),
+        )
+        .as_rowcount()
+        .execute()
+    )
+    Run.update(wished_count=Run.wished_count + wished_count).where(Run.id == run.id).execute()
+
+
+def claim_download(run_id: str) -> Claim | None:
+    """Take the oldest wish of a running run; None when nothing is left to take."""
+    with transaction():
+        row = (
+            Download.select(Download, Image)
+            .join(Image)
+            .switch(Download)
+            .join(Run)
+            .where(
+                Download.run == run_id,
+                Download.state == DownloadState.WANTED,
+                Run.state == RunState.RUNNING,
+            )
+            .order_by(Download.id)
+            .first()
+        )
+        if row is None:
+            return None
+        Download.update(state=DownloadState.RUNNING).where(Download.id == row.id).execute()
+        return _claim(row)
+
+
+def _claim(row: Download) -> Claim:
+    image = row.image
+    same_key = SQL(
+        "media_key = ? COLLATE NOCASE AND rowid < (SELECT rowid FROM veo3_image_generations WHERE id = ?)",
+        [image.media_key, image.id],
+    )
+    return Claim(
+        download_id=row.id,
+        run_id=row.run_id,
+        image_id=image.id,
+        profile_id=image.profile_id,
+        name=image.name,
+        media_key=image.media_key,
+        folder=row.folder,
+        has_plain_name=not Image.select().where(same_key).exists(),
+    )
+
+
+def finish_download(claim: Claim, *, path: str, size_bytes: int, sha256: str) -> None:
+    """The file stands under its final name: the row may say so now."""
+    with transaction():
+        if not _leave_queue(claim, DownloadState.DONE):
+            return
+        Image.update(
+            local_path=path, size_bytes=size_bytes, sha256=sha256, downloaded_at=now(), damaged_at=None
+        ).where(Image.id == claim.image_id).execute()
+        Run.update(done_count=Run.done_count + 1, done_bytes=Run.done_bytes + size_bytes).where(
+            Run.id == claim.run_id
+        ).execute()
+
+
+def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool) -> None:
+    with transaction():
+        if _leave_queue(
+            claim, DownloadState.FAILED, error_code=code, error=sentence, is_permanent=is_permanent
+        ):
+            Run.update(failed_count=Run.failed_count + 1).where(Run.id == claim.run_id).execute()
+            if code == GoneUpstream.code:
+                Image.update(gone_upstream_at=now()).where(Image.id == claim.image_id).execute()
+
+
+def release_download(claim: Claim) -> None:
+    """Put a wish back into the queue: nothing was decided about it."""
+    Download.update(state=DownloadState.WANTED).where(
+        Download.id == claim.download_id, Download.state == DownloadState.RUNNING
+    ).execute()
+
+
+def requeue_interrupted(run_id: str, *, in_flight: Iterable[int] = ()) -> None:
+    """What was claimed by a thread or process that is no more is wanted again; `in_flight` are the
+    wishes that threads of this process work on."""
+    Download.update(state=DownloadState.WANTED).where(
+        Download.run == run_id, Download.state == DownloadState.RUNNING, Download.id.not_in(list(in_flight))
+    ).execute()
+
+
+def list_folders_in_use() -> list[Path]:
+    """Folders into which wishes that are not decided yet are to be written, beside the usual ones."""
+    rows = Download.select(Download.folder).where(Download.state.in_(ACTIVE), Download.folder.is_null(False))
+    return [Path(folder) for (folder,) in rows.distinct().tuples()]
+
+
+def finish_run_if_complete(run_id: str) -> bool:
+    with transaction():
+        if _active(run_id).exists():
+            return False
+        return change_state(run_id, (RunState.RUNNING,), RunState.DONE)
+
+
+def cancel_run(run_id: str) -> None:
+    """Drop the wishes that were not begun; those under way are finished."""
+    with transaction():
+        changed = change_state(
+            run_id, (RunState.RUNNING, RunState.PAUSED, RunState.WAITING), RunState.CANCELLED
+        )
+        if changed:
+            Download.delete().where(Download.run == run_id, Download.state == DownloadState.WANTED).execute()
+
+
+def count_left(run_id: str) -> int:
+    return _active(run_id).count()
+
+
+def is_any_active(image_ids: Iterable[str]) -> bool:
+    """Whether a wish for one of these images is still undecided."""
+    return any(
+        Download.select().where(Download.image.in_(piece), Download.state.in_(ACTIVE)).exists()
+        for piece in chunked(list(image_ids))
+    )
+
+
+def list_outcomes(image_ids: Iterable[str]) -> list[Image]:
+    """The images with their latest wish as `wish` (None when there is none), in no order."""
+    images = []
+    for piece in chunked(list(image_ids)):
+        images += (
+            Image.select(Image, Download)
+            .join(Download, JOIN.LEFT_OUTER, attr="wish")
+            .where(Image.id.in_(piece))
+        )
+    return images
+
+
+def list_failures(run_id: str, limit: int = 200) -> list[Download]:
+    failed = Download.select(Download, Image).join(Image)
+    return list(
+        failed.where(Download.run == run_id, Download.state == DownloadState.FAILED)
+        .order_by(Download.id)
+        .limit(limit)
+    )
+
+
+def list_failed_ids(profile_id: str) -> list[str]:
+    """The images of a profile whose latest wish failed, in whichever run that was."""
+    rows = Download.select(Download.image).where(
+        Download.profile_id == profile_id, Download.state == DownloadState.FAILED
+    )
+    return [image_id for (image_id,) in rows.order_by(Download.id).tuples()]
+
+
+def count_failures_by_reason(run_id: str) -> list[tuple[str, int]]:
+    rows = (
+        Download.select(Download.error, fn.COUNT(Download.id))
+        .where(Download.run == run_id, Download.state == DownloadState.FAILED)
+        .group_by(Download.error)
+        .order_by(fn.COUNT(Download.id).desc())
+    )
+    return list(rows.tuples())
+
+
+def _leave_queue(claim: Claim, state: DownloadState, **fields) -> bool:
+    """False when the wish is no longer ours to decide (its profile was removed)."""
+    return bool(
+        Download.update(state=state, finished_at=now(), **fields)
+        .where(Download.id == claim.download_id, Download.state == DownloadState.RUNNING)
+        .execute()
+    )
+
+
+def _active(run_id: str) -> Select:
+    return Download.select().where(Download.run == run_id, Download.state.in_(ACTIVE))

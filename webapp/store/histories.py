@@ -1,0 +1,224 @@
+"""Gaps and walks: what is known of a history, and where the next walk has to go on.
+
+What we know of a history is stretches; below every known stretch lies the end or a gap. A gap moves
+only in the transaction that stores the images above its new place, so that a crash leaves it where
+the walk stood.
+"""
+
+from collections.abc import Iterable
+
+from peewee import Case, fn
+
+from webapp.models import Gap, History, Image, Run, Step, Walk
+from webapp.sources import HistoryPage
+from webapp.store import chunked, transaction
+from webapp.store.profiles import make_history
+from webapp.times import now
+
+# Questions
+
+
+def list_gaps(profile_id: str, history: str | None = None) -> list[Gap]:
+    """The gaps of a profile, newest first: the head before all others."""
+    gaps = Gap.select().where(Gap.profile == profile_id)
+    if history is not None:
+        gaps = gaps.where(Gap.history == history)
+    is_head = Case(None, [(Gap.cursor == "", 1)], 0)
+    return list(gaps.order_by(is_head.desc(), Gap.after_created_at.desc(nulls="last"), Gap.id.desc()))
+
+
+def list_histories(profile_id: str) -> list[History]:
+    return list(History.select().where(History.profile == profile_id).order_by(History.name))
+
+
+def find_open_full_walk(profile_id: str, history: str) -> Walk | None:
+    """The full walk that was begun and is not finished; Resume continues it."""
+    return (
+        Walk.select()
+        .where(Walk.profile == profile_id, Walk.history == history, Walk.is_full, Walk.finished_at.is_null())
+        .order_by(Walk.id.desc())
+        .first()
+    )
+
+
+def list_walks_with_question(profile_id: str) -> list[Walk]:
+    """Finished full walks that ask whether to mark many images as gone upstream."""
+    return list(Walk.select().where(Walk.profile == profile_id, Walk.unseen_count > 0).order_by(Walk.id))
+
+
+def get_walk(walk_id: int) -> Walk:
+    return Walk.get_by_id(walk_id)
+
+
+def may_join(walk: Walk) -> bool:
+    """Whether the gap that this walk closes may be closed by meeting known images."""
+    gap = Gap.get_or_none(Gap.walk == walk)
+    return gap is None or gap.may_join
+
+
+def has_answered(profile_id: str, history: str) -> bool:
+    return (
+        History.select().where(history_row(profile_id, history), History.answered_at.is_null(False)).exists()
+    )
+
+
+def has_images(profile_id: str, history: str) -> bool:
+    return Image.select().where(Image.profile_id == profile_id, Image.history == history).exists()
+
+
+def known_images(profile_id: str, names: Iterable[str]) -> dict[str, int]:
+    """Those of `names` that this profile has, each with the id of the walk that stored it (0: none did)."""
+    known = {}
+    for piece in chunked(list(names)):
+        rows = Image.select(Image.name, Image.stored_walk_id).where(
+            Image.profile_id == profile_id, Image.name.in_(piece)
+        )
+        known |= {name: walk_id or 0 for name, walk_id in rows.tuples()}
+    return known
+
+
+# Beginning a walk
+
+
+def begin_at_head(run: Run, history: str, *, is_full: bool = False) -> Walk:
+    """A walk from the head: it takes the head gap, which is opened when there is none."""
+    with transaction():
+        make_history(run.profile_id, history)
+        gap = _gap_at(run.profile_id, history, "") or _open_gap(run.profile_id, history, "a sync began here")
+        if is_full:
+            _abandon_full_walks(run.profile_id, history)
+        walk = _make_walk(run, history, from_head=True, is_full=is_full)
+        Gap.update(walk=walk).where(Gap.id == gap.id).execute()
+    return walk
+
+
+def begin_at_gap(run: Run, gap: Gap) -> Walk:
+    """The walk that stands at a gap goes on, or a new one begins there."""
+    if gap.cursor == "":
+        return begin_at_head(run, gap.history)
+    with transaction():
+        if gap.walk_id:
+            return continue_walk(run, gap.walk)
+        walk = _make_walk(run, gap.history, cursor=gap.cursor, last_created_at=gap.after_created_at)
+        Gap.update(walk=walk).where(Gap.id == gap.id).execute()
+    return walk
+
+
+def begin_at_cursor(run: Run, history: str, cursor: str) -> Walk:
+    """A walk from a place that the caller names. A gap stands there only once Flow accepted it."""
+    with transaction():
+        make_history(run.profile_id, history)
+        if gap := _gap_at(run.profile_id, history, cursor):
+            return begin_at_gap(run, gap)
+        return _make_walk(run, history, cursor=cursor)
+
+
+def continue_walk(run: Run, walk: Walk) -> Walk:
+    """Let `run` carry an unfinished walk on."""
+    with transaction():
+        Run.update(walk=walk, history=walk.history).where(Run.id == run.id).execute()
+        Walk.update(finished_at=None).where(Walk.id == walk.id).execute()
+    return get_walk(walk.id)
+
+
+def begin_history(run_id: str, history: str) -> None:
+    """A run turns to the next of its histories: no walk of it has begun there."""
+    Run.update(history=history, walk=None, history_page_count=0).where(Run.id == run_id).execute()
+
+
+def _make_walk(run: Run, history: str, *, cursor: str = "", **fields) -> Walk:
+    last_gap_id = Gap.select(fn.MAX(Gap.id)).where(gap_of(run.profile_id, history)).scalar() or 0
+    walk = Walk.create(
+        profile=run.profile_id,
+        history=history,
+        cursor=cursor,
+        from_head=fields.pop("from_head", False),
+        last_gap_id=last_gap_id,
+        began_at=now(),
+        **fields,
+    )
+    Run.update(walk=walk, history=history).where(Run.id == run.id).execute()
+    return walk
+
+
+def _abandon_full_walks(profile_id: str, history: str) -> None:
+    """A new full walk takes the place of unfinished ones; their gaps stay and are closed like others."""
+    Walk.update(is_full=False, unseen_count=0).where(
+        Walk.profile == profile_id, Walk.history == history, Walk.is_full
+    ).execute()
+
+
+# Where a walk stands
+
+
+def advance_walk(walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) -> None:
+    """Move a walk and its gap past a page, inside the transaction that stores the page."""
+    last_created_at = page.last_created_at or walk.last_created_at
+    owes_gap = walk.owes_gap and step is Step.ON
+    Walk.update(
+        cursor=page.next_cursor or walk.cursor,
+        last_created_at=last_created_at,
+        owes_gap=owes_gap,
+        finished_at=now() if is_last else None,
+    ).where(Walk.id == walk.id).execute()
+    if owes_gap:
+        _move_gap(walk, page.next_cursor, last_created_at)
+    else:
+        Gap.delete().where(Gap.walk == walk).execute()
+    if step is Step.END and walk.from_head:
+        Gap.delete().where(gap_of(walk.profile_id, walk.history), Gap.id <= walk.last_gap_id).execute()
+
+
+def _move_gap(walk: Walk, cursor: str, after_created_at: str | None) -> None:
+    """The walk's gap stands at `cursor` now; a gap that stood there is the same place and becomes one
+    with it, and joins only where both of them would have."""
+    own = Gap.get_or_none(Gap.walk == walk)
+    other = _gap_at(walk.profile_id, walk.history, cursor)
+    joins = all(gap.may_join for gap in (own, other) if gap)
+    if other and (own is None or other.id != own.id):
+        Gap.delete().where(Gap.id == other.id).execute()
+    if own is None:
+        own = _open_gap(walk.profile_id, walk.history, "a sync stopped here", cursor)
+    Gap.update(cursor=cursor, after_created_at=after_created_at, may_join=joins, walk=walk).where(
+        Gap.id == own.id
+    ).execute()
+
+
+# When Flow refuses
+
+
+def reopen_at_head(walk: Walk) -> Gap | None:
+    """A refused cursor: the walk ends, and its gap becomes the head gap that does not join.
+
+    Returns that gap, None when the walk had none (it only went over what is known).
+    """
+    with transaction():
+        Walk.update(finished_at=now(), is_full=False).where(Walk.id == walk.id).execute()
+        if not Gap.delete().where(Gap.walk == walk).execute():
+            return None
+        head = _gap_at(walk.profile_id, walk.history, "")
+        head = head or _open_gap(
+            walk.profile_id, walk.history, "Flow no longer knew the place of an older gap"
+        )
+        Gap.update(may_join=False).where(Gap.id == head.id).execute()
+        return Gap.get_by_id(head.id)
+
+
+def note_refused_history(profile_id: str, history: str) -> None:
+    History.update(refused_at=now()).where(history_row(profile_id, history)).execute()
+
+
+def _gap_at(profile_id: str, history: str, cursor: str) -> Gap | None:
+    return Gap.get_or_none(gap_of(profile_id, history), Gap.cursor == cursor)
+
+
+def _open_gap(profile_id: str, history: str, reason: str, cursor: str = "") -> Gap:
+    return Gap.create(profile=profile_id, history=history, cursor=cursor, reason=reason, opened_at=now())
+
+
+def gap_of(profile_id: str, history: str):
+    return (Gap.profile == profile_id) & (Gap.history == history)
+
+
+def history_row(profile_id: str, name: str):
+    return (History.profile == profile_id) & (History.name == name)

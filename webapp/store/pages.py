@@ -1,0 +1,141 @@
+"""The one transaction that stores a history page, and what the end of a full walk says of images
+that it did not meet."""
+
+import secrets
+
+from peewee import fn
+
+from webapp.models import Gap, History, Image, Run, Step, Walk
+from webapp.sources import HistoryPage, RemoteImage
+from webapp.store import chunked, transaction
+from webapp.store.histories import advance_walk, gap_of, history_row
+from webapp.times import now
+
+# What a sync takes over from a fresher answer where the row has nothing yet (rule 10).
+LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "project_id")
+
+
+# Storing a page
+
+
+def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) -> None:
+    """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing."""
+    images = _with_times(page.images, walk.last_created_at)
+    with transaction():
+        synced_count = _add_images(run.profile_id, walk, images)
+        _refresh_images(run.profile_id, walk, images)
+        advance_walk(walk, page, step, is_last=is_last)
+        Run.update(
+            page_count=Run.page_count + 1,
+            history_page_count=Run.history_page_count + 1,
+            synced_count=Run.synced_count + synced_count,
+            skipped_count=Run.skipped_count + len(images) - synced_count,
+            ignored_count=Run.ignored_count + page.ignored_count,
+            last_cursor=page.next_cursor,
+        ).where(Run.id == run.id).execute()
+        _note_answer(walk, is_complete=step is not Step.ON)
+
+
+def _with_times(images: tuple[RemoteImage, ...], above: str | None) -> list[tuple[RemoteImage, str]]:
+    """Each image with its time; one without takes that of the entry above it, else that of the sync."""
+    return [(image, image.created_at or above or now()) for image in images]
+
+
+def _add_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage, str]]) -> int:
+    """Insert what is new and return how many that were; a name in the table is left as it is."""
+    rows = [_image_row(profile_id, walk, image, created_at) for image, created_at in images]
+    return sum(
+        Image.insert_many(piece).on_conflict_ignore().as_rowcount().execute() for piece in chunked(rows)
+    )
+
+
+def _image_row(profile_id: str, walk: Walk, image: RemoteImage, created_at: str) -> dict:
+    """All columns that a sync may write for a new image; nothing of its file is among them."""
+    return {
+        "id": secrets.token_hex(16),
+        "profile_id": profile_id,
+        "name": image.name,
+        "workflow_id": image.workflow_id,
+        "media_key": image.media_key,
+        "fife_url": image.fife_url,
+        "created_at": created_at,
+        "history": walk.history,
+        "stored_at": now(),
+        "stored_walk_id": walk.id,
+        "seen_walk_id": walk.id,
+    } | {field: getattr(image, field) for field in LEARNED_FIELDS}
+
+
+def _refresh_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage, str]]) -> None:
+    """Known images: seen again, not gone, and what the answer knows better than the row."""
+    by_name = {image.name: image for image, _ in images}
+    for piece in chunked(list(by_name)):
+        was_known = fn.COALESCE(Image.stored_walk_id, 0) != walk.id
+        rows = list(Image.select().where(Image.profile_id == profile_id, Image.name.in_(piece), was_known))
+        for row in rows:
+            if learned := _learned(row, by_name[row.name]):
+                Image.update(learned).where(Image.id == row.id).execute()
+        Image.update(
+            seen_walk_id=fn.MAX(fn.COALESCE(Image.seen_walk_id, 0), walk.id),
+            history=walk.history,
+            gone_upstream_at=None,
+        ).where(Image.id.in_([row.id for row in rows])).execute()
+
+
+def _learned(row: Image, image: RemoteImage) -> dict:
+    learned = {
+        field: getattr(image, field)
+        for field in LEARNED_FIELDS
+        if getattr(row, field) is None and getattr(image, field) is not None
+    }
+    if image.fife_url and image.fife_url != row.fife_url:
+        learned["fife_url"] = image.fife_url
+    return learned
+
+
+def _note_answer(walk: Walk, *, is_complete: bool) -> None:
+    fields = {"answered_at": now(), "refused_at": None}
+    if is_complete and not Gap.select().where(gap_of(walk.profile_id, walk.history)).exists():
+        fields["synced_at"] = now()
+    History.update(fields).where(history_row(walk.profile_id, walk.history)).execute()
+
+
+# Gone upstream
+
+
+def finish_full_walk(walk: Walk) -> tuple[int, bool]:
+    """Mark what a full walk that reached the end has not seen as gone upstream.
+
+    Returns how many images that are, and whether they were marked: when they are more than a tenth
+    of the history's images, nothing is marked and a person is asked.
+    """
+    with transaction():
+        unseen = _unseen(walk)
+        count = Image.select().where(unseen).count()
+        total = (
+            Image.select().where(Image.profile_id == walk.profile_id, Image.history == walk.history).count()
+        )
+        if count * 10 > total:
+            Walk.update(unseen_count=count).where(Walk.id == walk.id).execute()
+            return count, False
+        Image.update(gone_upstream_at=now()).where(unseen).execute()
+        return count, True
+
+
+def answer_question(walk_id: int, *, mark: bool) -> None:
+    """A person's answer to what `finish_full_walk` left open."""
+    with transaction():
+        walk = Walk.get_or_none(Walk.id == walk_id, Walk.unseen_count > 0)
+        if walk and mark:
+            Image.update(gone_upstream_at=now()).where(_unseen(walk)).execute()
+        Walk.update(unseen_count=0).where(Walk.id == walk_id).execute()
+
+
+def _unseen(walk: Walk):
+    return (
+        (Image.profile_id == walk.profile_id)
+        & (Image.history == walk.history)
+        & Image.gone_upstream_at.is_null()
+        & (fn.COALESCE(Image.stored_walk_id, 0) < walk.id)
+        & (fn.COALESCE(Image.seen_walk_id, 0) < walk.id)
+    )

@@ -1,0 +1,100 @@
+"""What was asked for and how it ended: sync runs and download runs."""
+
+import secrets
+
+from peewee import IntegrityError
+
+from webapp.errors import Busy, UnknownRun
+from webapp.models import Profile, Run, RunKind, RunState, SyncMode
+from webapp.store import transaction
+from webapp.store.profiles import get_profile
+from webapp.times import now
+
+
+def get_run(run_id: str) -> Run:
+    if run := Run.get_or_none(Run.id == run_id):
+        return run
+    raise UnknownRun("There is no such run.")
+
+
+def find_open_run(profile_id: str, kind: RunKind) -> Run | None:
+    """The one run of that kind that still has something to do (a paused sync run has not)."""
+    return Run.get_or_none(Run.profile == profile_id, Run.kind == kind, _is_open())
+
+
+def find_last_run(profile_id: str, kind: RunKind) -> Run | None:
+    runs = Run.select().where(Run.profile == profile_id, Run.kind == kind)
+    return runs.order_by(Run.started_at.desc()).first()
+
+
+def list_runs_in(state: RunState) -> list[Run]:
+    return list(Run.select().where(Run.state == state).order_by(Run.started_at))
+
+
+def is_active(profile_id: str, kind: RunKind) -> bool:
+    """The seed's `isSyncingMetadata` and `isDownloadingImages`."""
+    return (
+        Run.select()
+        .where(Run.profile == profile_id, Run.kind == kind, Run.state == RunState.RUNNING)
+        .exists()
+    )
+
+
+def start_sync(
+    profile_id: str,
+    *,
+    histories: tuple[str, ...],
+    mode: SyncMode,
+    start_cursor: str | None,
+    max_pages: int | None,
+) -> Run:
+    """A new sync run, or the one under way when it was asked the same.
+
+    Raises Busy with the id of the run that holds the place when that was asked something else.
+    """
+    profile = get_profile(profile_id)
+    asked = {
+        "mode": mode,
+        "histories": ",".join(histories),
+        "start_cursor": start_cursor,
+        "max_pages": max_pages,
+    }
+    with transaction():
+        run = find_open_run(profile_id, RunKind.SYNC)
+        if run is None:
+            return _make_run(profile, RunKind.SYNC, **asked)
+    if any(getattr(run, name) != value for name, value in asked.items()):
+        raise Busy(f"Another sync of “{profile.name}” is under way. Wait for it, or pause it first.", run.id)
+    return run
+
+
+def open_download_run(profile_id: str) -> Run:
+    """The profile's open download run, made when there is none. Call it inside a transaction."""
+    run = find_open_run(profile_id, RunKind.DOWNLOAD)
+    return run or _make_run(get_profile(profile_id), RunKind.DOWNLOAD)
+
+
+def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> bool:
+    """Move a run on when it is in one of the states `before`; False when somebody else was first."""
+    if after not in (RunState.RUNNING, RunState.WAITING):
+        fields["finished_at"] = now()
+    changed = Run.update(state=after, **fields).where(Run.id == run_id, Run.state.in_(before))
+    try:
+        return bool(changed.execute())
+    except IntegrityError:  # another run of that kind was opened meanwhile
+        return False
+
+
+def add_note(run_id: str, note: str) -> None:
+    """Say one more thing about a run, beside how it ended."""
+    run = get_run(run_id)
+    Run.update(note=f"{run.note} {note}" if run.note else note).where(Run.id == run_id).execute()
+
+
+def _make_run(profile: Profile, kind: RunKind, **fields) -> Run:
+    return Run.create(id=secrets.token_hex(8), profile=profile, kind=kind, started_at=now(), **fields)
+
+
+def _is_open():
+    is_paused_download = (Run.kind == RunKind.DOWNLOAD) & (Run.state == RunState.PAUSED)
+    return Run.state.in_((RunState.RUNNING, RunState.WAITING)) | is_paused_download
