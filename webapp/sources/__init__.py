@@ -4,11 +4,21 @@
 values; the wire format stops in the modules beside this one.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
 KIND_UPLOADED = "uploaded"
 KIND_GENERATED = "generated"
+
+
+_INVISIBLE = re.compile(r"[\s\u200b-\u200d\u2060\ufeff\u00ad]+")
+
+
+def clean_name(name: str) -> str:
+    """A name without white space and zero-width characters, which the service has been seen to put into
+    it and does not expect back (flow-labs-api.md, part 1)."""
+    return _INVISIBLE.sub("", name)
 
 
 @dataclass(frozen=True, slots=True)

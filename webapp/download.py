@@ -1,0 +1,46 @@
+"""Phase 2: one image to one file. Knows the source and the disk, nothing of the database."""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from webapp import storage
+from webapp.sources import Source
+from webapp.sources.pace import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A whole file under its final name."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+def download_image(
+    source: Source, pace: Pace, name: str, *, folder: Path, stems: list[str], stopping: threading.Event
+) -> KeptFile:
+    """Fetch an image, check that it is a whole picture, and keep it in `folder` under the first free
+    one of `stems`.
+
+    Raises what `Source.fetch_image` raises once patience is at its end, Stopped, DiskFull, FolderGone.
+    """
+    content, ending = pace.tried(lambda: _fetch(source, name), stopping)
+    path = storage.keep_file(folder, stems, ending, content)
+    return KeptFile(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _fetch(source: Source, name: str) -> tuple[bytes, str]:
+    content = source.fetch_image(name).content
+    return content, storage.picture_ending(content)
+
+
+def is_there(path: str, roots: Sequence[Path]) -> bool:
+    """Whether a file of the shelf is there. Raises FolderGone when its whole root is missing."""
+    if Path(path).is_file():
+        return True
+    storage.require_root(Path(path), roots)
+    return False

@@ -1,0 +1,232 @@
+"""Files: which folders may be written to, whole files under final names, pictures and thumbnails.
+
+A file under its final name is always whole: it is written beside its place as `.flowshelf-*.part`,
+flushed, and only then given its name. Nothing that is there already is overwritten.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from webapp.errors import BadPath, BadPicture, DiskFull, FolderGone
+
+PART_PATTERN = ".flowshelf-*.part"
+ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
+# How a whole file of each kind ends; a JPEG that lost its lower half still opens and verifies.
+_LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
+_PADDING = b"\x00\r\n "
+MOST_PIXELS = 400_000_000
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+
+# Pillow warns on its own scale; ours is checked where a picture is opened.
+Image.MAX_IMAGE_PIXELS = None
+
+
+# Folders
+
+
+def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
+    """The absolute, resolved folder that `text` names, which lies under one of `roots`.
+
+    Raises BadPath with a sentence otherwise. It is not created here.
+    """
+    if not text or "\x00" in text or not Path(text).is_absolute():
+        raise BadPath("localStoragePath has to be an absolute path of a folder.")
+    folder = Path(text).resolve()
+    if not any(folder.is_relative_to(root.resolve()) for root in roots):
+        raise BadPath(
+            f"The folder {folder} is not one that downloads may be written to. Allow it by adding it, or a "
+            "folder above it, to FLOWSHELF_STORAGE_ROOTS, or leave localStoragePath out."
+        )
+    return folder
+
+
+def make_folder(folder: Path, roots: Iterable[Path]) -> None:
+    """Make `folder` below its root. Raises FolderGone when the root itself is not there."""
+    require_root(folder, roots)
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def require_root(path: Path, roots: Iterable[Path]) -> None:
+    """Raises FolderGone when the root that `path` lies under is not there."""
+    root = next((root for root in roots if path.is_relative_to(root.resolve())), path.parent)
+    if not root.is_dir():
+        raise FolderGone(
+            f"The folder {root} is not there. If it is on a disk that was taken out, connect it again; "
+            "nothing on the shelf was changed."
+        )
+
+
+def path_under(path: str, roots: Iterable[Path]) -> Path:
+    """The file that a row names, when it really lies under one of `roots`: a symbolic link out of them
+    is not followed. Raises FolderGone otherwise."""
+    resolved = Path(path).resolve()
+    if not any(resolved.is_relative_to(root.resolve()) for root in roots):
+        raise FolderGone(f"{resolved.name} does not lie in a folder that Flowshelf may show files from.")
+    return resolved
+
+
+def remove_parts(folder: Path) -> None:
+    """Clear away what a killed process had begun to write."""
+    for part in folder.glob(PART_PATTERN):
+        with suppress(OSError):
+            part.unlink()
+
+
+def remove_files(paths: Iterable[str | Path]) -> None:
+    """Remove files, or folders with all that is in them; what is not there is no matter."""
+    for path in map(Path, paths):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+# Names
+
+
+def file_stems(media_key: str, name: str, *, has_plain_name: bool) -> list[str]:
+    """Names without ending that an image's file may have, the first choice first.
+
+    The media key comes from the far side: it is used as it stands only when it is a plain name on
+    every system, and never as a path.
+    """
+    safe = "".join(_PLAIN_NAME.findall(media_key))[:80]
+    marked = f"{safe[:60] or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    is_plain = bool(_PLAIN_NAME.fullmatch(media_key)) and media_key.lower() not in _DEVICE_NAMES
+    return [media_key, marked] if is_plain and has_plain_name else [marked]
+
+
+# Pictures
+
+
+def picture_ending(content: bytes) -> str:
+    """The file ending of a picture that is whole as far as its header and its end tell.
+
+    Raises BadPicture otherwise. Decoding every picture would cost more than fetching it; that is
+    left to `flowshelf verify --deep` and the thumbnails.
+    """
+    try:
+        with Image.open(BytesIO(content), formats=list(ENDINGS)) as picture:
+            kind, (width, height) = picture.format, picture.size
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise BadPicture("What Flow sent is not a picture.") from error
+    if width * height > MOST_PIXELS:
+        raise BadPicture(f"What Flow sent is a picture of {width} by {height} pixels, which cannot be meant.")
+    if not _has_its_end(kind, content):
+        raise BadPicture("The picture that Flow sent is cut off.")
+    return ENDINGS[kind]
+
+
+def _has_its_end(kind: str, content: bytes) -> bool:
+    if kind == "WEBP":
+        return len(content) >= 8 + int.from_bytes(content[4:8], "little")
+    return content.rstrip(_PADDING).endswith(_LAST_BYTES[kind])
+
+
+def decodes(path: Path) -> bool:
+    """Whether every pixel of a file can be decoded."""
+    try:
+        with Image.open(path, formats=list(ENDINGS)) as picture:
+            picture.load()
+    except (OSError, ValueError, SyntaxError):
+        return False
+    return True
+
+
+def make_thumbnail(source: Path, target: Path, edge: int) -> None:
+    """A WebP of at most `edge` pixels a side. Raises BadPicture when `source` does not decode."""
+    try:
+        with Image.open(source, formats=list(ENDINGS)) as picture:
+            picture.draft("RGB", (edge, edge))
+            upright = ImageOps.exif_transpose(picture)
+            upright.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+            encoded = BytesIO()
+            upright.convert("RGBA" if "A" in upright.getbands() else "RGB").save(encoded, "WEBP", quality=80)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BadPicture(f"{source.name} is damaged: it cannot be decoded.") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = _written(target.parent, encoded.getvalue())
+    os.replace(part, target)
+
+
+# Whole files
+
+
+def keep_file(folder: Path, stems: list[str], ending: str, content: bytes) -> Path:
+    """Write `content` under the first of `stems` that is free or holds these very bytes.
+
+    The last stem is the image's own and is replaced. Raises DiskFull or FolderGone.
+    """
+    with _explained(folder):
+        part = _written(folder, content)
+        try:
+            for stem in stems:
+                target = folder / f"{stem}{ending}"
+                if _take_name(part, target) or target.read_bytes() == content:
+                    return target
+            os.replace(part, target)
+            return target
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _written(folder: Path, content: bytes) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix=".flowshelf-", suffix=".part", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def _take_name(part: Path, target: Path) -> bool:
+    """Give a written file its name; False when the name is taken."""
+    try:
+        os.link(part, target)  # unlike a rename it never replaces
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if target.exists():
+            return False
+        os.replace(part, target)
+    return True
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a folder into a sentence for a person."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"The disk that holds {folder} is full. Make room there, then press Resume; nothing was lost."
+            ) from error
+        raise FolderGone(
+            f"The folder {folder} cannot be written to ({os.strerror(error.errno or errno.EIO)}). "
+            "Make it writable or connect its disk again, then press Resume; nothing was lost."
+        ) from error

@@ -1,0 +1,90 @@
+"""Compare every row that has a file with its file: there, size, sha256, and whether it decodes."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from webapp import storage
+from webapp.download import is_there
+from webapp.errors import FolderGone
+from webapp.models import Image
+from webapp.store import images
+from webapp.times import now
+
+
+class Finding(StrEnum):
+    WHOLE = "whole"
+    MISSING = "missing"
+    CHANGED = "changed"
+    DAMAGED = "damaged"
+    FOLDER_GONE = "folder_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, by number, and the first of what is not whole: name, path, finding."""
+
+    counts: dict[str, int]
+    problems: list[dict[str, str]]
+    requeued_count: int
+
+    @property
+    def is_well(self) -> bool:
+        return set(self.counts) <= {Finding.WHOLE}
+
+
+MOST_PROBLEMS = 1000
+
+
+def verify(
+    roots: Sequence[Path],
+    *,
+    deep: bool = False,
+    sets_pending: bool = False,
+    on_image: Callable[[], None] = lambda: None,
+) -> Report:
+    """Check every row with a file. With `deep` each picture is decoded; with `sets_pending` rows whose
+    file is missing or damaged become pending. A row whose whole folder is gone is never changed, and no
+    file is touched."""
+    counts, problems, requeued_count = Counter(), [], 0
+    for chunk in _chunks():
+        findings = {}
+        for image in chunk:
+            findings[image.id] = finding = look_at(image, roots, deep=deep)
+            counts[finding.value] += 1
+            if finding is not Finding.WHOLE and len(problems) < MOST_PROBLEMS:
+                problems.append({"name": image.name, "path": image.local_path, "finding": finding.value})
+            on_image()
+        images.mark_damaged([i for i, finding in findings.items() if finding is Finding.DAMAGED], now())
+        if sets_pending:
+            again = [i for i, finding in findings.items() if finding in (Finding.MISSING, Finding.DAMAGED)]
+            images.mark_missing(again)
+            requeued_count += len(again)
+    return Report(dict(counts), problems, requeued_count)
+
+
+def look_at(image: Image, roots: Sequence[Path], *, deep: bool) -> Finding:
+    """What is found of one image's file."""
+    path = Path(image.local_path)
+    try:
+        if not is_there(image.local_path, roots):
+            return Finding.MISSING
+        is_as_stored = path.stat().st_size == image.size_bytes and storage.file_sha256(path) == image.sha256
+        if image.sha256 and is_as_stored and not deep:
+            return Finding.WHOLE
+        if not storage.decodes(path):
+            return Finding.DAMAGED
+    except FolderGone:
+        return Finding.FOLDER_GONE
+    except OSError:
+        return Finding.DAMAGED
+    return Finding.WHOLE if is_as_stored or image.sha256 is None else Finding.CHANGED
+
+
+def _chunks() -> Iterator[list[Image]]:
+    after_id = ""
+    while chunk := images.list_with_file(after_id):
+        yield chunk
+        after_id = chunk[-1].id
