@@ -1,0 +1,113 @@
+"""Everything that goes on beside the requests: pools, wake, pause, stop, recovery at start.
+
+    accounts       profiles and their cookies, checked against Flow
+    connections    one source and one pace per profile, shared by its threads
+    syncs          one thread per profile that syncs
+    downloads      a crew of threads per profile that downloads
+    waiting        callers that want to stay until their work is done
+
+Views and commands call `Background`; nothing else starts a thread. Threads are daemons: what they
+write is whole or not there at any moment, so a process may end without waiting for a slow answer.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from webapp import storage, store
+from webapp.background.accounts import Accounts
+from webapp.background.connections import Connections
+from webapp.background.downloads import Downloads
+from webapp.background.syncs import Syncs
+from webapp.background.waiting import Waiting
+from webapp.config import Config
+from webapp.models import Image, RunKind, RunState
+from webapp.sources.labs import LabsSource
+from webapp.store import downloads, runs
+from webapp.store.profiles import get_profile, list_profiles, remove_profile
+
+
+class Background:
+    """The work of one process on one data folder, whose lock it holds.
+
+    `most_waiting` is how many callers may wait for work at a time.
+    """
+
+    def __init__(self, config: Config, *, most_waiting: int = 6, open_source: Callable = LabsSource) -> None:
+        self._config = config
+        self.stopping = threading.Event()
+        self.waiting = Waiting(most_waiting, self.stopping)
+        self.connections = Connections(config, open_source, self.stopping)
+        self.syncs = Syncs(config, self.connections, self.waiting, self.stopping)
+        self.downloads = Downloads(config, self.connections, self.waiting, self.stopping)
+        self.accounts = Accounts(config, self.connections, open_source, self.stopping)
+
+    @property
+    def histories(self) -> tuple[str, ...]:
+        return self._config.histories
+
+    def start(self, *, carries_on: bool = True) -> None:
+        """Clear up what a killed process left, and let its runs go on (paused ones stay paused).
+
+        A command that does one thing only passes `carries_on` False: the runs wait for the next server.
+        """
+        with store.connection():
+            for folder in self._folders_of_interrupted():
+                storage.remove_parts(folder)
+            if not carries_on:
+                return
+            for run in runs.list_runs_in(RunState.RUNNING):
+                self._owner(run.kind).carry_on(run)
+
+    def stop(self, timeout_seconds: float = 2.0) -> None:
+        """Let go of everything within about `timeout_seconds`. Idempotent; runs go on at the next start."""
+        self.stopping.set()
+        self.waiting.notify()
+        self.syncs.stop(timeout_seconds / 2)
+        self.downloads.stop(timeout_seconds / 2)
+        self.connections.close()
+
+    def replace_cookies(self, profile_id: str, pasted_text: str) -> None:
+        """Other cookies for a profile; what waited for them goes on. Raises what `Accounts` raises."""
+        self.accounts.replace_cookies(profile_id, pasted_text)
+        self.continue_waiting(profile_id)
+
+    def check(self, profile_id: str) -> None:
+        """Ask Flow whether the cookies still sign in; what waited for that goes on."""
+        self.accounts.check(profile_id)
+        self.continue_waiting(profile_id)
+
+    def continue_waiting(self, profile_id: str) -> None:
+        """The cookies are good again: runs of the profile that waited for them go on by themselves."""
+        for kind in RunKind:
+            run = runs.find_open_run(profile_id, kind)
+            if run and runs.change_state(
+                run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None
+            ):
+                self._owner(kind).carry_on(runs.get_run(run.id))
+
+    def remove_profile(self, profile_id: str, *, with_files: bool = False) -> None:
+        """Forget a profile. Its files stay on the disk unless `with_files`."""
+        get_profile(profile_id)
+        self.syncs.pause(profile_id)
+        self.downloads.cancel(profile_id)
+        self.connections.drop(profile_id)
+        paths = remove_profile(profile_id)
+        storage.remove_files([self._config.thumbnails_dir / profile_id])
+        if with_files:
+            storage.remove_files(paths)
+
+    def folder_of(self, profile_id: str) -> Path:
+        """Where the images of a profile go unless a caller names another folder."""
+        return self._config.images_dir / profile_id
+
+    def thumbnail_path(self, image: Image) -> Path:
+        """Named after the bytes of the picture, so that another picture never shows an old thumbnail."""
+        return self._config.thumbnails_dir / image.profile_id / f"{image.id}-{(image.sha256 or '')[:12]}.webp"
+
+    def _owner(self, kind: str) -> Syncs | Downloads:
+        return self.syncs if kind == RunKind.SYNC else self.downloads
+
+    def _folders_of_interrupted(self):
+        yield from (self._config.images_dir / profile.id for profile in list_profiles())
+        yield from downloads.list_folders_in_use()

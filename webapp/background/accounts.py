@@ -1,0 +1,113 @@
+"""Profiles and their cookies: nothing is kept before Flow said whom they sign in, if it can be asked."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from webapp.background.connections import Connections
+from webapp.config import Config
+from webapp.errors import BadCookies, FlowshelfError, FlowUnavailable, SignedOut
+from webapp.models import Health, Profile
+from webapp.sources import Account
+from webapp.sources.credentials import PastedCookies, parse_cookies
+from webapp.store import profiles
+
+
+@dataclass(slots=True)
+class PastedCredentials:
+    """Cookies that are tried before they are kept; the answer to the trial may renew them."""
+
+    kept: dict[str, str]
+
+    def cookies(self) -> dict[str, str]:
+        return self.kept
+
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
+        self.kept = renewed
+
+    def key(self) -> str | None:
+        return None
+
+    def keep_key(self, key: str) -> None:
+        """A check needs no key."""
+
+
+class Accounts:
+    def __init__(
+        self, config: Config, connections: Connections, open_source: Callable, stopping: threading.Event
+    ) -> None:
+        self._config = config
+        self._connections = connections
+        self._open_source = open_source
+        self._stopping = stopping
+
+    def add(self, name: str, pasted_text: str) -> Profile:
+        """A new profile with pasted cookies, saved as unchecked when Flow is out of reach.
+
+        Raises BadCookies, BadRequest for the name, AccountExists.
+        """
+        pasted = parse_cookies(pasted_text, datetime.now(UTC))
+        account, cookies = self._try(pasted)
+        if account:
+            profiles.check_account(None, account)
+        profile = profiles.add_profile(name, self._config.histories)
+        try:
+            self._keep(profile.id, account, cookies, pasted.expires_at)
+        except FlowshelfError:  # somebody added the same account in this very moment
+            profiles.remove_profile(profile.id)
+            raise
+        return profiles.get_profile(profile.id)
+
+    def replace_cookies(self, profile_id: str, pasted_text: str) -> Profile:
+        """Other cookies for a profile; the old ones stay when the new ones do not do.
+
+        Raises BadCookies, OtherAccount, AccountExists.
+        """
+        profiles.get_profile(profile_id)
+        pasted = parse_cookies(pasted_text, datetime.now(UTC))
+        account, cookies = self._try(pasted)
+        if account:
+            profiles.check_account(profile_id, account)
+        self._keep(profile_id, account, cookies, pasted.expires_at)
+        return profiles.get_profile(profile_id)
+
+    def check(self, profile_id: str) -> Profile:
+        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health."""
+        try:
+            account = self._connections.of(profile_id).source.check()
+        except SignedOut as error:
+            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+            raise
+        profiles.note_account(profile_id, account)
+        return profiles.get_profile(profile_id)
+
+    def _try(self, pasted: PastedCookies) -> tuple[Account | None, dict[str, str]]:
+        """Whom the pasted cookies sign in (None: Flow is out of reach), and the cookies to keep."""
+        credentials = PastedCredentials(dict(pasted.cookies))
+        source = self._open_source(self._config, credentials, self._stopping)
+        try:
+            return source.check(), credentials.kept
+        except FlowUnavailable:
+            return None, credentials.kept
+        except SignedOut as error:
+            raise BadCookies(
+                "Flow does not sign anybody in with these cookies. They may be expired or cut: open Flow in "
+                f"the browser, make sure that your pictures show, and copy the cookies again. ({error})"
+            ) from error
+        finally:
+            source.close()
+
+    def _keep(
+        self, profile_id: str, account: Account | None, cookies: dict[str, str], expire_at: str | None
+    ) -> None:
+        if account:
+            profiles.note_account(profile_id, account)
+        else:
+            profiles.note_health(
+                profile_id,
+                Health.UNCHECKED,
+                "Flow could not be reached when these cookies were pasted. They are tried at the next sync.",
+            )
+        profiles.set_cookies(profile_id, cookies, expire_at)
+        self._connections.drop(profile_id)

@@ -1,0 +1,100 @@
+"""One source and one pace per profile, shared by all threads that work for it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from webapp.config import Config
+from webapp.errors import SignedOut
+from webapp.models import Health
+from webapp.sources import Source
+from webapp.sources.pace import Pace
+from webapp.store import profiles
+
+
+class StoredCredentials:
+    """The secrets of a profile as the database keeps them; the calling thread has a connection open."""
+
+    def __init__(self, profile_id: str) -> None:
+        self._profile_id = profile_id
+
+    def cookies(self) -> dict[str, str]:
+        return profiles.get_cookies(self._profile_id)
+
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
+        profiles.renew_cookies(self._profile_id, sent, renewed)
+
+    def key(self) -> str | None:
+        return profiles.get_key(self._profile_id)
+
+    def keep_key(self, key: str) -> None:
+        profiles.keep_key(self._profile_id, key)
+
+
+@dataclass(slots=True)
+class Connection:
+    """How a profile talks to its service. `is_stale`: other cookies came meanwhile, take a new one.
+
+    `is_checked`: it is known whose cookies these are; `checking` lets one thread ask for all.
+    """
+
+    source: Source
+    pace: Pace
+    is_checked: bool
+    is_stale: bool = False
+    checking: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Connections:
+    def __init__(self, config: Config, open_source: Callable, stopping: threading.Event) -> None:
+        self._config = config
+        self._open_source = open_source
+        self._stopping = stopping
+        self._lock = threading.Lock()
+        self._connections: dict[str, Connection] = {}
+
+    def of(self, profile_id: str) -> Connection:
+        """The profile's connection, once it is known whose cookies it uses.
+
+        Raises SignedOut when there are no cookies, OtherAccount or AccountExists when cookies that
+        could not be checked when they were pasted turn out to be somebody else's.
+        """
+        connection = self._find_or_open(profile_id)
+        with connection.checking:
+            if not connection.is_checked:
+                profiles.note_account(profile_id, connection.source.check())
+                connection.is_checked = True
+        return connection
+
+    def _find_or_open(self, profile_id: str) -> Connection:
+        with self._lock:
+            if connection := self._connections.get(profile_id):
+                return connection
+            if not profiles.get_cookies(profile_id):
+                raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
+            connection = Connection(
+                self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
+                Pace(self._config.retry_pauses_seconds),
+                is_checked=profiles.get_profile(profile_id).health != Health.UNCHECKED,
+            )
+            self._connections[profile_id] = connection
+            return connection
+
+    def rest_seconds(self, profile_id: str) -> float:
+        """How long the profile still rests because Flow asked it to slow down."""
+        connection = self._connections.get(profile_id)
+        return connection.pace.rest_seconds() if connection else 0.0
+
+    def drop(self, profile_id: str) -> None:
+        """Forget what belongs to the old cookies of a profile."""
+        with self._lock:
+            connection = self._connections.pop(profile_id, None)
+        if connection:
+            connection.is_stale = True
+            connection.source.close()
+
+    def close(self) -> None:
+        with self._lock:
+            connections, self._connections = list(self._connections.values()), {}
+        for connection in connections:
+            connection.source.close()

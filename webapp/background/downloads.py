@@ -1,0 +1,289 @@
+"""Download runs: a crew of threads per profile that claims wishes until none is left."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from webapp import storage, store
+from webapp.background.connections import Connection, Connections
+from webapp.background.rate import Rate
+from webapp.background.waiting import Waiting
+from webapp.config import Config
+from webapp.download import download_image, is_there
+from webapp.errors import (
+    AccountMoved,
+    DiskFull,
+    FlowError,
+    FlowshelfError,
+    FolderGone,
+    ImageRefused,
+    KeyRefused,
+    SignedOut,
+)
+from webapp.models import Health, Image, Run, RunKind, RunState
+from webapp.sources.pace import Stopped
+from webapp.store import downloads, images, profiles, runs
+from webapp.store.downloads import Claim
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES_IN_A_ROW = 10
+# What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
+_FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved)
+
+
+@dataclass(slots=True)
+class Crew:
+    """The threads of one run, since it was last begun or resumed."""
+
+    run: Run
+    stop: threading.Event = field(default_factory=threading.Event)
+    threads: set[threading.Thread] = field(default_factory=set)
+    failures_in_a_row: int = 0
+    rate: Rate = field(default_factory=Rate)
+
+
+class Downloads:
+    def __init__(
+        self, config: Config, connections: Connections, waiting: Waiting, stopping: threading.Event
+    ) -> None:
+        self._config = config
+        self._connections = connections
+        self._waiting = waiting
+        self._stopping = stopping
+        self._lock = threading.Lock()
+        self._crews: dict[str, Crew] = {}
+        self._in_flight: set[int] = set()
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Folders below which downloads may be written."""
+        return (self._config.images_dir, *self._config.storage_roots)
+
+    # Commands
+
+    def request(self, profile_id: str, image_ids: Sequence[str], folder: Path | None = None) -> Run | None:
+        """Wish for images; None when all of them are on the shelf already.
+
+        Raises FolderGone when `folder`'s root, or that of a file asked for, is not there.
+        """
+        profiles.get_profile(profile_id)
+        if folder:
+            storage.make_folder(folder, self.roots)
+        missing = [image for image in images.list_by_ids(image_ids) if not self._is_on_shelf(image)]
+        images.mark_missing([image.id for image in missing if image.local_path])
+        if not missing:
+            return None
+        asked = {image.id for image in missing}
+        ids = [image_id for image_id in image_ids if image_id in asked]
+        run = downloads.request_downloads(profile_id, ids, folder and str(folder))
+        self.carry_on(run)
+        return run
+
+    def request_pending(self, profile_id: str, limit: int | None = None) -> Run | None:
+        """Wish for all pending images of a profile, or the newest `limit`; None when there is none."""
+        profiles.get_profile(profile_id)
+        run = downloads.request_pending(profile_id, limit)
+        if run:
+            self.carry_on(run)
+        return run
+
+    def pause(self, profile_id: str) -> None:
+        """Claim no further wish; what is being fetched is finished, or put back if it only waits."""
+        if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
+            self._halt(run.id, RunState.PAUSED)
+
+    def resume(self, profile_id: str) -> None:
+        run = runs.find_open_run(profile_id, RunKind.DOWNLOAD)
+        if run:
+            self._change(
+                run.id,
+                (RunState.PAUSED, RunState.WAITING),
+                RunState.RUNNING,
+                error=None,
+                error_code=None,
+                finished_at=None,
+            )
+            self.carry_on(runs.get_run(run.id))
+
+    def cancel(self, profile_id: str) -> None:
+        """Drop the wishes that were not begun."""
+        if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
+            downloads.cancel_run(run.id)
+            self._send_home(run.id)
+
+    def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
+        """Stay until nothing is undecided about these images, or their run stopped short of it."""
+        self._waiting.until(
+            lambda: runs.get_run(run_id).state != RunState.RUNNING or not downloads.is_any_active(image_ids)
+        )
+        return runs.get_run(run_id)
+
+    def wait_for_run(self, run_id: str) -> Run:
+        self._waiting.until(lambda: runs.get_run(run_id).state != RunState.RUNNING)
+        return runs.get_run(run_id)
+
+    def rate(self, run_id: str) -> tuple[float, float]:
+        """Images and bytes a second of a run, over the last seconds."""
+        crew = self._crews.get(run_id)
+        return crew.rate.per_second() if crew else (0.0, 0.0)
+
+    # The crew
+
+    def carry_on(self, run: Run) -> None:
+        """Wake as many threads for a running run as its wishes can use."""
+        if run.state != RunState.RUNNING or self._stopping.is_set():
+            return
+        with self._lock:
+            downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
+            left_count = downloads.count_left(run.id)
+            crew = self._crews.setdefault(run.id, Crew(run))
+            for _ in range(min(left_count, self._config.download_workers) - len(crew.threads)):
+                thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
+                crew.threads.add(thread)
+                thread.start()
+        if left_count == 0 and downloads.finish_run_if_complete(run.id):
+            self._send_home(run.id)
+
+    def stop(self, timeout_seconds: float) -> None:
+        with self._lock:
+            crews = list(self._crews.values())
+        threads = [thread for crew in crews for thread in crew.threads]
+        for crew in crews:
+            crew.stop.set()
+        for thread in threads:
+            thread.join(timeout_seconds / len(threads))
+
+    def _drain(self, crew: Crew) -> None:
+        try:
+            with store.connection():
+                while claim := self._next_claim(crew):
+                    self._run(crew, claim)
+                    self._waiting.notify()
+                if downloads.finish_run_if_complete(crew.run.id):
+                    _log_state(runs.get_run(crew.run.id))
+        except Exception:
+            log.exception("A download thread of run %s ended in a way nobody expected", crew.run.id)
+            with self._lock:
+                self._leave(crew)
+        self._waiting.notify()
+
+    def _next_claim(self, crew: Crew) -> Claim | None:
+        """The next wish; without one this thread leaves the crew, under the lock that `carry_on` takes
+        after a new wish was stored, so that no wish is left without a thread."""
+        if not crew.stop.is_set() and (claim := downloads.claim_download(crew.run.id)):
+            return claim
+        with self._lock:
+            claim = None if crew.stop.is_set() else downloads.claim_download(crew.run.id)
+            if claim is None:
+                self._leave(crew)
+        return claim
+
+    def _leave(self, crew: Crew) -> None:
+        crew.threads.discard(threading.current_thread())
+        if not crew.threads and self._crews.get(crew.run.id) is crew:
+            del self._crews[crew.run.id]
+
+    def _run(self, crew: Crew, claim: Claim) -> None:
+        """One wish from claim to outcome: whatever happens, it is decided or put back."""
+        connection = None
+        self._in_flight.add(claim.download_id)
+        try:
+            connection = self._connections.of(claim.profile_id)
+            self._download(crew, claim, connection)
+        except Stopped:
+            downloads.release_download(claim)
+        except FlowshelfError as error:
+            if connection and connection.is_stale:
+                downloads.release_download(claim)  # new cookies came meanwhile: ask again with them
+            else:
+                self._decide(crew, claim, error)
+        except Exception as error:
+            log.exception("Download of image %s failed", claim.image_id)
+            self._decide(
+                crew, claim, DiskFull(store.DISK_FULL) if store.is_disk_full(error) else _unexpected()
+            )
+        finally:
+            self._in_flight.discard(claim.download_id)
+
+    def _download(self, crew: Crew, claim: Claim, connection: Connection) -> None:
+        folder = Path(claim.folder) if claim.folder else self._config.images_dir / claim.profile_id
+        storage.make_folder(folder, self.roots)
+        kept = download_image(
+            connection.source,
+            connection.pace,
+            claim.name,
+            folder=folder,
+            stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
+            stopping=crew.stop,
+        )
+        downloads.finish_download(claim, path=str(kept.path), size_bytes=kept.size_bytes, sha256=kept.sha256)
+        crew.failures_in_a_row = 0
+        crew.rate.add(kept.size_bytes)
+
+    def _decide(self, crew: Crew, claim: Claim, error: FlowshelfError) -> None:
+        """What a failure means: for the profile as a whole, for this image for good, or for now."""
+        if isinstance(error, SignedOut):
+            downloads.release_download(claim)
+            profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
+            self._halt(claim.run_id, RunState.WAITING, error)
+        elif isinstance(error, _FOR_ALL):
+            downloads.release_download(claim)
+            if isinstance(error, AccountMoved):
+                profiles.note_health(claim.profile_id, Health.MOVED, str(error))
+            self._halt(claim.run_id, RunState.PAUSED, error)
+        else:
+            is_permanent = isinstance(error, ImageRefused)
+            downloads.fail_download(claim, code=error.code, sentence=str(error), is_permanent=is_permanent)
+            self._count_failure(crew, error)
+
+    def _count_failure(self, crew: Crew, error: FlowshelfError) -> None:
+        with self._lock:
+            crew.failures_in_a_row += 1
+            is_too_many = crew.failures_in_a_row >= MOST_FAILURES_IN_A_ROW
+        if is_too_many:
+            reason = FlowError(
+                f"{MOST_FAILURES_IN_A_ROW} images in a row failed, the last one so: {error} "
+                "The downloads are paused. Press Resume to try the rest, or look into Flow first."
+            )
+            self._halt(crew.run.id, RunState.PAUSED, reason)
+
+    def _halt(self, run_id: str, state: RunState, error: FlowshelfError | None = None) -> None:
+        said = {"error": error and str(error), "error_code": error and error.code}
+        self._change(run_id, (RunState.RUNNING,), state, **said)
+        self._send_home(run_id)
+
+    def _change(self, run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
+        if runs.change_state(run_id, before, after, **fields):
+            _log_state(runs.get_run(run_id))
+
+    def _send_home(self, run_id: str) -> None:
+        with self._lock:
+            crew = self._crews.pop(run_id, None)
+        if crew:
+            crew.stop.set()
+        self._waiting.notify()
+
+    def _is_on_shelf(self, image: Image) -> bool:
+        return bool(image.local_path) and is_there(image.local_path, self.roots)
+
+
+def _unexpected() -> FlowshelfError:
+    return FlowshelfError(
+        "Something went wrong inside Flowshelf while this image was downloaded; the log says more."
+    )
+
+
+def _log_state(run: Run) -> None:
+    log.info(
+        "download %s of %s: %s, %s done, %s failed, %s bytes%s",
+        run.id,
+        run.profile_id,
+        run.state,
+        run.done_count,
+        run.failed_count,
+        run.done_bytes,
+        f" ({run.error_code})" if run.error_code else "",
+    )

@@ -1,0 +1,177 @@
+"""Sync runs: one thread per profile that syncs."""
+
+import logging
+import threading
+
+from webapp import store
+from webapp.background.connections import Connections
+from webapp.background.waiting import Waiting
+from webapp.config import Config
+from webapp.errors import AccountMoved, BadRequest, Busy, FlowshelfError, SignedOut
+from webapp.models import Health, Run, RunKind, RunState, SyncMode
+from webapp.sources.pace import Stopped
+from webapp.store import profiles, runs
+from webapp.sync import SyncRun
+
+log = logging.getLogger(__name__)
+
+UNEXPECTED = "Something went wrong inside Flowshelf. What was stored is safe; the log says more."
+
+
+class Syncs:
+    def __init__(
+        self, config: Config, connections: Connections, waiting: Waiting, stopping: threading.Event
+    ) -> None:
+        self._config = config
+        self._connections = connections
+        self._waiting = waiting
+        self._stopping = stopping
+        self._lock = threading.Lock()
+        self._threads: dict[str, tuple[threading.Thread, threading.Event]] = {}
+
+    def start(
+        self,
+        profile_id: str,
+        *,
+        mode: SyncMode = SyncMode.NEW,
+        histories: tuple[str, ...] | None = None,
+        start_cursor: str | None = None,
+        max_pages: int | None = None,
+    ) -> Run:
+        """Begin a sync run, or join the one under way that was asked the same. Raises Busy otherwise."""
+        histories = histories or self._config.histories
+        if start_cursor and (mode != SyncMode.ALL or len(histories) != 1):
+            raise BadRequest("A startCursor goes with the mode “all” and one history.")
+        asked = {
+            "histories": histories,
+            "mode": mode,
+            "start_cursor": start_cursor,
+            "max_pages": max_pages,
+        }
+        try:
+            run = runs.start_sync(profile_id, **asked)
+        except Busy as error:
+            if self._is_under_way(error.run_id) or not self._set_aside(error.run_id):
+                raise
+            run = runs.start_sync(profile_id, **asked)
+        runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
+        self.carry_on(run)
+        return runs.get_run(run.id)
+
+    def pause(self, profile_id: str) -> None:
+        """End the profile's sync run between two pages; its gap stays for Resume."""
+        run = runs.find_open_run(profile_id, RunKind.SYNC)
+        if run is None:
+            return
+        with self._lock:
+            _, stop = self._threads.get(run.id, (None, None))
+        if stop:
+            stop.set()
+        else:
+            self._set_aside(run.id)
+        self._waiting.notify()
+
+    def is_pausing(self, run_id: str) -> bool:
+        """Whether a run was told to pause and still finishes its page."""
+        _, stop = self._threads.get(run_id, (None, None))
+        return stop is not None and stop.is_set()
+
+    def wait(self, run_id: str) -> Run:
+        """Stay until a run ended or waits for cookies."""
+        self._waiting.until(lambda: runs.get_run(run_id).state != RunState.RUNNING)
+        return runs.get_run(run_id)
+
+    def carry_on(self, run: Run) -> None:
+        """Give a running run its thread, unless it has one."""
+        with self._lock:
+            if run.id in self._threads or self._stopping.is_set():
+                return
+            stop = threading.Event()
+            thread = threading.Thread(
+                target=self._run, args=(run.id, run.profile_id, stop), name=f"sync-{run.id}", daemon=True
+            )
+            self._threads[run.id] = (thread, stop)
+            thread.start()
+
+    def stop(self, timeout_seconds: float) -> None:
+        with self._lock:
+            under_way = list(self._threads.values())
+        for _, stop in under_way:
+            stop.set()
+        for thread, _ in under_way:
+            thread.join(timeout_seconds / len(under_way))
+
+    def _is_under_way(self, run_id: str) -> bool:
+        return run_id in self._threads
+
+    def _set_aside(self, run_id: str) -> bool:
+        """End a run that no thread carries: it waited for cookies, or its process was killed."""
+        return runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
+
+    def _run(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
+        try:
+            with store.connection():
+                state, fields = self._outcome(run_id, profile_id, stop)
+                if state:
+                    runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
+                _log_end(runs.get_run(run_id))
+        except Exception:
+            log.exception("Sync run %s ended in a way nobody expected", run_id)
+        finally:
+            with self._lock:
+                self._threads.pop(run_id, None)
+            self._waiting.notify()
+
+    def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
+        """The state in which the run ends, and what is said of it; None: it goes on at the next start."""
+        try:
+            self._carry_on(run_id, profile_id, stop)
+        except Stopped:
+            return (None, {}) if self._stopping.is_set() else (RunState.PAUSED, {})
+        except SignedOut as error:
+            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+            return RunState.WAITING, {"error_code": error.code, "error": str(error)}
+        except FlowshelfError as error:
+            if isinstance(error, AccountMoved):
+                profiles.note_health(profile_id, Health.MOVED, str(error))
+            return RunState.FAILED, _fields_of(error)
+        except Exception as error:
+            if store.is_disk_full(error):
+                return RunState.FAILED, {"error_code": "disk_full", "error": store.DISK_FULL}
+            log.exception("Sync run %s failed", run_id)
+            return RunState.FAILED, {"error_code": "error", "error": UNEXPECTED}
+        return RunState.DONE, {}
+
+    def _carry_on(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
+        connection = self._connections.of(profile_id)
+        try:
+            SyncRun(
+                run_id,
+                connection.source,
+                connection.pace,
+                page_delay_seconds=self._config.page_delay_seconds,
+                stopping=stop,
+                on_page=self._waiting.notify,
+            ).carry_on()
+        except FlowshelfError:
+            if not connection.is_stale or stop.is_set():
+                raise
+            self._carry_on(run_id, profile_id, stop)  # new cookies came while this was under way
+
+
+def _fields_of(error: FlowshelfError) -> dict:
+    return {"error_code": error.code, "error": str(error), "sample": getattr(error, "sample", None) or None}
+
+
+def _log_end(run: Run) -> None:
+    log.info(
+        "sync %s of %s: %s, %s pages, %s new, %s known, %s ignored%s",
+        run.id,
+        run.profile_id,
+        run.state,
+        run.page_count,
+        run.synced_count,
+        run.skipped_count,
+        run.ignored_count,
+        f" ({run.error_code})" if run.error_code else "",
+    )
