@@ -181,3 +181,17 @@ class ImageRefused(FlowError):
 
 class GoneUpstream(ImageRefused):
     code, http_status = "gone_upstream", 409
+
+
+def error_of(code: str, sentence: str) -> FlowshelfError:
+    """The error that a stored code and sentence once were."""
+    kinds = {kind.code: kind for kind in reversed(_kinds(FlowshelfError))}
+    return kinds.get(code, FlowshelfError)(sentence)
+
+
+def _kinds(kind: type[FlowshelfError]) -> list[type[FlowshelfError]]:
+    """A kind and all below it, nearest first: codes that several share belong to the first."""
+    kinds = [kind]
+    for below in kind.__subclasses__():
+        kinds += _kinds(below)
+    return kinds

@@ -1,0 +1,61 @@
+"""Flowshelf: a local shelf for a person's Google Flow images. `create_app` puts the parts together."""
+
+from pathlib import Path
+
+from flask import Flask
+from flask_htmx import HTMX
+
+from webapp import guard, store
+from webapp.background import Background
+from webapp.config import Config
+from webapp.views import register_views
+
+LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
+
+
+def create_app(config: Config) -> Flask:
+    """The dashboard and its API on one data folder. Starts no thread: `app.background.start()` does."""
+    make_data_folder(config)
+    store.open_database(config.database_path)
+    assets = asset_root()
+    app = Flask(__name__, template_folder=str(assets / "templates"), static_folder=str(assets / "static"))
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_REQUEST_BYTES
+    app.config["MAX_FORM_PARTS"] = 10_000
+    app.json.sort_keys = False
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.extensions["flowshelf"] = Background(config)
+    HTMX(app)
+    guard.protect(app, config)
+    _open_connections(app)
+    register_views(app)
+    return app
+
+
+def background_of(app: Flask) -> Background:
+    return app.extensions["flowshelf"]
+
+
+def make_data_folder(config: Config) -> None:
+    """The data folder and what belongs into it, readable by nobody else."""
+    for folder in (config.data_dir, config.images_dir, config.thumbnails_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config.data_dir.chmod(0o700)
+
+
+def asset_root() -> Path:
+    """Where templates and static lie: in the package when installed from a wheel, else beside it."""
+    package = Path(__file__).resolve().parent
+    return package if (package / "templates").is_dir() else package.parent
+
+
+def _open_connections(app: Flask) -> None:
+    """Each request has its own connection, opened after the guard let it in."""
+
+    @app.before_request
+    def open_connection() -> None:
+        store.open_connection()
+
+    @app.teardown_request
+    def close_connection(error: BaseException | None) -> None:
+        store.close_connection()

@@ -1,0 +1,41 @@
+"""The command `flowshelf`; the only part that prints, blocks and handles signals.
+
+serving     serve and demo
+working     sync, download, profiles and verify
+shelf       the JSON API of the server that owns the data folder, or of this process when none does
+progress    bars on a terminal, plain lines elsewhere
+"""
+
+import click
+
+from webapp.cli.serving import demo, serve
+from webapp.cli.working import download, profiles, sync, verify
+from webapp.errors import FlowshelfError
+
+
+class Sentences(click.Group):
+    """Serves when no command is named, and ends with a sentence where a traceback would help nobody."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except FlowshelfError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Sentences, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flowshelf")
+def main() -> None:
+    """A local shelf for your own Google Flow images.
+
+    Without a command, flowshelf serves the dashboard and takes the options of "flowshelf serve".
+    """
+
+
+for command in (serve, demo, sync, download, profiles, verify):
+    main.add_command(command)

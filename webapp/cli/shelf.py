@@ -1,0 +1,102 @@
+"""The JSON API, wherever it is: of the server that owns the data folder, or of this very process.
+
+A command never works around a server: it asks the server when there is one. Else it takes the lock
+and asks the same API within this process, without a socket.
+"""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import click
+
+from webapp import background_of, create_app, make_data_folder
+from webapp.config import Config
+from webapp.errors import error_of
+from webapp.lock import DataFolderLock
+
+NO_ANSWER = "The Flowshelf at {} does not answer. Look whether it still runs, then try again."
+
+
+class Shelf(Protocol):
+    """`is_here`: the work is done by this process, and ends with it."""
+
+    is_here: bool
+
+    def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
+        """The `data` of the answer. Raises the FlowshelfError that it names."""
+
+
+class OwnShelf:
+    """The API of this process, asked through WSGI."""
+
+    is_here = True
+
+    def __init__(self, client) -> None:
+        self._client = client
+
+    def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
+        return _data(self._client.open(path, method=method, json=body).get_json())
+
+
+class ServedShelf:
+    """The API of the server that owns the data folder."""
+
+    is_here = False
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        # A proxy of the environment has no business between two programs of this machine.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
+        headers = {"Content-Type": "application/json"}
+        content = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self._url + path, data=content, method=method, headers=headers)
+        try:
+            with self._opener.open(request) as response:
+                return _data(json.load(response))
+        except urllib.error.HTTPError as error:
+            with error:
+                return _data(json.load(error))
+        except (OSError, ValueError) as error:
+            raise click.ClickException(NO_ANSWER.format(self._url)) from error
+
+
+@contextmanager
+def open_shelf(config: Config) -> Iterator[Shelf]:
+    """The shelf of a data folder, by whoever owns it."""
+    make_data_folder(config)
+    lock = DataFolderLock(config.data_dir)
+    if not lock.take():
+        if not (url := lock.address()):
+            raise click.ClickException(
+                f"Another flowshelf command is working on {config.data_dir}. Try again when it has ended."
+            )
+        yield ServedShelf(url)
+        return
+    try:
+        app = create_app(config)
+        work = background_of(app)
+        work.start(carries_on=False)
+        try:
+            yield OwnShelf(app.test_client())
+        finally:
+            work.stop()
+    finally:
+        lock.release()
+
+
+def pause(seconds: float) -> None:
+    """Wait; Ctrl-C ends it at once."""
+    threading.Event().wait(seconds)
+
+
+def _data(answer: dict) -> dict | list:
+    if answer.get("success"):
+        return answer["data"]
+    raise error_of(answer.get("code", "error"), answer.get("error", "The server gave no reason."))

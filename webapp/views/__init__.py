@@ -1,0 +1,21 @@
+"""What the browser and scripts ask: thin views that read, command and render.
+
+pages       whole pages, panels and files, by GET
+commands    forms and buttons, by POST
+api         the JSON API
+problems    errors as a page, a fragment or JSON
+panels      what the sync and download panels say
+formats     numbers, sizes and times for people
+"""
+
+from flask import Flask
+
+from webapp.views import api, commands, formats, pages, problems
+
+
+def register_views(app: Flask) -> None:
+    app.register_blueprint(pages.pages)
+    app.register_blueprint(commands.commands)
+    app.register_blueprint(api.api)
+    problems.register(app)
+    formats.register(app)

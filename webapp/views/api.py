@@ -1,0 +1,251 @@
+"""The JSON API: the seed's channels one for one, and what scripts need beside them."""
+
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from webapp import store, verify
+from webapp.errors import (
+    BadRequest,
+    Cancelled,
+    Paused,
+    SignedOut,
+    UnknownImage,
+    error_of,
+)
+from webapp.models import Image, Profile, Run, RunKind, RunState, SyncMode
+from webapp.sources import clean_name
+from webapp.storage import allowed_folder
+from webapp.store import downloads, images, profiles, runs
+from webapp.sync import DEFAULT_HISTORY
+from webapp.views.body import Body, read_body
+from webapp.views.panels import background
+from webapp.views.values import (
+    SYNC_FIRST,
+    batch_result,
+    failure_of,
+    image_value,
+    profile_value,
+    run_result,
+    run_value,
+    sync_result,
+)
+
+api = Blueprint("api", __name__)
+
+
+def success(data: object, status: int = 200) -> ResponseReturnValue:
+    return {"success": True, "data": data}, status
+
+
+@api.get("/healthz")
+def healthz() -> ResponseReturnValue:
+    return {"status": "ok", "version": version("flowshelf")}
+
+
+# Phase 1
+
+
+@api.post("/api/image-veo3/sync-metadata")
+def sync_metadata() -> ResponseReturnValue:
+    body = read_body()
+    profile = profiles.get_profile(body.text("profileId"))
+    run = background().syncs.start(
+        profile.id,
+        mode=body.choice("mode", list(SyncMode), SyncMode.ALL),
+        histories=_histories(body),
+        start_cursor=body.text("startCursor", default=None, longest=4000),
+        max_pages=body.number("maxPages", default=None),
+    )
+    if not body.flag("wait", default=True):
+        return success({"runId": run.id}, 202)
+    run = background().syncs.wait(run.id)
+    _raise_unless_done(run)
+    return success(sync_result(run))
+
+
+def _histories(body: Body) -> tuple[str, ...]:
+    """One history as the seed has it, or several for a caller that walks all of them."""
+    offered = tuple(dict.fromkeys((DEFAULT_HISTORY, *background().histories)))
+    if several := body.texts("histories", default=None):
+        asked = tuple(dict.fromkeys(several))
+    else:
+        asked = (body.text("history", default=DEFAULT_HISTORY),)
+    if unknown := [name for name in asked if name not in offered]:
+        raise BadRequest(f"There is no history {unknown[0][:60]}. Histories here: {', '.join(offered)}.")
+    return asked
+
+
+def _raise_unless_done(run: Run) -> None:
+    match run.state:
+        case RunState.PAUSED:
+            raise Paused(run.error or "The run was paused. Its place is kept; resume it to go on.")
+        case RunState.CANCELLED:
+            raise Cancelled("The run was cancelled.")
+        case RunState.WAITING:
+            raise SignedOut(run.error)
+        case RunState.FAILED:
+            raise error_of(run.error_code, run.error)
+
+
+# Phase 2
+
+
+@api.post("/api/image-veo3/download-single")
+def download_single() -> ResponseReturnValue:
+    body = read_body()
+    profile = profiles.get_profile(body.text("profileId"))
+    name = clean_name(body.text("imageName"))
+    ids = images.find_ids(profile.id, [name])
+    if not ids:
+        raise UnknownImage(SYNC_FIRST)
+    run = background().downloads.request(profile.id, list(ids.values()), _folder(body))
+    if run and not body.flag("wait", default=True):
+        return success({"runId": run.id}, 202)
+    image = _outcomes(run, list(ids.values()))[0]
+    if not image.local_path:
+        raise failure_of(image)
+    return success({"localPath": image.local_path})
+
+
+@api.post("/api/image-veo3/download-batch")
+def download_batch() -> ResponseReturnValue:
+    """By name; beside the seed, `pending` asks for all pending images, or the newest so many."""
+    body = read_body()
+    profile = profiles.get_profile(body.text("profileId"))
+    if body.has("pending"):
+        return _download_pending(profile, body)
+    names = list(dict.fromkeys(clean_name(name) for name in body.texts("imageNames")))
+    ids = images.find_ids(profile.id, names)
+    wanted = [ids[name] for name in names if name in ids]
+    run = background().downloads.request(profile.id, wanted, _folder(body))
+    if run and not body.flag("wait", default=True):
+        return success({"runId": run.id}, 202)
+    unknown = [name for name in names if name not in ids]
+    return success(batch_result(_outcomes(run, wanted), unknown))
+
+
+def _download_pending(profile: Profile, body: Body) -> ResponseReturnValue:
+    limit = None if body.is_true("pending") else body.number("pending")
+    run = background().downloads.request_pending(profile.id, limit)
+    if run is None:
+        return success(batch_result([], []))
+    if not body.flag("wait", default=True):
+        return success({"runId": run.id}, 202)
+    run = background().downloads.wait_for_run(run.id)
+    _raise_unless_done(run)
+    return success(run_result(run))
+
+
+def _folder(body: Body):
+    path = body.text("localStoragePath", default=None, longest=4000)
+    return allowed_folder(path, background().downloads.roots) if path else None
+
+
+def _outcomes(run: Run | None, image_ids: list[str]) -> list[Image]:
+    """What became of images once nothing is undecided about them. Raises when their run stopped short."""
+    if run:
+        run = background().downloads.wait(run.id, image_ids)
+        if downloads.is_any_active(image_ids):
+            _raise_unless_done(run)
+    by_id = {image.id: image for image in downloads.list_outcomes(image_ids)}
+    return [by_id[image_id] for image_id in image_ids if image_id in by_id]
+
+
+# Reading
+
+
+@api.post("/api/image-veo3/get-local-images")
+def get_local_images() -> ResponseReturnValue:
+    body = read_body()
+    profile = profiles.get_profile(body.text("profileId"))
+    limit = body.number("limit", default=None)
+    before = body.text("before", default=None)
+    if before:
+        images.get_image(before)
+    return Response(_image_list(profile.id, limit, before), mimetype="application/json")
+
+
+def _image_list(profile_id: str, limit: int | None, before: str | None) -> Iterator[str]:
+    """The answer piece by piece: it runs after the request's connection was closed, and a reader may
+    leave in the middle, so each piece opens its own."""
+    yield '{"success": true, "data": ['
+    separator, left = "", limit
+    while left is None or left > 0:
+        with store.connection():
+            size = store.ROWS_PER_STATEMENT if left is None else min(left, store.ROWS_PER_STATEMENT)
+            page = images.list_page(profile_id, limit=size, before=before)
+            piece = [json.dumps(image_value(image)) for image in page.images]
+        if piece:
+            yield separator + ", ".join(piece)
+            separator = ", "
+        if page.older_than is None:
+            break
+        before, left = page.older_than, left if left is None else left - len(piece)
+    yield "]}"
+
+
+@api.get("/api/runs/<run_id>")
+def get_run(run_id: str) -> ResponseReturnValue:
+    return success(run_value(runs.get_run(run_id)))
+
+
+@api.post("/api/runs/<run_id>/<any(pause, resume, cancel):verb>")
+def steer_run(run_id: str, verb: str) -> ResponseReturnValue:
+    run = runs.get_run(run_id)
+    work = background().syncs if run.kind == RunKind.SYNC else background().downloads
+    if not hasattr(work, verb):
+        raise BadRequest("A sync run can be paused; begin another one with the mode “resume” to go on.")
+    getattr(work, verb)(run.profile_id)
+    return success(run_value(runs.get_run(run_id)))
+
+
+# Profiles
+
+
+@api.post("/api/profiles")
+def add_profile() -> ResponseReturnValue:
+    body = read_body()
+    profile = background().accounts.add(body.text("name"), body.text("cookies", longest=None))
+    return success(profile_value(profile), 201)
+
+
+@api.get("/api/profiles")
+def list_profiles() -> ResponseReturnValue:
+    return success([profile_value(profile) for profile in profiles.list_profiles()])
+
+
+@api.put("/api/profiles/<profile_id>/cookies")
+def replace_cookies(profile_id: str) -> ResponseReturnValue:
+    profiles.get_profile(profile_id)
+    background().replace_cookies(profile_id, read_body().text("cookies", longest=None))
+    return success(profile_value(profiles.get_profile(profile_id)))
+
+
+@api.delete("/api/profiles/<profile_id>")
+def remove_profile(profile_id: str) -> ResponseReturnValue:
+    """The files stay, unless the address ends `?files=true`."""
+    background().remove_profile(profile_id, with_files=request.args.get("files") == "true")
+    return success({"profileId": profile_id})
+
+
+@api.post("/api/verify")
+def verify_files() -> ResponseReturnValue:
+    """What `flowshelf verify` asks of a server that owns the data folder."""
+    body = read_body()
+    report = verify.verify(
+        background().downloads.roots,
+        deep=body.flag("deep", default=False),
+        sets_pending=body.flag("setPending", default=False),
+    )
+    return success(
+        {
+            "isWell": report.is_well,
+            "counts": report.counts,
+            "problems": report.problems,
+            "requeuedCount": report.requeued_count,
+        }
+    )

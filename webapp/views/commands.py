@@ -1,0 +1,163 @@
+"""Forms and buttons: each is read, commanded and answered by a panel, or without JavaScript by a page."""
+
+from collections import defaultdict
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_htmx import HTMX
+
+from webapp.errors import BadRequest, FlowError, FlowshelfError
+from webapp.models import SyncMode
+from webapp.store import downloads, histories, images, profiles
+from webapp.views.pages import profile_rows
+from webapp.views.panels import background, download_panel, sync_panel
+
+commands = Blueprint("commands", __name__)
+htmx = HTMX()
+
+PANELS = {"sync": sync_panel, "download": download_panel}
+
+
+# Phase 1
+
+
+@commands.post("/profiles/<profile_id>/sync")
+def start_sync(profile_id: str) -> ResponseReturnValue:
+    background().syncs.start(profile_id, mode=_mode(request.form.get("mode", SyncMode.NEW)))
+    return answer_panel("sync")
+
+
+@commands.post("/profiles/<profile_id>/sync/pause")
+def pause_sync(profile_id: str) -> ResponseReturnValue:
+    background().syncs.pause(profiles.get_profile(profile_id).id)
+    return answer_panel("sync")
+
+
+@commands.post("/walks/<int:walk_id>/answer")
+def answer_walk(walk_id: int) -> ResponseReturnValue:
+    """Whether images that a full sync did not meet are to be marked as gone from Flow."""
+    histories.answer_question(walk_id, mark=request.form.get("mark") == "yes")
+    return answer_panel("sync")
+
+
+# Phase 2
+
+
+@commands.post("/downloads")
+def request_downloads() -> ResponseReturnValue:
+    """Download the image whose button was pressed, else those that were selected."""
+    only = request.form.get("only")
+    ids = [only] if only else request.form.getlist("image_id")
+    if not ids:
+        raise BadRequest("No image is selected. Tick some pictures first, or press the button of one.")
+    by_profile = defaultdict(list)
+    for image in images.list_by_ids(ids):
+        by_profile[image.profile_id].append(image.id)
+    for profile_id, image_ids in by_profile.items():
+        background().downloads.request(profile_id, image_ids)
+    return answer_panel("download")
+
+
+@commands.post("/profiles/<profile_id>/downloads/pending")
+def request_pending(profile_id: str) -> ResponseReturnValue:
+    background().downloads.request_pending(profile_id, _limit(request.form.get("limit")))
+    return answer_panel("download")
+
+
+@commands.post("/profiles/<profile_id>/downloads/retry")
+def retry_failures(profile_id: str) -> ResponseReturnValue:
+    """Wish again for what failed in the profile's last run."""
+    background().downloads.request(profile_id, downloads.list_failed_ids(profile_id))
+    return answer_panel("download")
+
+
+@commands.post("/profiles/<profile_id>/downloads/<any(pause, resume, cancel):verb>")
+def steer_downloads(profile_id: str, verb: str) -> ResponseReturnValue:
+    profile_id = profiles.get_profile(profile_id).id
+    work = background().downloads
+    {"pause": work.pause, "resume": work.resume, "cancel": work.cancel}[verb](profile_id)
+    return answer_panel("download")
+
+
+# Profiles
+
+
+@commands.post("/profiles")
+def add_profile() -> ResponseReturnValue:
+    name = request.form.get("name", "")
+    try:
+        profile = background().accounts.add(name, request.form.get("cookies", ""))
+    except FlowshelfError as error:
+        # The pasted text is not shown again: it is a secret, and this is a page.
+        template = "profiles.html" if profiles.list_profiles() else "welcome.html"
+        page = render_template(template, rows=profile_rows(), name=name, problem=str(error))
+        return make_response(page, 422)
+    return redirect(url_for("pages.gallery", profile=profile.id), code=303)
+
+
+@commands.post("/profiles/<profile_id>/cookies")
+def replace_cookies(profile_id: str) -> ResponseReturnValue:
+    try:
+        background().replace_cookies(profile_id, request.form.get("cookies", ""))
+    except FlowshelfError as error:
+        return _profile_page(profile_id, problem=str(error))
+    return redirect(url_for("pages.show_profile", profile_id=profile_id), code=303)
+
+
+@commands.post("/profiles/<profile_id>/check")
+def check_profile(profile_id: str) -> ResponseReturnValue:
+    try:
+        background().check(profile_id)
+    except FlowError as error:
+        return _profile_page(profile_id, problem=str(error))
+    return redirect(url_for("pages.show_profile", profile_id=profile_id), code=303)
+
+
+@commands.post("/profiles/<profile_id>/name")
+def rename_profile(profile_id: str) -> ResponseReturnValue:
+    profiles.rename_profile(profile_id, request.form.get("name", ""))
+    return redirect(url_for("pages.show_profile", profile_id=profile_id), code=303)
+
+
+@commands.post("/profiles/<profile_id>/remove")
+def remove_profile(profile_id: str) -> ResponseReturnValue:
+    background().remove_profile(profile_id, with_files=request.form.get("with_files") == "yes")
+    return redirect(url_for("pages.show_profiles"), code=303)
+
+
+def answer_panel(name: str) -> ResponseReturnValue:
+    """The panel itself for HTMX, else the page that the form stood on."""
+    profile_id = request.form.get("profile") or None
+    if htmx:
+        panel = PANELS[name](profile_id)
+        return render_template(f"partials/{name}_panel.html", panel=panel)
+    return redirect(_back(profile_id), code=303)
+
+
+def _back(profile_id: str | None) -> str:
+    here = request.form.get("here", "")
+    is_local = here.startswith("/") and not here.startswith(("//", "/\\"))
+    return here if is_local else url_for("pages.gallery", profile=profile_id)
+
+
+def _profile_page(profile_id: str, problem: str) -> ResponseReturnValue:
+    profile = profiles.get_profile(profile_id)
+    totals = images.count_images(profile_id)
+    return make_response(
+        render_template("profile.html", profile=profile, totals=totals, problem=problem), 422
+    )
+
+
+def _mode(text: str) -> SyncMode:
+    try:
+        return SyncMode(text)
+    except ValueError as error:
+        raise BadRequest("The mode of a sync is one of new, all, full and resume.") from error
+
+
+def _limit(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise BadRequest("Say how many images to download: a whole number from 1.")
+    return int(text)

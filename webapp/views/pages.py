@@ -1,0 +1,156 @@
+"""Whole pages, panels and pictures: everything that is asked by GET."""
+
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, render_template, request, send_file
+from flask.typing import ResponseReturnValue
+
+from webapp import storage
+from webapp.download import is_there
+from webapp.errors import BadPicture, FolderGone
+from webapp.models import Image
+from webapp.store import downloads, images, profiles
+from webapp.times import now
+from webapp.views.panels import background, download_panel, sync_panel
+
+pages = Blueprint("pages", __name__)
+
+IMAGES_PER_PAGE = 60
+THUMBNAIL_EDGE = 640
+ONE_DAY_SECONDS = 24 * 3600
+
+
+@pages.get("/")
+def gallery() -> str:
+    """The images of one profile or of all, newest first; a welcome when there is no profile."""
+    everyone = profiles.list_profiles()
+    if not everyone:
+        return render_template("welcome.html")
+    profile_id = chosen_profile_id()
+    page = images.list_page(
+        profile_id,
+        limit=IMAGES_PER_PAGE,
+        before=request.args.get("before"),
+        after=request.args.get("after"),
+    )
+    return render_template(
+        "gallery.html",
+        profiles=everyone,
+        profile_id=profile_id,
+        page=page,
+        totals=images.count_images(profile_id),
+        sync=sync_panel(profile_id),
+        download=download_panel(profile_id),
+    )
+
+
+@pages.get("/grid")
+def grid() -> str:
+    """The first page of images alone, for a gallery that grew."""
+    profile_id = chosen_profile_id()
+    return render_template(
+        "partials/grid.html",
+        profile_id=profile_id,
+        page=images.list_page(profile_id, limit=IMAGES_PER_PAGE),
+        totals=images.count_images(profile_id),
+    )
+
+
+@pages.get("/cards")
+def cards() -> str:
+    """What became of cards in view: their pictures and states, to be swapped in by their ids."""
+    ids = request.args.getlist("id")[:IMAGES_PER_PAGE]
+    return render_template("partials/cards.html", images=downloads.list_outcomes(ids))
+
+
+@pages.get("/panels/sync")
+def show_sync_panel() -> str:
+    return render_template("partials/sync_panel.html", panel=sync_panel(chosen_profile_id()))
+
+
+@pages.get("/panels/download")
+def show_download_panel() -> str:
+    return render_template("partials/download_panel.html", panel=download_panel(chosen_profile_id()))
+
+
+@pages.get("/images/<image_id>")
+def show_image(image_id: str) -> str:
+    image = images.get_image(image_id)
+    return render_template("image.html", image=image, profile=profiles.get_profile(image.profile_id))
+
+
+@pages.get("/images/<image_id>/file")
+def send_image(image_id: str) -> ResponseReturnValue:
+    """The picture itself, as it lies on the disk; served by row, never by path."""
+    image = images.get_image(image_id)
+    response = send_file(_path_of(image), conditional=True, max_age=ONE_DAY_SECONDS)
+    response.headers["Content-Disposition"] = f'inline; filename="{Path(image.local_path).name}"'
+    return _private(response)
+
+
+@pages.get("/images/<image_id>/thumbnail")
+def send_thumbnail(image_id: str) -> ResponseReturnValue:
+    """A small WebP, made once; a picture that does not decode is marked as damaged."""
+    image = images.get_image(image_id)
+    path = _path_of(image)
+    thumbnail = background().thumbnail_path(image)
+    if not thumbnail.exists():
+        try:
+            storage.make_thumbnail(path, thumbnail, THUMBNAIL_EDGE)
+        except BadPicture:
+            images.mark_damaged([image.id], now())
+            abort(404)
+    return _private(send_file(thumbnail, conditional=True, max_age=ONE_DAY_SECONDS))
+
+
+@pages.get("/profiles")
+def show_profiles() -> str:
+    return render_template("profiles.html", rows=profile_rows())
+
+
+@pages.get("/profiles/<profile_id>")
+def show_profile(profile_id: str) -> str:
+    profile = profiles.get_profile(profile_id)
+    return render_template("profile.html", profile=profile, totals=images.count_images(profile_id))
+
+
+@pages.get("/profiles/<profile_id>/remove")
+def ask_remove_profile(profile_id: str) -> str:
+    profile = profiles.get_profile(profile_id)
+    return render_template(
+        "profile_remove.html",
+        profile=profile,
+        totals=images.count_images(profile_id),
+        folder=background().folder_of(profile_id),
+    )
+
+
+def profile_rows() -> list[dict]:
+    return [
+        {"profile": profile, "totals": images.count_images(profile.id)}
+        for profile in profiles.list_profiles()
+    ]
+
+
+def chosen_profile_id() -> str | None:
+    """The profile that the address names, None for all. Raises UnknownProfile."""
+    profile_id = request.values.get("profile")
+    return profiles.get_profile(profile_id).id if profile_id else None
+
+
+def _path_of(image: Image) -> Path:
+    """The file of an image under a storage root; a file that is gone makes the row pending."""
+    if not image.local_path:
+        abort(404)
+    try:
+        if is_there(image.local_path, background().downloads.roots):
+            return storage.path_under(image.local_path, background().downloads.roots)
+        images.mark_missing([image.id])
+    except FolderGone:
+        pass  # the disk is out: no row changes
+    abort(404)
+
+
+def _private(response: Response) -> Response:
+    response.headers["Cache-Control"] = f"private, max-age={ONE_DAY_SECONDS}"
+    return response

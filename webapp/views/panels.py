@@ -1,0 +1,154 @@
+"""What the sync and download panels say, as values for their templates."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import current_app
+
+from webapp import times
+from webapp.background import Background
+from webapp.models import Gap, History, Profile, Run, RunKind, RunState, Walk
+from webapp.store import downloads, histories, profiles, runs
+from webapp.views.formats import ago, history_word
+
+
+def background() -> Background:
+    """The work of this process; commands go to it."""
+    return current_app.extensions["flowshelf"]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRow:
+    """One profile in the sync panel. `run` is the run under way, else the last one."""
+
+    profile: Profile
+    histories: list[str]
+    gaps: list[Gap]
+    run: Run | None
+    is_active: bool
+    is_waiting: bool
+    is_pausing: bool
+    can_resume: bool
+    rest_seconds: float
+    images_per_second: float
+    question: Walk | None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRow:
+    """One profile in the download panel. `run` is the open run, else the last one."""
+
+    profile: Profile
+    run: Run | None
+    is_active: bool
+    is_paused: bool
+    is_waiting: bool
+    left_count: int
+    percent: int
+    images_per_second: float
+    bytes_per_second: float
+    left_seconds: float | None
+    rest_seconds: float
+    pending_count: int
+    reasons: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A region that HTMX replaces as a whole; it asks again only while something `is_active`."""
+
+    rows: list
+    profile_id: str | None
+    is_active: bool
+
+
+def sync_panel(profile_id: str | None = None) -> Panel:
+    rows = [_sync_row(profile) for profile in _profiles(profile_id)]
+    return Panel(rows, profile_id, any(row.is_active for row in rows))
+
+
+def download_panel(profile_id: str | None = None) -> Panel:
+    rows = [_download_row(profile) for profile in _profiles(profile_id)]
+    return Panel(rows, profile_id, any(row.is_active for row in rows))
+
+
+def _profiles(profile_id: str | None) -> list[Profile]:
+    return [profiles.get_profile(profile_id)] if profile_id else profiles.list_profiles()
+
+
+def _sync_row(profile: Profile) -> SyncRow:
+    work = background()
+    gaps = histories.list_gaps(profile.id)
+    run = runs.find_open_run(profile.id, RunKind.SYNC) or runs.find_last_run(profile.id, RunKind.SYNC)
+    is_active = run is not None and run.state == RunState.RUNNING
+    known = histories.list_histories(profile.id)
+    was_begun = any(history.answered_at for history in known)
+    full_walks = [histories.find_open_full_walk(profile.id, history.name) for history in known]
+    return SyncRow(
+        profile=profile,
+        histories=[history_sentence(history, gaps) for history in known],
+        gaps=gaps,
+        run=run,
+        is_active=is_active,
+        is_waiting=run is not None and run.state == RunState.WAITING,
+        is_pausing=is_active and work.syncs.is_pausing(run.id),
+        can_resume=not is_active and was_begun and bool(_open_places(known, gaps) or any(full_walks)),
+        rest_seconds=work.connections.rest_seconds(profile.id) if is_active else 0.0,
+        images_per_second=_images_per_second(run) if is_active else 0.0,
+        question=next(iter(histories.list_walks_with_question(profile.id)), None),
+    )
+
+
+def _open_places(known: list[History], gaps: list[Gap]) -> list[Gap]:
+    """Gaps of histories that answer; one that Flow does not offer keeps its gap and needs no word."""
+    refused = {history.name for history in known if history.refused_at}
+    return [gap for gap in gaps if gap.history not in refused]
+
+
+def history_sentence(history: History, gaps: list[Gap]) -> str:
+    """What is known of a history, in plain words."""
+    name = history_word(history.name).capitalize()
+    places = [gap for gap in gaps if gap.history == history.name]
+    if history.refused_at:
+        return f"{name}: Flow does not offer this history for this account."
+    if not history.answered_at:
+        return f"{name}: not synced yet."
+    if not places:
+        return f"{name}: complete, last synced {ago(history.synced_at)}."
+    older = next((gap.after_created_at for gap in places if gap.after_created_at), None)
+    where = f" Older than {older[:10]} is still to come." if older else ""
+    count = "1 gap" if len(places) == 1 else f"{len(places)} gaps"
+    return f"{name}: {count} to close.{where}"
+
+
+def _images_per_second(run: Run) -> float:
+    seconds = (datetime.now(UTC) - times.parsed(run.started_at)).total_seconds()
+    return (run.synced_count + run.skipped_count) / max(seconds, 1.0)
+
+
+def _download_row(profile: Profile) -> DownloadRow:
+    work = background()
+    run = runs.find_open_run(profile.id, RunKind.DOWNLOAD) or runs.find_last_run(profile.id, RunKind.DOWNLOAD)
+    left_count = downloads.count_left(run.id) if run else 0
+    is_active = run is not None and run.state == RunState.RUNNING
+    images_rate, bytes_rate = work.downloads.rate(run.id) if run else (0.0, 0.0)
+    return DownloadRow(
+        profile=profile,
+        run=run,
+        is_active=is_active,
+        is_paused=run is not None and run.state == RunState.PAUSED,
+        is_waiting=run is not None and run.state == RunState.WAITING,
+        left_count=left_count,
+        percent=_percent(run, left_count),
+        images_per_second=images_rate,
+        bytes_per_second=bytes_rate,
+        left_seconds=left_count / images_rate if is_active and images_rate else None,
+        rest_seconds=work.connections.rest_seconds(profile.id) if is_active else 0.0,
+        pending_count=downloads.count_pending(profile.id),
+        reasons=downloads.count_failures_by_reason(run.id) if run and run.failed_count else [],
+    )
+
+
+def _percent(run: Run | None, left_count: int) -> int:
+    decided = run.done_count + run.failed_count if run else 0
+    return 100 * decided // (decided + left_count) if decided + left_count else 0

@@ -1,0 +1,130 @@
+"""Rows as the JSON API tells them: the seed's names and shapes, and never a secret."""
+
+from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
+from webapp.models import Image, Profile, Run, RunKind, RunState
+from webapp.store import downloads, histories, images, runs
+
+SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
+
+
+def sync_result(run: Run) -> dict:
+    result = {
+        "synced": run.synced_count,
+        "skipped": run.skipped_count,
+        "ignored": run.ignored_count,
+        "hasMore": run.last_cursor is not None,
+    }
+    return result | ({"lastCursor": run.last_cursor} if run.last_cursor is not None else {})
+
+
+def failure_of(image: Image) -> FlowshelfError:
+    if image.wish is None or image.wish.error is None:
+        return Cancelled("The download was cancelled.")
+    return error_of(image.wish.error_code, image.wish.error)
+
+
+def batch_result(outcomes: list[Image], unknown: list[str]) -> dict:
+    failures = [{"name": name, "code": UnknownImage.code, "error": SYNC_FIRST} for name in unknown]
+    for image in outcomes:
+        if not image.local_path:
+            error = failure_of(image)
+            failures.append({"name": image.name, "code": error.code, "error": str(error)})
+    return {
+        "downloaded": sum(1 for image in outcomes if image.local_path),
+        "failed": len(failures),
+        "failedNames": [failure["name"] for failure in failures],
+        "failures": failures,
+    }
+
+
+def image_value(image: Image) -> dict:
+    """The seed's fields, then ours; null ones are left out."""
+    value = {
+        "id": image.id,
+        "profileId": image.profile_id,
+        "name": image.name,
+        "aspectRatio": image.aspect_ratio,
+        "workflowId": image.workflow_id,
+        "mediaKey": image.media_key,
+        "localPath": image.local_path,
+        "fifeUrl": image.fife_url,
+        "createdAt": image.created_at,
+        "kind": image.kind,
+        "prompt": image.prompt,
+        "modelName": image.model_name,
+        "sizeBytes": image.size_bytes,
+        "sha256": image.sha256,
+        "downloadedAt": image.downloaded_at,
+        "goneUpstreamAt": image.gone_upstream_at,
+    }
+    return {name: field for name, field in value.items() if field is not None}
+
+
+def run_value(run: Run) -> dict:
+    value = {
+        "runId": run.id,
+        "profileId": run.profile_id,
+        "kind": run.kind,
+        "state": run.state,
+        "startedAt": run.started_at,
+        "finishedAt": run.finished_at,
+        "counts": run_counts(run),
+        "result": run_result(run) if run.state == RunState.DONE else None,
+        "note": run.note,
+        "error": run.error,
+        "code": run.error_code,
+    }
+    return {name: field for name, field in value.items() if field is not None}
+
+
+def run_counts(run: Run) -> dict:
+    if run.kind == RunKind.SYNC:
+        return {
+            "pages": run.page_count,
+            "synced": run.synced_count,
+            "skipped": run.skipped_count,
+            "ignored": run.ignored_count,
+        }
+    return {
+        "downloaded": run.done_count,
+        "failed": run.failed_count,
+        "left": downloads.count_left(run.id),
+        "bytes": run.done_bytes,
+    }
+
+
+def run_result(run: Run) -> dict:
+    if run.kind == RunKind.SYNC:
+        return sync_result(run)
+    failed = downloads.list_failures(run.id)
+    return {
+        "downloaded": run.done_count,
+        "failed": run.failed_count,
+        "failedNames": [wish.image.name for wish in failed],
+        "failures": [
+            {"name": wish.image.name, "code": wish.error_code, "error": wish.error} for wish in failed
+        ],
+    }
+
+
+def profile_value(profile: Profile) -> dict:
+    """The seed's state of a profile and its health; never a secret."""
+    refused = {history.name for history in histories.list_histories(profile.id) if history.refused_at}
+    gaps = [gap for gap in histories.list_gaps(profile.id) if gap.history not in refused]
+    totals = images.count_images(profile.id)
+    return {
+        "profileId": profile.id,
+        "name": profile.name,
+        "accountEmail": profile.account_email,
+        "accountName": profile.account_name,
+        "health": profile.health,
+        "healthReason": profile.health_reason,
+        "checkedAt": profile.checked_at,
+        "cookiesExpireAt": profile.cookies_expire_at,
+        "lastCursor": (gaps[0].cursor or None) if gaps else None,
+        "hasMore": bool(gaps),
+        "isSyncingMetadata": runs.is_active(profile.id, RunKind.SYNC),
+        "isDownloadingImages": runs.is_active(profile.id, RunKind.DOWNLOAD),
+        "images": totals.total,
+        "downloaded": totals.downloaded,
+    }
