@@ -1,0 +1,232 @@
+"""What exists in the simulated Flow: one account with its images and videos, and what befalls them."""
+
+import base64
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from urllib.parse import quote
+
+from webapp.demo import pictures
+from webapp.demo.entries import Entry, Kind, name_of, random_uuid
+from webapp.demo.planning import ASPECTS, Plan, plan
+from webapp.demo.sign_in import SignIn
+from webapp.demo.timeline import Cursors, Timeline
+from webapp.demo.wire import BREAKAGES
+
+ASSET_MANAGER, PINHOLE = "ASSET_MANAGER", "PINHOLE"
+MODELS = ("GEM_PIX_2", "GEM_PIX_2", "GEM_PIX", "IMAGEN_3_5", "NARWHAL")
+
+
+class HistoryRefused(Exception):
+    """There is no such history here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    entries: tuple[Entry, ...]
+    next_cursor: str | None
+
+
+class World(SignIn):
+    """One account of the simulated Flow. Verbs may be called from any thread.
+
+    `generated_in_drawer` lists what was generated under ASSET_MANAGER too. `tiny_pictures` makes
+    pictures of a few pixels, for worlds where only the count matters. `fife_url_kinds` are the
+    kinds whose history rows carry a preview URL.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        uploaded: int = 0,
+        generated: int = 0,
+        videos: int = 0,
+        *,
+        now: datetime | None = None,
+        email: str = "ada@example.com",
+        owner: str = "Ada Example",
+        generated_in_drawer: bool = False,
+        tiny_pictures: bool = False,
+        fife_url_kinds: Iterable[Kind] = (Kind.GENERATED,),
+        days: float = 425.0,
+    ) -> None:
+        begin = now or datetime.now(UTC)
+        super().__init__(Random(f"{seed} {email} secrets"), begin, email, owner)
+        self.generated_in_drawer, self.tiny_pictures = generated_in_drawer, tiny_pictures
+        self.fife_url_kinds = set(fife_url_kinds)
+        self.picture_url_lifetime_seconds = 86_400.0
+        self.moved = False
+        self._rng = Random(f"{seed} {email}")
+        self._secret = self._rng.randbytes(32)
+        self._cursors = Cursors(self._secret, f"1{self._rng.randrange(10**20):020d}")
+        self._timelines = {ASSET_MANAGER: Timeline(), PINHOLE: Timeline()}
+        self._entries: dict[int, Entry] = {}
+        self._positions: dict[str, int] = {}
+        self._picture_positions: dict[str, int] = {}
+        self._deleted: set[str] = set()
+        self._refused: set[str] = set()
+        self._position, self._latest = 0, datetime.min.replace(tzinfo=UTC)
+        counts = {Kind.UPLOADED: uploaded, Kind.GENERATED: generated, Kind.VIDEO: videos}
+        for planned in plan(self._rng, counts, begin, days, seed * 1000):
+            self._add(planned)
+        self._number = seed * 1000 + len(self._entries)
+
+    @classmethod
+    def sample(cls, **given: object) -> "World":
+        """The world of the demo: a good year of pictures, some videos, and two entries that are no use."""
+        world = cls(**({"uploaded": 140, "generated": 208, "videos": 12} | given))
+        world.add_broken_entry("without media", PINHOLE)
+        world.add_broken_entry("without mediaGenerationId")
+        return world
+
+    def add_uploaded(self, count: int = 1) -> list[str]:
+        """Names of new uploads, oldest first; they stand at the head of the history."""
+        return [self._add(self._planned(Kind.UPLOADED)) for _ in range(count)]
+
+    def add_generated(self, count: int = 1) -> list[str]:
+        return [self._add(self._planned(Kind.GENERATED)) for _ in range(count)]
+
+    def add_videos(self, count: int = 1) -> list[str]:
+        return [self._add(self._planned(Kind.VIDEO)) for _ in range(count)]
+
+    def add_broken_entry(self, breakage: str = "without media", history: str = ASSET_MANAGER) -> str:
+        """An entry that is no usable image; `breakage` is one of `wire.BREAKAGES`."""
+        if breakage not in BREAKAGES:
+            raise ValueError(f"{breakage!r} is none of {', '.join(BREAKAGES)}")
+        return self._add(self._planned(Kind.BROKEN), breakage, (history,))
+
+    def delete(self, name: str) -> None:
+        """No history lists it any more, and the media service says that it is gone."""
+        with self.lock:
+            position = self._positions.pop(name)
+            del self._picture_positions[self._entries.pop(position).picture_id]
+            self._deleted.add(name)
+            for timeline in self._timelines.values():
+                timeline.remove(position)
+
+    def change(self, name: str, **fields: object) -> None:
+        """Let Flow say something else about an entry; `fields` are those of `Entry`."""
+        with self.lock:
+            position = self._positions[name]
+            self._entries[position] = replace(self._entries[position], **fields)
+
+    def expire_cursors(self) -> None:
+        """All page tokens handed out so far are refused."""
+        with self.lock:
+            self._cursors.expire()
+
+    def refuse_history(self, history: str, refused: bool = True) -> None:
+        with self.lock:
+            (self._refused.add if refused else self._refused.discard)(history)
+
+    def migrate(self) -> None:
+        """The account lives at the new Flow from now on."""
+        self.moved = True
+
+    def page(self, history: str, size: int, cursor: str | None = None) -> Page:
+        """One page, newest first. Raises HistoryRefused and `timeline.CursorRefused`."""
+        with self.lock:
+            if history not in self._timelines or history in self._refused:
+                raise HistoryRefused(history)
+            below = None if cursor is None else self._cursors.read(history, cursor)
+            positions, more_follow = self._timelines[history].before(below, size)
+            entries = tuple(self._entries[position] for position in positions)
+            return Page(entries, self._cursors.make(history, positions[-1]) if more_follow else None)
+
+    def names(self, history: str = ASSET_MANAGER, *kinds: Kind) -> list[str]:
+        """True names, newest first; all kinds when none is given."""
+        with self.lock:
+            entries = [self._entries[position] for position in self._timelines[history].newest_first()]
+        return [entry.name for entry in entries if not kinds or entry.kind in kinds]
+
+    def find(self, name: str) -> Entry | None:
+        with self.lock:
+            return self._entries.get(self._positions.get(name, -1))
+
+    def entry(self, name: str) -> Entry:
+        with self.lock:
+            return self._entries[self._positions[name]]
+
+    def is_deleted(self, name: str) -> bool:
+        return name in self._deleted
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a picture, as a download should find them."""
+        return self.content_of(self.entry(name))
+
+    def content_of(self, entry: Entry) -> bytes:
+        if entry.content is not None:
+            return entry.content
+        if self.tiny_pictures:
+            return pictures.tiny(entry.number + 7919 * entry.variation, entry.picture_format)
+        return pictures.encoded(entry.number, entry.variation, entry.aspect, entry.picture_format)
+
+    def lists_fife_url(self, entry: Entry) -> bool:
+        if entry.fife_url_in_history is None:
+            return entry.kind in self.fife_url_kinds
+        return entry.fife_url_in_history
+
+    def picture_path(self, entry: Entry) -> str:
+        """Where the picture can be fetched for a while without signing in."""
+        end = int(self.now().timestamp() + self.picture_url_lifetime_seconds)
+        signature = quote(self._signature(entry.picture_id, str(end)), safe="")
+        return f"/pictures/{entry.picture_id}?GoogleAccessId=x&Expires={end}&Signature={signature}"
+
+    def is_signed(self, picture_id: str, expires: str, signature: str) -> bool:
+        return hmac.compare_digest(self._signature(picture_id, expires).encode(), signature.encode())
+
+    def find_picture(self, picture_id: str) -> Entry | None:
+        with self.lock:
+            return self._entries.get(self._picture_positions.get(picture_id, -1))
+
+    def _signature(self, picture_id: str, expires: str) -> str:
+        seal = hmac.digest(self._secret, f"{picture_id} {expires}".encode(), "sha256")
+        return base64.b64encode(seal).decode()
+
+    def _planned(self, kind: Kind) -> Plan:
+        with self.lock:
+            self._number += 1
+            moment = max(self.now(), self._latest + timedelta(milliseconds=1))
+            return Plan(kind, moment, self._number, 0, self._rng.choice(ASPECTS), random_uuid(self._rng))
+
+    def _add(self, planned: Plan, breakage: str | None = None, histories: tuple[str, ...] = ()) -> str:
+        with self.lock:
+            entry = self._entry(planned, breakage)
+            self._position += 1
+            self._latest, position = planned.moment, self._position
+            self._entries[position] = entry
+            self._positions[entry.name] = position
+            self._picture_positions[entry.picture_id] = position
+            for history in histories or self._histories_of(planned.kind):
+                self._timelines[history].add(position)
+            return entry.name
+
+    def _histories_of(self, kind: Kind) -> tuple[str, ...]:
+        if kind is Kind.UPLOADED:
+            return (ASSET_MANAGER,)
+        return (ASSET_MANAGER, PINHOLE) if self.generated_in_drawer else (PINHOLE,)
+
+    def _entry(self, planned: Plan, breakage: str | None) -> Entry:
+        workflow_id, media_key = random_uuid(self._rng), random_uuid(self._rng)
+        return Entry(
+            name=name_of(planned.kind, planned.project_id, workflow_id, media_key),
+            kind=planned.kind,
+            created_at=_create_time(planned.moment),
+            media_key=media_key,
+            workflow_id=workflow_id,
+            project_id=planned.project_id,
+            picture_id=media_key,
+            number=planned.number,
+            variation=planned.variation,
+            aspect=planned.aspect,
+            seed=self._rng.randrange(1_000_000),
+            model_name=self._rng.choice(MODELS),
+            breakage=breakage,
+        )
+
+
+def _create_time(moment: datetime) -> str:
+    form = "%Y-%m-%dT%H:%M:%S.%fZ" if moment.microsecond else "%Y-%m-%dT%H:%M:%SZ"
+    return moment.strftime(form)
