@@ -1,0 +1,383 @@
+"""Pasted cookies: every shape people bring holds the same session, and no message tells a value."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from webapp import times
+from webapp.errors import BadCookies
+from webapp.sources.credentials import SESSION_COOKIE, parse_cookies
+
+NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(days=30)
+EARLIER = NOW - timedelta(days=1)
+TOKEN = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..QUFB.QkJCQkJC.Q0ND"
+LABS = "https://labs.google/fx/api/trpc/media.fetchUserHistoryDirectly?input=%7B%7D"
+
+
+def ansi_c(text: str) -> str:
+    return "".join(f"\\u{ord(letter):04x}" if letter in "!'\\" else letter for letter in text)
+
+
+def carets(text: str) -> str:
+    """What Chrome writes for cmd.exe."""
+    plain = "".join(
+        letter if letter.isalnum() or letter in " _-:=+~'/.,?;()*`" else "^" + letter for letter in text
+    )
+    return f'^"{plain}^"'
+
+
+def percent_quotes(text: str) -> str:
+    """What Chrome wrote for cmd.exe before it used carets."""
+    return '"' + text.replace("%", '"%"') + '"'
+
+
+def powershell(text: str) -> str:
+    return '"' + "".join("`" + letter if letter in '`$"' else letter for letter in text) + '"'
+
+
+def header(cookies: dict[str, str]) -> str:
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
+
+
+def extension_json(cookies: dict[str, str]) -> str:
+    rows = [
+        {
+            "domain": ".labs.google",
+            "name": name,
+            "value": value,
+            "path": "/",
+            "expirationDate": LATER.timestamp(),
+        }
+        for name, value in cookies.items()
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def netscape(cookies: dict[str, str], prefix: str = "#HttpOnly_") -> str:
+    rows = [f"{prefix}labs.google\tFALSE\t/\tTRUE\t0\t{name}\t{value}" for name, value in cookies.items()]
+    return "\n".join(["# Netscape HTTP Cookie File", "# https://curl.se/docs/http-cookies.html", "", *rows])
+
+
+def powershell_session(cookies: dict[str, str]) -> str:
+    made = '$session.Cookies.Add((New-Object System.Net.Cookie({}, {}, "/", "labs.google")))'
+    added = [made.format(powershell(name), powershell(value)) for name, value in cookies.items()]
+    start = "$session = New-Object Microsoft.PowerShell.Commands.WebRequestSession"
+    return "\n".join(
+        [start, *added, f'Invoke-WebRequest -UseBasicParsing -Uri "{LABS}" `', "-WebSession $session"]
+    )
+
+
+def table(cookies: dict[str, str]) -> str:
+    row = "{}\t{}\tlabs.google\t/\t2026-11-30T12:00:00.000Z\t4000\t✓\t✓\tLax\t\t\tMedium"
+    return "\n".join(row.format(*cookie) for cookie in cookies.items())
+
+
+SHAPES = {
+    "header": header,
+    "header with its name": lambda cookies: f"Cookie: {header(cookies)}",
+    "header name on a line of its own": lambda cookies: f"cookie:\n{header(cookies)}",
+    "block of headers": lambda cookies: f"accept: */*;q=0.8\r\ncookie: {header(cookies)}\r\nuser-agent: x=y",
+    "lines": lambda cookies: "\n".join(f"{name}={value}" for name, value in cookies.items()),
+    "answer's headers": lambda cookies: "\n".join(
+        f"Set-Cookie: {name}={value}; Path=/; Expires=Mon, 30 Nov 2026 12:00:00 GMT; HttpOnly; SameSite=Lax"
+        for name, value in cookies.items()
+    ),
+    "extension JSON": extension_json,
+    "storage state": lambda cookies: json.dumps(
+        {"cookies": json.loads(extension_json(cookies)), "origins": []}
+    ),
+    "plain object": json.dumps,
+    "network panel of Firefox": lambda cookies: json.dumps({"Request Cookies": cookies}),
+    "cookies.txt": netscape,
+    "cookies.txt without HttpOnly": lambda cookies: netscape(cookies, ""),
+    "cookies.txt whose tabs are lost": lambda cookies: netscape(cookies).replace("\t", "    "),
+    "cURL -b": lambda cookies: (
+        f"curl '{LABS}' \\\n  -H 'accept: */*' \\\n  -b $'{ansi_c(header(cookies))}' \\\n  --compressed"
+    ),
+    "cURL -H": lambda cookies: f"curl '{LABS}' -H 'accept: */*' -H $'Cookie: {ansi_c(header(cookies))}'",
+    "cURL --cookie": lambda cookies: f"$ curl --cookie $'{ansi_c(header(cookies))}' {LABS}",
+    "cURL cmd": lambda cookies: (
+        f'curl ^"{LABS}^" ^\r\n  -H ^"accept: */*^" ^\r\n  -b {carets(header(cookies))} ^\r\n  --compressed'
+    ),
+    "older cURL cmd": lambda cookies: (
+        f'curl "{LABS}" ^\r\n  -H {percent_quotes("cookie: " + header(cookies))} ^\r\n  --compressed'
+    ),
+    "fetch for Node": lambda cookies: (
+        f'fetch("{LABS}", {{\n  "headers": {{\n    "accept": "*/*",\n    '
+        f'"cookie": {json.dumps(header(cookies))}\n  }},\n  "body": null,\n  "method": "GET"\n}});'
+    ),
+    "PowerShell session": powershell_session,
+    "PowerShell headers": lambda cookies: (
+        f'Invoke-WebRequest -Uri "{LABS}" -Headers @{{\n"accept"="*/*"\n'
+        f'  "cookie"={powershell(header(cookies))}\n}}'
+    ),
+    "rows of the developer tools": table,
+    "a row of Firefox": lambda cookies: "\n".join(
+        [
+            '{}:"{}"'.format(*next(iter(cookies.items()))),
+            'Domain:"labs.google"',
+            "HostOnly:true",
+            'Path:"/"',
+            "Size:4",
+        ]
+    ),
+}
+
+# RFC 6265's cookie-octet.
+OCTETS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '",;\\')
+VALUES = st.text(OCTETS, min_size=1, max_size=80).filter(lambda value: not value.startswith("eyJ"))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(value=VALUES, other=VALUES)
+def test_every_shape_holds_the_session_whatever_its_value(shape, value, other):
+    pasted = parse_cookies(SHAPES[shape]({SESSION_COOKIE: value, "email": other}), NOW)
+    assert pasted.cookies == {SESSION_COOKIE: value}
+    assert pasted.found_names[0] == SESSION_COOKIE
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "a row of Firefox"])
+@given(first=VALUES, second=VALUES)
+def test_parts_are_joined_by_number_in_every_shape(shape, first, second):
+    parts = {f"{SESSION_COOKIE}.1": second, "_ga": "x", f"{SESSION_COOKIE}.0": first}
+    pasted = parse_cookies(SHAPES[shape](parts), NOW)
+    assert pasted.cookies == {SESSION_COOKIE: first + second}
+    assert set(pasted.found_names) >= set(parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TOKEN,
+        f"  {TOKEN}\n",
+        f'"{TOKEN}"',
+        f"“{TOKEN}”",
+        TOKEN[:40] + "\n" + TOKEN[40:],
+        "\ufeff" + TOKEN + "\u200b",
+    ],
+)
+def test_the_bare_session_token_is_enough(text):
+    assert parse_cookies(text, NOW).cookies == {SESSION_COOKIE: TOKEN}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{SESSION_COOKIE}=“{TOKEN}”",
+        f"curl ‘{LABS}’ -b ‘{SESSION_COOKIE}={TOKEN}’",
+        f"[{{“name”: “{SESSION_COOKIE}”, “value”: “{TOKEN}”}}]",
+        f"'{SESSION_COOKIE}={TOKEN}; email=x'",
+    ],
+)
+def test_quotes_of_word_processors_are_tolerated(text):
+    assert parse_cookies(text, NOW).cookies == {SESSION_COOKIE: TOKEN}
+
+
+def test_only_the_session_is_kept_of_all_google_cookies():
+    pasted = parse_cookies(header({"SID": "g.a000x", "HSID": "y", SESSION_COOKIE: TOKEN, "email": "z"}), NOW)
+    assert pasted.cookies == {SESSION_COOKIE: TOKEN}
+    assert pasted.found_names == ("SID", "HSID", SESSION_COOKIE, "email")
+
+
+def test_a_repr_shows_names_only():
+    pasted = parse_cookies(header({"SID": "secret-sid", SESSION_COOKIE: TOKEN}), NOW)
+    assert "SID" in repr(pasted)
+    assert TOKEN not in repr(pasted)
+    assert "secret-sid" not in repr(pasted)
+
+
+def test_attributes_are_dropped_and_nothing_is_decoded():
+    text = (
+        f"{SESSION_COOKIE}=a%3Db=c==; path=/; Domain=.labs.google; secure; HttpOnly; SameSite=Lax; Max-Age=5"
+    )
+    pasted = parse_cookies(text, NOW)
+    assert pasted.cookies == {SESSION_COOKIE: "a%3Db=c=="}
+    assert pasted.found_names == (SESSION_COOKIE,)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        {"expirationDate": LATER.timestamp()},
+        {"expirationDate": LATER.timestamp() * 1000},
+        {"expires": str(int(LATER.timestamp()))},
+        {"expiry": int(LATER.timestamp())},
+        {"expires": "2026-10-31T12:00:00.000Z"},
+        {"Expires": "Sat, 31 Oct 2026 12:00:00 GMT"},
+    ],
+)
+def test_the_sessions_end_is_told_where_the_paste_carries_it(ends):
+    text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, **ends}])
+    assert parse_cookies(text, NOW).expires_at == times.timestamp(LATER) == "2026-10-31T12:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    "said", [0, -1, None, "Session", "", True, "soon", float("inf"), 1e300, [], "0", "-1"]
+)
+def test_no_readable_end_means_a_session_cookie(said):
+    text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, "expires": said}])
+    assert parse_cookies(text, NOW).expires_at is None
+
+
+def test_the_first_part_to_end_ends_the_session():
+    rows = [
+        {
+            "name": f"{SESSION_COOKIE}.{number}",
+            "value": "v",
+            "expires": (LATER + timedelta(days=number)).timestamp(),
+        }
+        for number in range(3)
+    ]
+    assert parse_cookies(json.dumps(rows), NOW).expires_at == times.timestamp(LATER)
+
+
+def test_of_two_sessions_the_one_that_lives_longer_counts():
+    rows = [
+        {"name": SESSION_COOKIE, "value": "longer", "expires": (LATER + timedelta(1)).timestamp()},
+        {"name": SESSION_COOKIE, "value": "shorter", "expires": LATER.timestamp()},
+    ]
+    assert parse_cookies(json.dumps(rows), NOW).cookies == {SESSION_COOKIE: "longer"}
+
+
+def test_a_whole_session_goes_before_parts_because_it_cannot_lack_one():
+    pasted = parse_cookies(header({f"{SESSION_COOKIE}.1": "x", SESSION_COOKIE: TOKEN}), NOW)
+    assert pasted.cookies == {SESSION_COOKIE: TOKEN}
+
+
+def test_an_expired_session_is_passed_over_for_a_living_one():
+    rows = [
+        {"name": SESSION_COOKIE, "value": "living", "expires": -1},
+        {"name": SESSION_COOKIE, "value": "dead", "expires": EARLIER.timestamp()},
+    ]
+    assert parse_cookies(json.dumps(rows), NOW).cookies == {SESSION_COOKIE: "living"}
+
+
+def test_sessions_of_other_sites_are_passed_over():
+    rows = [
+        {"name": SESSION_COOKIE, "value": "theirs", "domain": "chatgpt.com", "expires": LATER.timestamp()},
+        {"name": SESSION_COOKIE, "value": "ours", "domain": "labs.google"},
+    ]
+    assert parse_cookies(json.dumps(rows), NOW).cookies == {SESSION_COOKIE: "ours"}
+
+
+def test_cookies_of_the_server_in_the_settings_are_taken():
+    text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, "domain": "flow.example"}])
+    assert parse_cookies(text, NOW, labs_host="flow.example").cookies == {SESSION_COOKIE: TOKEN}
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(BadCookies) as caught:
+        parse_cookies(text, NOW)
+    assert caught.value.__context__ is None, "a cause may quote the paste"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "nothing in the pasted text"),
+        (" \n\u200b", "nothing in the pasted text"),
+        ("hello there", "No cookies were found"),
+        ("SID=secret; HSID=secret; __Secure-1PSIDTS=secret", "(SID, HSID and __Secure-1PSIDTS)"),
+        ("SID=secret", "flow.google.com"),
+        ("_ga=secret; theme=secret", "2 cookies were found"),
+        (f"{SESSION_COOKIE}=", "is missing"),
+        (f"{SESSION_COOKIE}.1=secret", "…session-token.1 found, …session-token.0 missing"),
+        (f"{SESSION_COOKIE}.0=secret; {SESSION_COOKIE}.2=secret", "…session-token.1 missing"),
+        (f"{SESSION_COOKIE}=secret…", "was cut"),
+        (f"{SESSION_COOKIE}=secret in two", "such as a space"),
+        (f"{SESSION_COOKIE}=secrét", "no cookie has"),
+        (f"{SESSION_COOKIE}=secret\x00", "control characters"),
+        (json.dumps({SESSION_COOKIE: "secret\r\nX: y"}), "no cookie has"),
+        ("eyJsecret..QUFB.QkJC", "its end is missing"),
+        ("eyJsecret..QUFB.QkJC.", "its end is missing"),
+        (f"{SESSION_COOKIE}.0=eyJsecret..QUFB.; {SESSION_COOKIE}.1=QkJC", "in parts"),
+        ("eyJsecret..QUFB.QkJC.QUFB.QkJC", "pasted twice"),
+        (f'[{{"name": "{SESSION_COOKIE}", "value": "secret', "the JSON it begins has no end"),
+        ("[" * 100_000, "the JSON it begins has no end"),
+        (f"curl '{LABS}' -b '{SESSION_COOKIE}=secret", "has no end"),
+        (f'fetch("{LABS}", {{"headers": {{"accept": "*/*"}}, "credentials": "include"}});', "Copy as cURL"),
+        (
+            f"curl 'https://chatgpt.com/' -b '{SESSION_COOKIE}=secret'",
+            "is of chatgpt.com, not of labs.google",
+        ),
+        (json.dumps([{"name": SESSION_COOKIE, "value": "secret", "domain": "secret"}]), "is of another site"),
+        (
+            json.dumps([{"name": SESSION_COOKIE, "value": "secret", "expires": 1790000000}]),
+            "expired on 2026-09-21",
+        ),
+        ("a" * 1_000_001, "longer than cookies can be (1,000,001 characters)"),
+    ],
+)
+def test_a_refusal_says_what_was_found_and_what_is_missing(text, sentence):
+    said = refusal(text)
+    assert sentence in said
+    assert "secret" not in said
+
+
+def outcome(text: str) -> list[str] | str:
+    """The names that a paste gives, or the sentence of its refusal."""
+    try:
+        return list(parse_cookies(text, NOW).cookies)
+    except BadCookies as error:
+        return str(error)
+
+
+@given(st.text())
+def test_any_text_gives_cookies_or_a_sentence(text):
+    said = outcome(text)
+    assert said == [SESSION_COOKIE] or said.endswith((".", ")"))
+
+
+STARTS = [
+    "curl ",
+    'curl ^"',
+    "fetch(",
+    "$session = ",
+    "Cookie: ",
+    "[",
+    "{",
+    "eyJ",
+    "a\tb\tc\n",
+    "#HttpOnly_a\t",
+]
+
+
+@given(st.sampled_from(STARTS), st.text("abc=;: \t\n\"'\\^`$@{}()[],.-eyJ\u2026", max_size=200))
+def test_any_text_that_looks_like_a_shape_gives_cookies_or_a_sentence(start, text):
+    assert outcome(start + text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(SESSION_COOKIE),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["name", "value", "expires", "cookies", "domain"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_any_json_gives_cookies_or_a_sentence(document):
+    assert outcome(json.dumps(document))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(value=st.text(OCTETS, min_size=8, max_size=60))
+def test_no_refusal_holds_a_value(shape, value):
+    assume(not any(value.lower() in word for word in refusal("SID=x; _ga=y").lower().split()))
+    said = refusal(SHAPES[shape]({"SID": value, "other": value + value}))
+    assert value not in said
+
+
+@pytest.mark.parametrize("piece", ["a=b;", "'", 'cookie: "', '^"', '\\"', '`"', "[{", "\t", "-b "])
+@pytest.mark.parametrize("start", STARTS)
+def test_a_long_paste_is_read_in_no_time(start, piece):
+    began = datetime.now(UTC)
+    assert outcome(start + piece * (100_000 // len(piece)))
+    assert datetime.now(UTC) - began < timedelta(seconds=3)
