@@ -1,0 +1,33 @@
+"""Reads the new session cookie out of the `Set-Cookie` headers of an answer."""
+
+import re
+from collections.abc import Iterable
+
+from webapp.sources.credentials.pasted import WHOLE, part_number
+from webapp.sources.credentials.shapes import SESSION_COOKIE
+
+
+def renewed_cookies(lines: Iterable[str]) -> dict[str, str]:
+    """The session cookie that an answer sets, joined if it came in parts; empty when it sets none.
+
+    next-auth deletes cookies by empty values with `Max-Age=0`: the parts of another division, or
+    everything when it signs out. A deletion renews nothing, and parts of which one is missing
+    would not sign in.
+    """
+    parts = {}
+    for line in lines:
+        name, _, value = line.partition(";")[0].strip().partition("=")
+        number = part_number(name.strip())
+        if number is not None and value.strip() and not _is_deletion(line):
+            parts[number] = value.strip()
+    if WHOLE in parts:
+        return {SESSION_COOKIE: parts[WHOLE]}
+    is_whole = parts and sorted(parts) == list(range(len(parts)))
+    return {SESSION_COOKIE: "".join(parts[number] for number in sorted(parts))} if is_whole else {}
+
+
+def _is_deletion(line: str) -> bool:
+    return (
+        re.search(r";\s*(?:max-age=(?:0|-\d+)\s*(?:;|$)|expires=[^;]* 1970 )", line, re.IGNORECASE)
+        is not None
+    )

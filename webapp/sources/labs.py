@@ -1,0 +1,130 @@
+"""Flow at labs.google/fx: its history and its images, as one profile sees them."""
+
+import threading
+from collections.abc import Mapping
+
+from webapp.config import Config
+from webapp.errors import BadPicture, FlowError, FlowUnavailable, ImageRefused
+from webapp.sources import Account, Credentials, FetchedImage, HistoryPage, labs_history, labs_media
+from webapp.sources.credentials.key import ApiKey
+from webapp.sources.credentials.session import SignIn
+from webapp.sources.http import Answer, HttpClient, TooLarge
+from webapp.sources.labs_site import LabsSite
+from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing, read_document
+from webapp.sources.signed_urls import fetch_picture
+
+LARGEST_HISTORY_BYTES = 16 * 1024 * 1024
+
+
+class LabsSource:
+    """The labs service as a `Source`. Errors name what happened and what to do, never a secret."""
+
+    def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
+        self._config = config
+        self._http = HttpClient(stopping, config.timeout_seconds)
+        self._site = LabsSite(config, credentials, self._http)
+        self._sign_in = SignIn(self._site)
+        self._api_key = ApiKey(config, credentials, self._site, self._http)
+
+    def check(self) -> Account:
+        return self._sign_in.account()
+
+    def history_page(self, history: str, cursor: str | None) -> HistoryPage:
+        secrets = [*self._site.cookies().values(), cursor or ""]
+        path = labs_history.path(history, cursor, self._config.page_size)
+        answer = self._site.get(path, LARGEST_HISTORY_BYTES)
+        check_not_page(answer)
+        document = read_document(answer, secrets) if answer.status != 401 else None
+        refused = labs_history.refusal(answer, document, history, cursor, secrets)
+        if refused:
+            raise refused
+        try:
+            return labs_history.read_page(document, self._config.all_picture_hosts)
+        except labs_history.UnknownShape as error:
+            raise changed(answer, str(error), secrets) from error
+
+    def fetch_image(self, name: str) -> FetchedImage:
+        answer, secrets = self._media(name)
+        if answer.status != 200:
+            return self._rescued(answer, labs_media.refusal(answer, secrets))
+        document = self._document(answer, secrets)
+        labs_media.check_name(document, name)
+        url = labs_media.allowed_fife_url(document, self._config.all_picture_hosts)
+        content = labs_media.image_bytes(document)
+        if content is None:
+            content = self._content_behind(document)
+        return FetchedImage(content, url)
+
+    def preview_url(self, name: str) -> str | None:
+        answer, secrets = self._media(name, returnUriOnly="true")
+        url = labs_media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
+        if answer.status == 200:
+            labs_media.check_name(self._document(answer, secrets), name)
+        elif answer.status != 400 or url is None:
+            raise labs_media.refusal(answer, secrets)
+        return url
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _media(self, name: str, **query: str) -> tuple[Answer, list[str]]:
+        """The media service's answer, and the secrets that were sent for it. Token and key are renewed
+        once each when they are refused."""
+        path, refused_token, refused_key = labs_media.path(name), None, None
+        while True:
+            token, key = self._sign_in.token(refused_token), self._api_key.key(refused_key)
+            answer = self._ask_media(path, token, {"key": key, "clientContext.tool": "PINHOLE", **query})
+            if answer.status == 401 and refused_token is None:
+                refused_token = token
+            elif refused_key is None and labs_media.is_key_refusal(answer):
+                refused_key = key
+            else:
+                return answer, [token, key]
+
+    def _ask_media(self, path: str, token: str, query: Mapping[str, str]) -> Answer:
+        words = "&".join(f"{name}={value}" for name, value in query.items())
+        origin = self._site.origin
+        headers = {"Authorization": f"Bearer {token}", "Origin": origin, "Referer": f"{origin}/"}
+        try:
+            answer = self._http.get(f"{self._config.media_url}{path}?{words}", headers)
+        except TooLarge as error:
+            raise ImageRefused(str(error)) from error
+        check_passing(answer)
+        check_destination(answer, self._config.flow_url)
+        if answer.status == 200:
+            check_not_page(answer)
+        return answer
+
+    def _document(self, answer: Answer, secrets: list[str]) -> dict:
+        try:
+            document = read_document(answer, secrets)
+        except FlowUnavailable as error:
+            raise BadPicture(str(error)) from error
+        if labs_media.is_video(document):
+            raise ImageRefused("This is a video, which Flowshelf does not keep.")
+        if not labs_media.is_image(document):
+            raise changed(answer, "it describes no image", secrets)
+        return document
+
+    def _content_behind(self, document: dict) -> bytes:
+        url = labs_media.fife_url(document)
+        if url is None:
+            raise BadPicture("Flow sent neither the image nor an address of it. Trying again is safe.")
+        return fetch_picture(self._http, url, self._config.all_picture_hosts)
+
+    def _rescued(self, answer: Answer, refused: FlowError) -> FetchedImage:
+        """The image of an error answer that still carries its URL, as some have been seen to."""
+        url = labs_media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
+        if answer.status != 400 or url is None:
+            raise refused
+        try:
+            return FetchedImage(fetch_picture(self._http, url, self._config.all_picture_hosts), url)
+        except BadPicture:
+            raise refused from None
+
+
+def _json_or_none(answer: Answer) -> object:
+    try:
+        return answer.json()
+    except ValueError:
+        return None

@@ -1,0 +1,218 @@
+"""The history call of the labs service: how it is asked and what it answers (flow-labs-api.md, part 1)."""
+
+import json
+import re
+from collections.abc import Iterable, Set
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from webapp import times
+from webapp.errors import AccountMoved, CursorRefused, FlowError, HistoryRefused, SignedOut
+from webapp.sources import KIND_GENERATED, KIND_UPLOADED, HistoryPage, RemoteImage, clean_name
+from webapp.sources.http import Answer
+from webapp.sources.refusals import MOVED, SIGNED_OUT, changed, quoted
+from webapp.sources.signed_urls import is_picture_url
+
+HISTORY_PATH = "/fx/api/trpc/media.fetchUserHistoryDirectly"
+
+LONGEST_NAME = 1_000
+LONGEST_WORD = 200
+LONGEST_PROMPT = 20_000
+LONGEST_CURSOR = 8_000
+LARGEST_SEED = 2**63 - 1
+
+_KINDS = {"userUploadedImage": KIND_UPLOADED, "image": KIND_GENERATED}
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))", re.ASCII
+)
+# Unix time begins there; anything before is a default value, not the time of an image.
+_EARLIEST_YEAR = 1970
+
+
+# The asset drawer: every account has it, so a refusal of it never means "not offered".
+DEFAULT_HISTORY = "ASSET_MANAGER"
+
+
+class UnknownShape(Exception):
+    """An answer that is no page of a history as we know it; the text says in what."""
+
+
+def path(history: str, cursor: str | None, page_size: int) -> str:
+    """Path and query of one page; `cursor` None is the head.
+
+    The note that the cursor was undefined goes with the head only: beside a real cursor the
+    service forgets that cursor and answers the first page again.
+    """
+    asked = {
+        "type": history,
+        "pageSize": page_size,
+        "responseScope": "RESPONSE_SCOPE_UNSPECIFIED",
+        "cursor": cursor,
+    }
+    whole = {"json": asked} | ({"meta": {"values": {"cursor": ["undefined"]}}} if cursor is None else {})
+    return f"{HISTORY_PATH}?input={quote(json.dumps(whole, separators=(',', ':')), safe='')}"
+
+
+def read_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
+    """A page out of the answer's JSON. Raises UnknownShape.
+
+    Only the frame is demanded; an entry that is no usable image is counted. Preview URLs on other
+    hosts than `picture_hosts` are left out.
+    """
+    result = _result(document)
+    entries = result.get("userWorkflows") or []
+    if not isinstance(entries, list):
+        raise UnknownShape("its entries are no list")
+    images, names, above = [], [], None
+    for entry in entries:
+        fields = entry if isinstance(entry, dict) else {}
+        above = created_at(fields.get("createTime")) or above
+        name = _name(fields)
+        names += [name] if name else []
+        image = _image(fields, name, above, picture_hosts) if name else None
+        images += [image] if image else []
+    ignored_count = len(entries) - len(images)
+    return HistoryPage(tuple(images), tuple(names), len(entries), ignored_count, above, _cursor(result))
+
+
+def _result(document: object) -> dict:
+    inner = document
+    for step in ("result", "data", "json", "result"):
+        if not isinstance(inner, dict) or step not in inner:
+            raise UnknownShape(f"its “{step}” is missing")
+        inner = inner[step]
+    if inner == []:
+        return {}
+    if not isinstance(inner, dict):
+        raise UnknownShape("its result is no object")
+    # An empty account has an empty result; one full of other fields must not pass for that.
+    if inner and not {"userWorkflows", "nextPageToken"} & set(inner):
+        raise UnknownShape("its result has other fields")
+    return inner
+
+
+def _cursor(result: dict) -> str | None:
+    cursor = result.get("nextPageToken")
+    if cursor is not None and (not isinstance(cursor, str) or len(cursor) > LONGEST_CURSOR):
+        raise UnknownShape("its page token is no text of a usual length")
+    return cursor or None
+
+
+def refusal(
+    answer: Answer, document: object, history: str, cursor: str | None, secrets: Iterable[str]
+) -> FlowError | None:
+    """What an answer means that brings no page; None when it brings one (flow-labs-api.md, part 5)."""
+    status, message = _status(answer, document), _inside(document, "error", "json", "message")
+    if status == 200:
+        return None
+    if status == 401:
+        return SignedOut(SIGNED_OUT)
+    if status in (404, 410) and re.search("deprecated|migrated", str(message), re.IGNORECASE):
+        return AccountMoved(MOVED)
+    refused = _refused(status, history, cursor) if status in (400, 403, 404) else None
+    if refused is None:
+        return changed(answer, f"the history was answered with {status}", secrets)
+    kind, sentence = refused
+    return kind(sentence + quoted(message, secrets))
+
+
+def _refused(status: int, history: str, cursor: str | None) -> tuple[type[FlowError], str] | None:
+    if status == 400 and cursor is not None:
+        return CursorRefused, "Flow does not accept the place in the history any more: it has expired."
+    if history != DEFAULT_HISTORY:
+        return HistoryRefused, f"Flow does not offer the history {history} for this account."
+    if status == 400:
+        return CursorRefused, f"Flow refuses the first page of the history {history}."
+    return None
+
+
+def _status(answer: Answer, document: object) -> int:
+    """The status of the call itself, which tRPC repeats inside and which counts when the two differ."""
+    inside = _inside(document, "error", "json", "data", "httpStatus")
+    if inside is None and answer.status == 200:
+        inside = _inside(document, "result", "data", "json", "status")
+    return inside if isinstance(inside, int) else answer.status
+
+
+def _inside(document: object, *steps: str) -> object:
+    for step in steps:
+        document = document.get(step) if isinstance(document, dict) else None
+    return document
+
+
+def created_at(said: object) -> str | None:
+    """A `createTime`, with whole seconds or fractions, in the form of `webapp.times`; None if unreadable."""
+    match = _TIME.fullmatch(said) if isinstance(said, str) else None
+    if match is None:
+        return None
+    *whole, fraction, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    microsecond = int((fraction or "").ljust(9, "0")[:6])
+    try:
+        moment = datetime(*map(int, whole), microsecond, tzinfo=UTC) - offset
+    except (ValueError, OverflowError):
+        return None
+    return times.timestamp(moment) if moment.year >= _EARLIEST_YEAR else None
+
+
+def _name(entry: dict) -> str | None:
+    media = entry.get("media")
+    for said in (entry.get("name"), media.get("name") if isinstance(media, dict) else None):
+        name = clean_name(said) if isinstance(said, str) else ""
+        if 0 < len(name) <= LONGEST_NAME and _is_sound(name):
+            return name
+    return None
+
+
+def _image(entry: dict, name: str, above: str | None, picture_hosts: Set[str]) -> RemoteImage | None:
+    media = entry.get("media")
+    ids = media.get("mediaGenerationId") if isinstance(media, dict) else None
+    if not isinstance(ids, dict) or ids.get("mediaType", "IMAGE") != "IMAGE":
+        return None
+    kind, shown = next(
+        ((kind, media[wire]) for wire, kind in _KINDS.items() if isinstance(media.get(wire), dict)),
+        (None, {}),
+    )
+    media_key, workflow_id = (
+        _word(ids.get("mediaKey")),
+        _word(ids.get("workflowId") or shown.get("workflowId")),
+    )
+    if not (kind and media_key and workflow_id):
+        return None
+    url = shown.get("fifeUrl")
+    return RemoteImage(
+        name=name,
+        media_key=media_key,
+        workflow_id=workflow_id,
+        kind=kind,
+        created_at=above,
+        aspect_ratio=_word(shown.get("aspectRatio")),
+        fife_url=url if is_picture_url(url, picture_hosts) else None,
+        prompt=_prompt(shown.get("prompt")),
+        model_name=_word(shown.get("modelNameType")),
+        seed=_seed(shown.get("seed")),
+        project_id=_word(ids.get("projectId")),
+    )
+
+
+def _word(said: object) -> str | None:
+    return said if isinstance(said, str) and 0 < len(said) <= LONGEST_WORD and _is_sound(said) else None
+
+
+def _is_sound(text: str) -> bool:
+    """Whether a database and an address can hold the text: JSON may carry halves of characters, and NUL."""
+    return "\0" not in text and not re.search("[\ud800-\udfff]", text)
+
+
+def _prompt(said: object) -> str | None:
+    if not isinstance(said, str) or not said:
+        return None
+    return said[:LONGEST_PROMPT].encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def _seed(said: object) -> int | None:
+    """A seed as a number or, as Google writes 64-bit ones, as text."""
+    if isinstance(said, str) and re.fullmatch(r"-?\d{1,19}", said, re.ASCII):
+        said = int(said)
+    is_number = isinstance(said, int) and not isinstance(said, bool)
+    return said if is_number and abs(said) <= LARGEST_SEED else None

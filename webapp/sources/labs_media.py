@@ -1,0 +1,137 @@
+"""The media call of the labs service: how it is asked and what it answers (flow-labs-api.md, part 4)."""
+
+import binascii
+import re
+from collections.abc import Iterable, Set
+from urllib.parse import quote
+
+from webapp.errors import BadPicture, FlowError, GoneUpstream, ImageRefused, KeyRefused, SignedOut
+from webapp.sources import clean_name
+from webapp.sources.http import Answer
+from webapp.sources.labs_history import LONGEST_NAME
+from webapp.sources.refusals import SIGNED_OUT, changed, quoted
+from webapp.sources.signed_urls import is_picture_url
+
+# Where the bytes may stand, in the order in which they are looked for.
+_BYTE_PLACES = (
+    ("image", "encodedImage"),
+    ("userUploadedImage", "image"),
+    ("userUploadedImage", "encodedImage"),
+)
+_DATA_PREFIX = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII)
+_NO_PATH = re.compile(r"\.*")
+
+
+def path(name: str) -> str:
+    """The path of one image. Raises ImageRefused for a name that no address can hold."""
+    asked = clean_name(name)
+    try:
+        encoded = quote(asked, safe="")
+    except UnicodeEncodeError:
+        encoded = ""
+    if not encoded or len(asked) > LONGEST_NAME or _NO_PATH.fullmatch(encoded):
+        raise ImageRefused("The name of this image is none that Flow could know, so it was not asked for.")
+    return f"/v1/media/{encoded}"
+
+
+def check_name(document: dict, asked: str) -> None:
+    """Raises BadPicture when the answer is about another image than the one that was asked for."""
+    name = document.get("name")
+    if isinstance(name, str) and clean_name(name) != clean_name(asked):
+        raise BadPicture("Flow sent another image than the one that was asked for. Trying again is safe.")
+
+
+def image_bytes(document: dict) -> bytes | None:
+    """The bytes inside a media answer, None when it carries none. Raises BadPicture when they are damaged.
+
+    Nothing but base64 is taken, white space neither: the service has never been seen to break
+    lines, so a break means that something on the way touched the text.
+    """
+    for holder, field_name in _BYTE_PLACES:
+        shown = document.get(holder)
+        text = shown.get(field_name) if isinstance(shown, dict) else None
+        if isinstance(text, str) and text:
+            return _decoded(text)
+    return None
+
+
+def _decoded(text: str) -> bytes:
+    prefix = _DATA_PREFIX.match(text)
+    try:
+        return binascii.a2b_base64(text[prefix.end() :] if prefix else text, strict_mode=True)
+    except ValueError:
+        reason = "The image came damaged (its base64 is broken). Trying again is safe."
+    # Outside the handler: nothing of the text belongs into the error.
+    raise BadPicture(reason)
+
+
+def is_image(document: object) -> bool:
+    """Whether the answer describes an image at all, whatever it carries of it."""
+    return any(_holds(document, holder) for holder, _ in _BYTE_PLACES)
+
+
+def is_video(document: object) -> bool:
+    return _holds(document, "video")
+
+
+def _holds(document: object, field_name: str) -> bool:
+    return isinstance(document, dict) and isinstance(document.get(field_name), dict)
+
+
+def fife_url(document: object) -> str | None:
+    """The first `fifeUrl` in an answer, wherever it stands: error answers have been seen to carry one."""
+    waiting = [document]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, dict):
+            url = inner.get("fifeUrl")
+            if isinstance(url, str) and url:
+                return url
+            waiting += reversed(inner.values())
+        elif isinstance(inner, list):
+            waiting += reversed(inner)
+    return None
+
+
+def allowed_fife_url(document: object, picture_hosts: Set[str]) -> str | None:
+    """Like `fife_url`, None also when it lies on a host that is not allowed."""
+    url = fife_url(document)
+    return url if is_picture_url(url, picture_hosts) else None
+
+
+def is_key_refusal(answer: Answer) -> bool:
+    """Whether the answer says that the API key is wrong or blocked."""
+    return answer.status in (400, 403) and any(reason.startswith("API_KEY_") for reason in _reasons(answer))
+
+
+def _reasons(answer: Answer) -> Iterable[str]:
+    details = _error(answer).get("details")
+    for detail in details if isinstance(details, list) else []:
+        reason = detail.get("reason") if isinstance(detail, dict) else None
+        if isinstance(reason, str):
+            yield reason
+
+
+def _error(answer: Answer) -> dict:
+    """Google's error object; empty when the answer has none."""
+    try:
+        document = answer.json()
+    except ValueError:
+        return {}
+    error = document.get("error") if isinstance(document, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def refusal(answer: Answer, secrets: Iterable[str]) -> FlowError:
+    """What an error answer means, after token and key were renewed as far as that goes."""
+    error = _error(answer)
+    said = quoted(error.get("message"), secrets)
+    if answer.status == 401:
+        return SignedOut(SIGNED_OUT)
+    if is_key_refusal(answer):
+        return KeyRefused(f"The media service refuses the API key.{said}")
+    if error and answer.status == 404:
+        return GoneUpstream("Flow has this image no more: it was deleted there.")
+    if error and answer.status in (400, 403):
+        return ImageRefused(f"Flow does not hand out this image ({answer.status}).{said}")
+    return changed(answer, f"an image was answered with {answer.status}", secrets)

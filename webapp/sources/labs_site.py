@@ -1,0 +1,70 @@
+"""Requests to labs.google with a profile's cookies, which any answer may renew."""
+
+from urllib.parse import urlsplit
+
+from webapp.config import Config
+from webapp.errors import SignedOut
+from webapp.sources import Credentials
+from webapp.sources.credentials.renewal import renewed_cookies
+from webapp.sources.http import Answer, HttpClient
+from webapp.sources.refusals import check_destination, check_passing, redirect_target, same_site
+
+MOST_REDIRECTS = 3
+FLOW_PATH = "/fx/tools/flow"
+
+
+class LabsSite:
+    """The labs service as one profile sees it. Threads may share it."""
+
+    def __init__(self, config: Config, credentials: Credentials, http: HttpClient) -> None:
+        self.url = config.labs_url
+        self._flow_url = config.flow_url
+        self._credentials = credentials
+        self._http = http
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as the media service wants to hear them."""
+        return "{}://{}".format(*urlsplit(self.url)[:2])
+
+    def cookies(self) -> dict[str, str]:
+        """The cookies kept at this moment. Raises SignedOut when there are none."""
+        cookies = self._credentials.cookies()
+        if not cookies:
+            raise SignedOut("This profile has no cookies. Paste them to go on.")
+        return cookies
+
+    def get(self, path: str, limit_bytes: int) -> Answer:
+        """The answer of the service, of any status below 500, which is no redirect.
+
+        The headers are those of the web page (flow-labs-api.md, part 1). Raises SignedOut,
+        AccountMoved, FlowChanged, SlowDown, FlowUnavailable.
+        """
+        answer = self._send(f"{self.url}{path}", limit_bytes)
+        check_destination(answer, self._flow_url)
+        return answer
+
+    def get_page(self, path: str, limit_bytes: int) -> Answer:
+        """Like `get`, but follows redirects that stay on the site, as to another spelling of the path."""
+        answer = self._send(f"{self.url}{path}", limit_bytes)
+        for _ in range(MOST_REDIRECTS):
+            target = redirect_target(answer)
+            if answer.location is None or not same_site(target, self.url):
+                break
+            answer = self._send(target, limit_bytes)
+        check_destination(answer, self._flow_url)
+        return answer
+
+    def _send(self, url: str, limit_bytes: int) -> Answer:
+        cookies = self.cookies()
+        headers = {
+            "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+            "Content-Type": "application/json",
+            "Referer": f"{self.url}{FLOW_PATH}",
+        }
+        answer = self._http.get(url, headers, limit_bytes)
+        renewed = renewed_cookies(answer.set_cookies())
+        if renewed and renewed != cookies:
+            self._credentials.renew_cookies(cookies, renewed)
+        check_passing(answer)
+        return answer

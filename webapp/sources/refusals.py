@@ -1,0 +1,113 @@
+"""What an answer means that is not the one that was asked for, the same for every call."""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from urllib.parse import urljoin, urlsplit
+
+from webapp.errors import AccountMoved, FlowChanged, FlowUnavailable, SignedOut, SlowDown
+from webapp.sources.http import Answer, host_of, redacted, retry_after_seconds
+
+_SAMPLE_CHARACTERS = 1_000
+_LOOK_AT_CHARACTERS = 20_000
+
+SIGNED_OUT = (
+    "Flow does not know these cookies any more: they have expired, or somebody signed out in the browser "
+    "they came from. Sign in at https://labs.google/fx and paste the cookies again; everything goes on from "
+    "there."
+)
+MOVED = (
+    "Google has moved this account to the new Flow at flow.google.com, and the old service has closed for "
+    "it. The images on this shelf stay."
+)
+
+
+def check_passing(answer: Answer) -> None:
+    """Raises SlowDown or FlowUnavailable when the answer is a failure that passes."""
+    host = host_of(answer.url)
+    pause = retry_after_seconds(answer.header("retry-after"), datetime.now(UTC))
+    if answer.status in (429, 503):
+        raise SlowDown(f"{host} asks for fewer requests ({answer.status}). Flowshelf slows down.", pause)
+    if answer.status >= 500 or answer.status == 408:
+        raise FlowUnavailable(
+            f"{host} has a failure of its own ({answer.status}). Trying again is safe.", pause
+        )
+
+
+def check_destination(answer: Answer, flow_url: str) -> None:
+    """Raises what a redirect means: SignedOut, AccountMoved, or FlowChanged for an unknown one."""
+    if not 300 <= answer.status < 400:
+        return
+    target, host = redirect_target(answer), host_of(redirect_target(answer))
+    if host == "accounts.google.com" or re.search(r"/(?:sign-?in|login)\b", target, re.IGNORECASE):
+        raise SignedOut(SIGNED_OUT)
+    if host == "flow.google.com" or target.startswith(f"{flow_url}/") or target == flow_url:
+        raise AccountMoved(MOVED)
+    raise FlowChanged(f"{host_of(answer.url)} sends this request on to {host}, which is not expected.")
+
+
+def redirect_target(answer: Answer) -> str:
+    """Where a redirect leads as a whole address; empty when it does not say or is unreadable."""
+    try:
+        return urljoin(answer.url, answer.location or "")
+    except ValueError:
+        return ""
+
+
+def same_site(one: str, other: str) -> bool:
+    """Whether two addresses share scheme, host and port."""
+    try:
+        return urlsplit(one)[:2] == urlsplit(other)[:2]
+    except ValueError:
+        return False
+
+
+def check_not_page(answer: Answer) -> None:
+    """Raises SignedOut for a page for people where an answer for programs was due.
+
+    That is a sign-in page, a consent page or the app's shell, whatever the status says; but where
+    the address itself is gone, new cookies would not help.
+    """
+    if not answer.is_html:
+        return
+    if answer.status in (404, 410):
+        raise changed(answer, "the address that Flowshelf asks is gone")
+    raise SignedOut(SIGNED_OUT)
+
+
+def read_document(answer: Answer, secrets: Iterable[str] = ()) -> object:
+    """The answer's JSON. Raises FlowUnavailable when it was cut, FlowChanged when it is none."""
+    try:
+        return answer.json()
+    except ValueError as error:
+        reason = str(error)
+    if is_cut(answer):
+        raise FlowUnavailable(
+            f"The answer of {host_of(answer.url)} was cut on its way. Trying again is safe."
+        )
+    raise changed(answer, f"it is {reason}", secrets)
+
+
+def is_cut(answer: Answer) -> bool:
+    """Whether a body that is not JSON looks like the beginning of some."""
+    body = answer.body[:64].lstrip()
+    end = answer.body[-64:].rstrip()
+    return not body or (body[:1] in b"{[" and end[-1:] not in (b"}", b"]"))
+
+
+def changed(answer: Answer, what: str, secrets: Iterable[str] = ()) -> FlowChanged:
+    """The error of an answer whose shape we do not know, with a redacted sample for a report."""
+    return FlowChanged(
+        f"{host_of(answer.url)} answered in a way that Flowshelf does not know: {what}. The service may have "
+        "changed. Try again later, and look for a newer Flowshelf if it stays so.",
+        redacted(answer.text[:_LOOK_AT_CHARACTERS], secrets)[:_SAMPLE_CHARACTERS],
+    )
+
+
+def quoted(message: object, secrets: Iterable[str] = ()) -> str:
+    """A message of the service as a sentence of ours: redacted, short, on one line; empty for none."""
+    if not isinstance(message, str) or not message.strip():
+        return ""
+    plain = " ".join(redacted(message[:_LOOK_AT_CHARACTERS], secrets).split())
+    return f" Flow says: {json.dumps(plain[:200], ensure_ascii=False)}."

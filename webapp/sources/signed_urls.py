@@ -1,0 +1,72 @@
+"""Signed picture URLs: whose are fetched at all, and the plain GET without any credentials."""
+
+import re
+from collections.abc import Set
+from urllib.parse import urlsplit
+
+from webapp.config import LOOPBACK_HOSTS
+from webapp.errors import BadPicture, ImageRefused
+from webapp.sources.http import Answer, HttpClient, TooLarge, host_of
+from webapp.sources.refusals import check_passing, redirect_target
+
+LONGEST_URL = 4_000
+MOST_REDIRECTS = 3
+
+
+def is_picture_url(url: object, hosts: Set[str]) -> bool:
+    """Whether `url` may be fetched or shown: https on one of `hosts` (`host` or `host:port`), or http
+    on a loopback host that is listed with its port."""
+    # Other characters, a backslash above all, are where parsers disagree about the host.
+    if not isinstance(url, str) or len(url) > LONGEST_URL or not re.fullmatch(r"[!#-\[\]-~]+", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc:
+        return False
+    if parts.scheme == "https":
+        return _with_port(host, port or 443) in hosts or (host in hosts and port in (None, 443))
+    return parts.scheme == "http" and host in LOOPBACK_HOSTS and _with_port(host, port or 80) in hosts
+
+
+def _with_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def fetch_picture(http: HttpClient, url: str, hosts: Set[str]) -> bytes:
+    """The bytes behind a signed URL, after at most three redirects between allowed hosts.
+
+    Raises ImageRefused when a host is not allowed or the file too large, BadPicture when the URL
+    has no picture for us (it may have expired), FlowUnavailable.
+    """
+    for _ in range(1 + MOST_REDIRECTS):
+        if not is_picture_url(url, hosts):
+            raise ImageRefused(
+                f"The image lies at {host_of(url)}, from which Flowshelf does not fetch. If you trust that "
+                "host, add it to the setting FLOWSHELF_PICTURE_HOSTS."
+            )
+        answer = _get(http, url)
+        if not 300 <= answer.status < 400:
+            return _content(answer)
+        url = redirect_target(answer)
+    raise BadPicture("The address of the image leads on and on. Trying again is safe.")
+
+
+def _get(http: HttpClient, url: str) -> Answer:
+    try:
+        answer = http.get(url)
+    except TooLarge as error:
+        raise ImageRefused(str(error)) from error
+    check_passing(answer)
+    return answer
+
+
+def _content(answer: Answer) -> bytes:
+    if answer.status != 200 or answer.is_html or not answer.body:
+        raise BadPicture(
+            f"The address of the image at {host_of(answer.url)} gives no picture ({answer.status}); it may "
+            "have expired on the way. Trying again is safe."
+        )
+    return answer.body
