@@ -357,6 +357,7 @@ def test_location_belongs_to_redirects_only():
     ("header", "seconds"),
     [
         ("7", 7),
+        ("1.5", 1.5),
         ("0", 0),
         ("99999999999999999999", 3600),
         (None, None),

@@ -1,6 +1,7 @@
 """One answer from the network: whole, decoded, and shy about its contents."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ class Answer:
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
     """How long a `Retry-After` header asks to wait: 0 to 3600 seconds, None when it says nothing readable."""
     text = (header or "").strip()
-    if text.isascii() and text.isdigit():
+    if re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII):
         return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
     moment = _http_date(text)
     if moment is None:
