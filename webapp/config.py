@@ -57,7 +57,7 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
     Raises BadRequest with a sentence that names the variable when a value makes no sense.
     """
     values = {name: _read(environ, variable, parse) for name, (variable, parse) in _SETTINGS.items()}
-    values |= given
+    values |= {name: value for name, value in given.items() if value is not None}
     values = {name: value for name, value in values.items() if value is not None}
     values.setdefault("data_dir", Path(platformdirs.user_data_dir("flowshelf", appauthor=False)))
     return Config(**values)

@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +35,3 @@ def download_image(
 def _fetch(source: Source, name: str) -> tuple[bytes, str]:
     content = source.fetch_image(name).content
     return content, storage.picture_ending(content)
-
-
-def is_there(path: str, roots: Sequence[Path]) -> bool:
-    """Whether a file of the shelf is there. Raises FolderGone when its whole root is missing."""
-    if Path(path).is_file():
-        return True
-    storage.require_root(Path(path), roots)
-    return False

@@ -68,6 +68,14 @@ def require_root(path: Path, roots: Iterable[Path]) -> None:
         )
 
 
+def is_there(path: str, roots: Iterable[Path]) -> bool:
+    """Whether a file of the shelf is there. Raises FolderGone when its whole root is missing."""
+    if Path(path).is_file():
+        return True
+    require_root(Path(path), roots)
+    return False
+
+
 def path_under(path: str, roots: Iterable[Path]) -> Path:
     """The file that a row names, when it really lies under one of `roots`: a symbolic link out of them
     is not followed. Raises FolderGone otherwise."""

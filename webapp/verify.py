@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from webapp import storage
-from webapp.download import is_there
 from webapp.errors import FolderGone
 from webapp.models import Image
 from webapp.store import images
@@ -69,7 +68,7 @@ def look_at(image: Image, roots: Sequence[Path], *, deep: bool) -> Finding:
     """What is found of one image's file."""
     path = Path(image.local_path)
     try:
-        if not is_there(image.local_path, roots):
+        if not storage.is_there(image.local_path, roots):
             return Finding.MISSING
         is_as_stored = path.stat().st_size == image.size_bytes and storage.file_sha256(path) == image.sha256
         if image.sha256 and is_as_stored and not deep:

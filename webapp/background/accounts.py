@@ -67,8 +67,6 @@ class Accounts:
         profiles.get_profile(profile_id)
         pasted = parse_cookies(pasted_text, datetime.now(UTC))
         account, cookies = self._try(pasted)
-        if account:
-            profiles.check_account(profile_id, account)
         self._keep(profile_id, account, cookies, pasted.expires_at)
         return profiles.get_profile(profile_id)
 
@@ -102,6 +100,11 @@ class Accounts:
         self, profile_id: str, account: Account | None, cookies: dict[str, str], expire_at: str | None
     ) -> None:
         if account:
+            profiles.check_account(profile_id, account)
+        profiles.set_cookies(profile_id, cookies, expire_at)
+        # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
+        self._connections.drop(profile_id)
+        if account:
             profiles.note_account(profile_id, account)
         else:
             profiles.note_health(
@@ -109,5 +112,3 @@ class Accounts:
                 Health.UNCHECKED,
                 "Flow could not be reached when these cookies were pasted. They are tried at the next sync.",
             )
-        profiles.set_cookies(profile_id, cookies, expire_at)
-        self._connections.drop(profile_id)

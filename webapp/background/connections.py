@@ -1,7 +1,8 @@
 """One source and one pace per profile, shared by all threads that work for it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from webapp.config import Config
@@ -80,6 +81,15 @@ class Connections:
             self._connections[profile_id] = connection
             return connection
 
+    @contextmanager
+    def judging(self, connection: Connection | None) -> Iterator[bool]:
+        """Hold off new cookies while it is written down that a connection's cookies are dead.
+
+        False when new ones came already: then the verdict is about nobody's cookies.
+        """
+        with self._lock:
+            yield connection is None or not connection.is_stale
+
     def rest_seconds(self, profile_id: str) -> float:
         """How long the profile still rests because Flow asked it to slow down."""
         connection = self._connections.get(profile_id)
@@ -89,8 +99,9 @@ class Connections:
         """Forget what belongs to the old cookies of a profile."""
         with self._lock:
             connection = self._connections.pop(profile_id, None)
+            if connection:
+                connection.is_stale = True
         if connection:
-            connection.is_stale = True
             connection.source.close()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from webapp.background.connections import Connection, Connections
 from webapp.background.rate import Rate
 from webapp.background.waiting import Waiting
 from webapp.config import Config
-from webapp.download import download_image, is_there
+from webapp.download import download_image
 from webapp.errors import (
     AccountMoved,
     DiskFull,
@@ -195,6 +195,11 @@ class Downloads:
             self._download(crew, claim, connection)
         except Stopped:
             downloads.release_download(claim)
+        except SignedOut as error:
+            downloads.release_download(claim)
+            with self._connections.judging(connection) as is_current:
+                if is_current:
+                    self._wait_for_cookies(claim, error)
         except FlowshelfError as error:
             if connection and connection.is_stale:
                 downloads.release_download(claim)  # new cookies came meanwhile: ask again with them
@@ -223,13 +228,13 @@ class Downloads:
         crew.failures_in_a_row = 0
         crew.rate.add(kept.size_bytes)
 
+    def _wait_for_cookies(self, claim: Claim, error: SignedOut) -> None:
+        profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
+        self._halt(claim.run_id, RunState.WAITING, error)
+
     def _decide(self, crew: Crew, claim: Claim, error: FlowshelfError) -> None:
         """What a failure means: for the profile as a whole, for this image for good, or for now."""
-        if isinstance(error, SignedOut):
-            downloads.release_download(claim)
-            profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
-            self._halt(claim.run_id, RunState.WAITING, error)
-        elif isinstance(error, _FOR_ALL):
+        if isinstance(error, _FOR_ALL):
             downloads.release_download(claim)
             if isinstance(error, AccountMoved):
                 profiles.note_health(claim.profile_id, Health.MOVED, str(error))
@@ -267,7 +272,7 @@ class Downloads:
         self._waiting.notify()
 
     def _is_on_shelf(self, image: Image) -> bool:
-        return bool(image.local_path) and is_there(image.local_path, self.roots)
+        return bool(image.local_path) and storage.is_there(image.local_path, self.roots)
 
 
 def _unexpected() -> FlowshelfError:

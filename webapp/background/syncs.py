@@ -4,7 +4,7 @@ import logging
 import threading
 
 from webapp import store
-from webapp.background.connections import Connections
+from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.errors import AccountMoved, BadRequest, Busy, FlowshelfError, SignedOut
@@ -121,16 +121,24 @@ class Syncs:
             with self._lock:
                 self._threads.pop(run_id, None)
             self._waiting.notify()
+        self._carry_on_again(run_id)
+
+    def _carry_on_again(self, run_id: str) -> None:
+        """New cookies may have set the run going while its thread was about to end."""
+        with store.connection():
+            run = runs.find_run(run_id)
+        if run and run.state == RunState.RUNNING:
+            self.carry_on(run)
 
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
-        """The state in which the run ends, and what is said of it; None: it goes on at the next start."""
+        """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""
         try:
-            self._carry_on(run_id, profile_id, stop)
+            return (RunState.DONE, {}) if self._carry_on(run_id, profile_id, stop) else (None, {})
         except Stopped:
             return (None, {}) if self._stopping.is_set() else (RunState.PAUSED, {})
         except SignedOut as error:
-            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
-            return RunState.WAITING, {"error_code": error.code, "error": str(error)}
+            self._wait_for_cookies(run_id, profile_id, error)
+            return None, {}
         except FlowshelfError as error:
             if isinstance(error, AccountMoved):
                 profiles.note_health(profile_id, Health.MOVED, str(error))
@@ -140,23 +148,39 @@ class Syncs:
                 return RunState.FAILED, {"error_code": "disk_full", "error": store.DISK_FULL}
             log.exception("Sync run %s failed", run_id)
             return RunState.FAILED, {"error_code": "error", "error": UNEXPECTED}
-        return RunState.DONE, {}
 
-    def _carry_on(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
-        connection = self._connections.of(profile_id)
-        try:
-            SyncRun(
-                run_id,
-                connection.source,
-                connection.pace,
-                page_delay_seconds=self._config.page_delay_seconds,
-                stopping=stop,
-                on_page=self._waiting.notify,
-            ).carry_on()
-        except FlowshelfError:
-            if not connection.is_stale or stop.is_set():
-                raise
-            self._carry_on(run_id, profile_id, stop)  # new cookies came while this was under way
+    def _carry_on(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
+        """Carry the run on, with new cookies when they come while it is under way; False when it has to
+        wait for them."""
+        while True:
+            connection = self._connections.of(profile_id)
+            try:
+                self._sync_run(run_id, connection, stop).carry_on()
+                return True
+            except SignedOut as error:
+                with self._connections.judging(connection) as is_current:
+                    if is_current:
+                        self._wait_for_cookies(run_id, profile_id, error)
+                        return False
+            except FlowshelfError:
+                if not connection.is_stale:
+                    raise
+
+    def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:
+        return SyncRun(
+            run_id,
+            connection.source,
+            connection.pace,
+            page_delay_seconds=self._config.page_delay_seconds,
+            stopping=stop,
+            on_page=self._waiting.notify,
+        )
+
+    @staticmethod
+    def _wait_for_cookies(run_id: str, profile_id: str, error: SignedOut) -> None:
+        profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+        said = {"error_code": error.code, "error": str(error)}
+        runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **said)
 
 
 def _fields_of(error: FlowshelfError) -> dict:

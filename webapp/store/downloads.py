@@ -86,16 +86,16 @@ def count_pending(profile_id: str) -> int:
 
 
 def _wish(run: Run, images: Select, folder: str | None) -> None:
-    wishes = images.select(
-        Image.id, Image.profile_id, SQL("?", [run.id]), SQL("?", [folder]), SQL("?", [DownloadState.WANTED])
-    )
+    fixed = [SQL("?", [value]) for value in (run.id, folder, DownloadState.WANTED, False)]
+    wishes = images.select(Image.id, Image.profile_id, *fixed)
     columns = [Download.image, Download.profile_id, Download.run, Download.folder, Download.state]
+    columns.append(Download.is_permanent)
     wished_count = (
         Download.insert_from(wishes, columns)
         .on_conflict(
             conflict_target=[Download.image],
-            preserve=[Download.run, Download.folder, Download.state],
-            update={Download.error: None, Download.error_code: None, Download.is_permanent: False},
+            preserve=columns[2:],
+            update={Download.error: None, Download.error_code: None, Download.finished_at: None},
             where=Download.state.not_in(ACTIVE),
         )
         .as_rowcount()
@@ -221,7 +221,7 @@ def list_outcomes(image_ids: Iterable[str]) -> list[Image]:
     """The images with their latest wish as `wish` (None when there is none), in no order."""
     images = []
     for piece in chunked(list(image_ids)):
-        images += (
+        images.extend(
             Image.select(Image, Download)
             .join(Download, JOIN.LEFT_OUTER, attr="wish")
             .where(Image.id.in_(piece))

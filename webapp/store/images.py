@@ -116,7 +116,7 @@ def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
 def list_by_ids(image_ids: Iterable[str]) -> list[Image]:
     images = []
     for piece in chunked(list(image_ids)):
-        images += Image.select().where(Image.id.in_(piece))
+        images.extend(Image.select().where(Image.id.in_(piece)))
     return images
 
 

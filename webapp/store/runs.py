@@ -12,9 +12,13 @@ from webapp.times import now
 
 
 def get_run(run_id: str) -> Run:
-    if run := Run.get_or_none(Run.id == run_id):
+    if run := find_run(run_id):
         return run
     raise UnknownRun("There is no such run.")
+
+
+def find_run(run_id: str) -> Run | None:
+    return Run.get_or_none(Run.id == run_id)
 
 
 def find_open_run(profile_id: str, kind: RunKind) -> Run | None:

@@ -1,0 +1,152 @@
+"""What most tests stand on: a simulated Flow, a data folder, the app on it, and a real server."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import waitress
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import settings
+from waitress import wasyncore
+
+from webapp import background_of, create_app, store
+from webapp.background import Background
+from webapp.config import Config
+from webapp.demo import FlowServer, World
+
+WAIT_SECONDS = 15.0
+settings.register_profile("long", max_examples=1000, deadline=None)
+settings.register_profile("usual", deadline=None)
+settings.load_profile("usual")
+
+
+@pytest.fixture
+def world() -> World:
+    return World(uploaded=40, generated=30, videos=3, tiny_pictures=True)
+
+
+@pytest.fixture
+def flow(world: World) -> Iterator[FlowServer]:
+    with FlowServer(world) as server:
+        yield server
+        assert server.violations == []
+
+
+@pytest.fixture
+def config(flow: FlowServer, tmp_path: Path) -> Config:
+    """No pauses, so that a test takes no longer than its work."""
+    return Config(
+        data_dir=tmp_path / "data",
+        labs_url=flow.url,
+        media_url=flow.url,
+        picture_hosts=frozenset({flow.picture_host}),
+        port=0,
+        page_delay_seconds=0.0,
+        retry_pauses_seconds=(0.01, 0.01, 0.01, 0.01),
+        timeout_seconds=(2.0, 5.0),
+    )
+
+
+@pytest.fixture
+def running(config: Config) -> Iterator[Callable[..., Flask]]:
+    """Starts apps on the data folder as processes would, one after the other; all are stopped."""
+    started: list[Flask] = []
+
+    def start(**settings: object) -> Flask:
+        for app in started:
+            background_of(app).stop()
+        app = create_app(replace(config, **settings))
+        background_of(app).start()
+        started.append(app)
+        return app
+
+    yield start
+    for app in started:
+        background_of(app).stop()
+
+
+@pytest.fixture
+def app(running: Callable[..., Flask]) -> Flask:
+    return running()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def work(app: Flask) -> Background:
+    return background_of(app)
+
+
+@pytest.fixture
+def profile_id(work: Background, world: World) -> str:
+    with store.connection():
+        return work.accounts.add("Ada", world.cookie_header()).id
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Bounded waiting for what another thread or process brings about."""
+
+    def wait(is_true: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
+        pause = threading.Event()
+        for _ in range(int(seconds / 0.01)):
+            if is_true():
+                return
+            pause.wait(0.01)
+        raise AssertionError(f"still not so after {seconds} seconds")
+
+    return wait
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The app behind a real waitress on a free port; its address."""
+    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        background_of(app).stopping.set()
+        server.task_dispatcher.shutdown(timeout=2)
+        # Closing from this thread would leave the loop alive or raise EBADF.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        thread.join(5)
+
+
+@pytest.fixture
+def live_url(app: Flask) -> Iterator[str]:
+    with served(app) as url:
+        yield url
+
+
+def browser_path() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """A real browser. Without one the test is skipped, where CI runs it fails."""
+    path = browser_path()
+    if path is None:
+        reason = "no Chromium on this machine (Debian: apt-get install chromium)"
+        if os.environ.get("FLOWSHELF_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    options = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
+    options += ["disable-component-update", "disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[f"--{option}" for option in options])
+        yield browser
+        browser.close()

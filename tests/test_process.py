@@ -1,0 +1,273 @@
+"""Flowshelf as a process: killed at any moment, ended by a signal, asked from a terminal."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+class Shelf:
+    """The command `flowshelf` on one data folder."""
+
+    def __init__(self, config):
+        self.data_dir = config.data_dir
+        self._environ = os.environ | {
+            "FLOWSHELF_DATA_DIR": str(config.data_dir),
+            "FLOWSHELF_LABS_URL": config.labs_url,
+            "FLOWSHELF_MEDIA_URL": config.media_url,
+            "FLOWSHELF_PICTURE_HOSTS": ",".join(config.picture_hosts),
+            "FLOWSHELF_PORT": "0",
+            "FLOWSHELF_PAGE_DELAY": "0",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.process = self.url = None
+
+    def serve(self, *options):
+        """Start the server and wait until it says its address."""
+        self.process = self.popen(*options)
+        for line in self.process.stdout:
+            if found := ADDRESS.search(line):
+                self.url = found[0]
+                return
+        raise AssertionError(self.process.stderr.read())
+
+    def popen(self, *arguments):
+        command = [sys.executable, "-m", "webapp", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=self._environ, **pipes)
+
+    def run(self, *arguments, code=0):
+        """A command from start to end; what it printed."""
+        process = self.popen(*arguments)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == code, out + err
+        assert "Traceback" not in out + err
+        return out or err
+
+    def json(self, *arguments, code=0):
+        return json.loads(self.run(*arguments, "--json", code=code))
+
+    def ask(self, path, body=None, method=None):
+        request = urllib.request.Request(
+            self.url + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.load(response).get("data")
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(error.read().decode()) from error
+
+    def kill(self, number=signal.SIGKILL):
+        """Send a signal and wait; the exit code and how long it took."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(15)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code, time.monotonic() - began
+
+    def state(self):
+        return self.ask("/api/profiles")[0]
+
+    def files(self):
+        return sorted(path for path in (self.data_dir / "images").rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def shelf(config):
+    shelf = Shelf(config)
+    yield shelf
+    if shelf.process and shelf.process.poll() is None:
+        shelf.kill()
+
+
+@pytest.fixture
+def profile_id(shelf, world):
+    """A profile, added to a server that serves from now on."""
+    shelf.serve()
+    return shelf.ask("/api/profiles", {"name": "Ada", "cookies": world.cookie_header()})["profileId"]
+
+
+SYNC = "/api/image-veo3/sync-metadata"
+BATCH = "/api/image-veo3/download-batch"
+
+
+def test_a_sync_that_was_killed_goes_on_by_itself_and_asks_no_page_twice(
+    shelf, profile_id, flow, world, wait_until
+):
+    with flow.holding("history", at=3) as gate:
+        shelf.ask(SYNC, {"profileId": profile_id, "wait": False})
+        assert gate.reached.wait(10)
+        shelf.kill()
+    cursors = [request.cursor for request in flow.asked("history")][:2]
+    flow.reset()
+    shelf.serve()
+    wait_until(lambda: not shelf.state()["isSyncingMetadata"])
+    assert shelf.state()["images"] == 40
+    assert not {request.cursor for request in flow.asked("history")} & set(cursors)
+
+
+def test_downloads_that_were_killed_go_on_and_leave_no_half_file(shelf, profile_id, flow, world, wait_until):
+    shelf.ask(SYNC, {"profileId": profile_id})
+    with flow.holding("media", at=9) as gate:
+        shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})
+        assert gate.reached.wait(10)
+        shelf.kill()
+    images = shelf.data_dir / "images" / profile_id
+    (images / ".flowshelf-killed.part").write_bytes(b"half")
+    shelf.serve()
+    wait_until(lambda: shelf.state()["downloaded"] == 40)
+    expected = {f"{world.entry(name).media_key}.jpg": world.content(name) for name in world.names()}
+    assert {path.name: path.read_bytes() for path in shelf.files()} == {
+        name: content for name, content in expected.items() if name in {path.name for path in shelf.files()}
+    }
+    assert len(shelf.files()) == 40
+
+
+def test_what_was_paused_stays_paused_after_a_restart(shelf, profile_id, flow, world):
+    shelf.ask(SYNC, {"profileId": profile_id})
+    with flow.holding("media", at=2) as gate:
+        run_id = shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})["runId"]
+        assert gate.reached.wait(10)
+        shelf.ask(f"/api/runs/{run_id}/pause", {})
+        shelf.kill()
+    shelf.serve()
+    run = shelf.ask(f"/api/runs/{run_id}")
+    assert run["state"] == "paused"
+    assert run["counts"]["left"] + run["counts"]["downloaded"] == 40
+    shelf.run("download", "Ada")  # somebody asks for downloads by hand: that ends the pause
+    assert shelf.state()["downloaded"] == 40
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_three_seconds_whatever_is_under_way(shelf, profile_id, flow, number):
+    shelf.ask(SYNC, {"profileId": profile_id})
+    with flow.holding("media") as media, flow.holding("history") as history:
+        waiting = shelf.popen("download", "Ada", "--json")
+        assert media.reached.wait(10)
+        shelf.ask(SYNC, {"profileId": profile_id, "wait": False})
+        assert history.reached.wait(10)
+        code, seconds = shelf.kill(number)
+        media.release()
+        history.release()
+    assert code == 0
+    assert seconds < 3
+    waiting.communicate(timeout=30)
+
+
+def test_a_second_server_ends_with_a_sentence_that_names_the_first(shelf, profile_id):
+    assert shelf.url in shelf.run("serve", code=1)
+
+
+def test_a_sync_from_the_terminal_goes_through_the_server(shelf, profile_id, world):
+    assert shelf.json("sync", "ada")["data"]["synced"] == 70
+    assert shelf.state()["images"] == 70
+    assert "download run" not in shelf.run("download", profile_id, "--limit", "5")
+    assert shelf.state()["downloaded"] == 5
+
+
+def test_without_a_server_the_terminal_does_the_work_itself(shelf, profile_id, world):
+    shelf.kill(signal.SIGTERM)
+    result = shelf.json("sync", "Ada")
+    assert result == {"success": True, "data": {"synced": 70, "skipped": 0, "ignored": 3, "hasMore": False}}
+    names = world.names()
+    assert shelf.json("download", "Ada", names[0], names[1])["data"]["downloaded"] == 2
+    assert shelf.json("download", "Ada", names[0], "CAMaNEVER", code=1)["data"]["failedNames"] == [
+        "CAMaNEVER"
+    ]
+    assert shelf.run("download", "Ada") == "68 downloaded, 0 failed.\n"
+    rows = shelf.json("profiles")["data"]
+    assert (rows[0]["images"], rows[0]["downloaded"]) == (70, 70)
+    assert "70 images, 70 downloaded" in shelf.run("profiles")
+
+
+def test_a_cursor_and_a_limit_of_pages_work_from_the_terminal(shelf, profile_id):
+    first = shelf.ask(SYNC, {"profileId": profile_id, "maxPages": 1})
+    again = shelf.json("sync", "Ada", "--cursor", first["lastCursor"], "--max-pages", "1")
+    assert again["data"]["synced"] == 18
+    assert shelf.json("sync", "Ada", "--full")["success"] is True
+
+
+def test_verify_finds_what_is_missing_changed_and_damaged_and_can_fetch_it_again(shelf, profile_id, world):
+    shelf.json("sync", "Ada")
+    shelf.json("download", "Ada")
+    missing, changed, damaged, *_ = shelf.files()
+    missing.unlink()
+    changed.write_bytes(world.content(world.names()[0]) + b"\xff\xd9")
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    report = shelf.json("verify", "--set-pending", code=1)["data"]
+    assert report["counts"]["whole"] >= 66
+    assert {problem["path"] for problem in report["problems"]} == {str(missing), str(changed), str(damaged)}
+    assert report["requeuedCount"] == 2
+    shelf.kill(signal.SIGTERM)
+    assert shelf.run("download", "Ada") == "2 downloaded, 0 failed.\n"
+    assert shelf.json("verify", "--deep", code=1)["data"]["counts"] == {"whole": 69, "changed": 1}
+
+
+def test_an_unknown_profile_is_a_sentence_and_an_exit_code(shelf, profile_id):
+    assert "There is no profile" in shelf.run("sync", "nobody", code=1)
+    assert shelf.json("download", "nobody", code=1)["code"] == "unknown_profile"
+
+
+def test_ctrl_c_pauses_a_sync_of_the_terminal_and_the_next_one_goes_on(shelf, profile_id, flow):
+    shelf.kill(signal.SIGTERM)
+    with flow.holding("history", at=2) as gate:
+        process = shelf.popen("sync", "Ada")
+        assert gate.reached.wait(10)
+        process.send_signal(signal.SIGINT)
+        gate.release()
+        out, err = process.communicate(timeout=10)
+    assert process.returncode != 0
+    assert "The place is kept" in err
+    assert "Traceback" not in out + err
+    assert shelf.json("sync", "Ada")["success"] is True
+    assert shelf.json("profiles")["data"][0]["images"] == 70
+
+
+def test_the_data_folder_and_what_holds_secrets_is_for_the_owner_only(shelf, profile_id, flow):
+    with flow.holding("history") as gate:  # a thread has the database open
+        shelf.ask(SYNC, {"profileId": profile_id, "wait": False})
+        assert gate.reached.wait(10)
+        files = [path for path in shelf.data_dir.iterdir() if path.is_file()]
+        modes = {path.name: path.stat().st_mode & 0o777 for path in files}
+    assert shelf.data_dir.stat().st_mode & 0o777 == 0o700
+    assert {name for name in modes if name.startswith("flowshelf.sqlite3")} >= {"flowshelf.sqlite3-wal"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_serving_strangers_is_refused(shelf):
+    assert "127.0.0.1 only" in shelf.run("--host", "0.0.0.0", code=2)
+
+
+def test_a_setting_that_makes_no_sense_is_named(shelf, monkeypatch):
+    shelf._environ["FLOWSHELF_PAGE_SIZE"] = "many"
+    assert "FLOWSHELF_PAGE_SIZE" in shelf.run("profiles", code=1)
+
+
+def test_no_secret_reaches_the_log(shelf, profile_id, world):
+    shelf.json("sync", "Ada")
+    shelf.json("download", "Ada")
+    shelf.process.send_signal(signal.SIGTERM)
+    out, err = shelf.process.communicate(timeout=10)
+    values = [*world.cookies().values(), world.key]
+    assert "sync" in err
+    assert not [value for value in values if value in out + err]
+
+
+def test_options_of_serve_work_without_the_word(shelf):
+    shelf.serve("--port", "0", "--data-dir", str(Path(shelf.data_dir) / "other"))
+    assert shelf.ask("/api/profiles") == []

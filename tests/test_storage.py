@@ -1,0 +1,154 @@
+"""Files: allowed folders, names from the far side, whole pictures, whole files."""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from webapp import storage
+from webapp.errors import BadPath, BadPicture, DiskFull, FolderGone
+
+
+def picture(kind: str = "JPEG", size: tuple[int, int] = (40, 30)) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(out, kind)
+    return out.getvalue()
+
+
+@given(st.text(), st.text(), st.booleans())
+def test_whatever_the_far_side_calls_a_key_its_file_stays_in_its_folder(media_key, name, has_plain_name):
+    for stem in storage.file_stems(media_key, name, has_plain_name=has_plain_name):
+        assert 1 <= len(stem) <= 80
+        assert Path("/shelf") / f"{stem}.jpg" == Path("/shelf", os.path.basename(f"{stem}.jpg"))
+        assert not stem.startswith(".")
+        assert stem.lower() not in {"con", "nul", "aux", "prn", "com1", "lpt1"}
+
+
+@given(st.from_regex(r"[A-Za-z0-9_-]{1,80}", fullmatch=True), st.text(), st.text())
+def test_two_images_with_one_key_never_share_a_name(media_key, name, other):
+    first = storage.file_stems(media_key, name, has_plain_name=True)
+    second = storage.file_stems(media_key, other, has_plain_name=False)
+    assert first[0] != second[0]
+    assert name == other or first[-1] != second[-1]
+
+
+def test_a_plain_key_is_the_name_of_its_file():
+    stems = storage.file_stems("99999999-8888", "CAMa", has_plain_name=True)
+    assert stems[0] == "99999999-8888"
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif")]
+)
+def test_the_ending_is_that_of_the_bytes(kind, ending):
+    assert storage.picture_ending(picture(kind)) == ending
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@given(share=st.floats(0.05, 0.97))
+def test_a_picture_that_is_cut_off_is_refused_wherever_it_is_cut(kind, share):
+    whole = picture(kind)
+    with pytest.raises(BadPicture):
+        storage.picture_ending(whole[: int(len(whole) * share)])
+
+
+@given(st.binary(max_size=300))
+def test_bytes_that_are_no_picture_are_refused_in_a_sentence(content):
+    with pytest.raises(BadPicture):
+        storage.picture_ending(content)
+
+
+def test_a_picture_of_absurd_size_is_refused_by_its_header():
+    header = (
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (100_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+    )
+    import zlib
+
+    content = header + zlib.crc32(header[12:]).to_bytes(4, "big") + b"\x00\x00\x00\x00IEND\xaeB`\x82"
+    with pytest.raises(BadPicture, match="100000 by 100000"):
+        storage.picture_ending(content)
+
+
+def test_a_kept_file_is_whole_and_leaves_nothing_beside_it(tmp_path):
+    path = storage.keep_file(tmp_path, ["key"], ".jpg", b"whole")
+    assert path == tmp_path / "key.jpg"
+    assert path.read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == ["key.jpg"]
+
+
+def test_a_file_of_somebody_else_is_never_overwritten(tmp_path):
+    (tmp_path / "key.jpg").write_bytes(b"a holiday picture")
+    path = storage.keep_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
+    assert path == tmp_path / "key-abc.jpg"
+    assert (tmp_path / "key.jpg").read_bytes() == b"a holiday picture"
+
+
+def test_a_file_that_a_killed_process_had_finished_is_taken_over(tmp_path):
+    first = storage.keep_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
+    again = storage.keep_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
+    assert again == first
+    assert os.listdir(tmp_path) == ["key.jpg"]
+
+
+def test_parts_of_a_killed_process_are_cleared_away_and_nothing_else(tmp_path):
+    (tmp_path / ".flowshelf-x1.part").write_bytes(b"half")
+    (tmp_path / "mine.part").write_bytes(b"mine")
+    storage.remove_parts(tmp_path)
+    assert os.listdir(tmp_path) == ["mine.part"]
+
+
+@pytest.mark.parametrize(
+    "path", ["images", "../images", "", "C:\\images", "/etc", "/shelf/../etc", "/shelfish"]
+)
+def test_a_folder_outside_the_roots_is_refused(path):
+    with pytest.raises(BadPath):
+        storage.allowed_folder(path, [Path("/shelf")])
+
+
+def test_a_symbolic_link_out_of_the_root_is_refused(tmp_path):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    (root / "link").symlink_to(outside)
+    with pytest.raises(BadPath):
+        storage.allowed_folder(str(root / "link" / "sub"), [root])
+    with pytest.raises(FolderGone):
+        storage.path_under(str(root / "link" / "a.jpg"), [root])
+
+
+def test_a_missing_root_is_not_made_anew(tmp_path):
+    gone = tmp_path / "disk"
+    with pytest.raises(FolderGone, match="is not there"):
+        storage.make_folder(gone / "ada", [gone])
+    assert not gone.exists()
+
+
+def test_a_full_disk_is_said_in_a_sentence():
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with (
+        pytest.raises(DiskFull, match="is full"),
+        storage._explained(Path("/shelf")),
+        open("/dev/full", "wb", buffering=0) as file,
+    ):
+        file.write(b"x")
+
+
+def test_a_thumbnail_is_small_and_keeps_the_shape(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(picture(size=(1600, 900)))
+    storage.make_thumbnail(tmp_path / "a.jpg", tmp_path / "t" / "a.webp", 320)
+    with Image.open(tmp_path / "t" / "a.webp") as thumbnail:
+        assert thumbnail.format == "WEBP"
+        assert thumbnail.size == (320, 180)
+    assert os.listdir(tmp_path / "t") == ["a.webp"]
+
+
+def test_a_damaged_picture_gives_no_thumbnail(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(picture(size=(400, 400))[:2000])
+    with pytest.raises(BadPicture, match="damaged"):
+        storage.make_thumbnail(tmp_path / "a.jpg", tmp_path / "a.webp", 320)
+    assert not storage.decodes(tmp_path / "a.jpg")
