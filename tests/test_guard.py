@@ -43,7 +43,8 @@ def test_a_script_without_a_browser_may_press_them(press):
 
 def test_every_answer_carries_the_security_headers(client, config):
     for path in ("/", "/healthz", "/nothing", "/static/app.css"):
-        headers = client.get(path).headers
+        with client.get(path) as answer:
+            headers = answer.headers
         policy = headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe-inline" not in policy

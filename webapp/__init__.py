@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, request
 from flask_htmx import HTMX
 
 from webapp import guard, store
@@ -54,7 +54,8 @@ def _open_connections(app: Flask) -> None:
 
     @app.before_request
     def open_connection() -> None:
-        store.open_connection()
+        if request.endpoint != "static":
+            store.open_connection()
 
     @app.teardown_request
     def close_connection(error: BaseException | None) -> None:
