@@ -167,6 +167,21 @@ def test_the_bare_session_token_is_enough(text):
 @pytest.mark.parametrize(
     "text",
     [
+        f"{SESSION_COOKIE}: {TOKEN}",
+        f'"{SESSION_COOKIE}": "{TOKEN}",',
+        f"{SESSION_COOKIE}\n{TOKEN}",
+        f"{SESSION_COOKIE}  {TOKEN}  labs.google  /  2026-11-30T12:00:00.000Z",
+        f"SID  x  .google.com\n{SESSION_COOKIE}.1  {TOKEN[30:]}\n{SESSION_COOKIE}.0  {TOKEN[:30]}  labs",
+        f"{SESSION_COOKIE} = {TOKEN}",
+    ],
+)
+def test_the_sessions_name_and_value_may_stand_side_by_side(text):
+    assert parse_cookies(text, NOW).cookies == {SESSION_COOKIE: TOKEN}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         f"{SESSION_COOKIE}=“{TOKEN}”",
         f"curl ‘{LABS}’ -b ‘{SESSION_COOKIE}={TOKEN}’",
         f"[{{“name”: “{SESSION_COOKIE}”, “value”: “{TOKEN}”}}]",

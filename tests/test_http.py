@@ -163,8 +163,8 @@ def test_connections_are_used_again(client):
     with listening(large, keep_open=True) as listener:
         for _ in range(3):
             assert len(client.get(listener.url).body) == 300_000
+        assert (listener.connection_count, len(listener.requests)) == (1, 3)
         client.close()
-    assert (listener.connection_count, len(listener.requests)) == (1, 3)
 
 
 def test_a_gzipped_answer_is_unpacked(client):

@@ -95,7 +95,8 @@ class Source(Protocol):
     """One profile's view of a service. Threads may share it.
 
     Every method may raise FlowUnavailable or SlowDown (safe to try again), SignedOut,
-    AccountMoved and FlowChanged, beside what it names itself.
+    AccountMoved and FlowChanged, beside what it names itself. Once it is closed or told to stop,
+    each ends with FlowUnavailable, those under way too.
     """
 
     def check(self) -> Account:

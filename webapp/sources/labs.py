@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from webapp.config import Config
 from webapp.errors import BadPicture, FlowError, FlowUnavailable, ImageRefused
@@ -82,11 +83,10 @@ class LabsSource:
                 return answer, [token, key]
 
     def _ask_media(self, path: str, token: str, query: Mapping[str, str]) -> Answer:
-        words = "&".join(f"{name}={value}" for name, value in query.items())
         origin = self._site.origin
         headers = {"Authorization": f"Bearer {token}", "Origin": origin, "Referer": f"{origin}/"}
         try:
-            answer = self._http.get(f"{self._config.media_url}{path}?{words}", headers)
+            answer = self._http.get(f"{self._config.media_url}{path}?{urlencode(query)}", headers)
         except TooLarge as error:
             raise ImageRefused(str(error)) from error
         check_passing(answer)

@@ -20,6 +20,12 @@ _NETSCAPE = re.compile(
 )
 _FIREFOX_ROW = re.compile(r'([^\s:"]+):"([^"]*)"')
 _COOKIE_LINE = re.compile(r"[ \t]*cookie[ \t]*:[ \t]*(.*)", re.IGNORECASE)
+# The session's name and its value side by side, as in "name: value" or a table whose tabs became spaces.
+_SESSION_LINE = re.compile(
+    rf"^[ \t]*[\"']?({re.escape(SESSION_COOKIE)}(?:\.\d+)?)[\"']?[:\s]\s*"
+    r"[\"']?([^\s\"',;=]+)(?=[\s\"',;]|\Z)",
+    re.MULTILINE,
+)
 _TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*", re.ASCII)
 _CUT = "The pasted text was cut: {} it begins has no end. Copy it once more, whole."
 
@@ -66,6 +72,10 @@ def _is_firefox_row(text: str) -> bool:
     return ':"' in text and all(
         re.fullmatch(r'[^":]+:("[^"]*"|\w*)', line.strip()) for line in text.splitlines()
     )
+
+
+def _is_session_line(text: str) -> bool:
+    return _SESSION_LINE.search(text) is not None
 
 
 def _is_token(text: str) -> bool:
@@ -176,6 +186,10 @@ def _firefox_cookies(text: str) -> Iterator[FoundCookie]:
         yield FoundCookie(name, value, fields.get("Domain"), expiry(fields.get("Expires / Max-Age")))
 
 
+def _session_line_cookies(text: str) -> Iterator[FoundCookie]:
+    return (FoundCookie(match[1], match[2]) for match in _SESSION_LINE.finditer(text))
+
+
 def _token_cookie(text: str) -> Iterator[FoundCookie]:
     # A terminal or chat may have wrapped it; white space is never part of it.
     yield FoundCookie(SESSION_COOKIE, "".join(text.split()))
@@ -226,5 +240,6 @@ _SHAPES: tuple[tuple[Callable[[str], bool], Callable[[str], Iterable[FoundCookie
     (_is_netscape, _netscape_cookies),
     (_is_table, _table_cookies),
     (_is_firefox_row, _firefox_cookies),
+    (_is_session_line, _session_line_cookies),
     (lambda text: True, _header_cookies),
 )

@@ -1,0 +1,120 @@
+"""What the tests of the labs service stand on: a source with secrets of its own at a simulated Flow."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+
+import pytest
+
+from webapp.config import Config
+from webapp.demo import World
+from webapp.errors import FlowError
+from webapp.sources.http import HttpClient
+from webapp.sources.labs import LabsSource
+from webapp.sources.labs_site import LabsSite
+
+
+@dataclass
+class Kept:
+    """The secrets of a profile as a database would keep them."""
+
+    kept: dict[str, str]
+    kept_key: str | None = None
+
+    def cookies(self) -> dict[str, str]:
+        return dict(self.kept)
+
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
+        if self.kept == sent:
+            self.kept = renewed
+
+    def key(self) -> str | None:
+        return self.kept_key
+
+    def keep_key(self, key: str) -> None:
+        self.kept_key = key
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def world() -> World:
+    return World(uploaded=23, generated=5, videos=2, tiny_pictures=True)
+
+
+@pytest.fixture
+def credentials(world: World) -> Kept:
+    return Kept(world.cookies())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def open_source(config: Config, credentials: Kept) -> Iterator[Callable[..., LabsSource]]:
+    """Opens a source with settings of its own; all are closed in the end."""
+    with ExitStack() as opened:
+
+        def open_source(**settings: object) -> LabsSource:
+            source = LabsSource(replace(config, **settings), credentials, threading.Event())
+            return opened.enter_context(closing(source))
+
+        yield open_source
+
+
+@pytest.fixture
+def source(open_source: Callable[..., LabsSource]) -> LabsSource:
+    return open_source()
+
+
+@pytest.fixture
+def fetch_all(source: LabsSource) -> Callable[[list[str]], list[bytes]]:
+    """Fetches images in as many threads at once."""
+
+    def fetch_all(names: list[str]) -> list[bytes]:
+        with ThreadPoolExecutor(len(names)) as pool:
+            return [fetched.content for fetched in pool.map(source.fetch_image, names)]
+
+    return fetch_all
+
+
+@pytest.fixture
+def http(config: Config) -> Iterator[HttpClient]:
+    with closing(HttpClient(threading.Event(), config.timeout_seconds)) as http:
+        yield http
+
+
+@pytest.fixture
+def site(config: Config, credentials: Kept, http: HttpClient) -> LabsSite:
+    return LabsSite(config, credentials, http)
+
+
+@pytest.fixture
+def failure(world: World, credentials: Kept) -> Callable[..., FlowError]:
+    """The error of a call, of exactly one kind, in which no secret of the profile is found."""
+
+    def shown(error: FlowError) -> str:
+        return f"{error!r} {error} {getattr(error, 'sample', '')} {error.__cause__!r}"
+
+    def failure(kind: type[FlowError], call: Callable, *arguments: object) -> FlowError:
+        known = [*credentials.kept.values(), world.key, world.decoy_key, "ya29.", "AIzaSy", "Signature=", "@"]
+        with pytest.raises(kind) as caught:
+            call(*arguments)
+        assert type(caught.value) is kind
+        assert not [secret for secret in known if secret in shown(caught.value)]
+        assert str(caught.value).endswith("."), "an error is a sentence"
+        return caught.value
+
+    return failure

@@ -1,0 +1,240 @@
+"""Images over real sockets: where their bytes stand, and each row of the table of errors."""
+
+import base64
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from webapp.demo.entries import Kind
+from webapp.errors import (
+    BadPicture,
+    FlowChanged,
+    FlowUnavailable,
+    GoneUpstream,
+    ImageRefused,
+    SignedOut,
+    SlowDown,
+)
+
+DRAWER, GENERATED = "ASSET_MANAGER", "PINHOLE"
+SIGN_IN_PAGE = "<!doctype html><title>Sign in - Google Accounts</title>"
+
+
+def test_uploaded_and_generated_images_come_with_their_bytes_and_a_fresh_url(source, flow, world):
+    for name in (world.names(DRAWER)[0], world.names(GENERATED, Kind.GENERATED)[0]):
+        fetched = source.fetch_image(name)
+        assert fetched.content == world.content(name)
+        assert fetched.fife_url.startswith(f"{flow.url}/pictures/")
+    assert flow.count("picture") == 0
+
+
+def test_an_image_is_asked_for_as_the_web_page_does(source, flow, world):
+    source.fetch_image(world.names()[0])
+    (request,) = flow.asked("media")
+    assert request.path == f"/v1/media/{world.names()[0]}"
+    assert dict(request.query) == {"key": world.key, "clientContext.tool": "PINHOLE"}
+    assert request.headers["authorization"].startswith("Bearer ya29.")
+    assert (request.headers["origin"], request.headers["referer"]) == (flow.url, f"{flow.url}/")
+    assert "cookie" not in request.headers
+
+
+def test_a_name_is_cleaned_and_encoded_before_it_is_asked_for(source, flow, world, failure):
+    name = world.names()[0]
+    assert source.fetch_image(f" {name[:5]}\u200b\n{name[5:]}").content == world.content(name)
+    failure(ImageRefused, source.fetch_image, "../a?b&key=c/#")
+    assert flow.asked("media")[-1].path == "/v1/media/..%2Fa%3Fb%26key%3Dc%2F%23"
+
+
+@pytest.mark.parametrize("name", ["", "\u200b", ".", "..", "n" * 1001, "\ud800"])
+def test_a_name_that_no_address_can_hold_is_refused_unasked(source, flow, failure, name):
+    failure(ImageRefused, source.fetch_image, name)
+    assert flow.log == []
+
+
+def test_an_image_without_bytes_is_fetched_from_its_url_without_credentials(source, flow, world):
+    name = world.names()[0]
+    world.change(name, inline=False)
+    assert source.fetch_image(name).content == world.content(name)
+    (request,) = flow.asked("picture")
+    assert not {"cookie", "authorization", "origin", "referer"} & set(request.headers)
+
+
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
+def test_a_data_prefix_and_other_formats_are_taken_as_they_are(source, world, picture_format):
+    name = world.names()[0]
+    world.change(name, data_uri=True, picture_format=picture_format)
+    assert source.fetch_image(name).content == world.content(name)
+
+
+@pytest.mark.parametrize("field_name", ["image", "encodedImage"])
+def test_uploaded_bytes_may_stand_in_either_field(source, flow, world, field_name):
+    name = world.names()[0]
+    answer = flow.media_answer(name)
+    answer["userUploadedImage"][field_name] = answer["userUploadedImage"].pop("image")
+    flow.answer_next("media", answer)
+    assert source.fetch_image(name).content == world.content(name)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, ImageRefused),
+        (403, ImageRefused),
+        (404, GoneUpstream),
+        (429, SlowDown),
+        (500, FlowUnavailable),
+        (502, FlowUnavailable),
+        (503, SlowDown),
+        (504, FlowUnavailable),
+        (418, FlowChanged),
+    ],
+)
+@pytest.mark.parametrize("verb", ["fetch_image", "preview_url"])
+def test_error_answers_mean_what_the_table_says(source, flow, world, failure, verb, status, expected):
+    flow.fail_next(status, "media")
+    failure(expected, getattr(source, verb), world.names()[0])
+
+
+def test_a_deleted_image_is_gone_and_an_unknown_one_refused(source, world, failure):
+    name = world.names()[0]
+    world.delete(name)
+    failure(GoneUpstream, source.fetch_image, name)
+    failure(ImageRefused, source.fetch_image, "CAMaJ-never-existed")
+
+
+def test_an_error_answer_that_still_has_a_url_is_used(source, flow, world, failure):
+    name = world.names()[0]
+    error = {
+        "error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"fifeUrl": flow.picture_url(name)}]}
+    }
+    flow.answer_next("media", error, status=400)
+    assert source.fetch_image(name).content == world.content(name)
+    flow.answer_next("media", error, status=400)
+    assert source.preview_url(name) == error["error"]["details"][0]["fifeUrl"]
+    flow.answer_next("media", error, status=400)
+    flow.fail_next(403, "picture")
+    failure(ImageRefused, source.fetch_image, name)
+
+
+def broken(answer: dict, text: object) -> dict:
+    answer["userUploadedImage"] |= {"image": text}
+    del answer["userUploadedImage"]["fifeUrl"]
+    return answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/9j/4A=A", "/9j/4AA", "/9j /4AA", "/9j/\n4AAQ", "/9j_4AA-", "é===", "data:image/jpeg;base64,?", 7, ""],
+)
+def test_broken_base64_is_a_bad_picture(source, flow, world, failure, text):
+    flow.answer_next("media", broken(flow.media_answer(world.names()[0]), text))
+    failure(BadPicture, source.fetch_image, world.names()[0])
+
+
+def test_json_that_was_cut_without_notice_is_a_bad_picture(source, flow, world, failure):
+    flow.answer_next("media", json.dumps(flow.media_answer(world.names()[0]))[:-40])
+    failure(BadPicture, source.fetch_image, world.names()[0])
+
+
+@pytest.mark.parametrize("fault", ["cut_next", "drop_next"])
+def test_a_transfer_that_breaks_off_is_safe_to_try_again(source, flow, world, failure, fault):
+    getattr(flow, fault)("media")
+    failure(FlowUnavailable, source.fetch_image, world.names()[0])
+
+
+def test_another_image_than_the_one_asked_for_is_a_bad_picture(source, flow, world, failure):
+    flow.answer_next("media", flow.media_answer(world.names()[1]))
+    failure(BadPicture, source.fetch_image, world.names()[0])
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"image": null}', "text"])
+def test_a_media_answer_of_an_unknown_shape_is_a_change(source, flow, world, failure, body):
+    flow.answer_next("media", body)
+    failure(FlowChanged, source.fetch_image, world.names()[0])
+
+
+def test_a_page_for_people_in_place_of_an_image_is_signed_out(source, flow, world, failure):
+    flow.answer_next("media", SIGN_IN_PAGE, "text/html")
+    failure(SignedOut, source.fetch_image, world.names()[0])
+
+
+def test_a_video_is_refused(source, world, failure):
+    failure(ImageRefused, source.fetch_image, world.names(GENERATED, Kind.VIDEO)[0])
+
+
+def test_an_image_above_64_mb_is_refused(source, flow, world, failure):
+    flow.answer_next("media", b" " * (64 * 1024 * 1024 + 1))
+    assert "64 MB" in str(failure(ImageRefused, source.fetch_image, world.names()[0]))
+
+
+def test_a_picture_may_be_redirected_within_the_allowed_hosts(source, flow, world):
+    name = world.names()[0]
+    world.change(name, inline=False)
+    flow.answer_next("picture", "", status=302, headers={"Location": flow.picture_url(name)}, count=3)
+    assert source.fetch_image(name).content == world.content(name)
+    assert flow.count("picture") == 4
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"), [("https://evil.example/x", ImageRefused), ("/pictures/x", BadPicture)]
+)
+def test_a_picture_that_leads_elsewhere_or_on_and_on_is_not_followed(
+    source, flow, world, failure, location, expected
+):
+    name = world.names()[0]
+    world.change(name, inline=False)
+    flow.answer_next("picture", "", status=302, headers={"Location": location}, count=9)
+    failure(expected, source.fetch_image, name)
+    assert flow.count("picture") <= 4
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(400, BadPicture), (403, BadPicture), (404, BadPicture), (429, SlowDown), (500, FlowUnavailable)],
+)
+def test_a_picture_url_that_gives_no_picture_may_be_tried_again(
+    source, flow, world, failure, status, expected
+):
+    name = world.names()[0]
+    world.change(name, inline=False)
+    flow.fail_next(status, "picture")
+    failure(expected, source.fetch_image, name)
+
+
+def test_a_picture_on_a_host_that_is_not_allowed_is_refused_by_its_host(open_source, world, flow, failure):
+    name = world.names()[0]
+    world.change(name, inline=False)
+    source = open_source(picture_hosts=frozenset())
+    error = failure(ImageRefused, source.fetch_image, name)
+    assert source.preview_url(name) is None
+    assert "127.0.0.1" in str(error)
+    assert flow.count("picture") == 0
+
+
+def test_a_preview_url_is_asked_for_without_the_bytes(source, flow, world):
+    name = world.names()[0]
+    assert source.preview_url(name).startswith(f"{flow.url}/pictures/")
+    assert flow.count("media", returnUriOnly="true") == 1
+
+
+def test_closing_ends_a_download_under_way_and_is_idempotent(source, flow, world):
+    source.fetch_image(world.names()[0])
+    with flow.holding("media") as gate, ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(source.fetch_image, world.names()[1])
+        assert gate.reached.wait(5)
+        began = time.monotonic()
+        source.close()
+        source.close()
+        with pytest.raises(FlowUnavailable, match="shutting down"):
+            fetching.result(5)
+        assert time.monotonic() - began < 1
+
+
+def test_a_large_image_arrives_whole(source, flow, world):
+    content = b"\xff\xd8\xff" + bytes(range(256)) * 40_000
+    answer = flow.media_answer(world.names()[0])
+    answer["userUploadedImage"]["image"] = base64.b64encode(content).decode()
+    flow.answer_next("media", answer)
+    assert source.fetch_image(world.names()[0]).content == content

@@ -1,0 +1,80 @@
+"""The API key over real sockets: found once, kept, and found again when it is refused."""
+
+import pytest
+
+from webapp.errors import (
+    KeyRefused,
+)
+from webapp.sources.credentials.key import ApiKey
+
+
+@pytest.mark.parametrize("is_absolute", [False, True], ids=["relative", "absolute"])
+def test_the_key_is_extracted_once_and_kept(source, flow, world, credentials, is_absolute):
+    flow.service.script_is_absolute = is_absolute
+    for name in world.names()[:2]:
+        source.fetch_image(name)
+    assert credentials.kept_key == world.key
+    assert [flow.count("page"), flow.count("script")] == [1, 1]
+    assert "cookie" not in flow.asked("script")[0].headers
+
+
+def test_a_kept_key_is_used_without_extracting(source, flow, world, credentials):
+    credentials.kept_key = world.key
+    source.fetch_image(world.names()[0])
+    assert flow.count("page") == 0
+
+
+def test_a_new_key_is_extracted_by_one_thread_when_the_old_one_is_refused(
+    source, fetch_all, flow, world, credentials
+):
+    names = world.names()[:8]
+    source.fetch_image(names[0])
+    world.change_key()
+    fetch_all(names)
+    assert credentials.kept_key == world.key
+    assert flow.count("page") == 2
+
+
+@pytest.mark.parametrize(("status", "reason"), [(400, "API_KEY_INVALID"), (403, "API_KEY_SERVICE_BLOCKED")])
+def test_a_key_that_stays_refused_is_extracted_again_once(source, flow, world, failure, status, reason):
+    flow.fail_next(status, "media", count=4, reason=reason)
+    failure(KeyRefused, source.fetch_image, world.names()[0])
+    failure(KeyRefused, source.fetch_image, world.names()[0])
+    assert flow.count("page") == 2
+
+
+def test_after_a_minute_a_refused_key_is_extracted_again(
+    config, credentials, site, http, clock, flow, failure
+):
+    api_key = ApiKey(config, credentials, site, http, clock)
+    for expected_count in (2, 2, 3):
+        failure(KeyRefused, lambda: api_key.key(refused=api_key.key()))
+        assert flow.count("page") == expected_count
+        clock.seconds += 31
+
+
+def test_a_key_given_by_hand_is_used_and_never_replaced(open_source, flow, world, credentials, failure):
+    source = open_source(flow_next_key=world.key)
+    assert source.fetch_image(world.names()[0]).content
+    world.change_key()
+    error = failure(KeyRefused, source.fetch_image, world.names()[0])
+    assert "FLOWSHELF_FLOW_NEXT_KEY" in str(error)
+    assert flow.count("page") == 0
+    assert credentials.kept_key is None
+
+
+def test_a_page_without_the_script_is_an_error_of_its_own(source, flow, world, failure):
+    flow.answer_next("page", "<!doctype html><script src='/fx/other.js'></script>", "text/html")
+    assert f"{flow.url}/fx" in str(failure(KeyRefused, source.fetch_image, world.names()[0]))
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_script_without_a_key_is_an_error_that_names_its_address(source, flow, world, failure, status):
+    flow.answer_next("script", "let nothing", "application/javascript", status=status)
+    error = failure(KeyRefused, source.fetch_image, world.names()[0])
+    assert f"/fx/_next/static/chunks/pages/_app-{world.build}.js" in str(error)
+
+
+def test_the_page_may_lie_at_another_spelling_of_its_path(source, flow, world):
+    flow.answer_next("page", "", "text/html", status=308, headers={"Location": "/fx/"})
+    assert source.fetch_image(world.names()[0]).content

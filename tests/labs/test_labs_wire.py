@@ -1,0 +1,212 @@
+"""What the labs service's answers mean, read without a network: rows, times, URLs, cookies, scripts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.util import parse_url
+
+from webapp.sources.credentials import SESSION_COOKIE
+from webapp.sources.credentials.key import key_in, script_url
+from webapp.sources.credentials.renewal import renewed_cookies
+from webapp.sources.labs_history import UnknownShape, created_at, read_page
+from webapp.sources.signed_urls import is_picture_url
+
+GOOGLE_HOSTS = frozenset({"storage.googleapis.com", "127.0.0.1:8000"})
+
+
+def page_of(*entries: object, **result: object) -> dict:
+    return {"result": {"data": {"json": {"result": {"userWorkflows": list(entries)} | result}}}}
+
+
+def entry(name: str = "CAMaJ", **shown: object) -> dict:
+    ids = {"mediaType": "IMAGE", "workflowId": "w", "mediaKey": "k"}
+    return {
+        "name": name,
+        "createTime": "2026-01-01T00:00:00Z",
+        "media": {"image": shown, "mediaGenerationId": ids},
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("2025-10-29T13:56:15Z", "2025-10-29T13:56:15.000000Z"),
+        ("2025-12-26T17:46:23.596639Z", "2025-12-26T17:46:23.596639Z"),
+        ("2025-12-26T17:46:23.5Z", "2025-12-26T17:46:23.500000Z"),
+        ("2025-12-26T17:46:23.596639999Z", "2025-12-26T17:46:23.596639Z"),
+        ("2025-12-26T17:46:23+01:30", "2025-12-26T16:16:23.000000Z"),
+        ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("2025-13-01T00:00:00Z", None),
+        ("2025-10-29", None),
+        ("٢٠٢٥-10-29T13:56:15Z", None),
+        (1761746175, None),
+        (None, None),
+    ],
+)
+def test_times_with_whole_seconds_and_fractions_become_one_form(said, read):
+    assert created_at(said) == read
+
+
+def test_fields_are_bounded_and_fit_a_database():
+    odd = entry(
+        prompt="p" * 30_000 + "\ud800\0", seed=2**70, aspectRatio="x" * 999, modelNameType=["GEM_PIX"]
+    )
+    image = read_page(page_of(odd), GOOGLE_HOSTS).images[0]
+    assert len(image.prompt) == 20_000
+    assert (image.seed, image.aspect_ratio, image.model_name) == (None, None, None)
+    assert read_page(page_of(entry(seed="-12")), GOOGLE_HOSTS).images[0].seed == -12
+    assert read_page(page_of(entry(prompt="a\ud800b\0c")), GOOGLE_HOSTS).images[0].prompt == "a?bc"
+
+
+@pytest.mark.parametrize("name", ["", " \u200b", "n" * 1001, "\ud800", "a\0b"])
+def test_a_name_that_nothing_can_hold_makes_no_image(name):
+    page = read_page(page_of(entry(name)), GOOGLE_HOSTS)
+    assert (page.images, page.names, page.ignored_count) == ((), (), 1)
+
+
+def test_unknown_words_are_kept_and_other_media_are_not():
+    strange = read_page(page_of(entry(aspectRatio="IMAGE_ASPECT_RATIO_ROUND")), GOOGLE_HOSTS).images[0]
+    assert strange.aspect_ratio == "IMAGE_ASPECT_RATIO_ROUND"
+    audio = entry()
+    audio["media"]["mediaGenerationId"]["mediaType"] = "AUDIO"
+    assert read_page(page_of(audio), GOOGLE_HOSTS).images == ()
+
+
+def test_an_empty_list_in_place_of_a_result_is_an_empty_page():
+    assert read_page({"result": {"data": {"json": {"result": []}}}}, GOOGLE_HOSTS).entry_count == 0
+
+
+WORDS = [
+    "userWorkflows",
+    "nextPageToken",
+    "name",
+    "createTime",
+    "media",
+    "image",
+    "userUploadedImage",
+    "video",
+]
+WORDS += [
+    "mediaGenerationId",
+    "mediaType",
+    "mediaKey",
+    "workflowId",
+    "projectId",
+    "fifeUrl",
+    "prompt",
+    "seed",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["IMAGE", "CAMaJ"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.lists(JSON, max_size=4))
+def test_whatever_an_answer_holds_it_is_a_page_or_an_unknown_shape(result, entries):
+    for document in (
+        {"result": {"data": {"json": {"result": result}}}},
+        page_of(*entries),
+        page_of(entry(), result),
+    ):
+        try:
+            page = read_page(document, GOOGLE_HOSTS)
+        except UnknownShape:
+            continue
+        assert page.entry_count == len(page.images) + page.ignored_count
+        assert all(image.name in page.names for image in page.images)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_allowed"),
+    [
+        ("https://storage.googleapis.com/a?Expires=1&Signature=b%2B", True),
+        ("https://storage.googleapis.com:443/a", True),
+        ("https://STORAGE.googleapis.com/a", True),
+        ("http://127.0.0.1:8000/a", True),
+        ("https://127.0.0.1:8000/a", True),
+        ("http://storage.googleapis.com/a", False),
+        ("https://storage.googleapis.com:8443/a", False),
+        ("http://127.0.0.1/a", False),
+        ("http://127.0.0.1:8001/a", False),
+        ("https://storage.googleapis.com.evil.example/a", False),
+        ("https://evil.example/storage.googleapis.com", False),
+        ("https://storage.googleapis.com@evil.example/a", False),
+        ("https://evil.example\\@storage.googleapis.com/a", False),
+        ("https://storage.googleapis.com:x/a", False),
+        ("https://[storage.googleapis.com/a", False),
+        ("https://storage.googleapis.com/a b", False),
+        ("https://storage.googleapis.com/ä", False),
+        ("https://storage.googleapis.com/" + "a" * 4000, False),
+        ("//storage.googleapis.com/a", False),
+        ("javascript:alert(1)", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_the_picture_hosts_are_believed(url, is_allowed):
+    assert is_picture_url(url, GOOGLE_HOSTS) is is_allowed
+
+
+MARKS = st.text("htps:/.@\\#?[]%8abc", max_size=12)
+
+
+@given(MARKS, st.sampled_from(["storage.googleapis.com", "evil.example"]), MARKS)
+def test_what_is_believed_leads_where_the_http_library_goes(before, host, after):
+    url = f"https:{before}{host}{after}"
+    if is_picture_url(url, GOOGLE_HOSTS):
+        assert parse_url(url).host == "storage.googleapis.com"
+
+
+@pytest.mark.parametrize(
+    ("lines", "renewed"),
+    [
+        ([], None),
+        (["other=1; Path=/"], None),
+        ([f"{SESSION_COOKIE}=a=b==; Path=/; HttpOnly"], "a=b=="),
+        ([f"{SESSION_COOKIE}.1=b; Path=/", f"{SESSION_COOKIE}.0=a"], "ab"),
+        ([f"{SESSION_COOKIE}.1=b", f"{SESSION_COOKIE}.2=c"], None),
+        ([f"{SESSION_COOKIE}=; Max-Age=0"], None),
+        ([f"{SESSION_COOKIE}=deleted; max-age=0; Path=/"], None),
+        ([f"{SESSION_COOKIE}=deleted; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], None),
+        ([f"{SESSION_COOKIE}.0=; Max-Age=0", f"{SESSION_COOKIE}.1=; Max-Age=0", f"{SESSION_COOKIE}=a"], "a"),
+        (
+            [f"{SESSION_COOKIE}=; Max-Age=0", f"{SESSION_COOKIE}.0=a; Max-Age=300", f"{SESSION_COOKIE}.1=b"],
+            "ab",
+        ),
+    ],
+)
+def test_set_cookie_lines_are_read_as_a_browser_does(lines, renewed):
+    assert renewed_cookies(lines) == ({SESSION_COOKIE: renewed} if renewed else {})
+
+
+def test_the_key_that_occurs_most_often_counts_and_on_a_tie_the_first():
+    one, other = "AIzaSy" + "1" * 33, "AIzaSy" + "2" * 33
+    assert key_in(f'"{one}" "{other}" "{other}"') == other
+    assert key_in(f'"{one}" "{other}"') == one
+    assert key_in("AIzaSyShort") is None
+
+
+@pytest.mark.parametrize(
+    ("page", "url"),
+    [
+        (
+            '<script src="/fx/_next/static/chunks/pages/_app-0a.js">',
+            "https://l.example/fx/_next/static/chunks/pages/_app-0a.js",
+        ),
+        (
+            "<script src=https://cdn.example/_next/static/chunks/pages/_app-0a.js>",
+            "https://cdn.example/_next/static/chunks/pages/_app-0a.js",
+        ),
+        (
+            "<script src='_next/static/chunks/pages/_app-0a.js'>",
+            "https://l.example/_next/static/chunks/pages/_app-0a.js",
+        ),
+        ('<script src="/fx/_next/static/chunks/pages/_app-XYZ.js">', None),
+        ('<script src="http://[/_next/static/chunks/pages/_app-0a.js">', None),
+    ],
+)
+def test_the_scripts_address_may_be_relative_or_absolute(page, url):
+    assert script_url(page, "https://l.example/fx") == url
