@@ -313,6 +313,7 @@ def refusal(text: str) -> str:
         (f"{SESSION_COOKIE}.0=eyJsecret..QUFB.; {SESSION_COOKIE}.1=QkJC", "in parts"),
         ("eyJsecret..QUFB.QkJC.QUFB.QkJC", "pasted twice"),
         (f'[{{"name": "{SESSION_COOKIE}", "value": "secret', "the JSON it begins has no end"),
+        ("{SID: 'secret'}", "cannot be read as such"),
         ("[" * 100_000, "the JSON it begins has no end"),
         (f"curl '{LABS}' -b '{SESSION_COOKIE}=secret", "has no end"),
         (f'fetch("{LABS}", {{"headers": {{"accept": "*/*"}}, "credentials": "include"}});', "Copy as cURL"),

@@ -29,6 +29,10 @@ _SESSION_LINE = re.compile(
 _TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*", re.ASCII)
 _CUT = "The pasted text was cut: {} it begins has no end. Copy it once more, whole."
 
+_NO_JSON = (
+    "The pasted text looks like JSON but cannot be read as such. Copy it once more, and change nothing in it."
+)
+
 
 def found_cookies(text: str) -> list[FoundCookie]:
     """Every cookie of a paste in its order; empty when its shape is none that holds cookies.
@@ -89,7 +93,7 @@ def _json_cookies(text: str) -> Iterator[FoundCookie]:
         document = None
     if document is None:
         # Outside the handler: a JSON error carries the whole text with it.
-        raise BadCookies(_CUT.format("the JSON"))
+        raise BadCookies(_NO_JSON if text.endswith(("}", "]")) else _CUT.format("the JSON"))
     return _of_document(document)
 
 
