@@ -1,14 +1,33 @@
-"""Numbers, sizes and times as people read them."""
+"""Numbers, sizes, times and images as people read them and see them."""
 
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
-from flask import Flask
+from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
 
 from webapp import times
+from webapp.models import DownloadState, Health, Image
+from webapp.sources.signed_urls import is_picture_url
 
 # What people call the histories of Flow.
 HISTORY_WORDS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated"}
+HEALTH_WORDS = {
+    Health.UNCHECKED: "Not checked yet",
+    Health.WELL: "Signed in",
+    Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
+    Health.MOVED: "Moved to the new Flow",
+    Health.FOLDER_GONE: "Folder not there",
+}
+# The shape of a picture as a class of the style sheet, and in words.
+SHAPES = {
+    "IMAGE_ASPECT_RATIO_LANDSCAPE": ("landscape", "landscape, 16:9"),
+    "IMAGE_ASPECT_RATIO_PORTRAIT": ("portrait", "portrait, 9:16"),
+    "IMAGE_ASPECT_RATIO_SQUARE": ("square", "square"),
+    "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": ("four-three", "landscape, 4:3"),
+    "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": ("three-four", "portrait, 3:4"),
+}
+WHOLE_PAGES = ("pages.gallery", "pages.show_image", "pages.show_profile", "pages.show_profiles")
 
 
 def number(value: int) -> str:
@@ -71,6 +90,72 @@ def history_word(history: str) -> str:
     return HISTORY_WORDS.get(history, history.replace("_", " ").lower())
 
 
+def health_word(health: str) -> str:
+    return HEALTH_WORDS.get(health, health)
+
+
+def is_past(text: str) -> bool:
+    return times.parsed(text) < datetime.now(UTC)
+
+
+def shape(aspect_ratio: str | None) -> str:
+    """The class that reserves a picture's place; `unknown` is square and shows all of the picture."""
+    return SHAPES.get(aspect_ratio, ("unknown", ""))[0]
+
+
+def shape_words(aspect_ratio: str) -> str:
+    return SHAPES.get(aspect_ratio, ("", aspect_ratio.removeprefix("IMAGE_ASPECT_RATIO_").lower()))[1]
+
+
+def file_state(image: Image) -> str:
+    """One word for what is known of an image's file: a file that is there counts before all wishes."""
+    if image.local_path:
+        return "damaged" if image.damaged_at else "done"
+    wish = image.wish and image.wish.state
+    if wish in (DownloadState.WANTED, DownloadState.RUNNING):
+        return str(wish)
+    if image.gone_upstream_at:
+        return "gone"
+    return "failed" if wish == DownloadState.FAILED else "pending"
+
+
+def small_url(image: Image) -> str | None:
+    """What a card shows: the thumbnail of the file, else the preview, else nothing."""
+    if file_state(image) == "done":
+        return url_for("pages.send_thumbnail", image_id=image.id, v=(image.sha256 or "")[:12])
+    return preview_url(image)
+
+
+def look_version(image: Image) -> str:
+    """Changes when a card has another picture to show; a preview signed anew is still the same picture."""
+    if file_state(image) == "done":
+        return f"file {(image.sha256 or '')[:12]}"
+    return "preview" if preview_url(image) else "none"
+
+
+def preview_url(image: Image) -> str | None:
+    """The picture as Flow shows it, while its address is good and the browser may ask for it."""
+    url = image.fife_url
+    hosts = current_app.extensions["flowshelf"]._config.all_picture_hosts
+    if not url or not is_picture_url(url, hosts):
+        return None
+    try:
+        expires = float(parse_qs(urlsplit(url).query).get("Expires", ["inf"])[0])
+    except ValueError:
+        return None
+    return url if expires > datetime.now(UTC).timestamp() else None
+
+
+def here() -> str:
+    """The page that a form stands on, to come back to without JavaScript; fragments stand in the gallery."""
+    if request.endpoint in WHOLE_PAGES:
+        return request.full_path.rstrip("?")
+    return url_for("pages.gallery", profile=request.values.get("profile") or None)
+
+
 def register(app: Flask) -> None:
-    for filter_ in (number, size, duration, ago, day, time_tag, history_word):
+    filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
+    for filter_ in (*filters, shape, shape_words, file_state, look_version):
         app.add_template_filter(filter_)
+    for function in (here, small_url, preview_url):
+        app.add_template_global(function)
