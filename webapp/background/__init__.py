@@ -63,9 +63,9 @@ class Background:
         """Let go of everything within about `timeout_seconds`. Idempotent; runs go on at the next start."""
         self.stopping.set()
         self.waiting.notify()
+        self.connections.close()  # requests under way end at once, and what they raise counts for nothing
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
-        self.connections.close()
 
     def replace_cookies(self, profile_id: str, pasted_text: str) -> None:
         """Other cookies for a profile; what waited for them goes on. Raises what `Accounts` raises."""

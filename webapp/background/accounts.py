@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from webapp.background.connections import Connections
 from webapp.config import Config
@@ -47,7 +48,7 @@ class Accounts:
 
         Raises BadCookies, BadRequest for the name, AccountExists.
         """
-        pasted = parse_cookies(pasted_text, datetime.now(UTC))
+        pasted = self._parse(pasted_text)
         account, cookies = self._try(pasted)
         if account:
             profiles.check_account(None, account)
@@ -65,7 +66,7 @@ class Accounts:
         Raises BadCookies, OtherAccount, AccountExists.
         """
         profiles.get_profile(profile_id)
-        pasted = parse_cookies(pasted_text, datetime.now(UTC))
+        pasted = self._parse(pasted_text)
         account, cookies = self._try(pasted)
         self._keep(profile_id, account, cookies, pasted.expires_at)
         return profiles.get_profile(profile_id)
@@ -79,6 +80,10 @@ class Accounts:
             raise
         profiles.note_account(profile_id, account)
         return profiles.get_profile(profile_id)
+
+    def _parse(self, pasted_text: str) -> PastedCookies:
+        host = urlsplit(self._config.labs_url).hostname
+        return parse_cookies(pasted_text, datetime.now(UTC), labs_host=host)
 
     def _try(self, pasted: PastedCookies) -> tuple[Account | None, dict[str, str]]:
         """Whom the pasted cookies sign in (None: Flow is out of reach), and the cookies to keep."""

@@ -93,7 +93,8 @@ class Downloads:
     def pause(self, profile_id: str) -> None:
         """Claim no further wish; what is being fetched is finished, or put back if it only waits."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
-            self._halt(run.id, RunState.PAUSED)
+            self._change(run.id, (RunState.RUNNING,), RunState.PAUSED)
+            self._send_home(run.id)
 
     def resume(self, profile_id: str) -> None:
         run = runs.find_open_run(profile_id, RunKind.DOWNLOAD)
@@ -199,10 +200,11 @@ class Downloads:
             downloads.release_download(claim)
             with self._connections.judging(connection) as is_current:
                 if is_current:
-                    self._wait_for_cookies(claim, error)
+                    self._wait_for_cookies(crew, claim, error)
         except FlowshelfError as error:
-            if connection and connection.is_stale:
-                downloads.release_download(claim)  # new cookies came meanwhile: ask again with them
+            if self._stopping.is_set() or (connection and connection.is_stale):
+                # The connection was closed under it: asked again at the next start, or with new cookies.
+                downloads.release_download(claim)
             else:
                 self._decide(crew, claim, error)
         except Exception as error:
@@ -228,9 +230,9 @@ class Downloads:
         crew.failures_in_a_row = 0
         crew.rate.add(kept.size_bytes)
 
-    def _wait_for_cookies(self, claim: Claim, error: SignedOut) -> None:
+    def _wait_for_cookies(self, crew: Crew, claim: Claim, error: SignedOut) -> None:
         profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
-        self._halt(claim.run_id, RunState.WAITING, error)
+        self._halt(crew, RunState.WAITING, error)
 
     def _decide(self, crew: Crew, claim: Claim, error: FlowshelfError) -> None:
         """What a failure means: for the profile as a whole, for this image for good, or for now."""
@@ -238,7 +240,7 @@ class Downloads:
             downloads.release_download(claim)
             if isinstance(error, AccountMoved):
                 profiles.note_health(claim.profile_id, Health.MOVED, str(error))
-            self._halt(claim.run_id, RunState.PAUSED, error)
+            self._halt(crew, RunState.PAUSED, error)
         else:
             is_permanent = isinstance(error, ImageRefused)
             downloads.fail_download(claim, code=error.code, sentence=str(error), is_permanent=is_permanent)
@@ -253,12 +255,17 @@ class Downloads:
                 f"{MOST_FAILURES_IN_A_ROW} images in a row failed, the last one so: {error} "
                 "The downloads are paused. Press Resume to try the rest, or look into Flow first."
             )
-            self._halt(crew.run.id, RunState.PAUSED, reason)
+            self._halt(crew, RunState.PAUSED, reason)
 
-    def _halt(self, run_id: str, state: RunState, error: FlowshelfError | None = None) -> None:
-        said = {"error": error and str(error), "error_code": error and error.code}
-        self._change(run_id, (RunState.RUNNING,), state, **said)
-        self._send_home(run_id)
+    def _halt(self, crew: Crew, state: RunState, error: FlowshelfError) -> None:
+        """Stop a run for a reason that one of its threads met; a crew that was sent home has no say."""
+        with self._lock:
+            if self._crews.get(crew.run.id) is not crew:
+                return
+            del self._crews[crew.run.id]  # so that one thread alone has that say
+        crew.stop.set()
+        self._change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
+        self._waiting.notify()
 
     def _change(self, run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
         if runs.change_state(run_id, before, after, **fields):

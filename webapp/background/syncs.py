@@ -135,19 +135,24 @@ class Syncs:
         try:
             return (RunState.DONE, {}) if self._carry_on(run_id, profile_id, stop) else (None, {})
         except Stopped:
-            return (None, {}) if self._stopping.is_set() else (RunState.PAUSED, {})
+            return (None if self._stopping.is_set() else RunState.PAUSED), {}
         except SignedOut as error:
             self._wait_for_cookies(run_id, profile_id, error)
             return None, {}
         except FlowshelfError as error:
-            if isinstance(error, AccountMoved):
-                profiles.note_health(profile_id, Health.MOVED, str(error))
-            return RunState.FAILED, _fields_of(error)
+            return (None, {}) if self._stopping.is_set() else self._failure(profile_id, error)
         except Exception as error:
+            log.exception("Sync run %s failed", run_id)
             if store.is_disk_full(error):
                 return RunState.FAILED, {"error_code": "disk_full", "error": store.DISK_FULL}
-            log.exception("Sync run %s failed", run_id)
             return RunState.FAILED, {"error_code": "error", "error": UNEXPECTED}
+
+    @staticmethod
+    def _failure(profile_id: str, error: FlowshelfError) -> tuple[RunState, dict]:
+        if isinstance(error, AccountMoved):
+            profiles.note_health(profile_id, Health.MOVED, str(error))
+        sample = getattr(error, "sample", None) or None
+        return RunState.FAILED, {"error_code": error.code, "error": str(error), "sample": sample}
 
     def _carry_on(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
         """Carry the run on, with new cookies when they come while it is under way; False when it has to
@@ -181,10 +186,6 @@ class Syncs:
         profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
         said = {"error_code": error.code, "error": str(error)}
         runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **said)
-
-
-def _fields_of(error: FlowshelfError) -> dict:
-    return {"error_code": error.code, "error": str(error), "sample": getattr(error, "sample", None) or None}
 
 
 def _log_end(run: Run) -> None:

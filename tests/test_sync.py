@@ -1,0 +1,384 @@
+"""Sync runs: the ten rules by which history is walked, each by an example, and what Flow may answer."""
+
+import pytest
+
+from webapp import store
+from webapp.demo.entries import Kind
+from webapp.errors import Busy
+from webapp.models import Gap, Image, RunState, SyncMode
+from webapp.store import histories, images, pages, profiles, runs
+
+UPLOADS, GENERATED = "ASSET_MANAGER", "PINHOLE"
+BOTH = (UPLOADS, GENERATED)
+
+
+@pytest.fixture
+def sync(work, profile_id, flow):
+    """Sync and wait; the run as it ended. The connection stays open for looking at rows."""
+    flow.reset()
+
+    def sync(mode=SyncMode.NEW, *, histories=(UPLOADS,), **asked):
+        return work.syncs.wait(work.syncs.start(profile_id, mode=mode, histories=histories, **asked).id)
+
+    with store.connection():
+        yield sync
+
+
+@pytest.fixture
+def gaps(profile_id):
+    return lambda history=UPLOADS: histories.list_gaps(profile_id, history)
+
+
+def names():
+    return {image.name for image in Image.select()}
+
+
+def test_a_first_sync_walks_both_histories_to_their_end(sync, world, gaps):
+    run = sync(histories=BOTH)
+    assert (run.state, run.synced_count, run.ignored_count) == (RunState.DONE, 70, 3)
+    assert names() == {*world.names(UPLOADS), *world.names(GENERATED, Kind.GENERATED)}
+    assert gaps() == gaps(GENERATED) == []
+
+
+def test_an_account_in_sync_costs_one_page_a_history(sync, flow):
+    sync(histories=BOTH)
+    flow.reset()
+    assert sync(histories=BOTH).state == RunState.DONE
+    assert flow.count("history") == 2
+
+
+def test_what_an_image_is_called_and_says_of_itself_is_stored(sync, world):
+    sync(histories=BOTH)
+    generated = world.entry(world.names(GENERATED, Kind.GENERATED)[0])
+    image = Image.get(Image.name == generated.name)
+    assert (image.media_key, image.workflow_id) == (generated.media_key, generated.workflow_id)
+    assert (image.prompt, image.model_name) == (generated.shown_prompt, generated.model_name)
+    assert (image.kind, image.history) == ("generated", GENERATED)
+    assert image.aspect_ratio.startswith("IMAGE_ASPECT_RATIO_")
+    assert len(image.created_at) == 27
+    assert image.local_path is None
+
+
+def test_a_walk_that_stops_keeps_its_place_and_resume_goes_on_there(sync, gaps, flow, world):
+    run = sync(max_pages=1)
+    assert (run.synced_count, run.last_cursor) == (18, gaps()[0].cursor)
+    flow.reset()
+    assert sync(SyncMode.RESUME).synced_count == 22
+    assert flow.asked("history")[0].cursor == run.last_cursor
+    assert gaps() == []
+
+
+def test_images_that_arrive_between_two_syncs_do_not_hide_an_older_gap(sync, world, gaps):
+    sync(max_pages=1)
+    world.add_uploaded(25)
+    sync(max_pages=1)
+    assert len(gaps()) == 2
+    assert sync().state == RunState.DONE
+    assert names() == set(world.names(UPLOADS))
+    assert gaps() == []
+
+
+def test_pause_ends_a_run_between_two_pages_and_keeps_the_gap(work, profile_id, sync, flow, gaps):
+    with flow.holding("history", at=2) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        work.syncs.pause(profile_id)
+        gate.release()
+        run = work.syncs.wait(run.id)
+    assert run.state == RunState.PAUSED
+    assert run.synced_count in (18, 36)
+    assert len(gaps()) == 1
+    flow.reset()
+    assert sync(SyncMode.RESUME).synced_count == 40 - run.synced_count
+
+
+def test_one_sync_a_profile_and_the_other_is_told_so(work, profile_id, sync, flow):
+    with flow.holding("history") as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        assert work.syncs.start(profile_id, histories=(UPLOADS,)).id == run.id
+        with pytest.raises(Busy) as error:
+            work.syncs.start(profile_id, mode=SyncMode.FULL)
+        assert error.value.run_id == run.id
+        gate.release()
+        assert work.syncs.wait(run.id).state == RunState.DONE
+
+
+# The end of a history
+
+
+def test_an_empty_account_is_complete(sync, world, gaps):
+    for name in world.names(UPLOADS):
+        world.delete(name)
+    run = sync()
+    assert (run.state, run.synced_count) == (RunState.DONE, 0)
+    assert gaps() == []
+
+
+def test_a_history_that_is_suddenly_empty_stops_the_run_and_changes_nothing(sync, world, gaps):
+    sync()
+    for name in world.names(UPLOADS):
+        world.delete(name)
+    run = sync(SyncMode.FULL)
+    assert (run.state, run.error_code) == (RunState.FAILED, "history_empty")
+    assert "Nothing was changed" in run.error
+    assert Image.select().where(Image.gone_upstream_at.is_null()).count() == 40
+    assert len(gaps()) == 1
+
+
+def test_an_empty_answer_is_asked_for_once_more(sync, flow, gaps):
+    flow.answer_next("history", {"result": {"data": {"json": {"result": {}, "status": 200}}}})
+    assert sync().synced_count == 40
+    assert gaps() == []
+
+
+# Entries that are no image
+
+
+def test_pages_without_an_image_prove_nothing(sync, world, gaps):
+    sync(histories=(GENERATED,))
+    world.add_generated(1)
+    world.add_videos(40)
+    run = sync(histories=(GENERATED,))
+    assert (run.synced_count, run.ignored_count >= 40) == (1, True)
+    assert gaps(GENERATED) == []
+
+
+def test_fifty_pages_without_an_image_stop_the_run_and_resume_goes_on(sync, world, gaps):
+    world.add_videos(18 * 60)
+    run = sync(histories=(GENERATED,))
+    assert run.state == RunState.FAILED
+    assert "50 pages in a row" in run.error
+    assert len(gaps(GENERATED)) == 1
+    assert sync(SyncMode.RESUME, histories=(GENERATED,)).synced_count == 30
+
+
+@pytest.mark.parametrize("breakage", ["without media", "without mediaGenerationId", "wrong types", "null"])
+def test_an_unusable_entry_is_counted_and_never_fatal(sync, world, breakage):
+    world.add_broken_entry(breakage)
+    run = sync()
+    assert (run.state, run.synced_count, run.ignored_count) == (RunState.DONE, 40, 1)
+
+
+def test_names_are_stored_without_the_white_space_that_flow_puts_into_them(sync, world):
+    name = world.names(UPLOADS)[0]
+    world.change(name, name_in_history=f"{name[:9]}\n \u00a0{name[9:30]}\u200b\ufeff{name[30:]} ")
+    assert sync().synced_count == 40
+    assert names() == set(world.names(UPLOADS))
+
+
+def test_an_entry_without_a_time_takes_that_of_the_entry_above(sync, world):
+    listed = world.names(UPLOADS)
+    for name in (listed[5], listed[18]):  # the second stands at the head of a page
+        world.change(name, created_at=None)
+    sync()
+    times = {image.name: image.created_at for image in Image.select()}
+    assert times[listed[5]] == times[listed[4]]
+    assert times[listed[18]] == times[listed[17]]
+
+
+# What is known already
+
+
+def test_a_sync_leaves_files_and_marks_alone_and_takes_over_fresher_previews(sync, world):
+    sync(histories=BOTH)
+    before = Image.get(Image.kind == "generated")
+    Image.update(local_path="/shelf/a.jpg", hidden_at="x", not_wanted_at="y", prompt=None).where(
+        Image.id == before.id
+    ).execute()
+    run = sync(SyncMode.ALL, histories=BOTH)
+    after = Image.get_by_id(before.id)
+    assert (run.synced_count, run.skipped_count) == (0, 70)
+    assert (after.local_path, after.hidden_at, after.not_wanted_at) == ("/shelf/a.jpg", "x", "y")
+    assert after.prompt == before.prompt
+    assert world.entry(after.name).picture_id in after.fife_url
+
+
+def test_an_image_in_both_histories_is_one_image(sync, world, profile_id):
+    world.generated_in_drawer = True
+    drawn = world.add_generated(3)
+    run = sync(histories=BOTH)
+    assert run.synced_count == 73
+    assert run.skipped_count == 3
+    assert set(drawn) <= names()
+
+
+# Full
+
+
+def test_a_full_sync_marks_what_is_gone_and_seeing_it_again_clears_the_mark(sync, world):
+    sync()
+    name = world.names(UPLOADS)[7]
+    entry = world.entry(name)
+    world.delete(name)
+    run = sync(SyncMode.FULL)
+    assert "1 image of the shelf" in run.note
+    assert Image.get(Image.name == name).gone_upstream_at
+    assert Image.select().where(Image.gone_upstream_at.is_null(False)).count() == 1
+    again = world.add_uploaded(1)[0]
+    Image.update(name=again).where(Image.name == entry.name).execute()
+    sync()
+    assert Image.get(Image.name == again).gone_upstream_at is None
+
+
+def test_a_full_sync_asks_before_it_marks_more_than_a_tenth(sync, world, profile_id):
+    sync()
+    for name in world.names(UPLOADS)[:8]:
+        world.delete(name)
+    assert "nothing was marked" in sync(SyncMode.FULL).note
+    assert not Image.select().where(Image.gone_upstream_at.is_null(False)).exists()
+    (walk,) = histories.list_walks_with_question(profile_id)
+    pages.answer_question(walk.id, mark=True)
+    assert Image.select().where(Image.gone_upstream_at.is_null(False)).count() == 8
+    assert histories.list_walks_with_question(profile_id) == []
+
+
+def test_a_full_sync_is_one_walk_that_resume_continues(sync, world, flow):
+    sync()
+    world.delete(world.names(UPLOADS)[0])
+    stopped = sync(SyncMode.FULL, max_pages=1)
+    assert stopped.page_count == 1
+    flow.reset()
+    assert sync(SyncMode.RESUME).state == RunState.DONE
+    assert flow.asked("history")[0].cursor is not None
+    assert Image.select().where(Image.gone_upstream_at.is_null(False)).count() == 1
+
+
+# When Flow refuses
+
+
+def test_an_expired_place_is_read_again_from_the_head_without_stopping_early(sync, world, gaps):
+    sync(max_pages=1)
+    world.expire_cursors()
+    run = sync(SyncMode.RESUME)
+    assert (run.state, run.synced_count) == (RunState.DONE, 22)
+    assert "no longer knew the place" in run.note
+    assert gaps() == []
+
+
+def test_a_refused_first_page_stops_the_run_and_keeps_the_gap(sync, flow, gaps):
+    flow.fail_next(400, kind="history", count=3)
+    run = sync()
+    assert (run.state, run.error_code) == (RunState.FAILED, "cursor_refused")
+    assert [gap.cursor for gap in gaps()] == [""]
+
+
+def test_a_place_that_was_named_just_now_and_is_refused_stops_the_run(sync, flow, gaps, work, profile_id):
+    with flow.holding("history", at=2) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        flow.world.expire_cursors()
+        gate.release()
+    run = work.syncs.wait(run.id)
+    assert (run.state, run.error_code, run.synced_count) == (RunState.FAILED, "cursor_refused", 18)
+    assert gaps()[0].cursor
+    assert sync().state == RunState.DONE
+    assert gaps() == []
+
+
+def test_a_history_that_flow_does_not_offer_is_noted_and_does_not_stop_the_other(sync, world, profile_id):
+    world.refuse_history(GENERATED)
+    run = sync(histories=BOTH)
+    assert (run.state, run.synced_count) == (RunState.DONE, 40)
+    assert run.note
+    refused = [row.name for row in histories.list_histories(profile_id) if row.refused_at]
+    assert refused == [GENERATED]
+    world.refuse_history(GENERATED, refused=False)
+    assert sync(histories=BOTH).synced_count == 30
+
+
+def test_circular_pages_stop_the_run_keep_the_gap_and_say_so(sync, flow, gaps, world):
+    flow.repeat_page_next(5)
+    run = sync()
+    assert run.state == RunState.FAILED
+    assert "repeats itself" in run.error
+    assert len(gaps()) == 1
+    flow.reset()
+    sync()
+    assert names() == set(world.names(UPLOADS))
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda flow: flow.fail_next(429, kind="history", retry_after=0),
+        lambda flow: flow.fail_next(502, kind="history", count=4),
+        lambda flow: flow.cut_next("history", at_bytes=200),
+        lambda flow: flow.drop_next("history", count=2),
+    ],
+    ids=["429", "502", "cut", "dropped"],
+)
+def test_what_passes_is_asked_again(sync, flow, break_it):
+    break_it(flow)
+    assert sync().synced_count == 40
+
+
+def test_a_service_that_stays_away_fails_the_run_and_keeps_the_gap(sync, flow, gaps):
+    flow.fail_next(500, kind="history", count=50)
+    run = sync()
+    assert (run.state, run.error_code) == (RunState.FAILED, "flow_unavailable")
+    assert len(gaps()) == 1
+    flow.reset()
+    assert sync().synced_count == 40
+
+
+def test_an_unknown_shape_stops_the_run_with_a_sample_for_a_report(sync, flow, gaps):
+    flow.answer_next("history", {"result": {"data": {"surprise": "ya29.SECRET-token-of-somebody"}}}, count=5)
+    run = sync()
+    assert (run.state, run.error_code) == (RunState.FAILED, "flow_changed")
+    assert "surprise" in run.sample
+    assert "SECRET" not in run.sample
+    assert len(gaps()) == 1
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda flow: flow.world.sign_out(),
+        lambda flow: flow.answer_next("history", "<!doctype html><title>Sign in</title>", "text/html"),
+    ],
+    ids=["401", "html"],
+)
+def test_a_signed_out_session_waits_for_cookies_and_goes_on_with_good_ones(
+    sync, flow, world, work, profile_id, break_it
+):
+    break_it(flow)
+    run = sync()
+    assert run.state == RunState.WAITING
+    assert profiles.get_profile(profile_id).health == "waiting_for_cookies"
+    world.sign_in()
+    work.replace_cookies(profile_id, world.cookie_header())
+    assert work.syncs.wait(run.id).state == RunState.DONE
+    assert Image.select().count() == 40
+
+
+def test_an_account_that_moved_is_told_so(sync, world, profile_id):
+    world.migrate()
+    run = sync()
+    assert (run.state, run.error_code) == (RunState.FAILED, "moved")
+    assert profiles.get_profile(profile_id).health == "moved"
+
+
+def test_cookies_that_could_not_be_checked_are_checked_before_the_first_page(work, flow, world, sync):
+    """Cookies that were saved while Flow was away must not bring somebody else's images."""
+    flow.fail_next(503, kind="session", count=1)
+    profile = work.accounts.add("Twin", world.cookie_header())
+    assert profile.health == "unchecked"
+    run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
+    assert (run.state, run.error_code) == (RunState.FAILED, "account_exists")
+    assert images.count_images(profile.id).total == 0
+
+
+def test_a_run_that_a_killed_process_left_is_set_aside_by_another_wish(work, profile_id, sync):
+    run = runs.start_sync(profile_id, histories=BOTH, mode=SyncMode.FULL, start_cursor=None, max_pages=None)
+    assert sync().state == RunState.DONE
+    assert runs.get_run(run.id).state == RunState.PAUSED
+
+
+def test_a_caller_s_cursor_opens_a_gap_only_once_flow_accepted_it(sync, gaps, world):
+    first = sync(SyncMode.ALL, max_pages=1)
+    assert sync(SyncMode.ALL, start_cursor="made-up").error_code == "cursor_refused"
+    assert [gap.cursor for gap in gaps()] == [first.last_cursor]
+    run = sync(SyncMode.ALL, start_cursor=first.last_cursor)
+    assert run.synced_count == 22
+    assert Gap.select().where(Gap.history == UPLOADS).count() == 0
