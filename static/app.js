@@ -8,59 +8,51 @@ const ASK_AGAIN_MILLISECONDS = 3000;
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const ticks = () => all('#grid input[name="image_id"]');
-const isPanel = (element) => element?.classList.contains("panel");
+const boxes = () => all('#grid input[name="image_id"]');
+const selected = () => boxes().filter((box) => box.checked);
 
 /** GET a fragment; when nothing answers, htmx:sendError below says so. */
 const ask = (url, place, swap) => htmx.ajax("GET", url, { source: place, target: place, swap }).catch(() => {});
 
-// Cards
+// Cards and grid
 
 /** Ask for the cards on this page that are in one of `states`, or for all; they are swapped by their ids. */
 function refreshCards(states) {
   const parts = all("#grid [data-state]").filter((part) => !states || states.includes(part.dataset.state));
-  if (!parts.length) return;
   const ids = parts.slice(0, MOST_CARDS).map((part) => ["id", part.dataset.image]);
-  const url = `${byId("grid").dataset.cardsUrl}?${new URLSearchParams(ids)}`;
-  ask(url, "#grid", "none");
+  if (ids.length) ask(`${byId("grid").dataset.cardsUrl}?${new URLSearchParams(ids)}`, "#grid", "none");
 }
 
-/** Ask for the first page anew where nobody is disturbed by it; elsewhere offer a link to it. */
-function refreshGrid() {
-  const { url } = byId("grid")?.dataset ?? {};
-  if (url && scrollY < NEAR_TOP_PIXELS && !ticks().some((tick) => tick.checked)) {
-    ask(url, "#grid", "outerHTML");
-    byId("show-newest").hidden = true;
-  } else if (byId("show-newest")) {
-    byId("show-newest").hidden = false;
-  }
+/** Ask for the first page anew where that disturbs nobody; elsewhere offer a link when images arrived. */
+function refreshGrid(haveArrived) {
+  const { url } = byId("grid").dataset;
+  const isFree = url && scrollY < NEAR_TOP_PIXELS && !selected().length;
+  if (isFree) ask(url, "#grid", "outerHTML");
+  if (isFree || haveArrived) byId("show-newest").hidden = Boolean(isFree);
 }
 
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
-  const now = detail.target.dataset.version;
-  const next = detail.fragment.firstElementChild?.dataset.version;
-  if (now === next) detail.shouldSwap = false;
+  const { version } = detail.fragment.firstElementChild.dataset;
+  if (version === detail.target.dataset.version) detail.shouldSwap = false;
 });
 
 // Panels
 
-const refreshPanel = (panel) => panel && !("active" in panel.dataset) && ask(panel.dataset.url, panel, "outerHTML");
-
 const before = new Map();
+
+const refreshPanel = (panel) => "active" in panel.dataset || ask(panel.dataset.url, panel, "outerHTML");
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const panel = detail.target;
   const isPoll = detail.requestConfig.verb === "get";
   if (panel.id === "problem" && isPoll) panel.dataset.passing = "";
-  if (!isPanel(panel)) return;
+  if (!panel.matches(".panel")) return;
   // A button that is being pressed must not be swapped away under the finger.
   if (isPoll && panel.querySelector("button:active, summary:active")) detail.shouldSwap = false;
-  before.set(panel.id, {
-    ...panel.dataset,
-    opened: all("details[open]", panel).map((details) => details.id),
-    // A button that is disabled while it is sent has lost the focus already.
-    hadFocus: panel.contains(isPoll ? document.activeElement : detail.requestConfig.elt),
-  });
+  // A button that was disabled while it was sent has lost the focus already.
+  const hadFocus = panel.contains(isPoll ? document.activeElement : detail.requestConfig.elt);
+  const opened = all("details[open]", panel).map((details) => details.id);
+  before.set(panel.id, { ...panel.dataset, hadFocus, opened });
 });
 
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
@@ -76,12 +68,13 @@ function afterPanel(panel, was, isCommand) {
   const hasEnded = "active" in was && !("active" in panel.dataset);
   if (hasEnded) byId("announcement").textContent = all("[data-outcome]", panel).map((one) => one.innerText).join(" ");
   if (panel.id === "sync-panel") {
+    const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
     if (hasEnded) refreshCards();
-    if (hasEnded || was.count !== panel.dataset.count) refreshGrid();
+    if (hasEnded || haveArrived) refreshGrid(haveArrived);
     if (hasEnded) refreshPanel(byId("download-panel"));
   } else {
     refreshCards(isCommand ? ["pending", "failed", "gone", ...ON_THE_WAY] : ON_THE_WAY);
-    if (hasEnded) refreshGrid();
+    if (hasEnded) refreshGrid(false);
     if (byId("download-pending")) byId("download-pending").disabled = panel.dataset.pending === "0";
   }
 }
@@ -91,53 +84,49 @@ function afterPanel(panel, was, isCommand) {
 let lastTicked = null;
 
 function showSelection() {
-  if (!byId("download-selected")) return;
-  const count = ticks().filter((tick) => tick.checked).length;
+  const everything = byId("select-all");
+  if (!everything) return;
+  const count = selected().length;
   byId("download-selected").disabled = !count;
   byId("selected-count").value = count ? `${count} selected` : "";
-  if (!byId("select-all")) return;
-  byId("select-all").checked = count > 0 && count === ticks().length;
-  byId("select-all").indeterminate = count > 0 && count < ticks().length;
+  everything.checked = count > 0 && count === boxes().length;
+  everything.indeterminate = count > 0 && !everything.checked;
 }
 
 document.addEventListener("click", ({ target, shiftKey }) => {
   if (target.closest(".dismiss")) byId("problem").replaceChildren();
   if (target.name !== "image_id") return;
-  const boxes = ticks();
-  const [from, to] = [boxes.indexOf(lastTicked), boxes.indexOf(target)].sort((a, b) => a - b);
-  if (shiftKey && from >= 0) boxes.slice(from, to + 1).forEach((box) => (box.checked = target.checked));
+  const [from, to] = [lastTicked, target].map((box) => boxes().indexOf(box)).sort((a, b) => a - b);
+  if (shiftKey && from >= 0) boxes().slice(from, to + 1).forEach((box) => (box.checked = target.checked));
   lastTicked = target;
 });
 
 document.addEventListener("change", ({ target }) => {
-  if (target.id === "select-all") ticks().forEach((tick) => (tick.checked = target.checked));
+  if (target.id === "select-all") boxes().forEach((box) => (box.checked = target.checked));
   showSelection();
 });
 
 // Pictures that do not load
-
-const isLook = (element) => element instanceof HTMLImageElement && element.closest(".picture");
 
 function showMotif(image) {
   image.closest(".picture").classList.add("is-broken");
   image.closest(".look")?.setAttribute("data-version", "broken");
 }
 
-document.addEventListener("error", ({ target }) => isLook(target) && showMotif(target), true);
+document.addEventListener("error", ({ target }) => target.matches?.(".picture img") && showMotif(target), true);
 all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showMotif);
 
 // Trouble
 
 let asking = 0;
 
-function sayLost() {
+document.addEventListener("htmx:sendError", () => {
   byId("problem").replaceChildren(byId("lost").content.cloneNode(true));
   byId("problem").dataset.passing = "";
   clearTimeout(asking); // panels that ask by themselves go on doing so; the others are asked for
   asking = setTimeout(() => all(".panel").forEach(refreshPanel), ASK_AGAIN_MILLISECONDS);
-}
+});
 
-document.addEventListener("htmx:sendError", sayLost);
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const isOver = "passing" in byId("problem").dataset || detail.requestConfig.verb === "post";
   const { status } = detail.xhr; // for htmx an error that is shown is a success
@@ -148,10 +137,9 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 
 // A form is sent once, however often its button is pressed.
 document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (form.hasAttribute("hx-post")) return;
-  if (form.ariaBusy === "true") event.preventDefault();
-  form.ariaBusy = "true";
+  if (event.target.hasAttribute("hx-post")) return;
+  if (event.target.ariaBusy === "true") event.preventDefault();
+  event.target.ariaBusy = "true";
 });
 addEventListener("pageshow", () => all("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy")));
 
