@@ -46,6 +46,11 @@ class Background:
     def histories(self) -> tuple[str, ...]:
         return self._config.histories
 
+    @property
+    def picture_hosts(self) -> frozenset[str]:
+        """Hosts that a signed preview address may point to."""
+        return self._config.all_picture_hosts
+
     def start(self, *, carries_on: bool = True) -> None:
         """Clear up what a killed process left, and let its runs go on (paused ones stay paused).
 
@@ -57,7 +62,7 @@ class Background:
             if not carries_on:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
-                self._owner(run.kind).carry_on(run)
+                self._owner(run.kind).carry_on(run.id)
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Let go of everything within about `timeout_seconds`. Idempotent; runs go on at the next start."""
@@ -84,7 +89,7 @@ class Background:
             if run and runs.change_state(
                 run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None
             ):
-                self._owner(kind).carry_on(runs.get_run(run.id))
+                self._owner(kind).carry_on(run.id)
 
     def remove_profile(self, profile_id: str, *, with_files: bool = False) -> None:
         """Forget a profile. Its files stay on the disk unless `with_files`."""

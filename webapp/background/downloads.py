@@ -79,7 +79,7 @@ class Downloads:
         asked = {image.id for image in missing}
         ids = [image_id for image_id in image_ids if image_id in asked]
         run = downloads.request_downloads(profile_id, ids, folder and str(folder))
-        self.carry_on(run)
+        self.carry_on(run.id)
         return run
 
     def request_pending(self, profile_id: str, limit: int | None = None) -> Run | None:
@@ -87,33 +87,30 @@ class Downloads:
         profiles.get_profile(profile_id)
         run = downloads.request_pending(profile_id, limit)
         if run:
-            self.carry_on(run)
+            self.carry_on(run.id)
         return run
 
     def pause(self, profile_id: str) -> None:
         """Claim no further wish; what is being fetched is finished, or put back if it only waits."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
-            self._change(run.id, (RunState.RUNNING,), RunState.PAUSED)
-            self._send_home(run.id)
+            with self._lock:
+                self._send_home(run.id)
+                _change(run.id, (RunState.RUNNING,), RunState.PAUSED)
+            self._waiting.notify()
 
     def resume(self, profile_id: str) -> None:
-        run = runs.find_open_run(profile_id, RunKind.DOWNLOAD)
-        if run:
-            self._change(
-                run.id,
-                (RunState.PAUSED, RunState.WAITING),
-                RunState.RUNNING,
-                error=None,
-                error_code=None,
-                finished_at=None,
-            )
-            self.carry_on(runs.get_run(run.id))
+        if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
+            fresh = {"error": None, "error_code": None, "finished_at": None}
+            _change(run.id, (RunState.PAUSED, RunState.WAITING), RunState.RUNNING, **fresh)
+            self.carry_on(run.id)
 
     def cancel(self, profile_id: str) -> None:
         """Drop the wishes that were not begun."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
-            downloads.cancel_run(run.id)
-            self._send_home(run.id)
+            with self._lock:
+                self._send_home(run.id)
+                downloads.cancel_run(run.id)
+            self._waiting.notify()
 
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
         """Stay until nothing is undecided about these images, or their run stopped short of it."""
@@ -133,20 +130,26 @@ class Downloads:
 
     # The crew
 
-    def carry_on(self, run: Run) -> None:
-        """Wake as many threads for a running run as its wishes can use."""
-        if run.state != RunState.RUNNING or self._stopping.is_set():
-            return
+    def carry_on(self, run_id: str) -> None:
+        """Wake as many threads for a run that is running as its wishes can use.
+
+        The lock is held wherever a run's state and its crew change together.
+        """
         with self._lock:
+            run = runs.find_run(run_id)
+            if run is None or run.state != RunState.RUNNING or self._stopping.is_set():
+                return
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
-            left_count = downloads.count_left(run.id)
             crew = self._crews.setdefault(run.id, Crew(run))
-            for _ in range(min(left_count, self._config.download_workers) - len(crew.threads)):
+            free_count = self._config.download_workers - len(crew.threads)
+            for _ in range(min(downloads.count_wanted(run.id), free_count)):
                 thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
                 crew.threads.add(thread)
                 thread.start()
-        if left_count == 0 and downloads.finish_run_if_complete(run.id):
-            self._send_home(run.id)
+            if not crew.threads:
+                self._send_home(run.id)
+                _finish(run.id)
+        self._waiting.notify()
 
     def stop(self, timeout_seconds: float) -> None:
         with self._lock:
@@ -163,8 +166,9 @@ class Downloads:
                 while claim := self._next_claim(crew):
                     self._run(crew, claim)
                     self._waiting.notify()
-                if downloads.finish_run_if_complete(crew.run.id):
-                    _log_state(runs.get_run(crew.run.id))
+                # Another crew's thread may have put a wish back that nobody else would see.
+                if not _finish(crew.run.id):
+                    self.carry_on(crew.run.id)
         except Exception:
             log.exception("A download thread of run %s ended in a way nobody expected", crew.run.id)
             with self._lock:
@@ -250,6 +254,8 @@ class Downloads:
         with self._lock:
             crew.failures_in_a_row += 1
             is_too_many = crew.failures_in_a_row >= MOST_FAILURES_IN_A_ROW
+            if is_too_many:
+                crew.stop.set()  # nobody claims another one
         if is_too_many:
             reason = FlowError(
                 f"{MOST_FAILURES_IN_A_ROW} images in a row failed, the last one so: {error} "
@@ -262,24 +268,17 @@ class Downloads:
         with self._lock:
             if self._crews.get(crew.run.id) is not crew:
                 return
-            del self._crews[crew.run.id]  # so that one thread alone has that say
-        crew.stop.set()
-        self._change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
+            self._send_home(crew.run.id)
+            _change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
         self._waiting.notify()
-
-    def _change(self, run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
-        if runs.change_state(run_id, before, after, **fields):
-            _log_state(runs.get_run(run_id))
 
     def _send_home(self, run_id: str) -> None:
-        with self._lock:
-            crew = self._crews.pop(run_id, None)
-        if crew:
+        if crew := self._crews.pop(run_id, None):
             crew.stop.set()
-        self._waiting.notify()
 
     def _is_on_shelf(self, image: Image) -> bool:
-        return bool(image.local_path) and storage.is_there(image.local_path, self.roots)
+        is_whole = image.local_path is not None and image.damaged_at is None
+        return is_whole and storage.is_there(image.local_path, self.roots)
 
 
 def _unexpected() -> FlowshelfError:
@@ -288,7 +287,20 @@ def _unexpected() -> FlowshelfError:
     )
 
 
-def _log_state(run: Run) -> None:
+def _finish(run_id: str) -> bool:
+    if not downloads.finish_run_if_complete(run_id):
+        return False
+    _log_state(run_id)
+    return True
+
+
+def _change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
+    if runs.change_state(run_id, before, after, **fields):
+        _log_state(run_id)
+
+
+def _log_state(run_id: str) -> None:
+    run = runs.get_run(run_id)
     log.info(
         "download %s of %s: %s, %s done, %s failed, %s bytes%s",
         run.id,

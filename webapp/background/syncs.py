@@ -55,7 +55,7 @@ class Syncs:
                 raise
             run = runs.start_sync(profile_id, **asked)
         runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
-        self.carry_on(run)
+        self.carry_on(run.id)
         return runs.get_run(run.id)
 
     def pause(self, profile_id: str) -> None:
@@ -81,16 +81,16 @@ class Syncs:
         self._waiting.until(lambda: runs.get_run(run_id).state != RunState.RUNNING)
         return runs.get_run(run_id)
 
-    def carry_on(self, run: Run) -> None:
+    def carry_on(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
         with self._lock:
-            if run.id in self._threads or self._stopping.is_set():
+            run = runs.find_run(run_id)
+            is_wanted = run is not None and run.state == RunState.RUNNING and not self._stopping.is_set()
+            if run_id in self._threads or not is_wanted:
                 return
             stop = threading.Event()
-            thread = threading.Thread(
-                target=self._run, args=(run.id, run.profile_id, stop), name=f"sync-{run.id}", daemon=True
-            )
-            self._threads[run.id] = (thread, stop)
+            thread = threading.Thread(target=self._run, args=(run_id, run.profile_id, stop), daemon=True)
+            self._threads[run_id] = (thread, stop)
             thread.start()
 
     def stop(self, timeout_seconds: float) -> None:
@@ -121,14 +121,8 @@ class Syncs:
             with self._lock:
                 self._threads.pop(run_id, None)
             self._waiting.notify()
-        self._carry_on_again(run_id)
-
-    def _carry_on_again(self, run_id: str) -> None:
-        """New cookies may have set the run going while its thread was about to end."""
-        with store.connection():
-            run = runs.find_run(run_id)
-        if run and run.state == RunState.RUNNING:
-            self.carry_on(run)
+        with store.connection():  # new cookies may have set it going while this thread was about to end
+            self.carry_on(run_id)
 
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
         """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""

@@ -168,10 +168,13 @@ def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool)
 
 
 def release_download(claim: Claim) -> None:
-    """Put a wish back into the queue: nothing was decided about it."""
-    Download.update(state=DownloadState.WANTED).where(
-        Download.id == claim.download_id, Download.state == DownloadState.RUNNING
-    ).execute()
+    """Nothing was decided about a wish: it is wanted again, or dropped when its run was cancelled."""
+    is_ours = (Download.id == claim.download_id) & (Download.state == DownloadState.RUNNING)
+    with transaction():
+        if Run.select().where(Run.id == claim.run_id, Run.state == RunState.CANCELLED).exists():
+            Download.delete().where(is_ours).execute()
+        else:
+            Download.update(state=DownloadState.WANTED).where(is_ours).execute()
 
 
 def requeue_interrupted(run_id: str, *, in_flight: Iterable[int] = ()) -> None:
@@ -207,6 +210,11 @@ def cancel_run(run_id: str) -> None:
 
 def count_left(run_id: str) -> int:
     return _active(run_id).count()
+
+
+def count_wanted(run_id: str) -> int:
+    """Wishes of a run that nobody has claimed."""
+    return _active(run_id).where(Download.state == DownloadState.WANTED).count()
 
 
 def is_any_active(image_ids: Iterable[str]) -> bool:

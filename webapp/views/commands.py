@@ -8,7 +8,7 @@ from flask_htmx import HTMX
 
 from webapp.errors import BadRequest, FlowError, FlowshelfError
 from webapp.models import SyncMode
-from webapp.store import downloads, histories, images, profiles
+from webapp.store import downloads, images, pages, profiles
 from webapp.views.pages import profile_rows
 from webapp.views.panels import background, download_panel, sync_panel
 
@@ -36,7 +36,7 @@ def pause_sync(profile_id: str) -> ResponseReturnValue:
 @commands.post("/walks/<int:walk_id>/answer")
 def answer_walk(walk_id: int) -> ResponseReturnValue:
     """Whether images that a full sync did not meet are to be marked as gone from Flow."""
-    histories.answer_question(walk_id, mark=request.form.get("mark") == "yes")
+    pages.answer_question(walk_id, mark=request.form.get("mark") == "yes")
     return answer_panel("sync")
 
 

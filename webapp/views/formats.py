@@ -136,7 +136,7 @@ def look_version(image: Image) -> str:
 def preview_url(image: Image) -> str | None:
     """The picture as Flow shows it, while its address is good and the browser may ask for it."""
     url = image.fife_url
-    hosts = current_app.extensions["flowshelf"]._config.all_picture_hosts
+    hosts = current_app.extensions["flowshelf"].picture_hosts
     if not url or not is_picture_url(url, hosts):
         return None
     try:

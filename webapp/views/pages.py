@@ -6,7 +6,6 @@ from flask import Blueprint, Response, abort, render_template, request, send_fil
 from flask.typing import ResponseReturnValue
 
 from webapp import storage
-from webapp.download import is_there
 from webapp.errors import BadPicture, FolderGone
 from webapp.models import Image
 from webapp.store import downloads, images, profiles
@@ -143,7 +142,7 @@ def _path_of(image: Image) -> Path:
     if not image.local_path:
         abort(404)
     try:
-        if is_there(image.local_path, background().downloads.roots):
+        if storage.is_there(image.local_path, background().downloads.roots):
             return storage.path_under(image.local_path, background().downloads.roots)
         images.mark_missing([image.id])
     except FolderGone:
