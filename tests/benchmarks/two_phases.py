@@ -6,15 +6,18 @@ Prints figures and asserts nothing: machines differ. The peers in the same run a
 asking for the same pages and storing nothing, and one picture after the other.
 """
 
+import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
 
 from webapp import background_of, create_app, store
+from webapp.background import Background
 from webapp.config import Config
 from webapp.demo import FlowServer, World
 from webapp.models import RunState
@@ -71,11 +74,13 @@ def sync(work, profile_id: str) -> float:
 def bare_seconds(count: int) -> float:
     """Fetch and parse the same pages with one requests.Session, and store nothing."""
     with FlowServer(World(uploaded=count)) as flow, requests.Session() as session:
-        session.headers |= {
-            "cookie": flow.world.cookie_header(),
-            "referer": f"{flow.url}/fx/tools/flow",
-            "content-type": "application/json",
-        }
+        session.headers.update(
+            {
+                "cookie": flow.world.cookie_header(),
+                "referer": f"{flow.url}/fx/tools/flow",
+                "content-type": "application/json",
+            }
+        )
         began = time.perf_counter()
         cursor = None
         while True:
@@ -85,8 +90,6 @@ def bare_seconds(count: int) -> float:
 
 
 def fetch_page(session: requests.Session, url: str, cursor: str | None) -> dict:
-    import json
-
     asked = {"type": "ASSET_MANAGER", "pageSize": 18, "responseScope": "RESPONSE_SCOPE_UNSPECIFIED"}
     body = {"json": asked | {"cursor": cursor}}
     if cursor is None:
@@ -97,31 +100,19 @@ def fetch_page(session: requests.Session, url: str, cursor: str | None) -> dict:
     return answer.json()["result"]["data"]["json"]["result"]
 
 
-class open_work:
+@contextmanager
+def open_work(flow: FlowServer, **settings) -> Iterator[tuple[Background, str]]:
     """A data folder, its background and a profile for the time of a measurement."""
-
-    def __init__(self, flow: FlowServer, **settings) -> None:
-        self._flow, self._settings = flow, settings
-
-    def __enter__(self):
-        self._folder = tempfile.TemporaryDirectory()
-        config = Config(
-            data_dir=Path(self._folder.name),
-            labs_url=self._flow.url,
-            media_url=self._flow.url,
-            page_delay_seconds=0,
-            **self._settings,
-        )
-        self._work = background_of(create_app(config))
-        self._work.start()
-        self._connection = store.connection()
-        self._connection.__enter__()
-        return self._work, self._work.accounts.add("Ada", self._flow.world.cookie_header()).id
-
-    def __exit__(self, *error) -> None:
-        self._connection.__exit__(*error)
-        self._work.stop()
-        self._folder.cleanup()
+    with tempfile.TemporaryDirectory() as folder:
+        urls = {"labs_url": flow.url, "media_url": flow.url}
+        config = Config(data_dir=Path(folder), page_delay_seconds=0, **urls, **settings)
+        work = background_of(create_app(config))
+        work.start()
+        try:
+            with store.connection():
+                yield work, work.accounts.add("Ada", flow.world.cookie_header()).id
+        finally:
+            work.stop()
 
 
 if __name__ == "__main__":
