@@ -10,6 +10,7 @@ Views and commands call `Background`; nothing else starts a thread. Threads are 
 write is whole or not there at any moment, so a process may end without waiting for a slow answer.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ class Background:
     def __init__(self, config: Config, *, most_waiting: int = 6, open_source: Callable = LabsSource) -> None:
         self._config = config
         self.stopping = threading.Event()
+        self._keeper: sqlite3.Connection | None = None
         self.waiting = Waiting(most_waiting, self.stopping)
         self.connections = Connections(config, open_source, self.stopping)
         self.syncs = Syncs(config, self.connections, self.waiting, self.stopping)
@@ -56,6 +58,7 @@ class Background:
 
         A command that does one thing only passes `carries_on` False: the runs wait for the next server.
         """
+        self._keeper = store.keep_open()
         with store.connection():
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
@@ -71,6 +74,8 @@ class Background:
         self.connections.close()  # requests under way end at once, and what they raise counts for nothing
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
+        if self._keeper:
+            self._keeper.close()
 
     def replace_cookies(self, profile_id: str, pasted_text: str) -> None:
         """Other cookies for a profile; what waited for them goes on. Raises what `Accounts` raises."""

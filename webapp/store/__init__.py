@@ -8,6 +8,7 @@ downloads   wishes: the queue that the pool claims from
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -55,6 +56,14 @@ def _check_version(path: Path) -> None:
 def connection() -> AbstractContextManager:
     """An open connection of this thread for the length of a `with` block."""
     return db.connection_context()
+
+
+def keep_open() -> sqlite3.Connection:
+    """A connection that only stays until it is closed. When the last one closes, SQLite writes its
+    journal back and removes it, which costs a request more than its queries do."""
+    keeper = sqlite3.connect(db.database, check_same_thread=False)
+    keeper.execute("PRAGMA user_version").fetchone()
+    return keeper
 
 
 def transaction() -> AbstractContextManager:
