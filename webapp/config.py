@@ -59,8 +59,9 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
     values = {name: _read(environ, variable, parse) for name, (variable, parse) in _SETTINGS.items()}
     values |= {name: value for name, value in given.items() if value is not None}
     values = {name: value for name, value in values.items() if value is not None}
-    values.setdefault("data_dir", Path(platformdirs.user_data_dir("flowshelf", appauthor=False)))
-    return Config(**values)
+    folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
+    # Paths of files are stored: they must not depend on where a command was started.
+    return Config(**values | {"data_dir": Path(folder).expanduser().resolve()})
 
 
 def _read(environ: Mapping[str, str], variable: str, parse):
@@ -74,7 +75,7 @@ def _read(environ: Mapping[str, str], variable: str, parse):
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    return Path(text).expanduser().resolve()
 
 
 def _folders(text: str) -> tuple[Path, ...]:

@@ -32,7 +32,6 @@ class Health(StrEnum):
     WELL = "well"
     WAITING_FOR_COOKIES = "waiting_for_cookies"
     MOVED = "moved"
-    FOLDER_GONE = "folder_gone"
 
 
 class RunKind(StrEnum):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import click
+from flask import Flask
 
 from webapp import background_of, create_app, make_data_folder
 from webapp.config import Config
@@ -36,8 +37,9 @@ class OwnShelf:
 
     is_here = True
 
-    def __init__(self, client) -> None:
-        self._client = client
+    def __init__(self, app: Flask) -> None:
+        self._client = app.test_client()
+        self.work = background_of(app)
 
     def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
         return _data(self._client.open(path, method=method, json=body).get_json())
@@ -84,7 +86,7 @@ def open_shelf(config: Config) -> Iterator[Shelf]:
         work = background_of(app)
         work.start(carries_on=False)
         try:
-            yield OwnShelf(app.test_client())
+            yield OwnShelf(app)
         finally:
             work.stop()
     finally:

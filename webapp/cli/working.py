@@ -9,11 +9,15 @@ from itertools import islice
 
 import click
 
+from webapp import store
+from webapp import verify as verifying
 from webapp.cli.options import data_dir_option, json_option, profile_argument
-from webapp.cli.progress import describe_download, describe_sync, follow
-from webapp.cli.shelf import Shelf, open_shelf
+from webapp.cli.progress import describe_download, describe_sync, follow, stop
+from webapp.cli.shelf import OwnShelf, Shelf, open_shelf
 from webapp.config import read_config
 from webapp.errors import FlowshelfError, UnknownProfile, error_of
+from webapp.store import images
+from webapp.views.values import report_value
 
 SYNC = "/api/image-veo3/sync-metadata"
 BATCH = "/api/image-veo3/download-batch"
@@ -98,14 +102,27 @@ def profiles(as_json, data_dir) -> None:
 @data_dir_option
 def verify(deep, set_pending, as_json, data_dir) -> None:
     """Compare every image that should have a file with its file."""
-    asked = {"deep": deep, "setPending": set_pending}
     with ending_with_json(as_json), open_shelf(read_config(data_dir=data_dir)) as shelf:
-        report = shelf.ask("POST", "/api/verify", asked)
+        report = look_through(shelf, deep=deep, sets_pending=set_pending, quiet=as_json)
     if as_json:
         click.echo(json.dumps({"success": report["isWell"], "data": report}))
     else:
         say_report(report)
     sys.exit(0 if report["isWell"] else 1)
+
+
+def look_through(shelf: Shelf, *, deep: bool, sets_pending: bool, quiet: bool) -> dict:
+    """The report of `verify`, with a bar where this process does the work."""
+    if not isinstance(shelf, OwnShelf):
+        return shelf.ask("POST", "/api/verify", {"deep": deep, "setPending": sets_pending})
+    with store.connection():
+        bar = click.progressbar(length=images.count_files(), file=sys.stderr, label="Checking", hidden=quiet)
+        roots = shelf.work.downloads.roots
+        with bar:
+            found = verifying.verify(
+                roots, deep=deep, sets_pending=sets_pending, on_image=lambda: bar.update(1)
+            )
+    return report_value(found)
 
 
 def find_profile(shelf: Shelf, id_or_name: str) -> dict:
@@ -137,8 +154,7 @@ def download_pending(shelf: Shelf, profile_id: str, pending: int | bool, *, quie
 def download_names(shelf: Shelf, profile_id: str, names: tuple[str, ...], *, quiet: bool) -> dict:
     total = {"downloaded": 0, "failed": 0, "failedNames": [], "failures": []}
     remaining = iter(dict.fromkeys(names))
-    bar = click.progressbar(length=len(set(names)), file=sys.stderr, label="Downloading", hidden=quiet)
-    with bar:
+    with click.progressbar(length=len(set(names)), file=sys.stderr, label="Downloading", hidden=quiet) as bar:
         while some := list(islice(remaining, NAMES_PER_CALL)):
             result = download_some(shelf, profile_id, some)
             total = {field: total[field] + result[field] for field in total}
@@ -149,9 +165,14 @@ def download_names(shelf: Shelf, profile_id: str, names: tuple[str, ...], *, qui
 def download_some(shelf: Shelf, profile_id: str, names: list[str]) -> dict:
     asked = {"profileId": profile_id, "imageNames": names}
     begun = shelf.ask("POST", BATCH, asked | {"wait": False})
-    if "runId" in begun:
+    if "runId" not in begun:
+        return begun
+    try:
         go_on(shelf, begun["runId"])
-    return shelf.ask("POST", BATCH, asked)
+        return shelf.ask("POST", BATCH, asked)
+    except KeyboardInterrupt:
+        stop(shelf, begun["runId"])
+        raise
 
 
 def go_on(shelf: Shelf, run_id: str) -> None:

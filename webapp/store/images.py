@@ -67,6 +67,11 @@ def _page(rows: list[Image], *, has_newer: bool, has_older: bool) -> Page:
     )
 
 
+def count_files() -> int:
+    """Images that should have a file, hidden ones too."""
+    return Image.select().where(Image.local_path.is_null(False)).count()
+
+
 def count_images(profile_id: str | None = None) -> Totals:
     state = Download.state
     row = (

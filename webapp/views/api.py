@@ -29,6 +29,7 @@ from webapp.views.values import (
     failure_of,
     image_value,
     profile_value,
+    report_value,
     run_result,
     run_value,
     sync_result,
@@ -241,11 +242,4 @@ def verify_files() -> ResponseReturnValue:
         deep=body.flag("deep", default=False),
         sets_pending=body.flag("setPending", default=False),
     )
-    return success(
-        {
-            "isWell": report.is_well,
-            "counts": report.counts,
-            "problems": report.problems,
-            "requeuedCount": report.requeued_count,
-        }
-    )
+    return success(report_value(report))

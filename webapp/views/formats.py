@@ -17,7 +17,6 @@ HEALTH_WORDS = {
     Health.WELL: "Signed in",
     Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
     Health.MOVED: "Moved to the new Flow",
-    Health.FOLDER_GONE: "Folder not there",
 }
 # The shape of a picture as a class of the style sheet, and in words.
 SHAPES = {

@@ -3,6 +3,7 @@
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.models import Image, Profile, Run, RunKind, RunState
 from webapp.store import downloads, histories, images, runs
+from webapp.verify import Report
 
 SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
 
@@ -127,4 +128,13 @@ def profile_value(profile: Profile) -> dict:
         "isDownloadingImages": runs.is_active(profile.id, RunKind.DOWNLOAD),
         "images": totals.total,
         "downloaded": totals.downloaded,
+    }
+
+
+def report_value(report: Report) -> dict:
+    return {
+        "isWell": report.is_well,
+        "counts": report.counts,
+        "problems": report.problems,
+        "requeuedCount": report.requeued_count,
     }
