@@ -36,6 +36,12 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   if (version === detail.target.dataset.version) detail.shouldSwap = false;
 });
 
+/** The address of a filter names only what was chosen. */
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.id !== "filter") return;
+  [...detail.formData.entries()].filter(([, value]) => !value).forEach(([name]) => detail.formData.delete(name));
+});
+
 // Panels
 
 const before = new Map();

@@ -1,13 +1,16 @@
 """What the gallery, the API and `verify` read of images, and what becomes of an image's file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from peewee import JOIN, Case, Tuple, fn
+from peewee import Case, Select, fn
 
 from webapp.errors import UnknownImage
 from webapp.models import Download, DownloadState, Image
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
+from webapp.store.downloads import ACTIVE
+from webapp.store.filters import Filter, Selection, matching, selected, with_wish
+from webapp.times import now
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +35,40 @@ class Totals:
 
 def get_image(image_id: str) -> Image:
     """One image with its latest wish as `wish`."""
-    if image := _with_wish().where(Image.id == image_id).first():
+    if image := with_wish().where(Image.id == image_id).first():
         return image
     raise UnknownImage("There is no such image on this shelf.")
 
 
-def list_page(
-    profile_id: str | None, *, limit: int, before: str | None = None, after: str | None = None
-) -> Page:
+def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: str | None = None) -> Page:
     """A page by keyset, so that new images arriving at the head never shift it.
 
-    `before` and `after` are ids of images: what is older than the one, newer than the other. An id
-    that is not there any more is the head.
+    `before` and `after` are ids of images: what comes after the one in the filter's sorting (older, when
+    the newest come first), and what comes in front of the other. An id that is not there any more is the
+    beginning.
     """
-    images = _visible(profile_id)
+    images = matching(filter_)
     edge = Image.get_or_none(Image.id == (before or after)) if before or after else None
-    key = Tuple(Image.created_at, Image.id)
     if edge and after:
-        newer = images.where(key > Tuple(edge.created_at, edge.id))
-        rows = list(newer.order_by(Image.created_at, Image.id).limit(limit + 1))
+        rows = list(
+            filter_.ordered(images.where(filter_.beyond(edge, backwards=True)), backwards=True).limit(
+                limit + 1
+            )
+        )
         has_newer, rows = len(rows) > limit, rows[:limit][::-1]
         return _page(rows, has_newer=has_newer, has_older=True)
     if edge:
-        images = images.where(key < Tuple(edge.created_at, edge.id))
-    rows = list(images.order_by(Image.created_at.desc(), Image.id.desc()).limit(limit + 1))
+        images = images.where(filter_.beyond(edge))
+    rows = list(filter_.ordered(images).limit(limit + 1))
     return _page(rows[:limit], has_newer=edge is not None, has_older=len(rows) > limit)
+
+
+def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
+    """The ids of the images in front of and after an image within a filter."""
+    images = matching(filter_)
+    before = filter_.ordered(images.where(filter_.beyond(image, backwards=True)), backwards=True).first()
+    after = filter_.ordered(images.where(filter_.beyond(image))).first()
+    return before and before.id, after and after.id
 
 
 def _page(rows: list[Image], *, has_newer: bool, has_older: bool) -> Page:
@@ -72,41 +84,50 @@ def count_files() -> int:
     return Image.select().where(Image.local_path.is_null(False)).count()
 
 
-def count_images(profile_id: str | None = None) -> Totals:
+def count_images(images: Select | None = None) -> Totals:
+    """Counts of the images of a query, of all that are not hidden when none is given."""
     state = Download.state
-    row = (
-        _visible(profile_id)
-        .select(
-            fn.COUNT(Image.id),
-            fn.COUNT(Image.local_path),
-            fn.COALESCE(
-                fn.SUM(Case(None, [((state == DownloadState.FAILED) & Image.local_path.is_null(), 1)], 0)), 0
-            ),
-            fn.COALESCE(
-                fn.SUM(Case(None, [(state.in_((DownloadState.WANTED, DownloadState.RUNNING)), 1)], 0)), 0
-            ),
-            fn.COALESCE(fn.SUM(Case(None, [(Image.local_path.is_null(False), Image.size_bytes)], 0)), 0),
-        )
-        .tuples()
-        .get()
-    )
-    return Totals(*row)
+    counted = {
+        "failed": (state == DownloadState.FAILED) & Image.local_path.is_null(),
+        "active": state.in_(ACTIVE),
+    }
+    columns = [fn.COALESCE(fn.SUM(Case(None, [(condition, 1)], 0)), 0) for condition in counted.values()]
+    size = Case(None, [(Image.local_path.is_null(False), Image.size_bytes)], 0)
+    query = matching(Filter()) if images is None else images
+    row = query.select(fn.COUNT(Image.id), fn.COUNT(Image.local_path), *columns, fn.COALESCE(fn.SUM(size), 0))
+    return Totals(*row.tuples().get())
 
 
-def list_images(
-    profile_id: str, *, limit: int | None = None, before: str | None = None
-) -> Iterator[list[Image]]:
-    """Visible images of a profile newest first, a statement at a time. The connection has to stay open
-    while the pieces are taken."""
-    left = limit if limit is not None else float("inf")
-    while left > 0:
-        page = list_page(profile_id, limit=int(min(left, ROWS_PER_STATEMENT)), before=before)
-        if page.images:
-            yield page.images
-        left -= len(page.images)
-        if page.older_than is None:
-            return
-        before = page.older_than
+def count_profile(profile_id: str) -> Totals:
+    return count_images(matching(Filter(profile_id=profile_id)))
+
+
+def list_values(column: str, profile_id: str | None) -> list[str]:
+    """The values of a column that occur, for the choices of a filter."""
+    field = getattr(Image, column)
+    rows = matching(Filter(profile_id=profile_id)).select(field).where(field.is_null(False)).distinct()
+    return sorted(value for (value,) in rows.tuples())
+
+
+def list_selected(selection: Selection) -> list[Image]:
+    """The images of a selection with their wishes, newest first."""
+    if selection.everything is not None or len(selection.ids) <= ROWS_PER_STATEMENT:
+        return list(selected(selection).order_by(Image.created_at.desc(), Image.id.desc()))
+    images = []
+    for piece in chunked(list(selection.ids)):
+        images.extend(selected(Selection(ids=tuple(piece))))
+    return sorted(images, key=lambda image: (image.created_at, image.id), reverse=True)
+
+
+def hide_images(image_ids: Iterable[str], *, hidden: bool) -> None:
+    """A mark that no sync undoes: hidden images show in the filter “hidden” only."""
+    _update(image_ids, hidden_at=now() if hidden else None)
+
+
+def forget_files(image_ids: Iterable[str]) -> None:
+    """Files that a person had deleted: the rows stay, not wanted until asked for by name."""
+    mark_missing(image_ids)
+    _update(image_ids, not_wanted_at=now())
 
 
 def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
@@ -157,12 +178,3 @@ def _update(image_ids: Iterable[str], **fields) -> None:
     with transaction():
         for piece in chunked(list(image_ids)):
             Image.update(**fields).where(Image.id.in_(piece)).execute()
-
-
-def _visible(profile_id: str | None):
-    images = _with_wish().where(Image.hidden_at.is_null())
-    return images.where(Image.profile_id == profile_id) if profile_id else images
-
-
-def _with_wish():
-    return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="wish")

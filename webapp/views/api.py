@@ -20,6 +20,7 @@ from webapp.models import Image, Profile, Run, RunKind, RunState, SyncMode
 from webapp.sources import clean_name
 from webapp.storage import allowed_folder
 from webapp.store import downloads, images, profiles, runs
+from webapp.store.filters import Filter
 from webapp.sync import DEFAULT_HISTORY
 from webapp.views.body import Body, read_body
 from webapp.views.panels import background
@@ -178,7 +179,7 @@ def _image_list(profile_id: str, limit: int | None, before: str | None) -> Itera
     while left is None or left > 0:
         with store.connection():
             size = store.ROWS_PER_STATEMENT if left is None else min(left, store.ROWS_PER_STATEMENT)
-            page = images.list_page(profile_id, limit=size, before=before)
+            page = images.list_page(Filter(profile_id=profile_id), limit=size, before=before)
             piece = [json.dumps(image_value(image)) for image in page.images]
         if piece:
             yield separator + ", ".join(piece)

@@ -9,6 +9,7 @@ from flask_htmx import HTMX
 from webapp.errors import BadRequest, FlowError, FlowshelfError
 from webapp.models import SyncMode
 from webapp.store import downloads, images, pages, profiles
+from webapp.views.asking import selection_of
 from webapp.views.pages import profile_rows
 from webapp.views.panels import background, download_panel, sync_panel
 
@@ -46,12 +47,8 @@ def answer_walk(walk_id: int) -> ResponseReturnValue:
 @commands.post("/downloads")
 def request_downloads() -> ResponseReturnValue:
     """Download the image whose button was pressed, else those that were selected."""
-    only = request.form.get("only")
-    ids = [only] if only else request.form.getlist("image_id")
-    if not ids:
-        raise BadRequest("No image is selected. Tick some pictures first, or press the button of one.")
     by_profile = defaultdict(list)
-    for image in images.list_by_ids(ids):
+    for image in images.list_selected(selection_of(request.form)):
         by_profile[image.profile_id].append(image.id)
     for profile_id, image_ids in by_profile.items():
         background().downloads.request(profile_id, image_ids)
@@ -142,7 +139,7 @@ def _back(profile_id: str | None) -> str:
 
 def _profile_page(profile_id: str, problem: str) -> ResponseReturnValue:
     profile = profiles.get_profile(profile_id)
-    totals = images.count_images(profile_id)
+    totals = images.count_profile(profile_id)
     return make_response(
         render_template("profile.html", profile=profile, totals=totals, problem=problem), 422
     )

@@ -9,7 +9,9 @@ from webapp import storage
 from webapp.errors import BadPicture, FolderGone
 from webapp.models import Image
 from webapp.store import downloads, images, profiles
+from webapp.store.filters import FileState, Filter, Sort, matching
 from webapp.times import now
+from webapp.views.asking import filter_args, filter_of
 from webapp.views.panels import background, download_panel, sync_panel
 
 pages = Blueprint("pages", __name__)
@@ -21,38 +23,48 @@ ONE_DAY_SECONDS = 24 * 3600
 
 @pages.get("/")
 def gallery() -> str:
-    """The images of one profile or of all, newest first; a welcome when there is no profile."""
+    """The images that match the address's filter; a welcome when there is no profile."""
     everyone = profiles.list_profiles()
     if not everyone:
         return render_template("welcome.html")
-    profile_id = chosen_profile_id()
-    page = images.list_page(
-        profile_id,
-        limit=IMAGES_PER_PAGE,
-        before=request.args.get("before"),
-        after=request.args.get("after"),
-    )
+    filter_ = filter_of(request.args)
     return render_template(
         "gallery.html",
         profiles=everyone,
-        profile_id=profile_id,
-        page=page,
-        totals=images.count_images(profile_id),
-        sync=sync_panel(profile_id),
-        download=download_panel(profile_id),
+        profile_id=filter_.profile_id,
+        sync=sync_panel(filter_.profile_id),
+        download=download_panel(filter_.profile_id),
+        choices=choices_of(filter_),
+        **shown_images(filter_),
     )
 
 
 @pages.get("/grid")
 def grid() -> str:
-    """The first page of images alone, for a gallery that grew."""
-    profile_id = chosen_profile_id()
-    return render_template(
-        "partials/grid.html",
-        profile_id=profile_id,
-        page=images.list_page(profile_id, limit=IMAGES_PER_PAGE),
-        totals=images.count_images(profile_id),
-    )
+    """A page of images alone: for a gallery that grew, was filtered, or is scrolled on."""
+    return render_template("partials/grid.html", **shown_images(filter_of(request.args)))
+
+
+def shown_images(filter_: Filter) -> dict:
+    """What the grid says: the page that the address asks for, and counts of all that match."""
+    before, after = request.args.get("before"), request.args.get("after")
+    return {
+        "filter": filter_,
+        "args": filter_args(filter_),
+        "page": images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after),
+        "totals": images.count_images(matching(filter_)),
+        "shelf_count": images.count_profile(filter_.profile_id).total,
+    }
+
+
+def choices_of(filter_: Filter) -> dict[str, list[str]]:
+    """What the filter can choose from: the values that occur."""
+    return {
+        "aspect": images.list_values("aspect_ratio", filter_.profile_id),
+        "model": images.list_values("model_name", filter_.profile_id),
+        "state": list(FileState),
+        "sort": list(Sort),
+    }
 
 
 @pages.get("/cards")
@@ -110,7 +122,7 @@ def show_profiles() -> str:
 @pages.get("/profiles/<profile_id>")
 def show_profile(profile_id: str) -> str:
     profile = profiles.get_profile(profile_id)
-    return render_template("profile.html", profile=profile, totals=images.count_images(profile_id))
+    return render_template("profile.html", profile=profile, totals=images.count_profile(profile_id))
 
 
 @pages.get("/profiles/<profile_id>/remove")
@@ -119,14 +131,14 @@ def ask_remove_profile(profile_id: str) -> str:
     return render_template(
         "profile_remove.html",
         profile=profile,
-        totals=images.count_images(profile_id),
+        totals=images.count_profile(profile_id),
         folder=background().folder_of(profile_id),
     )
 
 
 def profile_rows() -> list[dict]:
     return [
-        {"profile": profile, "totals": images.count_images(profile.id)}
+        {"profile": profile, "totals": images.count_profile(profile.id)}
         for profile in profiles.list_profiles()
     ]
 

@@ -112,7 +112,7 @@ def profile_value(profile: Profile) -> dict:
     """The seed's state of a profile and its health; never a secret."""
     refused = {history.name for history in histories.list_histories(profile.id) if history.refused_at}
     gaps = [gap for gap in histories.list_gaps(profile.id) if gap.history not in refused]
-    totals = images.count_images(profile.id)
+    totals = images.count_profile(profile.id)
     return {
         "profileId": profile.id,
         "name": profile.name,

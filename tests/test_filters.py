@@ -1,0 +1,172 @@
+"""Finding images: what a filter means, whatever it is combined with, and pages that never shift."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from bs4 import BeautifulSoup
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from webapp import store
+from webapp.models import Download, DownloadState, Image, Run, RunKind
+from webapp.store import images, profiles
+from webapp.store.filters import FileState, Filter, Selection, Sort, matching
+from webapp.views.asking import filter_args, filter_of
+
+ASPECTS = ("IMAGE_ASPECT_RATIO_SQUARE", "IMAGE_ASPECT_RATIO_LANDSCAPE")
+PROMPTS = (None, "a red kite over dunes", "A RED fox", "50% of _all_ kites", "夜の海 and a kite")
+WORDS = st.sampled_from(
+    ["", "kite", "red", "red kite", "%", "_all_", "夜の海", "key-3", "ey-3", "name-1", "'"]
+)
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """Images in every state a filter can tell apart, of two profiles."""
+    store.open_database(tmp_path / "flowshelf.sqlite3")
+    with store.connection():
+        owners = [profiles.add_profile(name, ("ASSET_MANAGER",)).id for name in ("Ada", "Bob")]
+        runs = [
+            Run.create(id=owner, profile=owner, kind=RunKind.DOWNLOAD, started_at="x") for owner in owners
+        ]
+        for number in range(120):
+            add_image(number, owners[number % 5 == 0], runs[number % 5 == 0])
+        yield list(Image.select())
+
+
+def add_image(number: int, owner: str, run: Run) -> None:
+    day = f"2026-{number % 11 + 1:02}-{number % 27 + 1:02}T10:00:00.00000{number % 3}Z"
+    state = ("metadata", "done", "wanted", "failed", "gone", "hidden", "damaged")[number % 7]
+    has_file = state in ("done", "damaged")
+    image = Image.create(
+        id=secrets.token_hex(8),
+        profile_id=owner,
+        name=f"name-{number}",
+        media_key=f"key-{number}",
+        workflow_id=f"flow-{number}",
+        created_at=day,
+        aspect_ratio=ASPECTS[number % 2],
+        kind=("generated", "uploaded")[number % 3 == 0],
+        model_name="GEM_PIX" if number % 3 else None,
+        prompt=PROMPTS[number % len(PROMPTS)],
+        local_path=f"/shelf/{number}.jpg" if has_file else None,
+        size_bytes=1000 if has_file else None,
+        downloaded_at=day if has_file else None,
+        gone_upstream_at=day if state == "gone" else None,
+        hidden_at=day if state == "hidden" else None,
+        damaged_at=day if state == "damaged" else None,
+    )
+    if state in ("wanted", "failed"):
+        Download.create(image=image, profile_id=owner, run=run, state=DownloadState(state))
+
+
+FILTERS = st.builds(
+    Filter,
+    text=WORDS,
+    state=st.one_of(st.none(), st.sampled_from(FileState)),
+    aspect_ratio=st.one_of(st.none(), st.sampled_from(ASPECTS)),
+    kind=st.one_of(st.none(), st.sampled_from(["generated", "uploaded"])),
+    model_name=st.one_of(st.none(), st.just("GEM_PIX")),
+    since=st.one_of(st.none(), st.just("2026-03-05")),
+    until=st.one_of(st.none(), st.just("2026-08-12")),
+    sort=st.sampled_from(Sort),
+)
+
+
+def is_meant(filter_: Filter, image: Image) -> bool:
+    """The same question, asked of one image in plain words."""
+    number = int(image.name.removeprefix("name-"))
+    state = ("metadata", "done", "wanted", "failed", "gone", "hidden", "damaged")[number % 7]
+    states: dict[FileState | None, Callable[[], bool]] = {
+        None: lambda: state != "hidden",
+        FileState.PENDING: lambda: state == "metadata",
+        FileState.ACTIVE: lambda: state == "wanted",
+        FileState.DONE: lambda: state in ("done", "damaged"),
+        FileState.FAILED: lambda: state == "failed",
+        FileState.GONE: lambda: state == "gone",
+        FileState.DAMAGED: lambda: state == "damaged",
+        FileState.HIDDEN: lambda: state == "hidden",
+    }
+    return (
+        states[filter_.state]()
+        and all(mentions(image, word) for word in filter_.text.split())
+        and filter_.aspect_ratio in (None, image.aspect_ratio)
+        and filter_.kind in (None, image.kind)
+        and filter_.model_name in (None, image.model_name)
+        and (filter_.since or "") <= image.created_at[:10] <= (filter_.until or "9")
+        and (filter_.sort is not Sort.DOWNLOADED or image.downloaded_at is not None)
+    )
+
+
+def mentions(image: Image, word: str) -> bool:
+    keys = (image.name, image.media_key, image.workflow_id)
+    return word.lower() in (image.prompt or "").lower() or any(key.startswith(word) for key in keys)
+
+
+@given(filter_=FILTERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_filter_means_exactly_the_images_it_says(shelf, filter_):
+    found = {image.name for image in matching(filter_)}
+    assert found == {image.name for image in shelf if is_meant(filter_, image)}
+    assert images.count_images(matching(filter_)).total == len(found)
+
+
+@given(filter_=FILTERS, size=st.integers(1, 40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_pages_show_each_image_once_in_order_forwards_and_backwards(shelf, filter_, size):
+    whole = [image.id for image in filter_.ordered(matching(filter_))]
+    forwards, page = [], images.list_page(filter_, limit=size)
+    assert page.newer_than is None
+    while True:
+        forwards += [image.id for image in page.images]
+        if page.older_than is None:
+            break
+        page = images.list_page(filter_, limit=size, before=page.older_than)
+    assert forwards == whole
+    backwards = [image.id for image in page.images]
+    while page.newer_than:
+        page = images.list_page(filter_, limit=size, after=page.newer_than)
+        backwards = [image.id for image in page.images] + backwards
+    assert backwards == whole
+
+
+@given(filter_=FILTERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_address_spells_a_filter_and_gives_it_back(shelf, filter_):
+    tidy = replace(filter_, text=filter_.text.strip())
+    assert filter_of(filter_args(tidy)) == tidy
+
+
+def test_everything_that_matches_may_be_selected_with_exceptions(shelf):
+    done = Filter(state=FileState.DONE)
+    whole = images.list_selected(Selection(everything=done))
+    some = images.list_selected(Selection(everything=done, except_ids=frozenset({whole[0].id})))
+    assert [image.id for image in some] == [image.id for image in whole[1:]]
+
+
+@pytest.mark.parametrize(
+    "address", ["/?state=eaten", "/?sort=random", "/?from=yesterday", "/?to=2026-13", "/grid?state=%00"]
+)
+def test_an_address_that_makes_no_sense_is_a_sentence(client, profile_id, address):
+    answer = client.get(address)
+    assert answer.status_code == 400
+    assert "Traceback" not in answer.text
+
+
+def test_the_gallery_shows_what_matches_and_its_links_keep_the_filter(client, profile_id, world):
+    client.post(
+        "/api/image-veo3/sync-metadata",
+        json={"profileId": profile_id, "mode": "new", "histories": ["ASSET_MANAGER", "PINHOLE"]},
+    )
+    page = BeautifulSoup(client.get("/?kind=uploaded&sort=oldest").text, "html.parser")
+    boxes = page.select("#grid input[name=image_id]")
+    assert len(boxes) == 40
+    word = world.entry(world.names("PINHOLE")[5]).shown_prompt.split()[1]
+    page = BeautifulSoup(client.get("/", query_string={"q": word}).text, "html.parser")
+    assert 0 < len(page.select("#grid li.card")) < 70
+    assert all(word in title.text for title in page.select("#grid .words"))
+    assert page.select_one("#q")["value"] == word
+    nothing = BeautifulSoup(client.get("/?q=zebra-unicorn").text, "html.parser")
+    assert "No image matches" in nothing.select_one("#grid").text

@@ -1,0 +1,136 @@
+"""Which images are meant: by a filter of the gallery, or by a selection of it with exceptions.
+
+A filter is one value that the address of a page spells out; everything that shows, counts, downloads
+or exports images asks with it.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import reduce
+from operator import or_
+
+from peewee import JOIN, Expression, Field, Select, Tuple
+
+from webapp.models import Download, DownloadState, Image
+from webapp.store.downloads import ACTIVE
+
+
+class Sort(StrEnum):
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    DOWNLOADED = "downloaded"
+
+
+class FileState(StrEnum):
+    """What is known of an image's file. HIDDEN ones show nowhere else."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DONE = "done"
+    FAILED = "failed"
+    GONE = "gone"
+    DAMAGED = "damaged"
+    HIDDEN = "hidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Images of one profile (None: of all) that match in every respect that is given.
+
+    Every word of `text` has to occur in the prompt or to begin the name, media key or workflow id.
+    `since` and `until` are days as `YYYY-MM-DD`, both included.
+    """
+
+    profile_id: str | None = None
+    text: str = ""
+    state: FileState | None = None
+    aspect_ratio: str | None = None
+    kind: str | None = None
+    model_name: str | None = None
+    since: str | None = None
+    until: str | None = None
+    sort: Sort = Sort.NEWEST
+
+    @property
+    def fields(self) -> tuple[Field, Field]:
+        """What the sorting compares; the id makes it unique."""
+        return (Image.downloaded_at if self.sort is Sort.DOWNLOADED else Image.created_at), Image.id
+
+    def ordered(self, images: Select, *, backwards: bool = False) -> Select:
+        ascends = (self.sort is Sort.OLDEST) != backwards
+        return images.order_by(*(each if ascends else each.desc() for each in self.fields))
+
+    def beyond(self, image: Image, *, backwards: bool = False) -> Expression:
+        """Images that come after `image` in this sorting, or before it."""
+        ascends = (self.sort is Sort.OLDEST) != backwards
+        here = Tuple(*(getattr(image, each.name) for each in self.fields))
+        return Tuple(*self.fields) > here if ascends else Tuple(*self.fields) < here
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Images chosen one by one (`ids`), or all that match `everything` but `except_ids`."""
+
+    ids: tuple[str, ...] = ()
+    everything: Filter | None = None
+    except_ids: frozenset[str] = field(default_factory=frozenset)
+
+
+def matching(filter_: Filter) -> Select:
+    """The images that a filter means, each with its latest wish as `wish`, in no order."""
+    return with_wish().where(*_conditions(filter_))
+
+
+def selected(selection: Selection) -> Select:
+    """The images that a selection means, each with its latest wish as `wish`, in no order."""
+    if selection.everything is None:
+        return with_wish().where(Image.id.in_(selection.ids))
+    return matching(selection.everything).where(Image.id.not_in(list(selection.except_ids)))
+
+
+def with_wish() -> Select:
+    return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="wish")
+
+
+def _conditions(filter_: Filter) -> list[Expression]:
+    plain = {
+        Image.profile_id: filter_.profile_id,
+        Image.aspect_ratio: filter_.aspect_ratio,
+        Image.kind: filter_.kind,
+        Image.model_name: filter_.model_name,
+    }
+    conditions = [column == value for column, value in plain.items() if value]
+    conditions += [_mentions(word) for word in filter_.text.split()]
+    conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
+    if filter_.since:
+        conditions.append(Image.created_at >= filter_.since)
+    if filter_.until:
+        conditions.append(Image.created_at < f"{filter_.until}~")  # behind every moment of that day
+    if filter_.sort is Sort.DOWNLOADED:
+        conditions.append(Image.downloaded_at.is_null(False))
+    return conditions + _STATE_CONDITIONS.get(filter_.state, [])
+
+
+def _mentions(word: str) -> Expression:
+    begins = (
+        Image.name.startswith(word),
+        Image.media_key.startswith(word),
+        Image.workflow_id.startswith(word),
+    )
+    return reduce(or_, begins, Image.prompt.contains(word))
+
+
+_NO_FILE = Image.local_path.is_null()
+_STATE_CONDITIONS = {
+    FileState.PENDING: [
+        _NO_FILE,
+        Image.gone_upstream_at.is_null(),
+        Download.state.is_null() | (Download.state == DownloadState.DONE),
+    ],
+    FileState.ACTIVE: [_NO_FILE, Download.state.in_(ACTIVE)],
+    FileState.DONE: [Image.local_path.is_null(False)],
+    FileState.FAILED: [_NO_FILE, Download.state == DownloadState.FAILED, Image.gone_upstream_at.is_null()],
+    FileState.GONE: [Image.gone_upstream_at.is_null(False)],
+    FileState.DAMAGED: [Image.damaged_at.is_null(False)],
+    FileState.HIDDEN: [],
+}

@@ -1,0 +1,71 @@
+"""Filters and selections as addresses and forms spell them."""
+
+import re
+from collections.abc import Mapping
+
+from werkzeug.datastructures import MultiDict
+
+from webapp.errors import BadRequest
+from webapp.store.filters import FileState, Filter, Selection, Sort
+from webapp.store.profiles import get_profile
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+MOST_CHARACTERS = 200
+
+
+def filter_of(args: Mapping[str, str]) -> Filter:
+    """The filter that an address spells. Raises UnknownProfile, BadRequest for what makes no sense."""
+    profile_id = args.get("profile") or None
+    return Filter(
+        profile_id=get_profile(profile_id).id if profile_id else None,
+        text=args.get("q", "").strip()[:MOST_CHARACTERS],
+        state=_choice(FileState, args.get("state")),
+        aspect_ratio=args.get("aspect") or None,
+        kind=args.get("kind") or None,
+        model_name=args.get("model") or None,
+        since=_day(args.get("from")),
+        until=_day(args.get("to")),
+        sort=_choice(Sort, args.get("sort")) or Sort.NEWEST,
+    )
+
+
+def filter_args(filter_: Filter) -> dict[str, str]:
+    """The shortest words of an address that spell a filter."""
+    words = {
+        "profile": filter_.profile_id,
+        "q": filter_.text,
+        "state": filter_.state,
+        "aspect": filter_.aspect_ratio,
+        "kind": filter_.kind,
+        "model": filter_.model_name,
+        "from": filter_.since,
+        "to": filter_.until,
+        "sort": filter_.sort if filter_.sort is not Sort.NEWEST else None,
+    }
+    return {word: str(value) for word, value in words.items() if value}
+
+
+def selection_of(form: MultiDict) -> Selection:
+    """The images that a form means: the one whose button was pressed, all that match but some, or those
+    that were ticked. Raises BadRequest when that is none."""
+    if only := form.get("only"):
+        return Selection(ids=(only,))
+    if form.get("everything"):
+        return Selection(everything=filter_of(form), except_ids=frozenset(form.getlist("except")))
+    ids = tuple(dict.fromkeys(form.getlist("image_id")))
+    if not ids:
+        raise BadRequest("No image is selected. Tick some pictures first, or press the button of one.")
+    return Selection(ids=ids)
+
+
+def _choice(kind: type, text: str | None):
+    try:
+        return kind(text) if text else None
+    except ValueError as error:
+        raise BadRequest(f"“{text[:60]}” is no choice here: {', '.join(kind)}.") from error
+
+
+def _day(text: str | None) -> str | None:
+    if text and not _DAY.fullmatch(text):
+        raise BadRequest(f"“{text[:20]}” is no day. Write it as 2026-11-03.")
+    return text or None
