@@ -5,6 +5,7 @@ const MOST_CARDS = 60;
 const ON_THE_WAY = ["wanted", "running"];
 const NEAR_TOP_PIXELS = 600;
 const ASK_AGAIN_MILLISECONDS = 3000;
+const LOOK_AGAIN_MILLISECONDS = 700;
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -42,6 +43,42 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   [...detail.formData.entries()].filter(([, value]) => !value).forEach(([name]) => detail.formData.delete(name));
 });
 
+// Previews: cards in view that have no picture ask for theirs, all of them in one request
+
+const inView = new IntersectionObserver(
+  (entries) => {
+    const looks = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
+    looks.forEach((look) => inView.unobserve(look));
+    requestPreviews(looks.map((look) => look.dataset.image));
+  },
+  { rootMargin: "300px" },
+);
+
+const watchPreviews = () => all('#grid .look[data-version="none"]').forEach((look) => inView.observe(look));
+
+function requestPreviews(ids, again = "") {
+  if (!ids.length) return;
+  const body = new URLSearchParams([...ids.slice(0, MOST_CARDS).map((id) => ["id", id]), ["again", again]]);
+  const headers = { "HX-Request": "true" };
+  fetch(byId("grid").dataset.previewsUrl, { method: "POST", body, headers })
+    .then(() => lookAgain(ids))
+    .catch(() => {}); // the panels say so when nothing answers
+}
+
+const waiting = new Set();
+
+function lookAgain(ids) {
+  ids.forEach((id) => waiting.add(id));
+  clearTimeout(lookAgain.timer);
+  lookAgain.timer = setTimeout(() => {
+    const some = [...waiting].filter((id) => byId(`look-${id}`)).slice(0, MOST_CARDS);
+    waiting.clear();
+    if (some.length) ask(`${byId("grid").dataset.cardsUrl}?${new URLSearchParams(some.map((id) => ["id", id]))}`, "#grid", "none");
+  }, LOOK_AGAIN_MILLISECONDS);
+}
+
+document.addEventListener("previews-under-way", ({ detail }) => lookAgain(detail.ids));
+
 // Panels
 
 const before = new Map();
@@ -66,6 +103,7 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   before.delete(detail.target.id);
   if (was) afterPanel(byId(detail.target.id), was, detail.requestConfig.verb === "post");
   showSelection();
+  watchPreviews();
 });
 
 function afterPanel(panel, was, isCommand) {
@@ -114,9 +152,15 @@ document.addEventListener("change", ({ target }) => {
 
 // Pictures that do not load
 
+const renewed = new Set();
+
 function showMotif(image) {
   image.closest(".picture").classList.add("is-broken");
-  image.closest(".look")?.setAttribute("data-version", "broken");
+  const look = image.closest(".look");
+  if (!look || renewed.has(look.dataset.image)) return;
+  look.dataset.version = "broken";
+  renewed.add(look.dataset.image); // once: an address that stays bad is no reason to ask for ever
+  requestPreviews([look.dataset.image], "yes");
 }
 
 document.addEventListener("error", ({ target }) => target.matches?.(".picture img") && showMotif(target), true);
@@ -150,3 +194,4 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => all("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy")));
 
 showSelection();
+watchPreviews();

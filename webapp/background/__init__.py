@@ -3,6 +3,7 @@
     accounts       profiles and their cookies, checked against Flow
     connections    one source and one pace per profile, shared by its threads
     syncs          one thread per profile that syncs
+    previews       fresh signed addresses for cards in view
     downloads      a crew of threads per profile that downloads
     waiting        callers that want to stay until their work is done
 
@@ -19,6 +20,7 @@ from webapp import storage, store
 from webapp.background.accounts import Accounts
 from webapp.background.connections import Connections
 from webapp.background.downloads import Downloads
+from webapp.background.previews import Previews
 from webapp.background.syncs import Syncs
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -42,6 +44,7 @@ class Background:
         self.connections = Connections(config, open_source, self.stopping)
         self.syncs = Syncs(config, self.connections, self.waiting, self.stopping)
         self.downloads = Downloads(config, self.connections, self.waiting, self.stopping)
+        self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
 
     @property

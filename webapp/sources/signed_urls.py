@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Set
-from urllib.parse import urlsplit
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
 
 from webapp.config import LOOPBACK_HOSTS
 from webapp.errors import BadPicture, ImageRefused
@@ -29,6 +30,19 @@ def is_picture_url(url: object, hosts: Set[str]) -> bool:
     if parts.scheme == "https":
         return _with_port(host, port or 443) in hosts or (host in hosts and port in (None, 443))
     return parts.scheme == "http" and host in LOOPBACK_HOSTS and _with_port(host, port or 80) in hosts
+
+
+def is_good(url: str | None, hosts: Set[str], now: datetime) -> bool:
+    """Whether a URL may be shown and has not expired; one that does not say when counts as good.
+
+    `Expires` is in Unix seconds (flow-labs-api.md, part 4).
+    """
+    if not url or not is_picture_url(url, hosts):
+        return False
+    try:
+        return float(parse_qs(urlsplit(url).query).get("Expires", ["inf"])[0]) > now.timestamp()
+    except ValueError:
+        return False
 
 
 def _with_port(host: str, port: int) -> str:

@@ -16,6 +16,7 @@ from webapp.views.panels import background, download_panel, sync_panel
 commands = Blueprint("commands", __name__)
 htmx = HTMX()
 
+MOST_PREVIEWS = 60
 PANELS = {"sync": sync_panel, "download": download_panel}
 
 
@@ -74,6 +75,14 @@ def steer_downloads(profile_id: str, verb: str) -> ResponseReturnValue:
     work = background().downloads
     {"pause": work.pause, "resume": work.resume, "cancel": work.cancel}[verb](profile_id)
     return answer_panel("download")
+
+
+@commands.post("/previews")
+def request_previews() -> ResponseReturnValue:
+    """Have previews fetched for the cards that are named; the cards in view ask for themselves."""
+    ids = request.form.getlist("id")[:MOST_PREVIEWS]
+    background().previews.request(ids, again=request.form.get("again") == "yes")
+    return ("", 204) if htmx else redirect(_back(request.form.get("profile") or None), code=303)
 
 
 # Profiles

@@ -1,14 +1,13 @@
 """Numbers, sizes, times and images as people read them and see them."""
 
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
 
 from webapp import times
 from webapp.models import DownloadState, Health, Image
-from webapp.sources.signed_urls import is_picture_url
+from webapp.sources.signed_urls import is_good
 
 # What people call the histories of Flow.
 HISTORY_WORDS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated"}
@@ -134,15 +133,8 @@ def look_version(image: Image) -> str:
 
 def preview_url(image: Image) -> str | None:
     """The picture as Flow shows it, while its address is good and the browser may ask for it."""
-    url = image.fife_url
     hosts = current_app.extensions["flowshelf"].picture_hosts
-    if not url or not is_picture_url(url, hosts):
-        return None
-    try:
-        expires = float(parse_qs(urlsplit(url).query).get("Expires", ["inf"])[0])
-    except ValueError:
-        return None
-    return url if expires > datetime.now(UTC).timestamp() else None
+    return image.fife_url if is_good(image.fife_url, hosts, datetime.now(UTC)) else None
 
 
 def here() -> str:

@@ -1,8 +1,9 @@
 """Whole pages, panels and pictures: everything that is asked by GET."""
 
+import json
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, render_template, request, send_file
+from flask import Blueprint, Response, abort, make_response, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 from webapp import storage
@@ -68,10 +69,13 @@ def choices_of(filter_: Filter) -> dict[str, list[str]]:
 
 
 @pages.get("/cards")
-def cards() -> str:
+def cards() -> ResponseReturnValue:
     """What became of cards in view: their pictures and states, to be swapped in by their ids."""
     ids = request.args.getlist("id")[:IMAGES_PER_PAGE]
-    return render_template("partials/cards.html", images=downloads.list_outcomes(ids))
+    answer = make_response(render_template("partials/cards.html", images=downloads.list_outcomes(ids)))
+    if under_way := background().previews.list_under_way(ids):
+        answer.headers["HX-Trigger"] = json.dumps({"previews-under-way": {"ids": under_way}})
+    return answer
 
 
 @pages.get("/panels/sync")
