@@ -72,6 +72,16 @@ class DownloadState(StrEnum):
     FAILED = "failed"
 
 
+class ExportState(StrEnum):
+    """INTERRUPTED: the process ended before it was prepared."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
 class BaseModel(Model):
     class Meta:
         database = db
@@ -190,6 +200,8 @@ class Run(BaseModel):
     skipped_count = IntegerField(default=0)
     ignored_count = IntegerField(default=0)
     last_cursor = TextField(null=True)
+    is_scheduled = BooleanField(default=False)
+    downloads_new = BooleanField(default=False)
     # download
     wished_count = IntegerField(default=0)
     done_count = IntegerField(default=0)
@@ -219,6 +231,7 @@ class Image(BaseModel):
     stored_at = TextField(null=True)
     stored_walk_id = IntegerField(null=True)
     seen_walk_id = IntegerField(null=True)
+    stored_run_id = TextField(null=True)
     size_bytes = IntegerField(null=True)
     sha256 = TextField(null=True)
     downloaded_at = TextField(null=True)
@@ -229,6 +242,34 @@ class Image(BaseModel):
 
     class Meta:
         table_name = "veo3_image_generations"
+
+
+class ScheduleKind(StrEnum):
+    """When a profile is synced without being asked: never, so often, or once at each start."""
+
+    OFF = "off"
+    HOURLY = "hourly"
+    AT_START = "at_start"
+
+
+class Schedule(BaseModel):
+    """A quick sync that Flowshelf begins by itself, every `hours` when it is hourly."""
+
+    profile = ForeignKeyField(Profile, primary_key=True, on_delete="CASCADE")
+    kind = TextField(default=ScheduleKind.OFF)
+    hours = IntegerField(default=6)
+    downloads_new = BooleanField(default=False)
+
+
+class Message(BaseModel):
+    """How a run ended, or why it stopped, said once to whoever looks. `kind` is the run's new state."""
+
+    id = AutoIncrementField()
+    profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    run = ForeignKeyField(Run, on_delete="CASCADE")
+    kind = TextField()
+    sentence = TextField()
+    created_at = TextField()
 
 
 class Download(BaseModel):
@@ -247,7 +288,27 @@ class Download(BaseModel):
     finished_at = TextField(null=True)
 
 
-TABLES = (Profile, Secret, History, Walk, Gap, Run, Image, Download)
+class Export(BaseModel):
+    """A ZIP of images (`image_ids`, a JSON list) that is prepared in the background and kept for a day.
+
+    `size_bytes` is what the files came to when it was asked for; `left_out_count` are images without a file.
+    """
+
+    id = TextField(primary_key=True)
+    state = TextField(default=ExportState.WAITING)
+    image_ids = TextField()
+    image_count = IntegerField()
+    size_bytes = IntegerField()
+    done_count = IntegerField(default=0)
+    done_bytes = IntegerField(default=0)
+    left_out_count = IntegerField(default=0)
+    zip_bytes = IntegerField(null=True)
+    error = TextField(null=True)
+    created_at = TextField()
+    finished_at = TextField(null=True)
+
+
+TABLES = (Profile, Secret, History, Walk, Gap, Run, Schedule, Message, Image, Download, Export)
 
 # What peewee's declarations cannot say: partial and collated indexes.
 INDEXES = (
@@ -255,6 +316,9 @@ INDEXES = (
     """CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON run (profile_id, kind)
        WHERE state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')""",
     "CREATE INDEX IF NOT EXISTS runs_by_time ON run (profile_id, kind, started_at)",
+    "CREATE INDEX IF NOT EXISTS all_runs_by_time ON run (started_at, id)",
+    """CREATE INDEX IF NOT EXISTS images_of_run ON veo3_image_generations (stored_run_id)
+       WHERE stored_run_id IS NOT NULL""",
     "CREATE INDEX IF NOT EXISTS images_by_time ON veo3_image_generations (created_at, id)",
     "CREATE INDEX IF NOT EXISTS images_of_profile ON veo3_image_generations (profile_id, created_at, id)",
     "CREATE INDEX IF NOT EXISTS images_by_key ON veo3_image_generations (media_key COLLATE NOCASE)",

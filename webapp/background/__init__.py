@@ -5,12 +5,14 @@
     syncs          one thread per profile that syncs
     previews       fresh signed addresses for cards in view
     downloads      a crew of threads per profile that downloads
+    schedule       quick syncs that begin by themselves
     waiting        callers that want to stay until their work is done
 
 Views and commands call `Background`; nothing else starts a thread. Threads are daemons: what they
 write is whole or not there at any moment, so a process may end without waiting for a slow answer.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -21,13 +23,17 @@ from webapp.background.accounts import Accounts
 from webapp.background.connections import Connections
 from webapp.background.downloads import Downloads
 from webapp.background.previews import Previews
+from webapp.background.schedule import Scheduler
 from webapp.background.syncs import Syncs
 from webapp.background.waiting import Waiting
 from webapp.config import Config
+from webapp.errors import FlowshelfError
 from webapp.models import Image, RunKind, RunState
 from webapp.sources.labs import LabsSource
 from webapp.store import downloads, runs
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
+
+log = logging.getLogger(__name__)
 
 
 class Background:
@@ -42,7 +48,8 @@ class Background:
         self._keeper: sqlite3.Connection | None = None
         self.waiting = Waiting(most_waiting, self.stopping)
         self.connections = Connections(config, open_source, self.stopping)
-        self.syncs = Syncs(config, self.connections, self.waiting, self.stopping)
+        self.syncs = Syncs(config, self.connections, self.waiting, self.stopping, self._download_new)
+        self.schedule = Scheduler(self.syncs, self.stopping)
         self.downloads = Downloads(config, self.connections, self.waiting, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
@@ -69,12 +76,14 @@ class Background:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
                 self._owner(run.kind).carry_on(run.id)
+            self.schedule.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Let go of everything within about `timeout_seconds`. Idempotent; runs go on at the next start."""
         self.stopping.set()
         self.waiting.notify()
         self.connections.close()  # requests under way end at once, and what they raise counts for nothing
+        self.schedule.stop(timeout_seconds / 2)
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
         if self._keeper:
@@ -114,9 +123,26 @@ class Background:
         """Where the images of a profile go unless a caller names another folder."""
         return self._config.images_dir / profile_id
 
-    def thumbnail_path(self, image: Image) -> Path:
+    def thumbnail_path(self, image: Image, edge: int) -> Path:
         """Named after the bytes of the picture, so that another picture never shows an old thumbnail."""
-        return self._config.thumbnails_dir / image.profile_id / f"{image.id}-{(image.sha256 or '')[:12]}.webp"
+        name = f"{image.id}-{(image.sha256 or '')[:12]}-{edge}.webp"
+        return self._config.thumbnails_dir / image.profile_id / name
+
+    def _download_new(self, run_id: str, state: RunState) -> None:
+        """A sync that was to download what is new is about to end: wish for the images that it stored.
+
+        Also when it failed, because for the next sync those images are known ones; not when a person
+        paused it.
+        """
+        run = runs.get_run(run_id)
+        if not run.downloads_new or state == RunState.PAUSED:
+            return
+        try:
+            self.downloads.request(run.profile_id, downloads.list_pending_of_run(run_id))
+        except FlowshelfError as error:
+            runs.add_note(run_id, f"What is new was not downloaded. {error}")
+        except Exception:
+            log.exception("What sync run %s stored could not be wished for", run_id)
 
     def _owner(self, kind: str) -> Syncs | Downloads:
         return self.syncs if kind == RunKind.SYNC else self.downloads

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from webapp import store
 from webapp.background.connections import Connection, Connections
@@ -19,13 +20,22 @@ UNEXPECTED = "Something went wrong inside Flowshelf. What was stored is safe; th
 
 
 class Syncs:
+    """`before_end` is called with a run and the state it is about to end in; when the process is killed
+    between the two, it is called again after the restart."""
+
     def __init__(
-        self, config: Config, connections: Connections, waiting: Waiting, stopping: threading.Event
+        self,
+        config: Config,
+        connections: Connections,
+        waiting: Waiting,
+        stopping: threading.Event,
+        before_end: Callable[[str, RunState], None] = lambda run_id, state: None,
     ) -> None:
         self._config = config
         self._connections = connections
         self._waiting = waiting
         self._stopping = stopping
+        self._before_end = before_end
         self._lock = threading.Lock()
         self._threads: dict[str, tuple[threading.Thread, threading.Event]] = {}
 
@@ -37,6 +47,8 @@ class Syncs:
         histories: tuple[str, ...] | None = None,
         start_cursor: str | None = None,
         max_pages: int | None = None,
+        is_scheduled: bool = False,
+        downloads_new: bool = False,
     ) -> Run:
         """Begin a sync run, or join the one under way that was asked the same. Raises Busy otherwise."""
         histories = histories or self._config.histories
@@ -48,12 +60,13 @@ class Syncs:
             "start_cursor": start_cursor,
             "max_pages": max_pages,
         }
+        marks = {"is_scheduled": is_scheduled, "downloads_new": downloads_new}
         try:
-            run = runs.start_sync(profile_id, **asked)
+            run = runs.start_sync(profile_id, **asked, **marks)
         except Busy as error:
-            if self._is_under_way(error.run_id) or not self._set_aside(error.run_id):
+            if is_scheduled or self._is_under_way(error.run_id) or not self._set_aside(error.run_id):
                 raise
-            run = runs.start_sync(profile_id, **asked)
+            run = runs.start_sync(profile_id, **asked, **marks)
         runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
         self.carry_on(run.id)
         return runs.get_run(run.id)
@@ -113,6 +126,7 @@ class Syncs:
             with store.connection():
                 state, fields = self._outcome(run_id, profile_id, stop)
                 if state:
+                    self._before_end(run_id, state)
                     runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
                 _log_end(runs.get_run(run_id))
         except Exception:

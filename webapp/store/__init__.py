@@ -3,6 +3,9 @@
 profiles    who is on the shelf, their secrets and health
 histories   gaps, walks and the one transaction that stores a history page
 runs        what was asked for and how it ended
+messages    what was said of that
+schedules   when profiles are synced without being asked
+overview    the shelf in numbers
 images      what the gallery reads, and what becomes of a file
 downloads   wishes: the queue that the pool claims from
 """

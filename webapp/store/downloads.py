@@ -77,6 +77,13 @@ def list_pending_query(profile_id: str) -> Select:
     )
 
 
+def list_pending_of_run(run_id: str) -> list[str]:
+    """The pending images that a sync run stored, newest first."""
+    run = get_run(run_id)
+    pending = list_pending_query(run.profile_id).where(Image.stored_run_id == run_id)
+    return [image.id for image in pending.order_by(Image.created_at.desc(), Image.id.desc())]
+
+
 def count_pending(profile_id: str) -> int:
     """Pending images that nobody has wished for yet."""
     wished = Download.select(Download.image).where(

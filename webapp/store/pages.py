@@ -22,7 +22,7 @@ def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: b
     """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing."""
     images = _with_times(page.images, walk.last_created_at)
     with transaction():
-        synced_count = _add_images(run.profile_id, walk, images)
+        synced_count = _add_images(run, walk, images)
         _refresh_images(run.profile_id, walk, images)
         advance_walk(walk, page, step, is_last=is_last)
         Run.update(
@@ -41,19 +41,19 @@ def _with_times(images: tuple[RemoteImage, ...], above: str | None) -> list[tupl
     return [(image, image.created_at or above or now()) for image in images]
 
 
-def _add_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage, str]]) -> int:
+def _add_images(run: Run, walk: Walk, images: list[tuple[RemoteImage, str]]) -> int:
     """Insert what is new and return how many that were; a name in the table is left as it is."""
-    rows = [_image_row(profile_id, walk, image, created_at) for image, created_at in images]
+    rows = [_image_row(run, walk, image, created_at) for image, created_at in images]
     return sum(
         Image.insert_many(piece).on_conflict_ignore().as_rowcount().execute() for piece in chunked(rows)
     )
 
 
-def _image_row(profile_id: str, walk: Walk, image: RemoteImage, created_at: str) -> dict:
+def _image_row(run: Run, walk: Walk, image: RemoteImage, created_at: str) -> dict:
     """All columns that a sync may write for a new image; nothing of its file is among them."""
     return {
         "id": secrets.token_hex(16),
-        "profile_id": profile_id,
+        "profile_id": run.profile_id,
         "name": image.name,
         "workflow_id": image.workflow_id,
         "media_key": image.media_key,
@@ -63,6 +63,7 @@ def _image_row(profile_id: str, walk: Walk, image: RemoteImage, created_at: str)
         "stored_at": now(),
         "stored_walk_id": walk.id,
         "seen_walk_id": walk.id,
+        "stored_run_id": run.id,
     } | {field: getattr(image, field) for field in LEARNED_FIELDS}
 
 

@@ -2,11 +2,12 @@
 
 import secrets
 
-from peewee import IntegrityError
+from peewee import IntegrityError, Tuple
 
 from webapp.errors import Busy, UnknownRun
 from webapp.models import Profile, Run, RunKind, RunState, SyncMode
 from webapp.store import transaction
+from webapp.store.messages import tell_change
 from webapp.store.profiles import get_profile
 from webapp.times import now
 
@@ -31,6 +32,26 @@ def find_last_run(profile_id: str, kind: RunKind) -> Run | None:
     return runs.order_by(Run.started_at.desc()).first()
 
 
+def find_last_sync_in(profile_id: str, history: str) -> Run | None:
+    """The last sync run whose last page was one of that history."""
+    syncs = Run.select().where(Run.profile == profile_id, Run.kind == RunKind.SYNC, Run.history == history)
+    return syncs.order_by(Run.started_at.desc()).first()
+
+
+def list_runs(*, profile_id: str | None = None, before: str | None = None, limit: int) -> list[Run]:
+    """Runs with their profiles, newest first, older than the run with the id `before`."""
+    runs = Run.select(Run, Profile).join(Profile)
+    if profile_id:
+        runs = runs.where(Run.profile == profile_id)
+    if edge := before and find_run(before):
+        runs = runs.where(Tuple(Run.started_at, Run.id) < Tuple(edge.started_at, edge.id))
+    return list(runs.order_by(Run.started_at.desc(), Run.id.desc()).limit(limit))
+
+
+def is_any_active() -> bool:
+    return Run.select().where(Run.state == RunState.RUNNING).exists()
+
+
 def list_runs_in(state: RunState) -> list[Run]:
     return list(Run.select().where(Run.state == state).order_by(Run.started_at))
 
@@ -51,10 +72,13 @@ def start_sync(
     mode: SyncMode,
     start_cursor: str | None,
     max_pages: int | None,
+    is_scheduled: bool = False,
+    downloads_new: bool = False,
 ) -> Run:
     """A new sync run, or the one under way when it was asked the same.
 
-    Raises Busy with the id of the run that holds the place when that was asked something else.
+    `downloads_new`: what it stores is to be downloaded when it ends. Raises Busy with the id of the run
+    that holds the place when that was asked something else.
     """
     profile = get_profile(profile_id)
     asked = {
@@ -66,7 +90,9 @@ def start_sync(
     with transaction():
         run = find_open_run(profile_id, RunKind.SYNC)
         if run is None:
-            return _make_run(profile, RunKind.SYNC, **asked)
+            return _make_run(
+                profile, RunKind.SYNC, is_scheduled=is_scheduled, downloads_new=downloads_new, **asked
+            )
     if any(getattr(run, name) != value for name, value in asked.items()):
         raise Busy(f"Another sync of “{profile.name}” is under way. Wait for it, or pause it first.", run.id)
     return run
@@ -79,12 +105,16 @@ def open_download_run(profile_id: str) -> Run:
 
 
 def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> bool:
-    """Move a run on when it is in one of the states `before`; False when somebody else was first."""
+    """Move a run on when it is in one of the states `before`, and keep what is to be said of it; False
+    when somebody else was first."""
     if after not in (RunState.RUNNING, RunState.WAITING):
         fields["finished_at"] = now()
-    changed = Run.update(state=after, **fields).where(Run.id == run_id, Run.state.in_(before))
+    change = Run.update(state=after, **fields).where(Run.id == run_id, Run.state.in_(before))
     try:
-        return bool(changed.execute())
+        with transaction():
+            if has_changed := bool(change.execute()):
+                tell_change(get_run(run_id))
+            return has_changed
     except IntegrityError:  # another run of that kind was opened meanwhile
         return False
 
