@@ -4,6 +4,8 @@
     connections    one source and one pace per profile, shared by its threads
     syncs          one thread per profile that syncs
     previews       fresh signed addresses for cards in view
+    exports        one thread that prepares ZIPs (archive: how one is written)
+    deletion       files that a person had deleted
     downloads      a crew of threads per profile that downloads
     schedule       quick syncs that begin by themselves
     waiting        callers that want to stay until their work is done
@@ -15,13 +17,15 @@ write is whole or not there at any moment, so a process may end without waiting 
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.accounts import Accounts
 from webapp.background.connections import Connections
+from webapp.background.deletion import delete_files
 from webapp.background.downloads import Downloads
+from webapp.background.exports import Exports
 from webapp.background.previews import Previews
 from webapp.background.schedule import Scheduler
 from webapp.background.syncs import Syncs
@@ -51,6 +55,7 @@ class Background:
         self.syncs = Syncs(config, self.connections, self.waiting, self.stopping, self._download_new)
         self.schedule = Scheduler(self.syncs, self.stopping)
         self.downloads = Downloads(config, self.connections, self.waiting, self.stopping)
+        self.exports = Exports(config, self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
 
@@ -77,6 +82,7 @@ class Background:
             for run in runs.list_runs_in(RunState.RUNNING):
                 self._owner(run.kind).carry_on(run.id)
             self.schedule.start()
+            self.exports.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Let go of everything within about `timeout_seconds`. Idempotent; runs go on at the next start."""
@@ -86,6 +92,7 @@ class Background:
         self.schedule.stop(timeout_seconds / 2)
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
+        self.exports.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
 
@@ -118,6 +125,10 @@ class Background:
         storage.remove_files([self._config.thumbnails_dir / profile_id])
         if with_files:
             storage.remove_files(paths)
+
+    def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
+        """How many files of these images were deleted from the disk, and how many stay."""
+        return delete_files(image_ids, self.downloads.roots, self._config.thumbnails_dir)
 
     def folder_of(self, profile_id: str) -> Path:
         """Where the images of a profile go unless a caller names another folder."""

@@ -10,6 +10,8 @@ from webapp.errors import BadRequest, FlowError, FlowshelfError
 from webapp.models import SyncMode
 from webapp.store import downloads, images, pages, profiles
 from webapp.views.asking import selection_of
+from webapp.views.detail import ONE_YEAR_SECONDS
+from webapp.views.formats import DENSITIES
 from webapp.views.pages import profile_rows
 from webapp.views.panels import background, download_panel, sync_panel
 
@@ -83,6 +85,25 @@ def request_previews() -> ResponseReturnValue:
     ids = request.form.getlist("id")[:MOST_PREVIEWS]
     background().previews.request(ids, again=request.form.get("again") == "yes")
     return ("", 204) if htmx else redirect(_back(request.form.get("profile") or None), code=303)
+
+
+@commands.post("/density")
+def choose_density() -> ResponseReturnValue:
+    """How close together the cards stand; a cookie, so that the first paint of a page is right."""
+    density = request.form.get("density")
+    if density not in DENSITIES:
+        raise BadRequest(f"The cards stand one of these ways: {', '.join(DENSITIES)}.")
+    answer = make_response(("", 204)) if htmx else redirect(_back(None), code=303)
+    answer.set_cookie("density", density, max_age=ONE_YEAR_SECONDS, httponly=True, samesite="Lax")
+    return answer
+
+
+@commands.post("/images/<image_id>/download")
+def request_one(image_id: str) -> ResponseReturnValue:
+    """Download one image from its own page; the answer is that page, as a whole."""
+    image = images.get_image(image_id)
+    background().downloads.request(image.profile_id, [image.id])
+    return redirect(_back(None), code=303)
 
 
 # Profiles

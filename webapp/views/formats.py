@@ -25,6 +25,10 @@ SHAPES = {
     "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": ("four-three", "landscape, 4:3"),
     "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": ("three-four", "portrait, 3:4"),
 }
+# Width by height of each of those; the longer side of a thumbnail is one of the edges.
+RATIOS = {"landscape": 16 / 9, "portrait": 9 / 16, "four-three": 4 / 3, "three-four": 3 / 4}
+THUMBNAIL_EDGES = (320, 640)
+DENSITIES = ("comfortable", "dense")
 WHOLE_PAGES = ("pages.gallery", "pages.show_image", "pages.show_profile", "pages.show_profiles")
 
 
@@ -117,17 +121,28 @@ def file_state(image: Image) -> str:
     return "failed" if wish == DownloadState.FAILED else "pending"
 
 
-def small_url(image: Image) -> str | None:
-    """What a card shows: the thumbnail of the file, else the preview, else nothing."""
-    if file_state(image) == "done":
-        return url_for("pages.send_thumbnail", image_id=image.id, v=(image.sha256 or "")[:12])
-    return preview_url(image)
+def thumbnails(image: Image) -> dict[int, str]:
+    """The thumbnails of the file by their width in pixels, narrow first; none without a good file."""
+    if file_state(image) != "done":
+        return {}
+    slimness = min(1.0, RATIOS.get(shape(image.aspect_ratio), 1.0))
+    return {
+        round(edge * slimness): url_for(
+            "pages.send_thumbnail", image_id=image.id, edge=edge, v=content_version(image)
+        )
+        for edge in THUMBNAIL_EDGES
+    }
+
+
+def content_version(image: Image) -> str:
+    """Names the bytes of the file in an address, so that a browser may keep what it got."""
+    return (image.sha256 or "")[:12]
 
 
 def look_version(image: Image) -> str:
     """Changes when a card has another picture to show; a preview signed anew is still the same picture."""
     if file_state(image) == "done":
-        return f"file {(image.sha256 or '')[:12]}"
+        return f"file {content_version(image)}"
     return "preview" if preview_url(image) else "none"
 
 
@@ -135,6 +150,12 @@ def preview_url(image: Image) -> str | None:
     """The picture as Flow shows it, while its address is good and the browser may ask for it."""
     hosts = current_app.extensions["flowshelf"].picture_hosts
     return image.fife_url if is_good(image.fife_url, hosts, datetime.now(UTC)) else None
+
+
+def density() -> str:
+    """How close together the cards stand: a choice that this browser remembers."""
+    chosen = request.cookies.get("density")
+    return chosen if chosen in DENSITIES else DENSITIES[0]
 
 
 def here() -> str:
@@ -148,5 +169,5 @@ def register(app: Flask) -> None:
     filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
     for filter_ in (*filters, shape, shape_words, file_state, look_version):
         app.add_template_filter(filter_)
-    for function in (here, small_url, preview_url):
+    for function in (here, thumbnails, preview_url, content_version, density):
         app.add_template_global(function)
