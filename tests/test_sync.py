@@ -366,7 +366,7 @@ def test_cookies_that_could_not_be_checked_are_checked_before_the_first_page(wor
     assert profile.health == "unchecked"
     run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "account_exists")
-    assert images.count_images(profile.id).total == 0
+    assert images.count_profile(profile.id).total == 0
 
 
 def test_a_run_that_a_killed_process_left_is_set_aside_by_another_wish(work, profile_id, sync):
