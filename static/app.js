@@ -21,13 +21,19 @@ const ask = (url, place, swap) => htmx.ajax("GET", url, { source: place, target:
 function refreshCards(states) {
   const parts = all("#grid [data-state]").filter((part) => !states || states.includes(part.dataset.state));
   const ids = parts.slice(0, MOST_CARDS).map((part) => ["id", part.dataset.image]);
-  if (ids.length) ask(`${byId("grid").dataset.cardsUrl}?${new URLSearchParams(ids)}`, "#grid", "none");
+  askForCards(ids);
+}
+
+function askForCards(ids) {
+  const { cardsUrl } = byId("grid").dataset;
+  const glue = cardsUrl.includes("?") ? "&" : "?";
+  if (ids.length) ask(`${cardsUrl}${glue}${new URLSearchParams(ids)}`, "#grid", "none");
 }
 
 /** Ask for the first page anew where that disturbs nobody; elsewhere offer a link when images arrived. */
 function refreshGrid(haveArrived) {
   const { url } = byId("grid").dataset;
-  const isFree = url && scrollY < NEAR_TOP_PIXELS && !selected().length;
+  const isFree = url && scrollY < NEAR_TOP_PIXELS && !selected().length && !isEverything();
   if (isFree) ask(url, "#grid", "outerHTML");
   if (isFree || haveArrived) byId("show-newest").hidden = Boolean(isFree);
 }
@@ -73,7 +79,7 @@ function lookAgain(ids) {
   lookAgain.timer = setTimeout(() => {
     const some = [...waiting].filter((id) => byId(`look-${id}`)).slice(0, MOST_CARDS);
     waiting.clear();
-    if (some.length) ask(`${byId("grid").dataset.cardsUrl}?${new URLSearchParams(some.map((id) => ["id", id]))}`, "#grid", "none");
+    askForCards(some.map((id) => ["id", id]));
   }, LOOK_AGAIN_MILLISECONDS);
 }
 
@@ -110,6 +116,7 @@ function afterPanel(panel, was, isCommand) {
   was.opened.map(byId).forEach((details) => details && (details.open = true));
   if (was.hadFocus && !panel.contains(document.activeElement)) panel.focus({ preventScroll: true });
   const hasEnded = "active" in was && !("active" in panel.dataset);
+  if (("active" in was) !== ("active" in panel.dataset)) htmx.trigger(document.body, "runs-changed");
   if (hasEnded) byId("announcement").textContent = all("[data-outcome]", panel).map((one) => one.innerText).join(" ");
   if (panel.id === "sync-panel") {
     const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
@@ -123,22 +130,93 @@ function afterPanel(panel, was, isCommand) {
   }
 }
 
-// Selection
+// Selection: the ticked cards, or all that match but the exceptions; then the server knows which those are
 
+const SUM_AFTER_MILLISECONDS = 250;
 let lastTicked = null;
+let wasEverything = false;
+let sumAsked = 0;
+const excepted = new Set();
+const met = new WeakSet();
+const isEverything = () => Boolean(byId("everything")?.checked);
 
+/** Bring exceptions, counts and buttons in step with the ticks, whoever made them. */
 function showSelection() {
-  const everything = byId("select-all");
-  if (!everything) return;
-  const count = selected().length;
-  byId("download-selected").disabled = !count;
-  byId("selected-count").value = count ? `${count} selected` : "";
-  everything.checked = count > 0 && count === boxes().length;
-  everything.indeterminate = count > 0 && !everything.checked;
+  if (!byId("selection")) return;
+  if (wasEverything && !isEverything()) boxes().forEach((box) => (box.checked = false));
+  wasEverything = isEverything();
+  boxes().forEach((box) => excepted[wasEverything && !box.checked ? "add" : "delete"](box.value));
+  if (!wasEverything) excepted.clear();
+  const ticked = selected().length;
+  const count = wasEverything ? byId("everything").dataset.count - excepted.size : ticked;
+  if (wasEverything) byId("everything").indeterminate = excepted.size > 0;
+  const page = byId("select-all");
+  if (page) page.checked = ticked > 0 && ticked === boxes().length;
+  if (page) page.indeterminate = ticked > 0 && !page.checked;
+  showCount(count);
 }
 
+function showCount(count) {
+  all(".needs-selection").forEach((button) => (button.disabled = !count));
+  const words = count ? `${count.toLocaleString("en")} selected` : "";
+  if (byId("selected-count").value === words) return;
+  byId("selected-count").value = words;
+  byId("selected-sum").textContent = "";
+  clearTimeout(showCount.timer);
+  if (count) showCount.timer = setTimeout(askSum, SUM_AFTER_MILLISECONDS);
+}
+
+const posted = (url) => fetch(url, { method: "POST", body: new URLSearchParams(new FormData(byId("selection"))) });
+
+/** What the selection comes to in bytes, which only the server knows. */
+async function askSum() {
+  const number = ++sumAsked;
+  const answer = await posted(byId("selected-sum").dataset.url).catch(() => null);
+  const words = answer?.ok ? await answer.text() : "";
+  if (number === sumAsked && byId("selected-count").value) byId("selected-sum").textContent = words.trim();
+}
+
+/** Cards that are scrolled in belong to everything, unless they were unticked before. */
+const arriving = new MutationObserver(() => {
+  if (!wasEverything || !isEverything()) return;
+  const fresh = boxes().filter((box) => !met.has(box));
+  fresh.forEach((box) => met.add(box) && (box.checked = !excepted.has(box.value)));
+  if (fresh.length) showSelection();
+});
+if (byId("selection")) arriving.observe(byId("selection"), { childList: true, subtree: true });
+
+document.addEventListener("formdata", ({ target, formData }) => {
+  if (target.id !== "selection") return;
+  formData.set("here", location.pathname + location.search); // the filter may have changed since
+  if (!isEverything()) return;
+  formData.delete("image_id");
+  excepted.forEach((id) => formData.append("except", id));
+});
+
+// Buttons that a page or a file answers: the browser sends the form itself.
+document.addEventListener("submit", (event) => event.submitter?.matches("[data-page]") && event.stopPropagation(), true);
+
+async function copyNames(button) {
+  const names = posted(button.formAction).then((answer) => (answer.ok ? answer.blob() : Promise.reject(answer)));
+  await navigator.clipboard.write([new ClipboardItem({ "text/plain": names })]);
+  byId("selected-sum").textContent = "names copied";
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("#copy-names");
+  if (!button || !navigator.clipboard?.write) return; // not offered over plain http: the page of names is
+  event.preventDefault();
+  copyNames(button).catch(() => byId("selection").requestSubmit(button));
+});
+
+document.addEventListener("click", ({ target }) => {
+  const opened = document.querySelector(".menu[open]");
+  if (opened && (!opened.contains(target) || target.closest(".choice"))) opened.open = false;
+});
+
 document.addEventListener("click", ({ target, shiftKey }) => {
-  if (target.closest(".dismiss")) byId("problem").replaceChildren();
+  const toast = target.closest(".toast");
+  if (target.closest(".dismiss")) toast ? toast.remove() : byId("problem").replaceChildren();
   if (target.name !== "image_id") return;
   const [from, to] = [lastTicked, target].map((box) => boxes().indexOf(box)).sort((a, b) => a - b);
   if (shiftKey && from >= 0) boxes().slice(from, to + 1).forEach((box) => (box.checked = target.checked));
@@ -147,6 +225,7 @@ document.addEventListener("click", ({ target, shiftKey }) => {
 
 document.addEventListener("change", ({ target }) => {
   if (target.id === "select-all") boxes().forEach((box) => (box.checked = target.checked));
+  if (target.id === "everything" && target.checked) boxes().forEach((box) => met.add(box) && (box.checked = true));
   showSelection();
 });
 
@@ -166,6 +245,264 @@ function showMotif(image) {
 document.addEventListener("error", ({ target }) => target.matches?.(".picture img") && showMotif(target), true);
 all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showMotif);
 
+// Place: the address follows the page in view; reload and Back find the same card at the same height
+
+const REST_MILLISECONDS = 250;
+const cards = () => all("#cards .card");
+const topOf = (element) => element.getBoundingClientRect().top;
+const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 0);
+
+function notePlace() {
+  const card = firstInView();
+  if (!card || history.state?.lightbox) return;
+  const starts = all("#cards [data-place]").filter((start) => start === card || start.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING);
+  // Not the state that HTMX leaves: at Back it would ask for the whole page again.
+  history.replaceState({ card: card.id, top: topOf(card) }, "", starts.at(-1)?.dataset.place ?? location.href);
+}
+
+/** Change what stands above without moving what is looked at. */
+function keepPlace(change) {
+  const card = firstInView();
+  const was = card && topOf(card);
+  change();
+  if (card?.isConnected) scrollBy(0, topOf(card) - was);
+}
+
+document.addEventListener("scroll", () => {
+  clearTimeout(notePlace.timer);
+  notePlace.timer = setTimeout(notePlace, REST_MILLISECONDS);
+}, { passive: true });
+
+let anchor = null;
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!detail.target.isConnected) detail.shouldSwap = false; // the grid has been exchanged meanwhile
+  if (detail.target.id === "cards") anchor = { card: firstInView(), top: topOf(firstInView()) };
+});
+
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target.id === "cards" && anchor) scrollBy(0, topOf(anchor.card) - anchor.top);
+  if (detail.target.id === "grid") notePlace();
+});
+
+document.addEventListener("submit", ({ target, submitter }) => {
+  if (target.id !== "density") return;
+  keepPlace(() => (byId("grid").dataset.density = submitter.value));
+  all('[form="density"]').forEach((button) => (button.ariaPressed = String(button === submitter)));
+});
+
+// Lightbox: the page of one image over the gallery
+
+const lightbox = byId("lightbox");
+const inImage = (selector) => document.querySelector(`#image ${selector}`);
+const content = () => lightbox.querySelector(".content");
+const isPlain = (event) => !(event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+
+function showImage(url) {
+  if (!lightbox.open) lightbox.showModal();
+  htmx.ajax("GET", url, { source: content(), target: content(), select: "#image" }).then(afterImage, () => {});
+}
+
+function openImage(url) {
+  if (!lightbox.open) notePlace();
+  history[lightbox.open ? "replaceState" : "pushState"]({ lightbox: true }, "", url);
+  showImage(url);
+}
+
+function afterImage() {
+  const image = byId("image");
+  if (!image) return;
+  lightbox.querySelector("[role=status]").textContent = image.querySelector("h1").textContent;
+  if (!lightbox.contains(document.activeElement)) lightbox.focus();
+  const card = byId(`card-${image.dataset.image}`);
+  const ahead = document.querySelector(".pager .ahead");
+  if (ahead && card && card === cards().at(-1)) htmx.trigger(ahead, "revealed");
+}
+
+lightbox?.addEventListener("close", () => {
+  const look = byId(`look-${byId("image")?.dataset.image}`);
+  content().replaceChildren();
+  if (history.state?.lightbox) history.back();
+  look?.focus(); // of the image that was shown last, which need not be the first
+});
+
+addEventListener("popstate", ({ state }) => {
+  if (state?.lightbox && lightbox) showImage(location.href);
+  else if (lightbox?.open) lightbox.close();
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#grid .look, #lightbox .neighbours a");
+  if (!link || !lightbox || !isPlain(event) || event.defaultPrevented) return;
+  event.preventDefault();
+  openImage(link.href);
+});
+
+// Zoom, and swiping while the picture is whole
+
+const ZOOMS = [1, 1.5, 2, 3, 4];
+const SWIPE_PIXELS = 60;
+const zoom = () => Number(inImage(".stage")?.dataset.zoom ?? 1);
+
+/** The point of the picture under `x`, `y` stays there. */
+function zoomTo(level, x = innerWidth / 2, y = innerHeight / 2) {
+  const [stage, picture] = [inImage(".stage"), inImage(".picture")];
+  if (!stage) return;
+  const was = picture.getBoundingClientRect();
+  if (zoom() === 1) {
+    stage.style.setProperty("--whole", `${was.width}px`);
+    stage.style.setProperty("--frame", `${stage.offsetHeight}px`);
+  }
+  stage.dataset.zoom = level;
+  stage.style.setProperty("--zoom", level);
+  const is = picture.getBoundingClientRect();
+  stage.scrollBy(is.left + ((x - was.left) / was.width) * is.width - x, is.top + ((y - was.top) / was.height) * is.height - y);
+}
+
+const zoomBy = (steps) => zoomTo(ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.indexOf(zoom()) + steps))]);
+
+let held = null;
+
+document.addEventListener("pointerdown", ({ target, clientX, clientY, pointerType, isPrimary }) => {
+  const stage = target.closest("#image .stage");
+  held = stage && isPrimary ? { stage, x: clientX, y: clientY, byMouse: pointerType === "mouse", moved: false } : null;
+});
+
+document.addEventListener("pointermove", ({ clientX, clientY, movementX, movementY }) => {
+  if (!held) return;
+  held.moved ||= Math.hypot(clientX - held.x, clientY - held.y) > 5;
+  if (held.byMouse && zoom() > 1) held.stage.scrollBy(-movementX, -movementY);
+});
+
+document.addEventListener("pointerup", ({ clientX, clientY }) => {
+  if (!held || held.byMouse || zoom() > 1 || visualViewport.scale > 1) return;
+  const [right, down] = [clientX - held.x, Math.abs(clientY - held.y)];
+  if (Math.abs(right) > Math.max(SWIPE_PIXELS, 2 * down)) byId(right > 0 ? "to-previous" : "to-next")?.click();
+});
+
+document.addEventListener("dragstart", (event) => event.target.closest("#image .stage") && event.preventDefault());
+
+document.addEventListener("click", (event) => {
+  // A click by keyboard has no place (detail 0): it follows the link to the original.
+  if (!event.target.closest("#image .stage .picture") || !event.detail || !isPlain(event)) return;
+  event.preventDefault();
+  if (!held?.moved) zoomTo(zoom() > 1 ? 1 : 2, event.clientX, event.clientY);
+});
+
+// Copying, and dialogs
+
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = document.createElement("textarea"); // over plain http on a LAN there is no clipboard
+  field.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  if (!isCopied) throw new Error("refused");
+}
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copies]");
+  if (!button) return;
+  const word = button.querySelector("span");
+  await copy(byId(button.dataset.copies).textContent).then(() => (word.textContent = "Copied"), () => (word.textContent = "Not allowed"));
+  setTimeout(() => (word.textContent = "Copy"), 2000);
+});
+
+document.addEventListener("click", ({ target }) => {
+  const { opens, zooms } = target.closest("[data-opens], [data-zooms]")?.dataset ?? {};
+  if (opens) byId(opens).showModal();
+  if (zooms) zoomBy(Number(zooms));
+  if (target.closest("[data-close]") || target.matches("dialog")) target.closest("dialog").close();
+});
+
+// Keys, never while somebody types
+
+const isTyping = (target) => target.closest('input:not([type="checkbox"]), textarea, select, [contenteditable]');
+const cardInFocus = () => document.activeElement.closest(".card");
+const middleOf = (element) => element.getBoundingClientRect().left + element.offsetWidth / 2;
+let lastCard = null;
+
+document.addEventListener("focusin", ({ target }) => (lastCard = target.closest(".card") ?? lastCard));
+
+/** The card beside, above or below another one, as they stand on the shelves. */
+function cardAt(card, key) {
+  const list = cards();
+  const at = list.indexOf(card);
+  if (key === "ArrowLeft" || key === "ArrowRight") return list[at + (key === "ArrowRight" ? 1 : -1)];
+  const isBeyond = (one) => (key === "ArrowDown" ? topOf(one) > topOf(card) + 1 : topOf(one) < topOf(card) - 1);
+  const beyond = (key === "ArrowDown" ? list.slice(at) : list.slice(0, at).reverse()).filter(isBeyond);
+  const row = beyond.filter((one) => Math.abs(topOf(one) - topOf(beyond[0])) < 1);
+  return row.sort((a, b) => Math.abs(middleOf(a) - middleOf(card)) - Math.abs(middleOf(b) - middleOf(card)))[0];
+}
+
+function moveFocus({ key }) {
+  const from = cardInFocus() ?? (lastCard?.isConnected && lastCard);
+  const to = cardInFocus() ? cardAt(from, key) : from || firstInView();
+  to?.querySelector(".look").focus();
+}
+
+function tick() {
+  const look = document.activeElement.closest(".look");
+  look?.closest(".card").querySelector('[name="image_id"]').click();
+  return Boolean(look);
+}
+
+function download() {
+  const button = selected().length ? byId("download-selected") : cardInFocus()?.querySelector('[name="only"]');
+  button?.click();
+}
+
+const tickAll = () => byId("select-all").checked || byId("select-all").click();
+
+function clear() {
+  const ticked = selected();
+  ticked.forEach((box) => (box.checked = false));
+  ticked[0]?.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+const pan = (right, down) => inImage(".stage").scrollBy({ left: right, top: down });
+const EVERYWHERE = { "/": () => byId("q")?.focus(), "?": () => byId("keys").showModal() };
+const IN_GRID = { ArrowLeft: moveFocus, ArrowRight: moveFocus, ArrowUp: moveFocus, ArrowDown: moveFocus, " ": tick, d: download, a: tickAll, Escape: clear };
+const AT_IMAGE = {
+  ArrowLeft: () => (zoom() > 1 ? pan(-80, 0) : byId("to-previous")?.click()),
+  ArrowRight: () => (zoom() > 1 ? pan(80, 0) : byId("to-next")?.click()),
+  ArrowUp: () => zoom() > 1 && pan(0, -80),
+  ArrowDown: () => zoom() > 1 && pan(0, 80),
+  "+": () => zoomBy(1),
+  "=": () => zoomBy(1),
+  "-": () => zoomBy(-1),
+  d: () => byId("get-file")?.click(),
+  Escape: () => !lightbox && byId("to-gallery").click(),
+};
+
+/** What a key does where the focus is; keys of controls that use them themselves stay theirs. */
+function actionOf({ key, target, ctrlKey, metaKey, altKey }) {
+  const dialog = document.querySelector("dialog[open]");
+  if (altKey || isTyping(target) || (dialog && dialog !== lightbox)) return null;
+  const isFree = target === document.body || target.closest("main:focus, #grid");
+  if (ctrlKey || metaKey) return key === "a" && target.closest("#grid") ? tickAll : null;
+  const own = byId("image") ? AT_IMAGE[key] : byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
+  return own || (!dialog && EVERYWHERE[key]);
+}
+
+document.addEventListener("keydown", (event) => {
+  const action = event.defaultPrevented || event.isComposing ? null : actionOf(event);
+  if (action && action(event) !== false) event.preventDefault();
+});
+
+// Messages: each is shown once in this browser, in whichever of its pages it comes first
+
+const TOLD = "flowshelf-told";
+
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.id === "messenger" && localStorage[TOLD]) detail.formData.set("since", localStorage[TOLD]);
+});
+document.addEventListener("told", ({ detail }) => (localStorage[TOLD] = detail.newest));
+document.addEventListener("visibilitychange", () => document.hidden || htmx.trigger("#messenger", "look"));
+document.addEventListener("animationend", ({ target }) => target.matches(".toast") && target.remove());
+
 // Trouble
 
 let asking = 0;
@@ -174,7 +511,10 @@ document.addEventListener("htmx:sendError", () => {
   byId("problem").replaceChildren(byId("lost").content.cloneNode(true));
   byId("problem").dataset.passing = "";
   clearTimeout(asking); // panels that ask by themselves go on doing so; the others are asked for
-  asking = setTimeout(() => all(".panel").forEach(refreshPanel), ASK_AGAIN_MILLISECONDS);
+  asking = setTimeout(() => {
+    all(".panel[data-url]").forEach(refreshPanel);
+    htmx.trigger("#messenger", "look");
+  }, ASK_AGAIN_MILLISECONDS);
 });
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
@@ -195,3 +535,8 @@ addEventListener("pageshow", () => all("form[aria-busy]").forEach((form) => form
 
 showSelection();
 watchPreviews();
+if (byId("cards")) {
+  history.scrollRestoration = "manual";
+  const card = byId(history.state?.card);
+  if (card) scrollBy(0, topOf(card) - history.state.top);
+}

@@ -253,14 +253,6 @@ def list_failures(run_id: str, limit: int = 200) -> list[Download]:
     )
 
 
-def list_failed_ids(profile_id: str) -> list[str]:
-    """The images of a profile whose latest wish failed, in whichever run that was."""
-    rows = Download.select(Download.image).where(
-        Download.profile_id == profile_id, Download.state == DownloadState.FAILED
-    )
-    return [image_id for (image_id,) in rows.order_by(Download.id).tuples()]
-
-
 def count_failures_by_reason(run_id: str) -> list[tuple[str, int]]:
     rows = (
         Download.select(Download.error, fn.COUNT(Download.id))

@@ -3,20 +3,30 @@
 pages       whole pages and panels, by GET
 detail      one image: its page, its file and its thumbnails
 commands    forms and buttons, by POST
+selecting   what is done with a selection: sum, names, metadata, hide, delete
+zips        ZIPs of a selection
 api         the JSON API
 problems    errors as a page, a fragment or JSON
+activity    runs, failures, messages and schedules
+overview    the shelf in charts
 panels      what the sync and download panels say
 formats     numbers, sizes and times for people
+words       runs, schedules and histories in words
 """
 
 from flask import Flask
 
-from webapp.views import api, commands, detail, formats, problems
+from webapp.views import activity, api, commands, detail, formats, overview, problems, selecting, words, zips
 
 
 def register_views(app: Flask) -> None:
     app.register_blueprint(detail.pages)
     app.register_blueprint(commands.commands)
+    app.register_blueprint(selecting.selecting)
+    app.register_blueprint(zips.zips)
+    app.register_blueprint(activity.activity)
+    app.register_blueprint(overview.charts)
     app.register_blueprint(api.api)
     problems.register(app)
     formats.register(app)
+    words.register(app)

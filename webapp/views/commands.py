@@ -1,18 +1,16 @@
 """Forms and buttons: each is read, commanded and answered by a panel, or without JavaScript by a page."""
 
-from collections import defaultdict
-
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 
 from webapp.errors import BadRequest, FlowError, FlowshelfError
 from webapp.models import SyncMode
-from webapp.store import downloads, images, pages, profiles
-from webapp.views.asking import selection_of
+from webapp.store import failures, images, pages, profiles, selections
+from webapp.views.asking import selection_of, way_back
 from webapp.views.detail import ONE_YEAR_SECONDS
 from webapp.views.formats import DENSITIES
-from webapp.views.pages import profile_rows
+from webapp.views.pages import profile_page, profile_rows
 from webapp.views.panels import background, download_panel, sync_panel
 
 commands = Blueprint("commands", __name__)
@@ -49,11 +47,11 @@ def answer_walk(walk_id: int) -> ResponseReturnValue:
 
 @commands.post("/downloads")
 def request_downloads() -> ResponseReturnValue:
-    """Download the image whose button was pressed, else those that were selected."""
-    by_profile = defaultdict(list)
-    for image in images.list_selected(selection_of(request.form)):
-        by_profile[image.profile_id].append(image.id)
-    for profile_id, image_ids in by_profile.items():
+    """Download the image whose button was pressed, else those that were selected; or of these, when
+    `failed_only`, try those again whose download failed."""
+    selection = selection_of(request.form)
+    failed_only = bool(request.form.get("failed_only"))
+    for profile_id, image_ids in selections.list_ids_by_profile(selection, failed_only=failed_only).items():
         background().downloads.request(profile_id, image_ids)
     return answer_panel("download")
 
@@ -67,7 +65,7 @@ def request_pending(profile_id: str) -> ResponseReturnValue:
 @commands.post("/profiles/<profile_id>/downloads/retry")
 def retry_failures(profile_id: str) -> ResponseReturnValue:
     """Wish again for what failed in the profile's last run."""
-    background().downloads.request(profile_id, downloads.list_failed_ids(profile_id))
+    background().downloads.request(profile_id, failures.list_failed_ids(profile_id))
     return answer_panel("download")
 
 
@@ -84,7 +82,7 @@ def request_previews() -> ResponseReturnValue:
     """Have previews fetched for the cards that are named; the cards in view ask for themselves."""
     ids = request.form.getlist("id")[:MOST_PREVIEWS]
     background().previews.request(ids, again=request.form.get("again") == "yes")
-    return ("", 204) if htmx else redirect(_back(request.form.get("profile") or None), code=303)
+    return ("", 204) if htmx else redirect(way_back(), code=303)
 
 
 @commands.post("/density")
@@ -93,7 +91,7 @@ def choose_density() -> ResponseReturnValue:
     density = request.form.get("density")
     if density not in DENSITIES:
         raise BadRequest(f"The cards stand one of these ways: {', '.join(DENSITIES)}.")
-    answer = make_response(("", 204)) if htmx else redirect(_back(None), code=303)
+    answer = make_response(("", 204)) if htmx else redirect(way_back(), code=303)
     answer.set_cookie("density", density, max_age=ONE_YEAR_SECONDS, httponly=True, samesite="Lax")
     return answer
 
@@ -103,7 +101,7 @@ def request_one(image_id: str) -> ResponseReturnValue:
     """Download one image from its own page; the answer is that page, as a whole."""
     image = images.get_image(image_id)
     background().downloads.request(image.profile_id, [image.id])
-    return redirect(_back(None), code=303)
+    return redirect(way_back(), code=303)
 
 
 # Profiles
@@ -158,21 +156,11 @@ def answer_panel(name: str) -> ResponseReturnValue:
     if htmx:
         panel = PANELS[name](profile_id)
         return render_template(f"partials/{name}_panel.html", panel=panel)
-    return redirect(_back(profile_id), code=303)
-
-
-def _back(profile_id: str | None) -> str:
-    here = request.form.get("here", "")
-    is_local = here.startswith("/") and not here.startswith(("//", "/\\"))
-    return here if is_local else url_for("pages.gallery", profile=profile_id)
+    return redirect(way_back(), code=303)
 
 
 def _profile_page(profile_id: str, problem: str) -> ResponseReturnValue:
-    profile = profiles.get_profile(profile_id)
-    totals = images.count_profile(profile_id)
-    return make_response(
-        render_template("profile.html", profile=profile, totals=totals, problem=problem), 422
-    )
+    return make_response(profile_page(profile_id, problem=problem), 422)
 
 
 def _mode(text: str) -> SyncMode:

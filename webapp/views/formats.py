@@ -29,7 +29,14 @@ SHAPES = {
 RATIOS = {"landscape": 16 / 9, "portrait": 9 / 16, "four-three": 4 / 3, "three-four": 3 / 4}
 THUMBNAIL_EDGES = (320, 640)
 DENSITIES = ("comfortable", "dense")
-WHOLE_PAGES = ("pages.gallery", "pages.show_image", "pages.show_profile", "pages.show_profiles")
+WHOLE_PAGES = (
+    "pages.gallery",
+    "pages.show_image",
+    "pages.show_profile",
+    "pages.show_profiles",
+    "activity.show_activity",
+    "activity.show_run",
+)
 
 
 def number(value: int) -> str:

@@ -5,7 +5,7 @@ import json
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp.store import downloads, images, profiles
+from webapp.store import downloads, images, profiles, schedules
 from webapp.store.filters import FileState, Filter, Sort, matching
 from webapp.views.asking import filter_args, filter_of
 from webapp.views.panels import background, download_panel, sync_panel
@@ -102,8 +102,7 @@ def show_profiles() -> str:
 
 @pages.get("/profiles/<profile_id>")
 def show_profile(profile_id: str) -> str:
-    profile = profiles.get_profile(profile_id)
-    return render_template("profile.html", profile=profile, totals=images.count_profile(profile_id))
+    return profile_page(profile_id)
 
 
 @pages.get("/profiles/<profile_id>/remove")
@@ -114,6 +113,16 @@ def ask_remove_profile(profile_id: str) -> str:
         profile=profile,
         totals=images.count_profile(profile_id),
         folder=background().folder_of(profile_id),
+    )
+
+
+def profile_page(profile_id: str, problem: str | None = None) -> str:
+    return render_template(
+        "profile.html",
+        profile=profiles.get_profile(profile_id),
+        totals=images.count_profile(profile_id),
+        schedule=schedules.get_schedule(profile_id),
+        problem=problem,
     )
 
 

@@ -9,7 +9,7 @@ from webapp import times
 from webapp.background import Background
 from webapp.models import Gap, History, Profile, Run, RunKind, RunState, Walk
 from webapp.store import downloads, histories, profiles, runs
-from webapp.views.formats import ago, history_word
+from webapp.views.words import history_sentence
 
 
 def background() -> Background:
@@ -86,7 +86,10 @@ def _sync_row(profile: Profile) -> SyncRow:
     full_walks = [histories.find_open_full_walk(profile.id, history.name) for history in known]
     return SyncRow(
         profile=profile,
-        histories=[history_sentence(history, gaps) for history in known],
+        histories=[
+            history_sentence(history, gaps, runs.find_last_sync_in(profile.id, history.name))
+            for history in known
+        ],
         gaps=gaps,
         run=run,
         is_active=is_active,
@@ -103,22 +106,6 @@ def _open_places(known: list[History], gaps: list[Gap]) -> list[Gap]:
     """Gaps of histories that answer; one that Flow does not offer keeps its gap and needs no word."""
     refused = {history.name for history in known if history.refused_at}
     return [gap for gap in gaps if gap.history not in refused]
-
-
-def history_sentence(history: History, gaps: list[Gap]) -> str:
-    """What is known of a history, in plain words."""
-    name = history_word(history.name).capitalize()
-    places = [gap for gap in gaps if gap.history == history.name]
-    if history.refused_at:
-        return f"{name}: Flow does not offer this history for this account."
-    if not history.answered_at:
-        return f"{name}: not synced yet."
-    if not places:
-        return f"{name}: complete, last synced {ago(history.synced_at)}."
-    older = next((gap.after_created_at for gap in places if gap.after_created_at), None)
-    where = f" Older than {older[:10]} is still to come." if older else ""
-    count = "1 gap" if len(places) == 1 else f"{len(places)} gaps"
-    return f"{name}: {count} to close.{where}"
 
 
 def _images_per_second(run: Run) -> float:
