@@ -38,7 +38,7 @@ def background_of(app: Flask) -> Background:
 
 def make_data_folder(config: Config) -> None:
     """The data folder and what belongs into it, readable by nobody else."""
-    for folder in (config.data_dir, config.images_dir, config.thumbnails_dir):
+    for folder in (config.data_dir, config.images_dir, config.thumbnails_dir, config.exports_dir):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config.data_dir.chmod(0o700)
 

@@ -46,6 +46,11 @@ class Config:
         return self.data_dir / "thumbnails"
 
     @property
+    def exports_dir(self) -> Path:
+        """ZIPs that were asked for; each stays a day."""
+        return self.data_dir / "exports"
+
+    @property
     def all_picture_hosts(self) -> frozenset[str]:
         """`host` or `host:port` from which signed picture URLs may be fetched or shown."""
         return self.picture_hosts | frozenset(GOOGLE_PICTURE_HOSTS)

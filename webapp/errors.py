@@ -5,7 +5,7 @@
     │   ├── BadPath                     400 bad_path       a folder outside the allowed roots
     │   └── BadCookies                  400 bad_cookies    pasted text that holds no usable session
     ├── Forbidden                       403 forbidden
-    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownPage   404
+    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport   404
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
     ├── Paused / Cancelled              409                the run that was waited for ended so
@@ -68,6 +68,10 @@ class UnknownImage(FlowshelfError):
 
 class UnknownRun(FlowshelfError):
     code, http_status = "unknown_run", 404
+
+
+class UnknownExport(FlowshelfError):
+    code, http_status = "unknown_export", 404
 
 
 class Busy(FlowshelfError):

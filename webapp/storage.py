@@ -19,14 +19,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from webapp.errors import BadPath, BadPicture, DiskFull, FolderGone
 
-PART_PATTERN = ".flowshelf-*.part"
+PART_PREFIX = ".flowshelf-"
+PART_PATTERN = f"{PART_PREFIX}*.part"
 ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
 # How a whole file of each kind ends; a JPEG that lost its lower half still opens and verifies.
 _LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
 _PADDING = b"\x00\r\n "
 MOST_PIXELS = 400_000_000
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 # Pillow warns on its own scale; ours is checked where a picture is opened.
 Image.MAX_IMAGE_PIXELS = None
@@ -102,6 +103,25 @@ def remove_files(paths: Iterable[str | Path]) -> None:
                 path.unlink()
 
 
+def remove_file(path: str, roots: Iterable[Path]) -> bool:
+    """Remove a file of the shelf; False when it lies under none of `roots` or cannot be removed.
+
+    Raises FolderGone when its whole root is missing. A file that is not there counts as removed.
+    """
+    if not is_there(path, roots):
+        return True
+    try:
+        path_under(path, roots)
+        Path(path).unlink(missing_ok=True)
+    except (FolderGone, OSError):
+        return False
+    return True
+
+
+def free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
 # Names
 
 
@@ -113,7 +133,7 @@ def file_stems(media_key: str, name: str, *, has_plain_name: bool) -> list[str]:
     """
     safe = "".join(_PLAIN_NAME.findall(media_key))[:80]
     marked = f"{safe[:60] or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    is_plain = bool(_PLAIN_NAME.fullmatch(media_key)) and media_key.lower() not in _DEVICE_NAMES
+    is_plain = bool(_PLAIN_NAME.fullmatch(media_key)) and media_key.lower() not in DEVICE_NAMES
     return [media_key, marked] if is_plain and has_plain_name else [marked]
 
 
@@ -194,7 +214,7 @@ def keep_file(folder: Path, stems: list[str], ending: str, content: bytes) -> Pa
 
 
 def _written(folder: Path, content: bytes) -> Path:
-    descriptor, name = tempfile.mkstemp(prefix=".flowshelf-", suffix=".part", dir=folder)
+    descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, suffix=".part", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

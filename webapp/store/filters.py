@@ -4,12 +4,14 @@ A filter is one value that the address of a page spells out; everything that sho
 or exports images asks with it.
 """
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import reduce
 from operator import or_
 
-from peewee import JOIN, Expression, Field, Select, Tuple
+from peewee import JOIN, SQL, Expression, Field, Select, Tuple
 
 from webapp.models import Download, DownloadState, Image
 from webapp.store.downloads import ACTIVE
@@ -84,8 +86,13 @@ def matching(filter_: Filter) -> Select:
 def selected(selection: Selection) -> Select:
     """The images that a selection means, each with its latest wish as `wish`, in no order."""
     if selection.everything is None:
-        return with_wish().where(Image.id.in_(selection.ids))
-    return matching(selection.everything).where(Image.id.not_in(list(selection.except_ids)))
+        return with_wish().where(Image.id.in_(_listed(selection.ids)))
+    return matching(selection.everything).where(Image.id.not_in(_listed(selection.except_ids)))
+
+
+def _listed(ids: Iterable[str]) -> SQL:
+    """Any number of ids as one variable: a statement may have some thousands of them only."""
+    return SQL("(SELECT value FROM json_each(?))", [json.dumps(list(ids))])
 
 
 def with_wish() -> Select:

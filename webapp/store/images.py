@@ -9,7 +9,7 @@ from webapp.errors import UnknownImage
 from webapp.models import Download, DownloadState, Image
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
 from webapp.store.downloads import ACTIVE
-from webapp.store.filters import Filter, Selection, matching, selected, with_wish
+from webapp.store.filters import Filter, matching, with_wish
 from webapp.times import now
 
 
@@ -109,24 +109,8 @@ def list_values(column: str, profile_id: str | None) -> list[str]:
     return sorted(value for (value,) in rows.tuples())
 
 
-def list_selected(selection: Selection) -> list[Image]:
-    """The images of a selection with their wishes, newest first."""
-    if selection.everything is not None or len(selection.ids) <= ROWS_PER_STATEMENT:
-        return list(selected(selection).order_by(Image.created_at.desc(), Image.id.desc()))
-    images = []
-    for piece in chunked(list(selection.ids)):
-        images.extend(selected(Selection(ids=tuple(piece))))
-    return sorted(images, key=lambda image: (image.created_at, image.id), reverse=True)
-
-
-def hide_images(image_ids: Iterable[str], *, hidden: bool) -> None:
-    """A mark that no sync undoes: hidden images show in the filter “hidden” only."""
-    _update(image_ids, hidden_at=now() if hidden else None)
-
-
-def forget_files(image_ids: Iterable[str]) -> None:
-    """Files that a person had deleted: the rows stay, not wanted until asked for by name."""
-    mark_missing(image_ids)
+def mark_not_wanted(image_ids: Iterable[str]) -> None:
+    """Left out of “all pending” until a person asks for them by name."""
     _update(image_ids, not_wanted_at=now())
 
 

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
 
+from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from webapp.errors import BadRequest
@@ -11,6 +13,8 @@ from webapp.store.profiles import get_profile
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MOST_CHARACTERS = 200
+# What the gallery says of the command that led to it.
+SAID = ("hid", "deleted", "kept")
 
 
 def filter_of(args: Mapping[str, str]) -> Filter:
@@ -56,6 +60,27 @@ def selection_of(form: MultiDict) -> Selection:
     if not ids:
         raise BadRequest("No image is selected. Tick some pictures first, or press the button of one.")
     return Selection(ids=ids)
+
+
+def selection_fields(selection: Selection) -> list[tuple[str, str]]:
+    """The hidden fields of a form that spell a selection."""
+    if selection.everything is None:
+        return [("image_id", image_id) for image_id in selection.ids]
+    fields = [("everything", "1"), *filter_args(selection.everything).items()]
+    return fields + [("except", image_id) for image_id in sorted(selection.except_ids)]
+
+
+def way_back(**said: object) -> str:
+    """The page of ours that a form stood on. `said` is what that page says of what was done: words of
+    its address, in place of those that an earlier form left there."""
+    here = request.form.get("here", "")
+    is_local = here.startswith("/") and not here.startswith(("//", "/\\"))
+    if not is_local:
+        return url_for("pages.gallery", profile=request.form.get("profile") or None, **said)
+    place, _, words = here.partition("?")
+    kept = [(word, value) for word, value in parse_qsl(words) if word not in SAID]
+    query = urlencode(kept + [(word, str(value)) for word, value in said.items()])
+    return f"{place}?{query}" if query else place
 
 
 def _choice(kind: type, text: str | None):

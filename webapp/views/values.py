@@ -61,6 +61,39 @@ def image_value(image: Image) -> dict:
     return {name: field for name, field in value.items() if field is not None}
 
 
+# The columns of exported metadata. Preview addresses are not among them: they soon expire, and whoever
+# has one may look.
+EXPORT_FIELDS = (
+    "name",
+    "mediaKey",
+    "workflowId",
+    "createdAt",
+    "kind",
+    "prompt",
+    "modelName",
+    "seed",
+    "aspectRatio",
+    "projectId",
+    "profileId",
+    "localPath",
+    "sizeBytes",
+    "sha256",
+    "downloadedAt",
+    "goneUpstreamAt",
+    "hiddenAt",
+    "id",
+)
+
+
+def export_value(image: Image) -> dict:
+    value = image_value(image) | {
+        "seed": image.seed,
+        "projectId": image.project_id,
+        "hiddenAt": image.hidden_at,
+    }
+    return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
+
+
 def run_value(run: Run) -> dict:
     value = {
         "runId": run.id,

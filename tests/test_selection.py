@@ -1,0 +1,280 @@
+"""What is done with a selection: by ticks or by a question to the server, and always the images it says."""
+
+import csv
+import io
+import json
+import os
+
+import pytest
+from bs4 import BeautifulSoup
+
+from webapp import store
+from webapp.models import Download, DownloadState, Image, RunState
+from webapp.store import downloads, images, selections
+from webapp.store.filters import FileState, Filter, Selection
+from webapp.views.asking import selection_fields, selection_of
+from webapp.views.selecting import cell
+
+
+@pytest.fixture
+def ids(work, profile_id, world):
+    """The ids of all synced images, newest first."""
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        return selections.list_ids(Selection(everything=Filter()))
+
+
+@pytest.fixture
+def files(work, profile_id, ids):
+    """The paths of the files of the five newest images."""
+    with store.connection():
+        run = work.downloads.request(profile_id, ids[:5])
+        assert work.downloads.wait_for_run(run.id).state == RunState.DONE
+        return [image.local_path for image in selections.list_in_order(ids[:5])]
+
+
+def page_of(answer):
+    return BeautifulSoup(answer.text, "html.parser")
+
+
+def fetched(client, address):
+    """An answer that is a file, read to its end and closed."""
+    with client.get(address) as answer:
+        answer.get_data()
+    return answer
+
+
+def row(image_id):
+    with store.connection():
+        return images.get_image(image_id)
+
+
+def shown_ids(client, address="/"):
+    return [box["value"] for box in page_of(client.get(address)).select("#grid input[name=image_id]")]
+
+
+def fields_of(page):
+    """What the browser would send with a form of hidden fields."""
+    fields = {}
+    for field in page.select("main form input[type=hidden]"):
+        fields.setdefault(field["name"], []).append(field["value"])
+    return fields
+
+
+def test_the_sum_counts_all_that_match_but_the_exceptions_and_the_bytes_that_are_known(client, ids, files):
+    form = {"everything": "1", "state": "done", "except": ids[:2]}
+    words = client.post("/selection", data=form).text
+    size = sum(os.path.getsize(path) for path in files[2:])
+    with store.connection():
+        found = selections.sum_of(
+            Selection(everything=Filter(state=FileState.DONE), except_ids=frozenset(ids[:2]))
+        )
+    assert (found.image_count, found.file_count, found.size_bytes) == (3, 3, size)
+    assert "3 files" in words
+    assert "no files yet" in client.post("/selection", data={"image_id": ids[10:12]}).text
+
+
+def test_a_selection_may_name_more_images_than_a_statement_has_variables(client, ids):
+    strangers = [f"stranger-{number}" for number in range(40_000)]
+    with store.connection():
+        assert selections.sum_of(Selection(ids=(*ids[:3], *strangers))).image_count == 3
+        all_but = Selection(everything=Filter(), except_ids=frozenset([*ids[:3], *strangers]))
+        assert selections.list_ids(all_but) == ids[3:]
+
+
+def test_hidden_fields_spell_a_selection_and_give_it_back(app, ids, profile_id):
+    chosen = Selection(
+        everything=Filter(profile_id=profile_id, text="kite", state=FileState.DONE),
+        except_ids=frozenset(ids[:2]),
+    )
+    for selection in (chosen, Selection(ids=tuple(ids[:3]))):
+        with app.test_request_context(method="POST", data=_multi(selection_fields(selection))) as context:
+            store.open_connection()
+            assert selection_of(context.request.form) == selection
+            store.close_connection()
+
+
+def _multi(fields):
+    form = {}
+    for name, value in fields:
+        form.setdefault(name, []).append(value)
+    return form
+
+
+def test_nothing_selected_is_a_sentence(client, profile_id):
+    for address in ("/selection/hide", "/selection/delete", "/exports", "/metadata.csv", "/selection/names"):
+        answer = client.post(address, data={"here": "/"})
+        assert answer.status_code == 400
+        assert "No image is selected" in answer.text
+
+
+def test_all_that_match_are_downloaded_but_those_that_were_unticked(client, ids, work):
+    client.post("/downloads", data={"everything": "1", "kind": "uploaded", "except": ids[-1:]})
+    with store.connection():
+        uploads = selections.list_ids(Selection(everything=Filter(kind="uploaded")))
+        wished = {download.image_id for download in Download.select()}
+    assert ids[-1] in uploads
+    assert wished == set(uploads) - {ids[-1]}
+
+
+def test_retry_asks_again_only_for_what_failed(client, ids, profile_id, work):
+    with store.connection():
+        run = downloads.request_downloads(profile_id, ids[:2])
+        claim = downloads.claim_download(run.id)
+        downloads.fail_download(claim, code="flow_error", sentence="No.", is_permanent=False)
+        work.downloads.cancel(profile_id)
+        client_form = {"image_id": ids[:6], "failed_only": "1"}
+    client.post("/downloads", data=client_form)
+    with store.connection():
+        assert [download.image_id for download in Download.select()] == [claim.image_id]
+        assert Download.get().state != DownloadState.FAILED
+
+
+def test_hiding_asks_first_and_names_count_and_bytes(client, ids, files):
+    page = page_of(client.post("/selection/ask/hide", data={"image_id": ids[:7], "here": "/?sort=oldest"}))
+    assert "Hide 7 images?" in page.h1.text
+    assert "5 with a file" in page.text
+    assert row(ids[0]).hidden_at is None
+    assert fields_of(page)["image_id"] == ids[:7]
+    assert page.select_one("form + form, .actions a")["href"] == "/?sort=oldest"
+
+
+def test_what_is_hidden_leaves_the_gallery_until_it_is_undone(client, ids):
+    page = page_of(
+        client.post("/selection/ask/hide", data={"image_id": ids[:3], "here": "/?kind=uploaded&hid=old"})
+    )
+    answer = client.post("/selection/hide", data=fields_of(page))
+    assert answer.status_code == 303
+    assert answer.location.startswith("/?kind=uploaded&hid=2")
+    assert not set(ids[:3]) & set(shown_ids(client))
+    assert set(shown_ids(client, "/?state=hidden")) == set(ids[:3])
+    banner = page_of(client.get(answer.location)).select_one(".outcome")
+    assert "3 images are hidden" in banner.text
+    client.post("/selection/undo", data={"hid": banner.button["value"], "here": "/"})
+    assert shown_ids(client, "/?state=hidden") == []
+    assert row(ids[0]).hidden_at is None
+
+
+def test_undoing_a_hiding_leaves_what_was_hidden_before(client, ids):
+    client.post("/selection/hide", data={"image_id": ids[:1]})
+    answer = client.post("/selection/hide", data={"image_id": ids[:2]})
+    hid = page_of(client.get(answer.location)).select_one(".outcome button")["value"]
+    client.post("/selection/undo", data={"hid": hid})
+    assert shown_ids(client, "/?state=hidden") == ids[:1]
+
+
+def test_all_hidden_images_can_be_shown_again_at_once(client, ids):
+    client.post("/selection/hide", data={"image_id": ids[:4]})
+    client.post("/selection/show", data={"everything": "1", "state": "hidden", "except": ids[:1]})
+    assert shown_ids(client, "/?state=hidden") == ids[:1]
+
+
+@pytest.mark.parametrize("mode", ["new", "full"])
+def test_no_sync_brings_hidden_images_back(client, ids, work, profile_id, mode):
+    client.post("/selection/hide", data={"image_id": ids[:3]})
+    with store.connection():
+        run = work.syncs.wait(work.syncs.start(profile_id, mode=mode).id)
+        assert run.state == RunState.DONE
+    assert set(shown_ids(client, "/?state=hidden")) == set(ids[:3])
+
+
+def test_deleting_asks_first_and_names_the_files_and_their_bytes(client, ids, files):
+    page = page_of(client.post("/selection/ask/delete", data={"everything": "1", "except": ids[:1]}))
+    assert "Delete 4 files from the disk?" in page.h1.text
+    assert all(map(os.path.exists, files))
+    assert fields_of(page) == {"here": ["/"], "everything": ["1"], "except": ids[:1]}
+
+
+def test_a_deleted_file_leaves_the_disk_with_its_thumbnails_and_its_row_stays(client, ids, files, config):
+    card = page_of(client.get("/")).select_one(f"#look-{ids[0]} img")
+    assert fetched(client, card["src"]).status_code == 200
+    assert list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
+    answer = client.post("/selection/delete", data={"image_id": ids[:2], "here": "/"})
+    assert "2 files were deleted" in page_of(client.get(answer.location)).select_one(".outcome").text
+    assert [os.path.exists(path) for path in files] == [False, False, True, True, True]
+    assert not list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
+    assert (row(ids[0]).local_path, row(ids[0]).sha256, row(ids[0]).size_bytes) == (None, None, None)
+
+
+def test_a_deleted_file_is_not_fetched_again_until_it_is_asked_for_by_name(
+    client, ids, files, work, profile_id
+):
+    client.post("/selection/delete", data={"image_id": ids[:1]})
+    with store.connection():
+        work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
+        assert images.get_image(ids[0]).local_path is None
+        assert images.get_image(ids[9]).local_path is not None
+        work.downloads.wait_for_run(work.downloads.request(profile_id, ids[:1]).id)
+        assert images.get_image(ids[0]).local_path is not None
+
+
+def test_a_file_outside_the_storage_roots_is_left_alone_and_counted(client, ids, files, tmp_path):
+    stranger, link = tmp_path / "letter.jpg", files[1]
+    stranger.write_bytes(b"mine")
+    os.unlink(link)
+    os.symlink(stranger, link)
+    with store.connection():
+        Image.update(local_path=str(stranger)).where(Image.id == ids[0]).execute()
+    answer = client.post("/selection/delete", data={"image_id": ids[:3]})
+    assert "2 files stay" in page_of(client.get(answer.location)).select_one(".outcome").text
+    assert stranger.read_bytes() == b"mine"
+    assert row(ids[0]).local_path == str(stranger)
+    assert row(ids[0]).not_wanted_at is None
+    assert row(ids[2]).local_path is None
+
+
+def test_while_the_disk_is_out_no_file_is_forgotten(client, ids, files, config):
+    config.images_dir.rename(config.images_dir.with_name("elsewhere"))
+    answer = client.post("/selection/delete", data={"image_id": ids[:2]})
+    assert "2 files stay" in page_of(client.get(answer.location)).select_one(".outcome").text
+    assert row(ids[0]).local_path == files[0]
+
+
+def test_names_are_a_plain_page_one_a_line(client, ids, world):
+    answer = client.post("/selection/names", data={"image_id": ids[:3]})
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.text.splitlines() == [row(image_id).name for image_id in ids[:3]]
+
+
+def test_metadata_of_a_filter_is_a_file_with_a_header_and_a_line_for_each_image(client, ids, profile_id):
+    answer = client.get("/metadata.csv?kind=generated")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert "flowshelf-metadata-20" in answer.headers["Content-Disposition"]
+    lines = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline="")))
+    with store.connection():
+        generated = selections.list_ids(Selection(everything=Filter(kind="generated")))
+    assert [line["id"] for line in lines] == generated
+    assert lines[0]["prompt"].lstrip("'") == row(generated[0]).prompt
+
+
+def test_metadata_of_a_selection_is_json_in_the_order_of_the_gallery(client, ids):
+    answer = client.post("/metadata.json", data={"everything": "1", "sort": "oldest", "except": ids[-1:]})
+    values = json.loads(answer.data)
+    assert [value["id"] for value in values] == ids[-2::-1]
+    assert all("fifeUrl" not in value for value in values)
+    assert json.loads(client.get("/metadata.json?q=zebra-unicorn").data) == []
+
+
+def test_metadata_longer_than_a_statement_comes_whole(client, ids, monkeypatch):
+    monkeypatch.setattr(store.chunked, "__defaults__", (7,))
+    assert [value["id"] for value in json.loads(client.get("/metadata.json").data)] == ids
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_is_a_formula_to_a_spreadsheet(client, ids, start):
+    prompt = f'{start}HYPERLINK("http://evil.example";"a, b")\nsecond line'
+    with store.connection():
+        Image.update(prompt=prompt).where(Image.id == ids[0]).execute()
+    answer = client.post("/metadata.csv", data={"image_id": ids[:1]})
+    (line,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline=""))
+    assert line["prompt"] == f"'{prompt}"
+    assert cell(7) == 7
+
+
+def test_without_javascript_every_action_is_a_button_of_the_one_form(client, ids):
+    form = page_of(client.get("/?q=a")).select_one("form#selection")
+    actions = {button["formaction"] for button in form.select(".toolbar button[formaction]")}
+    assert {"/exports", "/selection/names", "/metadata.csv", "/metadata.json"} <= actions
+    assert {"/selection/ask/hide", "/selection/ask/delete", "/selection/show"} <= actions
+    assert form.select_one("input[name=everything]")["type"] == "checkbox"
+    assert form.select_one("input[name=q]")["value"] == "a"

@@ -1,0 +1,75 @@
+"""What a selection holds, and the marks that are set on all of it at once."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from webapp.models import Download, DownloadState, Image
+from webapp.store import transaction
+from webapp.store.downloads import list_outcomes
+from webapp.store.filters import Filter, Selection, selected
+from webapp.store.images import count_images
+from webapp.times import now
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What a selection comes to; bytes are known of images that have a file."""
+
+    image_count: int
+    file_count: int
+    size_bytes: int
+
+
+def sum_of(selection: Selection) -> Sum:
+    totals = count_images(selected(selection))
+    return Sum(totals.total, totals.downloaded, totals.size_bytes)
+
+
+def list_ids(selection: Selection) -> list[str]:
+    """The ids of a selection in its filter's order, newest first when they were chosen one by one."""
+    order = selection.everything or Filter()
+    return [image_id for (image_id,) in order.ordered(selected(selection)).select(Image.id).tuples()]
+
+
+def list_ids_by_profile(selection: Selection, *, failed_only: bool = False) -> dict[str, list[str]]:
+    """The ids of a selection, or of those whose download failed, by profile."""
+    order = selection.everything or Filter()
+    rows = order.ordered(selected(selection)).select(Image.profile_id, Image.id)
+    if failed_only:
+        rows = rows.where(Download.state == DownloadState.FAILED, Image.local_path.is_null())
+    ids = defaultdict(list)
+    for profile_id, image_id in rows.tuples():
+        ids[profile_id].append(image_id)
+    return ids
+
+
+def list_in_order(image_ids: list[str]) -> list[Image]:
+    """A piece of a selection with its wishes; what was removed meanwhile is left out."""
+    by_id = {image.id: image for image in list_outcomes(image_ids)}
+    return [by_id[image_id] for image_id in image_ids if image_id in by_id]
+
+
+def hide(selection: Selection) -> str:
+    """Hide the images of a selection. The moment that is returned names this very act, to undo it."""
+    moment = now()
+    _mark(selection, Image.hidden_at.is_null(), hidden_at=moment)
+    return moment
+
+
+def show_again(selection: Selection) -> None:
+    _mark(selection, Image.hidden_at.is_null(False), hidden_at=None)
+
+
+def undo_hiding(moment: str) -> None:
+    """Show again exactly what was hidden at that moment."""
+    Image.update(hidden_at=None).where(Image.hidden_at == moment).execute()
+
+
+def count_hidden_at(moment: str) -> int:
+    return Image.select().where(Image.hidden_at == moment).count()
+
+
+def _mark(selection: Selection, condition, **fields) -> None:
+    ids = selected(selection).select(Image.id)
+    with transaction():
+        Image.update(**fields).where(Image.id.in_(ids), condition).execute()
