@@ -40,7 +40,7 @@ function refreshGrid(haveArrived) {
 
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   const { version } = detail.fragment.firstElementChild.dataset;
-  if (version === detail.target.dataset.version) detail.shouldSwap = false;
+  if (version && version === detail.target.dataset.version) detail.shouldSwap = false;
 });
 
 /** The address of a filter names only what was chosen. */
@@ -209,9 +209,24 @@ document.addEventListener("click", (event) => {
   copyNames(button).catch(() => byId("selection").requestSubmit(button));
 });
 
+const openMenu = () => document.querySelector(".menu[open]");
+
 document.addEventListener("click", ({ target }) => {
-  const opened = document.querySelector(".menu[open]");
-  if (opened && (!opened.contains(target) || target.closest(".choice"))) opened.open = false;
+  const menu = openMenu();
+  if (menu && (!menu.contains(target) || target.closest(".choice"))) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && openMenu();
+  if (!menu) return;
+  event.stopImmediatePropagation(); // Esc closes one thing at a time
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+/** A ZIP that stopped asking for itself is ready, or will not be. */
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  if (detail.elt.matches?.(".export:not([hx-get])")) byId("announcement").textContent = detail.elt.querySelector("h2").innerText;
 });
 
 document.addEventListener("click", ({ target, shiftKey }) => {
@@ -299,7 +314,10 @@ const content = () => lightbox.querySelector(".content");
 const isPlain = (event) => !(event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 
 function showImage(url) {
-  if (!lightbox.open) lightbox.showModal();
+  if (!lightbox.open) {
+    lightbox.showModal();
+    lightbox.focus(); // rather than the first of its buttons
+  }
   htmx.ajax("GET", url, { source: content(), target: content(), select: "#image" }).then(afterImage, () => {});
 }
 

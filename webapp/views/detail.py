@@ -47,7 +47,7 @@ def show_image(image_id: str) -> str:
 
 def events_of(image: Image) -> list[Event]:
     """The story of an image as far as the shelf knows it, what came first at the top."""
-    where = f" among the {history_word(image.history)}" if image.history else ""
+    where = f" ({history_word(image.history)})" if image.history else ""
     wish = image.wish if image.wish and not image.local_path else None
     weight = f", {size(image.size_bytes)}" if image.size_bytes else ""
     happened = [
