@@ -156,11 +156,14 @@ function showSelection() {
   showCount(count);
 }
 
+/** Say how many are selected, and ask anew for their bytes when they changed or a download ended. */
 function showCount(count) {
   all(".needs-selection").forEach((button) => (button.disabled = !count));
-  const words = count ? `${count.toLocaleString("en")} selected` : "";
-  if (byId("selected-count").value === words) return;
-  byId("selected-count").value = words;
+  const isLoading = "active" in byId("download-panel").dataset;
+  const key = [isLoading, wasEverything, ...excepted, ...selected().map((box) => box.value)].join();
+  if (key === showCount.key) return;
+  showCount.key = key;
+  byId("selected-count").value = count ? `${count.toLocaleString("en")} selected` : "";
   byId("selected-sum").textContent = "";
   clearTimeout(showCount.timer);
   if (count) showCount.timer = setTimeout(askSum, SUM_AFTER_MILLISECONDS);
@@ -186,7 +189,7 @@ const arriving = new MutationObserver(() => {
 if (byId("selection")) arriving.observe(byId("selection"), { childList: true, subtree: true });
 
 document.addEventListener("formdata", ({ target, formData }) => {
-  if (target.id !== "selection") return;
+  if (!target.matches("#selection")) return; // a field that is called id would stand in for target.id
   formData.set("here", location.pathname + location.search); // the filter may have changed since
   if (!isEverything()) return;
   formData.delete("image_id");
@@ -270,7 +273,7 @@ const firstInView = () => cards().find((card) => card.getBoundingClientRect().bo
 function notePlace() {
   const card = firstInView();
   if (!card || history.state?.lightbox) return;
-  const starts = all("#cards [data-place]").filter((start) => start === card || start.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const starts = all("#cards [data-place]").filter((start) => start.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING);
   // Not the state that HTMX leaves: at Back it would ask for the whole page again.
   history.replaceState({ card: card.id, top: topOf(card) }, "", starts.at(-1)?.dataset.place ?? location.href);
 }

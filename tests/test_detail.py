@@ -1,0 +1,205 @@
+"""One image on its own page, its file and thumbnails over HTTP, and the grid it stands in."""
+
+from io import BytesIO
+
+import pytest
+from bs4 import BeautifulSoup
+from PIL import Image as Picture
+
+from webapp import store
+from webapp.models import Download, Image, RunState
+from webapp.store import images
+
+
+@pytest.fixture
+def shelf(work, profile_id):
+    """The ids of all images on the shelf, newest first."""
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        rows = Image.select().order_by(Image.created_at.desc(), Image.id.desc())
+        return [row.id for row in rows]
+
+
+@pytest.fixture
+def downloaded(work, profile_id, shelf):
+    """The newest image, with its file."""
+    with store.connection():
+        run = work.downloads.request(profile_id, shelf[:1])
+        assert work.downloads.wait_for_run(run.id).state == RunState.DONE
+        return images.get_image(shelf[0])
+
+
+@pytest.fixture
+def read(client):
+    return lambda url: BeautifulSoup(client.get(url).text, "html.parser")
+
+
+@pytest.fixture
+def fetch(client):
+    """Answers whose file is closed when they are here."""
+    return lambda url, **headers: client.get(url, headers=headers, buffered=True)
+
+
+def cards_in(soup):
+    return [card["id"].removeprefix("card-") for card in soup.select(".card")]
+
+
+# Going on
+
+
+def test_the_loader_and_the_plain_link_bring_the_same_next_images(read, shelf):
+    page = read("/")
+    plain = cards_in(read(page.select_one(".pager a[rel=next]")["href"]))
+    loaded = read(page.select_one(".pager .ahead")["hx-get"])
+    assert cards_in(page) == shelf[:60]
+    assert plain == cards_in(loaded) == shelf[60:120]
+    assert loaded.select_one("#pager-older")["hx-swap-oob"] == "true"
+
+
+def test_the_last_page_leaves_no_loader_behind(read, shelf):
+    pager = read(f"/grid/more?before={shelf[59]}").select_one("#pager-older")
+    assert pager.has_attr("hidden")
+    assert pager.select("a, span") == []
+
+
+def test_images_that_arrive_at_the_head_shift_no_page(read, shelf):
+    with store.connection():
+        fields = Image.get_by_id(shelf[0]).__data__ | {"id": "f" * 32, "name": "new", "created_at": "2999"}
+        Image.insert(fields).execute()
+    assert cards_in(read(f"/grid/more?before={shelf[59]}")) == shelf[60:120]
+
+
+def test_the_way_back_up_ends_at_the_head(read, shelf):
+    upwards = read(f"/grid/more?after={shelf[60]}")
+    assert cards_in(upwards) == shelf[:60]
+    assert upwards.select_one("#pager-newer").has_attr("hidden")
+
+
+def test_the_first_card_of_a_page_knows_the_address_that_begins_with_it(read, shelf):
+    start = read(f"/grid/more?before={shelf[59]}&sort=newest&kind=").select_one("[data-place]")
+    assert start.find_next_sibling("li")["id"] == f"card-{shelf[60]}"
+    assert cards_in(read(start["data-place"]))[0] == shelf[60]
+
+
+# The page of one image
+
+
+def test_an_image_leads_to_its_neighbours_in_the_filter_and_back_to_its_place(read, shelf):
+    uploads = cards_in(read("/?kind=uploaded"))
+    page = read(f"/images/{uploads[3]}?kind=uploaded")
+    assert page.select_one("#to-previous")["href"] == f"/images/{uploads[2]}?kind=uploaded"
+    assert page.select_one("#to-next")["href"] == f"/images/{uploads[4]}?kind=uploaded"
+    assert cards_in(read(page.select_one("#to-gallery")["href"]))[0] == uploads[3]
+
+
+def test_the_ends_of_a_filter_lead_no_further(read, shelf):
+    assert read(f"/images/{shelf[0]}").select_one("#to-previous") is None
+    assert read(f"/images/{shelf[-1]}").select_one("#to-next") is None
+
+
+def test_a_card_opens_its_image_within_the_filter_also_after_it_was_renewed(read, shelf):
+    card = read("/?kind=uploaded&sort=oldest").select_one(".look")
+    renewed = read(f"/cards?kind=uploaded&sort=oldest&id={card['data-image']}").select_one(".look")
+    assert card["href"] == renewed["href"] == f"/images/{card['data-image']}?kind=uploaded&sort=oldest"
+
+
+def test_the_story_of_an_image_says_when_it_was_found_and_downloaded(read, downloaded):
+    story = read(f"/images/{downloaded.id}").select_one(".story").get_text(" ", strip=True)
+    assert "Found in Flow’s history" in story
+    assert "Downloaded, " in story
+
+
+def test_the_story_gives_the_reason_of_a_failure(read, shelf, world, work, profile_id):
+    with store.connection():
+        world.delete(images.get_image(shelf[0]).name)
+        run = work.downloads.request(profile_id, shelf[:1])
+        work.downloads.wait_for_run(run.id)
+        reason = Download.get(Download.image == shelf[0]).error
+    story = read(f"/images/{shelf[0]}").select_one(".story").get_text(" ", strip=True)
+    assert f"The download failed. {reason}" in story
+
+
+def test_all_that_is_known_of_an_image_is_on_its_page(read, downloaded):
+    text = read(f"/images/{downloaded.id}").select_one("#image").get_text(" ")
+    for known in ("name", "media_key", "workflow_id", "local_path", "sha256"):
+        assert getattr(downloaded, known) in text
+
+
+def test_the_button_of_an_image_fetches_it_and_shows_its_page_again(
+    client, shelf, work, profile_id, wait_until
+):
+    here = f"/images/{shelf[5]}?sort=oldest"
+    answer = client.post(f"/images/{shelf[5]}/download", data={"here": here}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.location) == (303, here)
+    wait_until(lambda: "Download to this device" in client.get(here).text)
+
+
+def test_an_image_that_is_not_on_the_shelf_has_no_page(client, profile_id):
+    for url in ("/images/no-such", "/images/no-such/file", "/images/no-such/thumbnail/320"):
+        assert client.get(url).status_code == 404
+
+
+# Files
+
+
+def test_an_original_can_be_fetched_in_parts(fetch, downloaded):
+    url = f"/images/{downloaded.id}/file"
+    whole = fetch(url)
+    part = fetch(url, Range="bytes=10-19")
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    assert (part.status_code, part.data) == (206, whole.data[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{downloaded.size_bytes}"
+    assert fetch(url, Range=f"bytes={downloaded.size_bytes}-").status_code == 416
+
+
+@pytest.mark.parametrize("path", ["file", "thumbnail/320", "thumbnail/640"])
+def test_what_a_browser_has_already_is_not_sent_again(fetch, downloaded, path):
+    first = fetch(f"/images/{downloaded.id}/{path}")
+    again = fetch(f"/images/{downloaded.id}/{path}", **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert first.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_an_address_that_names_the_bytes_may_be_kept(fetch, downloaded):
+    url = f"/images/{downloaded.id}/thumbnail/320?v="
+    assert "immutable" in fetch(url + downloaded.sha256[:12]).headers["Cache-Control"]
+    assert "no-cache" in fetch(url + "0123456789ab").headers["Cache-Control"]
+
+
+def test_an_original_is_shown_or_given_to_keep_under_its_name(fetch, downloaded):
+    url = f"/images/{downloaded.id}/file"
+    name = downloaded.local_path.rpartition("/")[2]
+    assert fetch(url).headers["Content-Disposition"] == f"inline; filename={name}"
+    assert fetch(f"{url}?attachment").headers["Content-Disposition"] == f"attachment; filename={name}"
+
+
+def test_a_card_offers_thumbnails_of_two_sizes_with_their_true_widths(fetch, read, downloaded):
+    offered = read("/").select_one(f"#look-{downloaded.id} img")["srcset"].split(", ")
+    assert len(offered) == 2
+    for url, width in (choice.split() for choice in offered):
+        with Picture.open(BytesIO(fetch(url).data)) as thumbnail:
+            assert thumbnail.format == "WEBP"
+            assert thumbnail.width <= int(width.removesuffix("w"))
+
+
+def test_no_other_size_can_be_asked_for(fetch, downloaded):
+    assert fetch(f"/images/{downloaded.id}/thumbnail/641").status_code == 404
+
+
+# Densities
+
+
+def test_a_density_is_remembered_and_right_at_the_first_paint(client, read, shelf):
+    assert read("/").select_one("#grid")["data-density"] == "comfortable"
+    answer = client.post("/density", data={"density": "dense", "here": "/?kind=uploaded"})
+    assert (answer.status_code, answer.location) == (303, "/?kind=uploaded")
+    page = read("/")
+    assert page.select_one("#grid")["data-density"] == "dense"
+    assert page.select_one('[form="density"][aria-pressed="true"]')["value"] == "dense"
+
+
+@pytest.mark.parametrize("density", ["", "tiny", "dense\r\nX: y"])
+def test_another_density_is_refused_and_a_strange_cookie_is_no_matter(client, read, shelf, density):
+    assert client.post("/density", data={"density": density}).status_code == 400
+    client.set_cookie("density", "strange")
+    assert read("/").select_one("#grid")["data-density"] == "comfortable"
