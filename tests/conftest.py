@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -76,8 +77,22 @@ def app(running: Callable[..., Flask]) -> Flask:
     return running()
 
 
+class Visitor(FlaskClient):
+    """A client for tests that have a connection open for looking: connections belong to threads, and a
+    request makes its own."""
+
+    def open(self, *args, **kwargs):
+        return in_thread(super().open, *args, **kwargs)
+
+
+def in_thread(call, *args, **kwargs):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, *args, **kwargs).result()
+
+
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
+    app.test_client_class = Visitor
     return app.test_client()
 
 

@@ -24,7 +24,7 @@ FILE_WORDS = {
     FileState.GONE: "Gone from Flow",
 }
 MOST_LABELS = 12
-UNKNOWN = "not known"
+UNKNOWN = {"aspect": "Not known", "model": "None, or not said"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def show_overview() -> str:
         columns=_columns(times, profile_id),
         highest=max((share.total for share in times), default=0),
         states=_state_bars(profile_id),
-        shapes=_bars(overview.count_by("aspect_ratio", profile_id), "aspect", profile_id, shape_words),
+        shapes=_bars(overview.count_by("aspect_ratio", profile_id), "aspect", profile_id, _shape),
         models=_bars(overview.count_by("model_name", profile_id), "model", profile_id, str),
         disk=[] if profile_id else _disk_bars(),
     )
@@ -93,7 +93,7 @@ def _bars(shares: list[Share], word: str, profile_id: str | None, name: Callable
     return [
         _bar(
             share,
-            name(share.value).capitalize() if share.value else UNKNOWN.capitalize(),
+            name(share.value) if share.value else UNKNOWN[word],
             most,
             url=_gallery(profile_id, **{word: share.value}) if share.value else None,
         )
@@ -145,6 +145,11 @@ def _disk_bars() -> list[Bar]:
         )
         for profile, share in rows
     ]
+
+
+def _shape(aspect_ratio: str) -> str:
+    words = shape_words(aspect_ratio)
+    return words[:1].upper() + words[1:]
 
 
 def _gallery(profile_id: str | None, **args: str) -> str:

@@ -1,0 +1,231 @@
+"""Activity: the history of runs, failures by reason, and messages that are said once and kept."""
+
+import json
+import re
+
+import pytest
+
+from webapp import store
+from webapp.models import Gap, History, Message, Run, RunKind, RunState, SyncMode
+from webapp.store import failures, images, messages, runs
+from webapp.views.words import history_sentence
+
+
+@pytest.fixture
+def shelf(work, profile_id, flow):
+    """The metadata of all uploads is there; an open connection for asking and looking."""
+    with store.connection():
+        run = work.syncs.start(profile_id, histories=("ASSET_MANAGER",))
+        assert work.syncs.wait(run.id).state == RunState.DONE
+        flow.reset()
+        yield work
+
+
+@pytest.fixture
+def failed(shelf, profile_id, world):
+    """A download run in which three images were gone; the ids of these."""
+    names = world.names()[:5]
+    for name in names[:3]:
+        world.delete(name)
+    ids = images.find_ids(profile_id, names)
+    run = shelf.downloads.wait_for_run(shelf.downloads.request(profile_id, list(ids.values())).id)
+    assert (run.done_count, run.failed_count) == (2, 3)
+    return run
+
+
+def sentences():
+    return [message.sentence for message in messages.list_messages(limit=50)]
+
+
+# Messages
+
+
+def test_how_a_sync_ended_is_said(shelf):
+    assert sentences() == ["“Ada” is synced: 40 new images."]
+
+
+def test_a_sync_that_finds_nothing_says_so(shelf, profile_id):
+    shelf.syncs.wait(shelf.syncs.start(profile_id, histories=("ASSET_MANAGER",)).id)
+    assert sentences()[0] == "“Ada” is synced: nothing new."
+
+
+def test_a_failure_is_said_with_its_reason(shelf, profile_id, flow):
+    flow.answer_next("history", {"unexpected": True})
+    run = shelf.syncs.wait(shelf.syncs.start(profile_id, mode=SyncMode.FULL).id)
+    assert run.state == RunState.FAILED
+    assert sentences()[0] == f"The sync of “Ada” stopped. {run.error}"
+
+
+def test_failed_images_are_counted_in_what_is_said_of_a_download(failed):
+    assert sentences()[0] == "2 images of “Ada” downloaded, 3 failed."
+
+
+def test_a_pause_that_a_person_asked_for_needs_no_word(shelf, profile_id, flow):
+    with flow.holding("history") as gate:
+        run = shelf.syncs.start(profile_id)
+        gate.reached.wait(5)
+        shelf.syncs.pause(profile_id)
+    assert shelf.syncs.wait(run.id).state == RunState.PAUSED
+    assert len(sentences()) == 1
+
+
+def test_a_run_that_waits_for_cookies_says_so_once(shelf, profile_id, world, wait_until):
+    world.sign_out()
+    run = shelf.syncs.wait(shelf.syncs.start(profile_id).id)
+    assert run.state == RunState.WAITING
+    assert sentences()[0].startswith("The sync of “Ada” waits for new cookies.")
+    assert len(sentences()) == 2
+
+
+def test_more_than_five_hundred_messages_are_not_kept(shelf, profile_id):
+    run = runs.find_last_run(profile_id, RunKind.SYNC)
+    with store.transaction():
+        for _ in range(messages.MOST_KEPT + 20):
+            messages.tell_change(run)
+    assert Message.select().count() == messages.MOST_KEPT
+    assert messages.list_messages(limit=1)[0].id == messages.newest_message_id()
+
+
+def test_a_browser_is_told_once_what_it_has_not_shown_yet(failed, client):
+    told = client.get("/messages/new?since=0")
+    assert told.text.count('class="toast') == 2
+    newest = json.loads(told.headers["HX-Trigger"])["told"]["newest"]
+    assert 'class="toast' not in client.get(f"/messages/new?since={newest}").text
+
+
+def test_a_browser_that_never_asked_is_shown_nothing_old(failed, client):
+    told = client.get("/messages/new")
+    assert 'class="toast' not in told.text
+    assert json.loads(told.headers["HX-Trigger"])["told"]["newest"] == messages.newest_message_id()
+
+
+@pytest.mark.parametrize("since", ["-5", "99999999999999999999999", "many", ""])
+def test_an_odd_number_of_the_last_message_does_no_harm(failed, client, since):
+    assert client.get(f"/messages/new?since={since}").status_code == 200
+    assert client.get(f"/messages?before={since}").status_code == 200
+
+
+def test_it_asks_again_only_while_something_is_under_way(shelf, profile_id, flow, client):
+    assert "every" not in client.get("/messages/new").text
+    with flow.holding("history") as gate:
+        shelf.syncs.start(profile_id)
+        gate.reached.wait(5)
+        assert "every 3s" in client.get("/messages/new").text
+
+
+def test_messages_can_be_read_again_a_page_at_a_time(shelf, profile_id, client):
+    run = runs.find_last_run(profile_id, RunKind.SYNC)
+    with store.transaction():
+        for _ in range(60):
+            messages.tell_change(run)
+    first = client.get("/messages").text
+    older = re.search(r'href="(/messages\?before=\d+)"', first)[1]
+    assert first.count("is synced") == 50
+    assert client.get(older).text.count("is synced") == 11
+
+
+# Runs
+
+
+def test_runs_are_listed_newest_first_with_result_counts_and_reason(failed, client):
+    page = client.get("/activity").text
+    assert page.index("2 done, 3 failed") < page.index("40 new, 0 known")
+
+
+def test_older_runs_are_a_link_away_and_none_is_shown_twice(shelf, profile_id, client):
+    first = runs.find_last_run(profile_id, RunKind.SYNC)
+    for number in range(25):
+        Run.create(
+            id=f"old{number:02}",
+            profile=profile_id,
+            kind="sync",
+            state="done",
+            mode="new",
+            histories="PINHOLE",
+            started_at=f"2026-01-01T00:00:{number:02}.000000Z",
+            finished_at="2026-01-01T01:00:00.000000Z",
+        )
+    pages = [client.get("/activity").text]
+    while older := re.search(r'href="(/activity\?before=\w+)"', pages[-1]):
+        pages.append(client.get(older[1]).text)
+    found = [run for page in pages for run in re.findall(r'<h3>.*?href="/runs/(\w+)"', page)]
+    assert found == [first.id, *(f"old{number:02}" for number in reversed(range(25)))]
+
+
+def test_a_run_s_page_tells_everything_about_it(shelf, profile_id, flow, client):
+    flow.answer_next("history", {"unexpected": True})
+    run = shelf.syncs.wait(shelf.syncs.start(profile_id).id)
+    assert run.state == RunState.FAILED
+    page = client.get(f"/runs/{run.id}").text
+    assert all(words in page for words in ("What Flow answered", run.id, run.error_code, run.error))
+
+
+def test_a_run_that_is_not_there_is_said(client):
+    answer = client.get("/runs/nothing")
+    assert answer.status_code == 404
+    assert "There is no such run." in answer.text
+
+
+# Failures
+
+
+def test_failures_are_grouped_by_reason_and_one_group_is_asked_for_again(
+    failed, shelf, profile_id, world, client
+):
+    (group,) = failures.list_groups(profile_id)
+    assert group.count == 3
+    answer = client.post(
+        f"/profiles/{profile_id}/failures/retry",
+        data={"reason": group.reason, "run": failed.id, "here": "/activity"},
+    )
+    assert (answer.status_code, answer.location) == (303, "/activity")
+    run = shelf.downloads.wait_for_run(runs.find_last_run(profile_id, RunKind.DOWNLOAD).id)
+    assert run.id != failed.id
+    assert run.wished_count == 3
+    assert "asked for again since" in client.get(f"/runs/{failed.id}").text
+
+
+def test_another_reason_is_left_alone(failed, profile_id, client):
+    client.post(f"/profiles/{profile_id}/failures/retry", data={"reason": "Something else."})
+    assert runs.find_last_run(profile_id, RunKind.DOWNLOAD).id == failed.id
+
+
+def test_all_and_one_can_be_asked_for_again_from_the_page(failed, client, profile_id):
+    page = client.get("/activity").text
+    assert "Retry these 3" in page
+    assert page.count('action="/images/') == 3
+
+
+# What is known of a history
+
+
+def gap(after=None):
+    return Gap(history="ASSET_MANAGER", cursor="x", after_created_at=after)
+
+
+HISTORY = History(name="ASSET_MANAGER", answered_at="2026-11-03T10:00:00.000000Z")
+
+
+def test_a_history_that_stopped_says_when_where_and_what_is_missing():
+    run = Run(
+        state="paused",
+        history_page_count=12,
+        started_at=HISTORY.answered_at,
+        finished_at="2025-11-03T10:00:00.000000Z",
+    )
+    places = [gap("2025-10-01T00:00:00.000000Z"), gap()]
+    assert history_sentence(HISTORY, places, run) == (
+        "Uploads: stopped on 3 November 2025 at page 12, 2 gaps. "
+        "Images older than 1 October 2025 are still to come."
+    )
+
+
+def test_a_history_without_gaps_is_complete():
+    history = History(
+        name="PINHOLE", answered_at="2025-11-03T10:00:00.000000Z", synced_at="2025-11-03T10:00:00.000000Z"
+    )
+    assert history_sentence(history, [gap()], None) == "Generated: complete, last synced on 3 November 2025."
+
+
+def test_no_profile_yet_says_what_to_do_next(client):
+    assert "Add a profile" in client.get("/activity").text
