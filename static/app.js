@@ -25,13 +25,15 @@ function refreshCards(states) {
 }
 
 function askForCards(ids) {
+  if (!ids.length) return;
   const { cardsUrl } = byId("grid").dataset;
   const glue = cardsUrl.includes("?") ? "&" : "?";
-  if (ids.length) ask(`${cardsUrl}${glue}${new URLSearchParams(ids)}`, "#grid", "none");
+  ask(`${cardsUrl}${glue}${new URLSearchParams(ids)}`, "#grid", "none");
 }
 
 /** Ask for the first page anew where that disturbs nobody; elsewhere offer a link when images arrived. */
 function refreshGrid(haveArrived) {
+  if (!byId("grid")) return; // panels stand on other pages too
   const { url } = byId("grid").dataset;
   const isFree = url && scrollY < NEAR_TOP_PIXELS && !selected().length && !isEverything();
   if (isFree) ask(url, "#grid", "outerHTML");
@@ -122,7 +124,7 @@ function afterPanel(panel, was, isCommand) {
     const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
     if (hasEnded) refreshCards();
     if (hasEnded || haveArrived) refreshGrid(haveArrived);
-    if (hasEnded) refreshPanel(byId("download-panel"));
+    if (hasEnded && byId("download-panel")) refreshPanel(byId("download-panel"));
   } else {
     refreshCards(isCommand ? ["pending", "failed", "gone", ...ON_THE_WAY] : ON_THE_WAY);
     if (hasEnded) refreshGrid(false);

@@ -72,9 +72,7 @@ class Scheduler:
 
     def _begin(self, schedule: Schedule) -> None:
         try:
-            self._syncs.start(
-                schedule.profile_id, is_scheduled=True, downloads_new=schedule.downloads_new
-            )
+            self._syncs.start(schedule.profile_id, is_scheduled=True, downloads_new=schedule.downloads_new)
         except FlowshelfError as error:  # removed in this moment, or a person was quicker
             log.info("The scheduled sync of %s did not begin: %s", schedule.profile_id, error)
 
