@@ -119,6 +119,7 @@ function afterPanel(panel, was, isCommand) {
   if (was.hadFocus && !panel.contains(document.activeElement)) panel.focus({ preventScroll: true });
   const hasEnded = "active" in was && !("active" in panel.dataset);
   if (("active" in was) !== ("active" in panel.dataset)) htmx.trigger(document.body, "runs-changed");
+  // What a person did; how a run ended by itself is a message.
   if (hasEnded) byId("announcement").textContent = all("[data-outcome]", panel).map((one) => one.innerText).join(" ");
   if (panel.id === "sync-panel") {
     const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
@@ -328,19 +329,27 @@ function showImage(url) {
 
 function openImage(url) {
   if (!lightbox.open) notePlace();
-  history[lightbox.open ? "replaceState" : "pushState"]({ lightbox: true }, "", url);
+  if (!lightbox.open) history.pushState({ lightbox: true }, "", url);
   showImage(url);
 }
 
 function afterImage() {
   const image = byId("image");
   if (!image) return;
+  history.replaceState({ lightbox: true }, "", image.dataset.url);
   lightbox.querySelector("[role=status]").textContent = image.querySelector("h1").textContent;
   if (!lightbox.contains(document.activeElement)) lightbox.focus();
-  const card = byId(`card-${image.dataset.image}`);
   const ahead = document.querySelector(".pager .ahead");
-  if (ahead && card && card === cards().at(-1)) htmx.trigger(ahead, "revealed");
+  if (ahead && byId(`card-${image.dataset.image}`) === cards().at(-1)) htmx.trigger(ahead, "revealed");
 }
+
+const isOfLightbox = (element) => lightbox && element === content();
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!isOfLightbox(detail.elt)) return;
+  if (!lightbox.open) detail.shouldSwap = false;
+  else if (detail.isError) lightbox.close(); // what is wrong is said on the page below
+});
 
 lightbox?.addEventListener("close", () => {
   const look = byId(`look-${byId("image")?.dataset.image}`);

@@ -1,0 +1,207 @@
+"""The gallery in a real browser: scrolling on, keeping one's place, the lightbox, and the keyboard."""
+
+import pytest
+
+from webapp import store
+from webapp.models import Image
+
+pytestmark = pytest.mark.browser
+ON_FOCUS = "document.activeElement.dataset.image"
+
+
+@pytest.fixture
+def shelf(work, profile_id):
+    """The ids of all images on the shelf, newest first."""
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        rows = Image.select().order_by(Image.created_at.desc(), Image.id.desc())
+        return [row.id for row in rows]
+
+
+@pytest.fixture
+def open_gallery(chromium, live_url, shelf):
+    """Opens the gallery in a browser of its own; whatever its console complains of fails the test."""
+    contexts, complaints = [], []
+
+    def open_gallery(path="/", **settings):
+        context = chromium.new_context(base_url=live_url, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.goto(path)
+        return page
+
+    yield open_gallery
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def wait_for_cards(page, count):
+    page.wait_for_function("count => document.querySelectorAll('.card').length === count", arg=count)
+
+
+def scroll_to(page, image_id):
+    """Brings a card to the top, and waits until its row has been noted as the place."""
+    page.evaluate("id => document.getElementById(`card-${id}`).scrollIntoView()", image_id)
+    top = "id => document.getElementById(id)?.getBoundingClientRect().top"
+    page.wait_for_function(f"id => ({top})(history.state?.card) === ({top})(`card-${{id}}`)", arg=image_id)
+
+
+def height_of(page, image_id):
+    return page.evaluate("id => document.getElementById(`card-${id}`).getBoundingClientRect().top", image_id)
+
+
+def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(open_gallery, shelf):
+    page = open_gallery()
+    page.check(f"#card-{shelf[3]} input")
+    scroll_to(page, shelf[50])
+    wait_for_cards(page, len(shelf))
+    assert page.is_checked(f"#card-{shelf[3]} input")
+    assert [card[5:] for card in page.eval_on_selector_all(".card", "all => all.map(one => one.id)")] == shelf
+    assert page.is_hidden("#pager-older")
+
+
+def test_reload_and_back_find_the_same_picture_at_the_same_height(open_gallery, shelf):
+    page = open_gallery(viewport={"width": 500, "height": 700})
+    scroll_to(page, shelf[59])
+    wait_for_cards(page, len(shelf))
+    scroll_to(page, shelf[64])
+    assert page.url.endswith(f"/?before={shelf[59]}")
+    was = height_of(page, shelf[64])
+    page.reload()
+    wait_for_cards(page, len(shelf) - 60)
+    assert height_of(page, shelf[64]) == pytest.approx(was, abs=2)
+    page.goto("/profiles")
+    page.go_back()
+    wait_for_cards(page, len(shelf) - 60)
+    assert height_of(page, shelf[64]) == pytest.approx(was, abs=2)
+
+
+def test_scrolling_up_brings_what_is_newer_and_moves_nothing(open_gallery, shelf):
+    page = open_gallery(f"/?before={shelf[59]}", viewport={"width": 500, "height": 700})
+    page.evaluate("scrollTo(0, document.querySelector('#pager-newer').getBoundingClientRect().top - 400)")
+    was = height_of(page, shelf[60])
+    wait_for_cards(page, len(shelf))
+    page.wait_for_function("() => !history.state || history.state.card")
+    assert height_of(page, shelf[60]) == pytest.approx(was, abs=2)
+
+
+def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(open_gallery, shelf):
+    page = open_gallery("/?sort=oldest")
+    oldest = shelf[::-1]
+    page.click(f"#look-{oldest[1]}")
+    page.wait_for_selector(f"#lightbox[open] #image[data-image='{oldest[1]}']")
+    assert page.url.endswith(f"/images/{oldest[1]}?sort=oldest")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(f"#image[data-image='{oldest[2]}']")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(f"**/images/{oldest[3]}?sort=oldest")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(f"#image[data-image='{oldest[2]}']")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/?sort=oldest")
+    assert page.evaluate(ON_FOCUS) == oldest[2]
+
+
+def test_back_closes_the_lightbox_and_forward_opens_it_again(open_gallery, shelf):
+    page = open_gallery()
+    page.check(f"#card-{shelf[1]} input")
+    page.click(f"#look-{shelf[4]}")
+    page.wait_for_selector("#lightbox #image")
+    page.go_back()
+    page.wait_for_selector("#lightbox", state="hidden")
+    assert page.is_checked(f"#card-{shelf[1]} input")
+    assert page.evaluate(ON_FOCUS) == shelf[4]
+    page.go_forward()
+    page.wait_for_selector(f"#lightbox[open] #image[data-image='{shelf[4]}']")
+    page.reload()  # the same address is a page of its own
+    assert page.locator("#lightbox").count() == 0
+    assert page.is_visible("#to-next")
+
+
+def test_a_swipe_goes_on_and_a_zoomed_picture_stays(open_gallery, shelf):
+    page = open_gallery(has_touch=True, viewport={"width": 390, "height": 800})
+    page.click(f"#look-{shelf[1]}")
+    page.wait_for_selector(f"#image[data-image='{shelf[1]}']")
+    swipe(page, 300, 100)
+    page.wait_for_selector(f"#image[data-image='{shelf[2]}']")
+    page.keyboard.press("+")
+    assert page.get_attribute(".stage", "data-zoom") == "1.5"
+    swipe(page, 300, 100)
+    page.keyboard.press("-")
+    assert page.get_attribute("#image", "data-image") == shelf[2]
+    swipe(page, 100, 300)
+    page.wait_for_selector(f"#image[data-image='{shelf[1]}']")
+
+
+def swipe(page, start, end):
+    """A finger that goes over the picture from one place to another."""
+    touch = page.context.new_cdp_session(page)
+    for kind, x in (("touchStart", start), ("touchMove", (start + end) / 2), ("touchMove", end)):
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": 200}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_the_keyboard_alone_finds_selects_and_downloads(open_gallery, shelf, wait_until):
+    page = open_gallery()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(ON_FOCUS) == shelf[0]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press(" ")
+    assert page.is_checked(f"#card-{shelf[1]} input")
+    page.keyboard.press("ArrowDown")
+    below = page.evaluate(ON_FOCUS)
+    assert shelf.index(below) > 1
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(ON_FOCUS) == shelf[1]
+    page.keyboard.press("d")
+    page.wait_for_selector(f"#state-{shelf[1]}[data-state='done']")
+    page.keyboard.press("Escape")
+    assert not page.is_checked(f"#card-{shelf[1]} input")
+    page.keyboard.press("Control+a")
+    assert page.locator(".card input:checked").count() == page.locator(".card").count()
+
+
+def test_keys_mean_nothing_while_somebody_types(open_gallery, shelf):
+    page = open_gallery()
+    page.keyboard.press("/")
+    page.keyboard.type("a?d/ ")
+    assert page.input_value("#q") == "a?d/ "
+    assert page.locator("input:checked, dialog[open]").count() == 0
+
+
+def test_a_question_mark_lists_the_keys_and_escape_closes_the_list(open_gallery, shelf):
+    page = open_gallery()
+    page.keyboard.press("?")
+    assert "Search" in page.inner_text("#keys[open]")
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#keys", state="hidden")
+    assert page.locator(".card input:checked").count() == 0
+
+
+def test_a_density_changes_at_once_and_without_losing_the_place(open_gallery, shelf):
+    page = open_gallery(viewport={"width": 900, "height": 700})
+    page.check(f"#card-{shelf[2]} input")
+    with page.expect_response("**/density"):
+        page.click("button[value=dense]")
+    assert page.get_attribute("#grid", "data-density") == "dense"
+    assert page.is_checked(f"#card-{shelf[2]} input")
+    page.reload()
+    assert page.get_attribute("#grid", "data-density") == "dense"
+
+
+def test_without_javascript_links_do_all_of_it(open_gallery, shelf):
+    page = open_gallery(java_script_enabled=False)
+    page.click(".pager a[rel=next]")
+    assert page.url.endswith(f"/?before={shelf[59]}")
+    page.click(f"#look-{shelf[61]}")
+    page.click("#to-next")
+    assert page.url.endswith(f"/images/{shelf[62]}")
+    page.click("#to-gallery")
+    assert page.locator(".card").first.get_attribute("id") == f"card-{shelf[62]}"
+    page.click("button[value=dense]")
+    assert page.get_attribute("#grid", "data-density") == "dense"
