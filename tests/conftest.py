@@ -82,12 +82,8 @@ class Visitor(FlaskClient):
     request makes its own."""
 
     def open(self, *args, **kwargs):
-        return in_thread(super().open, *args, **kwargs)
-
-
-def in_thread(call, *args, **kwargs):
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(call, *args, **kwargs).result()
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(super().open, *args, **kwargs).result()
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """Scheduled quick syncs: when they begin, when they must not, and what they download."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import in_thread
 
 from webapp import background_of, store
 from webapp.models import Health, Image, Profile, Run, RunKind, RunState, ScheduleKind
@@ -31,10 +31,11 @@ def last_run(profile_id):
 
 @pytest.fixture
 def restarted(running):
-    """The next process on the same data folder."""
+    """The next process on the same data folder; in a thread, because this one has a connection open."""
 
     def restart():
-        return background_of(in_thread(running))
+        with ThreadPoolExecutor(1) as pool:
+            return background_of(pool.submit(running).result())
 
     return restart
 
