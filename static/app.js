@@ -343,6 +343,11 @@ function afterImage() {
   if (ahead && byId(`card-${image.dataset.image}`) === cards().at(-1)) htmx.trigger(ahead, "revealed");
 }
 
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const isCommand = detail.requestConfig.verb === "post" && detail.target?.id === "image";
+  if (isCommand && byId("download-panel")) refreshPanel(byId("download-panel"));
+});
+
 const isOfLightbox = (element) => lightbox && element === content();
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -352,8 +357,10 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 });
 
 lightbox?.addEventListener("close", () => {
-  const look = byId(`look-${byId("image")?.dataset.image}`);
+  const { image } = byId("image")?.dataset ?? {};
+  const look = byId(`look-${image}`);
   content().replaceChildren();
+  if (look) askForCards([["id", image]]); // it may have been downloaded from here
   if (history.state?.lightbox) history.back();
   look?.focus(); // of the image that was shown last, which need not be the first
 });

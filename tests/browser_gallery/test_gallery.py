@@ -122,6 +122,24 @@ def test_back_closes_the_lightbox_and_forward_opens_it_again(open_gallery, shelf
     assert page.is_visible("#to-next")
 
 
+def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(open_gallery, shelf):
+    page = open_gallery()
+    page.click(f"#look-{shelf[2]}")
+    page.click("#lightbox >> text=Download")
+    page.wait_for_selector("#lightbox >> text=Open original")
+    page.click("#lightbox [data-close]")
+    page.wait_for_selector(f"#state-{shelf[2]}[data-state='done']")
+
+
+def test_the_path_of_a_file_is_copied(open_gallery, shelf, work, profile_id):
+    with store.connection():
+        work.downloads.wait_for_run(work.downloads.request(profile_id, shelf[:1]).id)
+    page = open_gallery(f"/images/{shelf[0]}", permissions=["clipboard-read", "clipboard-write"])
+    page.click('[data-copies="file-path"]')
+    page.wait_for_selector("text=Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#file-path")
+
+
 def test_a_swipe_goes_on_and_a_zoomed_picture_stays(open_gallery, shelf):
     page = open_gallery(has_touch=True, viewport={"width": 390, "height": 800})
     page.click(f"#look-{shelf[1]}")
