@@ -303,7 +303,11 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.target.id === "cards" && anchor) scrollBy(0, topOf(anchor.card) - anchor.top);
-  if (detail.target.id === "grid") notePlace();
+  if (detail.target.id !== "grid") return;
+  // A kept card came with another filter: its neighbours are those of the filter that is looked at now.
+  const { search } = new URL(byId("grid").dataset.cardsUrl, location);
+  all("#grid .look").forEach((look) => (look.search = search));
+  notePlace();
 });
 
 document.addEventListener("submit", ({ target, submitter }) => {

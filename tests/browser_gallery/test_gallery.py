@@ -106,6 +106,19 @@ def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(op
     assert page.evaluate(ON_FOCUS) == oldest[2]
 
 
+def test_a_card_that_stays_while_the_filter_changes_opens_within_the_new_one(open_gallery, shelf):
+    page = open_gallery()
+    page.select_option("#filter [name=kind]", "uploaded")
+    page.wait_for_url("**/?kind=uploaded")
+    uploads = page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)")
+    page.click(f"#look-{uploads[0]}")
+    page.wait_for_url(f"**/images/{uploads[0]}?kind=uploaded")
+    assert page.get_attribute("#to-next", "href") == f"/images/{uploads[1]}?kind=uploaded"
+    page.go_back()
+    page.wait_for_selector("#lightbox", state="hidden")
+    assert page.locator(".card").count() == len(uploads)
+
+
 def test_back_closes_the_lightbox_and_forward_opens_it_again(open_gallery, shelf):
     page = open_gallery()
     page.check(f"#card-{shelf[1]} input")
