@@ -6,7 +6,7 @@ import secrets
 from peewee import IntegrityError, fn
 
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
-from webapp.models import Gap, Health, History, Image, Profile, Secret
+from webapp.models import Gap, Health, History, Image, Profile, Run, RunKind, RunState, Secret
 from webapp.sources import Account
 from webapp.store import transaction
 from webapp.times import now
@@ -17,6 +17,13 @@ HEAD_REASON = "not walked yet"
 
 def list_profiles() -> list[Profile]:
     return list(Profile.select().order_by(fn.LOWER(Profile.name), Profile.created_at))
+
+
+def list_profiles_downloading() -> list[Profile]:
+    """Profiles with a download run that still has something to do."""
+    is_open = Run.state.in_((RunState.RUNNING, RunState.WAITING, RunState.PAUSED))
+    downloading = Run.select(Run.profile).where(Run.kind == RunKind.DOWNLOAD, is_open)
+    return list(Profile.select().where(Profile.id.in_(downloading)).order_by(fn.LOWER(Profile.name)))
 
 
 def get_profile(profile_id: str) -> Profile:

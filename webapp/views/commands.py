@@ -9,7 +9,7 @@ from webapp.models import SyncMode
 from webapp.store import failures, images, pages, profiles, selections
 from webapp.views.asking import selection_of, way_back
 from webapp.views.detail import ONE_YEAR_SECONDS
-from webapp.views.formats import DENSITIES
+from webapp.views.formats import CHOICES
 from webapp.views.pages import profile_page, profile_rows
 from webapp.views.panels import background, download_panel, sync_panel
 
@@ -87,12 +87,23 @@ def request_previews() -> ResponseReturnValue:
 
 @commands.post("/density")
 def choose_density() -> ResponseReturnValue:
-    """How close together the cards stand; a cookie, so that the first paint of a page is right."""
-    density = request.form.get("density")
-    if density not in DENSITIES:
-        raise BadRequest(f"The cards stand one of these ways: {', '.join(DENSITIES)}.")
+    """How close together the cards stand."""
+    return remember_choice("density")
+
+
+@commands.post("/theme")
+def choose_theme() -> ResponseReturnValue:
+    """Light, dark, or as the system has it."""
+    return remember_choice("theme")
+
+
+def remember_choice(name: str) -> ResponseReturnValue:
+    """Keep how a browser wants to see the shelf; in a cookie, so that the first paint of a page is right."""
+    choice = request.form.get(name)
+    if choice not in CHOICES[name]:
+        raise BadRequest(f"The {name} is one of these: {', '.join(CHOICES[name])}.")
     answer = make_response(("", 204)) if htmx else redirect(way_back(), code=303)
-    answer.set_cookie("density", density, max_age=ONE_YEAR_SECONDS, httponly=True, samesite="Lax")
+    answer.set_cookie(name, choice, max_age=ONE_YEAR_SECONDS, httponly=True, samesite="Lax")
     return answer
 
 

@@ -28,7 +28,8 @@ SHAPES = {
 # Width by height of each of those; the longer side of a thumbnail is one of the edges.
 RATIOS = {"landscape": 16 / 9, "portrait": 9 / 16, "four-three": 4 / 3, "three-four": 3 / 4}
 THUMBNAIL_EDGES = (320, 640)
-DENSITIES = ("comfortable", "dense")
+# How a browser may want to see the shelf; the first of each is the usual way.
+CHOICES = {"density": ("comfortable", "dense"), "theme": ("system", "light", "dark")}
 WHOLE_PAGES = (
     "pages.gallery",
     "pages.show_image",
@@ -159,10 +160,18 @@ def preview_url(image: Image) -> str | None:
     return image.fife_url if is_good(image.fife_url, hosts, datetime.now(UTC)) else None
 
 
+def choice_of(name: str) -> str:
+    """What this browser remembers of how it wants to see the shelf; the first choice when nothing."""
+    chosen = request.cookies.get(name)
+    return chosen if chosen in CHOICES[name] else CHOICES[name][0]
+
+
 def density() -> str:
-    """How close together the cards stand: a choice that this browser remembers."""
-    chosen = request.cookies.get("density")
-    return chosen if chosen in DENSITIES else DENSITIES[0]
+    return choice_of("density")
+
+
+def theme() -> str:
+    return choice_of("theme")
 
 
 def here() -> str:
@@ -176,5 +185,5 @@ def register(app: Flask) -> None:
     filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
     for filter_ in (*filters, shape, shape_words, file_state, look_version):
         app.add_template_filter(filter_)
-    for function in (here, thumbnails, preview_url, content_version, density):
+    for function in (here, thumbnails, preview_url, content_version, density, theme):
         app.add_template_global(function)

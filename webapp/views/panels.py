@@ -72,6 +72,11 @@ def download_panel(profile_id: str | None = None) -> Panel:
     return Panel(rows, profile_id, any(row.is_active for row in rows))
 
 
+def download_strip() -> list[DownloadRow]:
+    """Downloads that are under way or wait for somebody, for a small line on every page."""
+    return [_download_row(profile) for profile in profiles.list_profiles_downloading()]
+
+
 def _profiles(profile_id: str | None) -> list[Profile]:
     return [profiles.get_profile(profile_id)] if profile_id else profiles.list_profiles()
 
