@@ -78,6 +78,24 @@ def test_images_that_arrive_between_two_syncs_do_not_hide_an_older_gap(sync, wor
     assert gaps() == []
 
 
+def test_the_end_of_a_walk_closes_no_gap_that_was_opened_after_it_began(sync, world, gaps):
+    older = sync(SyncMode.ALL, max_pages=1).last_cursor
+    world.add_uploaded(40)
+    newer = sync(SyncMode.ALL, max_pages=1).last_cursor
+    assert sync(SyncMode.ALL, start_cursor=older).last_cursor is None
+    assert [gap.cursor for gap in gaps()] == [newer]
+    sync()
+    assert names() == set(world.names(UPLOADS))
+
+
+def test_a_walk_that_did_not_begin_at_the_head_closes_its_own_gap_only(sync, world, gaps):
+    above = sync(SyncMode.ALL, max_pages=1).last_cursor
+    deeper = world.page(UPLOADS, 18, above).next_cursor
+    assert sync(SyncMode.ALL, start_cursor=deeper).last_cursor is None
+    assert [gap.cursor for gap in gaps()] == [above]
+    assert sync().synced_count == 18
+
+
 def test_pause_ends_a_run_between_two_pages_and_keeps_the_gap(work, profile_id, sync, flow, gaps):
     with flow.holding("history", at=2) as gate:
         run = work.syncs.start(profile_id, histories=(UPLOADS,))
