@@ -1,5 +1,7 @@
 """Sync runs: the ten rules by which history is walked, each by an example, and what Flow may answer."""
 
+import threading
+
 import pytest
 
 from webapp import store
@@ -385,6 +387,50 @@ def test_cookies_that_could_not_be_checked_are_checked_before_the_first_page(wor
     run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "account_exists")
     assert images.count_images(profile.id).total == 0
+
+
+def test_the_check_before_the_first_page_is_as_patient_as_all_else(work, flow, world):
+    with store.connection():
+        flow.fail_next(503, kind="session", count=1)
+        profile = work.accounts.add("Ada", world.cookie_header())
+        flow.fail_next(503, kind="session", count=2)
+        run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
+        assert (run.state, run.synced_count) == (RunState.DONE, 40)
+        assert profiles.get_profile(profile.id).health == "well"
+
+
+def test_of_two_wishes_in_the_same_moment_one_is_told_so(work, profile_id, sync, flow):
+    answers = []
+
+    def start(mode):
+        with store.connection():
+            try:
+                answers.append(work.syncs.start(profile_id, mode=mode, histories=(UPLOADS,)).state)
+            except Busy:
+                answers.append("busy")
+
+    for _ in range(30):
+        threads = [threading.Thread(target=start, args=(mode,)) for mode in (SyncMode.ALL, SyncMode.NEW)]
+        with flow.holding("history") as gate:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            gate.release()
+        run = runs.find_last_run(profile_id, "sync")
+        assert work.syncs.wait(run.id).state == RunState.DONE
+        assert sorted(answers) == ["busy", RunState.RUNNING]
+        answers.clear()
+
+
+def test_a_profile_removed_while_a_page_is_read_leaves_no_row(work, profile_id, sync, flow, wait_until):
+    with flow.holding("history", at=2) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        work.remove_profile(profile_id)
+        gate.release()
+    wait_until(lambda: not work.syncs.is_pausing(run.id))
+    assert Image.select().count() == 0
 
 
 def test_a_run_that_a_killed_process_left_is_set_aside_by_another_wish(work, profile_id, sync):

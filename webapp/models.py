@@ -165,12 +165,17 @@ class Gap(BaseModel):
 
 
 class Run(BaseModel):
-    """One sync or download that a person asked for, with its counts and how it ended."""
+    """One sync or download that a person asked for, with its counts and how it ended.
+
+    `pause_asked_at`: a sync finishes its page before it pauses; should its process be killed in
+    between, it is paused all the same.
+    """
 
     id = TextField(primary_key=True)
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="runs")
     kind = TextField()
     state = TextField(default=RunState.RUNNING)
+    pause_asked_at = TextField(null=True)
     error_code = TextField(null=True)
     error = TextField(null=True)
     note = TextField(null=True)

@@ -141,18 +141,28 @@ class SyncRun:
         # 4: a quick sync closes the remaining gaps. 7: a walk whose cursor was refused goes on from the
         # head, which its gap has become.
         while run.mode == SyncMode.NEW or self._was_refused:
-            self._was_refused = False
+            was_refused, self._was_refused = self._was_refused, False
             gaps = histories.list_gaps(run.profile_id, history)
-            if not gaps:
+            if was_refused and run.mode == SyncMode.FULL:
+                yield self._full_walk(run, history)
+            elif gaps:
+                yield histories.begin_at_gap(run, gaps[0])
+            else:
                 return
-            yield histories.begin_at_gap(run, gaps[0])
 
     def _first_walk(self, run: Run, history: str) -> Walk | None:
         if run.start_cursor:
             return histories.begin_at_cursor(run, history, run.start_cursor)
         if run.mode == SyncMode.RESUME:
             return self._resumed_walk(run, history)
-        return histories.begin_at_head(run, history, is_full=run.mode == SyncMode.FULL)
+        if run.mode == SyncMode.FULL:
+            full = histories.find_open_full_walk(run.profile_id, history)
+            return histories.continue_walk(run, full) if full else self._full_walk(run, history)
+        return histories.begin_at_head(run, history)
+
+    @staticmethod
+    def _full_walk(run: Run, history: str) -> Walk:
+        return histories.begin_at_head(run, history, is_full=True)
 
     def _resumed_walk(self, run: Run, history: str) -> Walk | None:
         """6: the newest gap, or the full walk that was begun later than the walk to that gap."""
@@ -177,8 +187,6 @@ class SyncRun:
             self._on_page()
             goes_on = self._goes_on(walk, step) and not self._has_enough_pages()
             walk = histories.get_walk(walk.id)
-        if walk.is_full and walk.finished_at:
-            self._finish_full(walk)
 
     def _wait_between_pages(self) -> None:
         if self._stopping.wait(jittered(self._page_delay_seconds) if self._pages_read else 0):
@@ -209,7 +217,9 @@ class SyncRun:
         step = step_of(page, known, walk, may_join=histories.may_join(walk))
         # A full walk that only had its gap closed by a quick sync is still to be resumed.
         ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
-        pages.save_page(runs.get_run(self._run_id), walk, page, step, is_last=ends)
+        unseen = pages.save_page(runs.get_run(self._run_id), walk, page, step, is_last=ends)
+        if unseen.count:
+            runs.add_note(self._run_id, _gone_note(unseen))
         return step
 
     def _goes_on(self, walk: Walk, step: Step) -> bool:
@@ -239,23 +249,20 @@ class SyncRun:
             raise CursorRefused(
                 "Flow does not know the startCursor any more. Leave it out to sync from the newest image."
             )
-        if not has_gap:
+        if not has_gap and run.mode != SyncMode.FULL:
             raise CursorRefused(
                 "Flow no longer knows the place where this full sync stopped. Nothing is missing on the "
                 "shelf; start Full sync anew to compare it with Flow."
             )
         self._was_refused = True
-        runs.add_note(run.id, "Flow no longer knew the place of a gap, so the history is read from its head.")
-
-    def _finish_full(self, walk: Walk) -> None:
-        count, was_marked = pages.finish_full_walk(walk)
-        if count:
-            runs.add_note(self._run_id, _gone_note(count, was_marked))
+        runs.add_note(
+            run.id, "Flow no longer knew the place to go on from, so the history is read from its head."
+        )
 
 
-def _gone_note(count: int, was_marked: bool) -> str:
-    images = "1 image" if count == 1 else f"{count} images"
-    if was_marked:
+def _gone_note(unseen: pages.Unseen) -> str:
+    images = "1 image" if unseen.count == 1 else f"{unseen.count} images"
+    if unseen.was_marked:
         return f"{images} of the shelf no longer stand in this history and were marked as gone from Flow."
     return (
         f"{images} of the shelf no longer stand in this history. That is more than a tenth of it, so nothing "

@@ -62,6 +62,8 @@ class Background:
         with store.connection():
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
+            downloads.settle_interrupted()
+            runs.settle_pauses()
             if not carries_on:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):

@@ -63,7 +63,9 @@ class Connections:
         connection = self._find_or_open(profile_id)
         with connection.checking:
             if not connection.is_checked:
-                profiles.note_account(profile_id, connection.source.check())
+                profiles.note_account(
+                    profile_id, connection.pace.tried(connection.source.check, self._stopping)
+                )
                 connection.is_checked = True
         return connection
 

@@ -27,6 +27,7 @@ class Syncs:
         self._waiting = waiting
         self._stopping = stopping
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
         self._threads: dict[str, tuple[threading.Thread, threading.Event]] = {}
 
     def start(
@@ -48,14 +49,10 @@ class Syncs:
             "start_cursor": start_cursor,
             "max_pages": max_pages,
         }
-        try:
-            run = runs.start_sync(profile_id, **asked)
-        except Busy as error:
-            if self._is_under_way(error.run_id) or not self._set_aside(error.run_id):
-                raise
-            run = runs.start_sync(profile_id, **asked)
-        runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
-        self.carry_on(run.id)
+        with self._starting:  # a run that has no thread yet must not look like one of a killed process
+            run = self._open_run(profile_id, asked)
+            runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
+            self.carry_on(run.id)
         return runs.get_run(run.id)
 
     def pause(self, profile_id: str) -> None:
@@ -66,6 +63,7 @@ class Syncs:
         with self._lock:
             _, stop = self._threads.get(run.id, (None, None))
         if stop:
+            runs.ask_pause(run.id)
             stop.set()
         else:
             self._set_aside(run.id)
@@ -100,6 +98,14 @@ class Syncs:
             stop.set()
         for thread, _ in under_way:
             thread.join(timeout_seconds / len(under_way))
+
+    def _open_run(self, profile_id: str, asked: dict) -> Run:
+        try:
+            return runs.start_sync(profile_id, **asked)
+        except Busy as error:
+            if self._is_under_way(error.run_id) or not self._set_aside(error.run_id):
+                raise
+            return runs.start_sync(profile_id, **asked)
 
     def _is_under_way(self, run_id: str) -> bool:
         return run_id in self._threads

@@ -185,6 +185,15 @@ def requeue_interrupted(run_id: str, *, in_flight: Iterable[int] = ()) -> None:
     ).execute()
 
 
+def settle_interrupted() -> None:
+    """At start: no thread works on a wish. Those of runs that go on are wanted; those of runs that ended
+    meanwhile, by a cancel, are dropped."""
+    ended = Run.select(Run.id).where(Run.state.in_((RunState.CANCELLED, RunState.DONE, RunState.FAILED)))
+    with transaction():
+        Download.delete().where(Download.state.in_(ACTIVE), Download.run.in_(ended)).execute()
+        Download.update(state=DownloadState.WANTED).where(Download.state == DownloadState.RUNNING).execute()
+
+
 def list_folders_in_use() -> list[Path]:
     """Folders into which wishes that are not decided yet are to be written, beside the usual ones."""
     rows = Download.select(Download.folder).where(Download.state.in_(ACTIVE), Download.folder.is_null(False))

@@ -89,6 +89,18 @@ def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **f
         return False
 
 
+def ask_pause(run_id: str) -> None:
+    """Note that a running sync is to pause after its page."""
+    Run.update(pause_asked_at=now()).where(Run.id == run_id, Run.state == RunState.RUNNING).execute()
+
+
+def settle_pauses() -> None:
+    """At start: a run that was to pause when its process ended is paused."""
+    Run.update(state=RunState.PAUSED, finished_at=Run.pause_asked_at).where(
+        Run.state == RunState.RUNNING, Run.pause_asked_at.is_null(False)
+    ).execute()
+
+
 def add_note(run_id: str, note: str) -> None:
     """Say one more thing about a run, beside how it ended."""
     run = get_run(run_id)
