@@ -79,6 +79,10 @@ function afterPanel(panel, was, isCommand) {
   }
 }
 
+// The second click of a double click is not meant for the button that came into the place of the first.
+const isSecond = ({ detail, target }) => detail > 1 && target.closest(".panel button");
+document.addEventListener("click", (event) => isSecond(event) && event.preventDefault());
+
 // Selection
 
 let lastTicked = null;
