@@ -30,6 +30,7 @@ from webapp.store.downloads import Claim
 log = logging.getLogger(__name__)
 
 MOST_FAILURES_IN_A_ROW = 10
+RECOVERY_SECONDS = 5.0
 # What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
 _FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved)
 
@@ -161,18 +162,25 @@ class Downloads:
             thread.join(timeout_seconds / len(threads))
 
     def _drain(self, crew: Crew) -> None:
-        try:
-            with store.connection():
-                while claim := self._next_claim(crew):
-                    self._run(crew, claim)
-                    self._waiting.notify()
-                # Another crew's thread may have put a wish back that nobody else would see.
-                if not _finish(crew.run.id):
-                    self.carry_on(crew.run.id)
-        except Exception:
-            log.exception("A download thread of run %s ended in a way nobody expected", crew.run.id)
-            with self._lock:
-                self._leave(crew)
+        """A thread's life. When not even an outcome can be written down, as on a full disk, it waits: later
+        it may be."""
+        while True:
+            try:
+                with store.connection():
+                    return self._work_off(crew)
+            except Exception:
+                log.exception("Download run %s cannot go on now", crew.run.id)
+                if crew.stop.wait(RECOVERY_SECONDS):
+                    with self._lock:
+                        return self._leave(crew)
+
+    def _work_off(self, crew: Crew) -> None:
+        while claim := self._next_claim(crew):
+            self._run(crew, claim)
+            self._waiting.notify()
+        # A thread of another crew, or this one, may have put a wish back that nobody else would see.
+        if not self._stopping.is_set() and not _finish(crew.run.id):
+            self.carry_on(crew.run.id)
         self._waiting.notify()
 
     def _next_claim(self, crew: Crew) -> Claim | None:

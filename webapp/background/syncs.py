@@ -15,6 +15,7 @@ from webapp.sync import SyncRun
 
 log = logging.getLogger(__name__)
 
+RECOVERY_SECONDS = 5.0
 UNEXPECTED = "Something went wrong inside Flowshelf. What was stored is safe; the log says more."
 
 
@@ -122,13 +123,16 @@ class Syncs:
                     runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
                 _log_end(runs.get_run(run_id))
         except Exception:
-            log.exception("Sync run %s ended in a way nobody expected", run_id)
+            # Not even its end could be written down, as when the disk is full: later it may be.
+            log.exception("Sync run %s cannot go on now", run_id)
+            stop.wait(RECOVERY_SECONDS)
         finally:
             with self._lock:
                 self._threads.pop(run_id, None)
             self._waiting.notify()
-        with store.connection():  # new cookies may have set it going while this thread was about to end
-            self.carry_on(run_id)
+        if not self._stopping.is_set():
+            with store.connection():  # new cookies may have set it going while this thread was ending
+                self.carry_on(run_id)
 
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
         """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""
