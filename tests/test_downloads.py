@@ -1,5 +1,6 @@
 """Download runs: each way in which a far side or a disk can fail ends in the right state and a sentence."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -302,6 +303,41 @@ def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, tiny_
         work.downloads.resume(profile.id)
         run = work.downloads.wait_for_run(run.id)
         assert (run.state, run.done_count) == (RunState.DONE, 20)
+
+
+def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny_disk, wait_until):
+    """Once there is room it goes on: by Resume where the pause could be written down, else by itself."""
+    subprocess.run(["mount", "-o", "remount,size=4m", str(tiny_disk)], check=True)
+    app = running(data_dir=tiny_disk / "shelf")
+    work, client = background_of(app), app.test_client()
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+        work.syncs.wait(work.syncs.start(profile.id).id)
+    with flow.holding("media", at=3) as gate:
+        body = {"profileId": profile.id, "pending": True, "wait": False}
+        client.post("/api/image-veo3/download-batch", json=body)
+        assert gate.reached.wait(5)
+        fill(tiny_disk / "ballast")
+        answer = client.post("/api/image-veo3/sync-metadata", json={"profileId": profile.id, "wait": False})
+        assert (answer.status_code, answer.get_json()["code"]) == (507, "disk_full")
+        gate.release()
+    (tiny_disk / "ballast").unlink()
+
+    def is_complete():
+        work.downloads.resume(profile.id)
+        return images.count_images(profile.id).downloaded == 70
+
+    with store.connection():
+        wait_until(is_complete)
+
+
+def fill(path):
+    """Write until the disk takes no further byte."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (65536, 4096, 512, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
 
 
 def test_slowing_down_is_for_the_whole_profile(running, flow, world):

@@ -30,7 +30,6 @@ from webapp.store.downloads import Claim
 log = logging.getLogger(__name__)
 
 MOST_FAILURES_IN_A_ROW = 10
-RECOVERY_SECONDS = 5.0
 # What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
 _FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved)
 
@@ -170,7 +169,7 @@ class Downloads:
                     return self._work_off(crew)
             except Exception:
                 log.exception("Download run %s cannot go on now", crew.run.id)
-                if crew.stop.wait(RECOVERY_SECONDS):
+                if crew.stop.wait(self._config.retry_pauses_seconds[-1]):
                     with self._lock:
                         return self._leave(crew)
 

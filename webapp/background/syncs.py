@@ -15,7 +15,6 @@ from webapp.sync import SyncRun
 
 log = logging.getLogger(__name__)
 
-RECOVERY_SECONDS = 5.0
 UNEXPECTED = "Something went wrong inside Flowshelf. What was stored is safe; the log says more."
 
 
@@ -125,7 +124,7 @@ class Syncs:
         except Exception:
             # Not even its end could be written down, as when the disk is full: later it may be.
             log.exception("Sync run %s cannot go on now", run_id)
-            stop.wait(RECOVERY_SECONDS)
+            stop.wait(self._config.retry_pauses_seconds[-1])
         finally:
             with self._lock:
                 self._threads.pop(run_id, None)

@@ -79,9 +79,16 @@ def chunked(rows: list, size: int = ROWS_PER_STATEMENT) -> Iterator[list]:
         yield piece
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """Whether a database error means that the disk has no room."""
-    return "database or disk is full" in str(error)
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a database error means that the disk has no room.
+
+    SQLite ends the transaction by itself then, and peewee's own attempt to do so hides the reason.
+    """
+    while error is not None:
+        if "database or disk is full" in str(error):
+            return True
+        error = error.__context__
+    return False
 
 
 def open_connection() -> None:
