@@ -4,13 +4,14 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from webapp import background_of, store
 from webapp.demo import World
-from webapp.models import Download, DownloadState, Image, RunState
+from webapp.models import Download, DownloadState, Image, RunKind, RunState
 from webapp.store import downloads, images, runs
 
 
@@ -257,6 +258,50 @@ def test_a_wish_that_an_old_thread_puts_back_after_a_resume_is_taken_up_again(
         gate.release()
     run = shelf.downloads.wait_for_run(run.id)
     assert (run.state, run.done_count) == (RunState.DONE, 1)
+
+
+def test_pressing_pause_and_resume_does_not_multiply_the_workers(shelf, profile_id, flow, config):
+    with flow.holding("media") as gate:
+        run = shelf.downloads.request_pending(profile_id)
+        assert gate.reached.wait(5)
+        for _ in range(5):
+            shelf.downloads.pause(profile_id)
+            shelf.downloads.resume(profile_id)
+        gate.release()
+    assert shelf.downloads.wait_for_run(run.id).done_count == 40
+    assert flow.most_parallel("media") <= config.download_workers
+
+
+def test_asking_again_and_again_fetches_nothing_twice(shelf, profile_id, flow, world):
+    ids = list(images.find_ids(profile_id, world.names()).values())
+
+    def ask():
+        with store.connection():
+            for start in range(0, 40, 5):
+                shelf.downloads.request(profile_id, ids[start:])
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    while run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
+        shelf.downloads.wait_for_run(run.id)
+    assert {flow.count("media", name=name) for name in world.names()} <= {0, 1}
+    assert len(flow.asked("media")) == 40
+
+
+def test_what_is_asked_for_again_after_a_cancel_arrives(shelf, profile_id, flow, world, fetch):
+    with flow.holding("media") as gate:
+        shelf.downloads.request_pending(profile_id, limit=1)
+        assert gate.reached.wait(5)
+        shelf.downloads.cancel(profile_id)
+        run = shelf.downloads.request(
+            profile_id, [images.find_ids(profile_id, world.names()[:1]).popitem()[1]]
+        )
+        gate.release()
+    assert shelf.downloads.wait_for_run(run.id).done_count == 1
+    assert images.count_images(profile_id).downloaded == 1
 
 
 def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile_id, config, fetch, world):

@@ -184,8 +184,11 @@ def test_a_full_sync_that_was_stopped_goes_on_where_it_stood(shelf, profile_id, 
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10)
     flow.reset()
-    shelf.json("sync", "Ada", "--full")
+    shelf.json("sync", "Ada", "--resume")
     assert flow.asked("history")[0].cursor is not None
+    flow.reset()
+    shelf.json("sync", "Ada", "--full")
+    assert flow.asked("history")[0].cursor is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

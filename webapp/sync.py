@@ -141,28 +141,18 @@ class SyncRun:
         # 4: a quick sync closes the remaining gaps. 7: a walk whose cursor was refused goes on from the
         # head, which its gap has become.
         while run.mode == SyncMode.NEW or self._was_refused:
-            was_refused, self._was_refused = self._was_refused, False
+            self._was_refused = False
             gaps = histories.list_gaps(run.profile_id, history)
-            if was_refused and run.mode == SyncMode.FULL:
-                yield self._full_walk(run, history)
-            elif gaps:
-                yield histories.begin_at_gap(run, gaps[0])
-            else:
+            if not gaps:
                 return
+            yield histories.begin_at_gap(run, gaps[0])
 
     def _first_walk(self, run: Run, history: str) -> Walk | None:
         if run.start_cursor:
             return histories.begin_at_cursor(run, history, run.start_cursor)
         if run.mode == SyncMode.RESUME:
             return self._resumed_walk(run, history)
-        if run.mode == SyncMode.FULL:
-            full = histories.find_open_full_walk(run.profile_id, history)
-            return histories.continue_walk(run, full) if full else self._full_walk(run, history)
-        return histories.begin_at_head(run, history)
-
-    @staticmethod
-    def _full_walk(run: Run, history: str) -> Walk:
-        return histories.begin_at_head(run, history, is_full=True)
+        return histories.begin_at_head(run, history, is_full=run.mode == SyncMode.FULL)
 
     def _resumed_walk(self, run: Run, history: str) -> Walk | None:
         """6: the newest gap, or the full walk that was begun later than the walk to that gap."""
@@ -200,7 +190,12 @@ class SyncRun:
             return page
         page = self._ask(walk)
         is_nothing = not page.entry_count and not page.next_cursor
-        if is_nothing and not walk.cursor and histories.has_images(walk.profile_id, walk.history):
+        if is_nothing and walk.cursor:
+            raise HistoryEmpty(
+                "Flow named a next page of this history and then sent nothing, twice. The sync stopped and "
+                "remembers the place; press Resume later."
+            )
+        if is_nothing and histories.has_images(walk.profile_id, walk.history):
             raise HistoryEmpty(
                 "Flow says that this history is empty, but there are images of it on the shelf. Nothing was "
                 "changed. Check in Flow that this account still shows its pictures, then sync again."
@@ -249,7 +244,7 @@ class SyncRun:
             raise CursorRefused(
                 "Flow does not know the startCursor any more. Leave it out to sync from the newest image."
             )
-        if not has_gap and run.mode != SyncMode.FULL:
+        if not has_gap:
             raise CursorRefused(
                 "Flow no longer knows the place where this full sync stopped. Nothing is missing on the "
                 "shelf; start Full sync anew to compare it with Flow."

@@ -24,7 +24,8 @@ from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.models import Image, RunKind, RunState
 from webapp.sources.labs import LabsSource
-from webapp.store import downloads, runs
+from webapp.store import downloads as wishes
+from webapp.store import runs
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
 
 
@@ -62,7 +63,7 @@ class Background:
         with store.connection():
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
-            downloads.settle_interrupted()
+            wishes.settle_interrupted()
             runs.settle_pauses()
             if not carries_on:
                 return
@@ -105,6 +106,7 @@ class Background:
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
         paths = remove_profile(profile_id)
+        self.connections.drop(profile_id)
         storage.remove_files([self._config.thumbnails_dir / profile_id])
         if with_files:
             storage.remove_files(paths)
@@ -121,5 +123,6 @@ class Background:
         return self.syncs if kind == RunKind.SYNC else self.downloads
 
     def _folders_of_interrupted(self):
-        yield from (self._config.images_dir / profile.id for profile in list_profiles())
-        yield from downloads.list_folders_in_use()
+        for root in (self._config.images_dir, self._config.thumbnails_dir):
+            yield from (root / profile.id for profile in list_profiles())
+        yield from wishes.list_folders_in_use()

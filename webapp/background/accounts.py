@@ -63,11 +63,17 @@ class Accounts:
     def replace_cookies(self, profile_id: str, pasted_text: str) -> Profile:
         """Other cookies for a profile; the old ones stay when the new ones do not do.
 
-        Raises BadCookies, OtherAccount, AccountExists.
+        Raises BadCookies, OtherAccount, AccountExists, and FlowUnavailable when nobody can say whose
+        they are and the profile belongs to an account already.
         """
-        profiles.get_profile(profile_id)
+        profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
         account, cookies = self._try(pasted)
+        if account is None and profile.account_email:
+            raise FlowUnavailable(
+                f"Flow cannot be reached, so it is not known whether these cookies are those of "
+                f"{profile.account_email}. The old ones were kept. Paste them again later."
+            )
         self._keep(profile_id, account, cookies, pasted.expires_at)
         return profiles.get_profile(profile_id)
 

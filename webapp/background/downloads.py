@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,16 @@ from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.download import download_image
 from webapp.errors import (
+    AccountExists,
     AccountMoved,
+    BadPath,
     DiskFull,
     FlowError,
     FlowshelfError,
     FolderGone,
     ImageRefused,
     KeyRefused,
+    OtherAccount,
     SignedOut,
 )
 from webapp.models import Health, Image, Run, RunKind, RunState
@@ -31,7 +35,7 @@ log = logging.getLogger(__name__)
 
 MOST_FAILURES_IN_A_ROW = 10
 # What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
-_FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved)
+_FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved, OtherAccount, AccountExists)
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class Downloads:
         self._lock = threading.Lock()
         self._crews: dict[str, Crew] = {}
         self._in_flight: set[int] = set()
+        self._thread_counts: Counter[str] = Counter()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -71,7 +76,7 @@ class Downloads:
         """
         profiles.get_profile(profile_id)
         if folder:
-            storage.make_folder(folder, self.roots)
+            self._make_asked_folder(folder)
         missing = [image for image in images.list_by_ids(image_ids) if not self._is_on_shelf(image)]
         images.mark_missing([image.id for image in missing if image.local_path])
         if not missing:
@@ -95,7 +100,7 @@ class Downloads:
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             with self._lock:
                 self._send_home(run.id)
-                _change(run.id, (RunState.RUNNING,), RunState.PAUSED)
+                _change(run.id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
             self._waiting.notify()
 
     def resume(self, profile_id: str) -> None:
@@ -141,12 +146,14 @@ class Downloads:
                 return
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             crew = self._crews.setdefault(run.id, Crew(run))
-            free_count = self._config.download_workers - len(crew.threads)
+            # Threads of a crew that was sent home still fetch: together they are no more than allowed.
+            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
             for _ in range(min(downloads.count_wanted(run.id), free_count)):
                 thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
                 crew.threads.add(thread)
+                self._thread_counts[run.profile_id] += 1
                 thread.start()
-            if not crew.threads:
+            if not crew.threads and not self._thread_counts[run.profile_id]:
                 self._send_home(run.id)
                 _finish(run.id)
         self._waiting.notify()
@@ -166,44 +173,48 @@ class Downloads:
         while True:
             try:
                 with store.connection():
-                    return self._work_off(crew)
+                    self._work_off(crew)
+                    return self._leave(crew)
             except Exception:
                 log.exception("Download run %s cannot go on now", crew.run.id)
                 if crew.stop.wait(self._config.retry_pauses_seconds[-1]):
-                    with self._lock:
-                        return self._leave(crew)
+                    return self._count_out(crew)
 
     def _work_off(self, crew: Crew) -> None:
         while claim := self._next_claim(crew):
             self._run(crew, claim)
             self._waiting.notify()
-        # A thread of another crew, or this one, may have put a wish back that nobody else would see.
+
+    def _next_claim(self, crew: Crew) -> Claim | None:
+        """Under the lock, so that a wish is never seen as claimed by nobody."""
+        with self._lock:
+            claim = None if crew.stop.is_set() else downloads.claim_download(crew.run.id)
+            if claim:
+                self._in_flight.add(claim.download_id)
+            return claim
+
+    def _leave(self, crew: Crew) -> None:
+        """The end of a thread. What came after its last look, or was put back by a thread of another crew,
+        is taken up by those that are woken here."""
+        self._count_out(crew)
         if not self._stopping.is_set() and not _finish(crew.run.id):
             self.carry_on(crew.run.id)
         self._waiting.notify()
 
-    def _next_claim(self, crew: Crew) -> Claim | None:
-        """The next wish; without one this thread leaves the crew, under the lock that `carry_on` takes
-        after a new wish was stored, so that no wish is left without a thread."""
-        if not crew.stop.is_set() and (claim := downloads.claim_download(crew.run.id)):
-            return claim
+    def _count_out(self, crew: Crew) -> None:
         with self._lock:
-            claim = None if crew.stop.is_set() else downloads.claim_download(crew.run.id)
-            if claim is None:
-                self._leave(crew)
-        return claim
-
-    def _leave(self, crew: Crew) -> None:
-        crew.threads.discard(threading.current_thread())
-        if not crew.threads and self._crews.get(crew.run.id) is crew:
-            del self._crews[crew.run.id]
+            if threading.current_thread() in crew.threads:
+                crew.threads.discard(threading.current_thread())
+                self._thread_counts[crew.run.profile_id] -= 1
+            if not crew.threads and self._crews.get(crew.run.id) is crew:
+                del self._crews[crew.run.id]
 
     def _run(self, crew: Crew, claim: Claim) -> None:
         """One wish from claim to outcome: whatever happens, it is decided or put back."""
         connection = None
-        self._in_flight.add(claim.download_id)
         try:
             connection = self._connections.of(claim.profile_id)
+            self._connections.check(claim.profile_id, connection, crew.stop)
             self._download(crew, claim, connection)
         except Stopped:
             downloads.release_download(claim)
@@ -282,6 +293,13 @@ class Downloads:
     def _send_home(self, run_id: str) -> None:
         if crew := self._crews.pop(run_id, None):
             crew.stop.set()
+
+    def _make_asked_folder(self, folder: Path) -> None:
+        storage.require_root(folder, self.roots)
+        try:
+            storage.make_folder(folder, self.roots)
+        except FolderGone as error:
+            raise BadPath(str(error)) from error  # the root is there: it is the caller's path that is not
 
     def _is_on_shelf(self, image: Image) -> bool:
         is_whole = image.local_path is not None and image.damaged_at is None

@@ -75,9 +75,13 @@ class Syncs:
         return stop is not None and stop.is_set()
 
     def wait(self, run_id: str) -> Run:
-        """Stay until a run ended or waits for cookies."""
-        self._waiting.until(lambda: runs.get_run(run_id).state != RunState.RUNNING)
+        """Stay until a run ended, is to pause, or waits for cookies."""
+        self._waiting.until(lambda: _is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
+
+    def cancel(self, profile_id: str) -> None:
+        """For a walk it is Pause that ends the run: no gap is ever dropped."""
+        self.pause(profile_id)
 
     def carry_on(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
@@ -120,7 +124,8 @@ class Syncs:
                 state, fields = self._outcome(run_id, profile_id, stop)
                 if state:
                     runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
-                _log_end(runs.get_run(run_id))
+                if run := runs.find_run(run_id):  # its profile may have been removed
+                    _log_end(run)
         except Exception:
             # Not even its end could be written down, as when the disk is full: later it may be.
             log.exception("Sync run %s cannot go on now", run_id)
@@ -163,6 +168,7 @@ class Syncs:
         while True:
             connection = self._connections.of(profile_id)
             try:
+                self._connections.check(profile_id, connection, stop)
                 self._sync_run(run_id, connection, stop).carry_on()
                 return True
             except SignedOut as error:
@@ -189,6 +195,10 @@ class Syncs:
         profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
         said = {"error_code": error.code, "error": str(error)}
         runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **said)
+
+
+def _is_over(run: Run) -> bool:
+    return run.state != RunState.RUNNING or run.pause_asked_at is not None
 
 
 def _log_end(run: Run) -> None:

@@ -34,6 +34,7 @@ def open_database(path: Path) -> None:
     if not path.exists():
         # Made with its final mode: SQLite gives its -wal and -shm files the mode of the database.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)
     db.init(path, pragmas={"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"}, timeout=10)
     with connection():
         _check_version(path)

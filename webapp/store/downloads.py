@@ -45,7 +45,8 @@ def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | N
         for piece in chunked(list(image_ids)):
             is_asked = Image.id.in_(piece) & (Image.profile_id == profile_id)
             Image.update(not_wanted_at=None).where(is_asked, Image.not_wanted_at.is_null(False)).execute()
-            _wish(run, Image.select().where(is_asked), folder)
+            lacks_file = Image.local_path.is_null() | Image.damaged_at.is_null(False)
+            _wish(run, Image.select().where(is_asked, lacks_file), folder)
     return get_run(run.id)
 
 
@@ -86,6 +87,8 @@ def count_pending(profile_id: str) -> int:
 
 
 def _wish(run: Run, images: Select, folder: str | None) -> None:
+    # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
+    cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)
     fixed = [SQL("?", [value]) for value in (run.id, folder, DownloadState.WANTED, False)]
     wishes = images.select(Image.id, Image.profile_id, *fixed)
     columns = [Download.image, Download.profile_id, Download.run, Download.folder, Download.state]
@@ -96,7 +99,7 @@ def _wish(run: Run, images: Select, folder: str | None) -> None:
             conflict_target=[Download.image],
             preserve=columns[2:],
             update={Download.error: None, Download.error_code: None, Download.finished_at: None},
-            where=Download.state.not_in(ACTIVE),
+            where=Download.state.not_in(ACTIVE) | Download.run.in_(cancelled),
         )
         .as_rowcount()
         .execute()
@@ -246,12 +249,10 @@ def list_outcomes(image_ids: Iterable[str]) -> list[Image]:
     return images
 
 
-def list_failures(run_id: str, limit: int = 200) -> list[Download]:
+def list_failures(run_id: str) -> list[Download]:
     failed = Download.select(Download, Image).join(Image)
     return list(
-        failed.where(Download.run == run_id, Download.state == DownloadState.FAILED)
-        .order_by(Download.id)
-        .limit(limit)
+        failed.where(Download.run == run_id, Download.state == DownloadState.FAILED).order_by(Download.id)
     )
 
 

@@ -89,7 +89,11 @@ def _refresh_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage,
     by_name = {image.name: image for image, _ in images}
     for piece in chunked(list(by_name)):
         was_known = fn.COALESCE(Image.stored_walk_id, 0) != walk.id
-        rows = list(Image.select().where(Image.profile_id == profile_id, Image.name.in_(piece), was_known))
+        rows = [
+            row
+            for row in Image.select().where(Image.name.in_(piece), was_known)
+            if row.profile_id == profile_id
+        ]
         for row in rows:
             if learned := _learned(row, by_name[row.name]):
                 Image.update(learned).where(Image.id == row.id).execute()

@@ -56,7 +56,6 @@ def start_sync(
 
     Raises Busy with the id of the run that holds the place when that was asked something else.
     """
-    profile = get_profile(profile_id)
     asked = {
         "mode": mode,
         "histories": ",".join(histories),
@@ -64,6 +63,7 @@ def start_sync(
         "max_pages": max_pages,
     }
     with transaction():
+        profile = get_profile(profile_id)
         run = find_open_run(profile_id, RunKind.SYNC)
         if run is None:
             return _make_run(profile, RunKind.SYNC, **asked)
@@ -82,6 +82,8 @@ def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **f
     """Move a run on when it is in one of the states `before`; False when somebody else was first."""
     if after not in (RunState.RUNNING, RunState.WAITING):
         fields["finished_at"] = now()
+    elif after is RunState.RUNNING:
+        fields["pause_asked_at"] = None
     changed = Run.update(state=after, **fields).where(Run.id == run_id, Run.state.in_(before))
     try:
         return bool(changed.execute())

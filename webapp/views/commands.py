@@ -33,7 +33,7 @@ def pause_sync(profile_id: str) -> ResponseReturnValue:
     return answer_panel("sync")
 
 
-@commands.post("/walks/<int:walk_id>/answer")
+@commands.post("/walks/<int(max=9223372036854775807):walk_id>/answer")
 def answer_walk(walk_id: int) -> ResponseReturnValue:
     """Whether images that a full sync did not meet are to be marked as gone from Flow."""
     pages.answer_question(walk_id, mark=request.form.get("mark") == "yes")
@@ -136,7 +136,7 @@ def answer_panel(name: str) -> ResponseReturnValue:
 
 def _back(profile_id: str | None) -> str:
     here = request.form.get("here", "")
-    is_local = here.startswith("/") and not here.startswith(("//", "/\\"))
+    is_local = here.startswith("/") and not here.startswith(("//", "/\\")) and here.isprintable()
     return here if is_local else url_for("pages.gallery", profile=profile_id)
 
 
@@ -158,6 +158,6 @@ def _mode(text: str) -> SyncMode:
 def _limit(text: str | None) -> int | None:
     if not text:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+    if len(text) > 7 or not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise BadRequest("Say how many images to download: a whole number from 1.")
     return int(text)
