@@ -3,7 +3,7 @@
     accounts       profiles and their cookies, checked against Flow
     connections    one source and one pace per profile, shared by its threads
     syncs          one thread per profile that syncs
-    downloads      a crew of threads per profile that downloads
+    downloads      a crew of threads per profile that downloads; crews says what one is
     waiting        callers that want to stay until their work is done
 
 Views and commands call `Background`; nothing else starts a thread. Threads are daemons: what they
@@ -65,6 +65,9 @@ class Background:
                 storage.remove_parts(folder)
             wishes.settle_interrupted()
             runs.settle_pauses()
+            for run in runs.list_runs_in(RunState.RUNNING):
+                if run.kind == RunKind.DOWNLOAD:
+                    wishes.finish_run_if_complete(run.id)
             if not carries_on:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):

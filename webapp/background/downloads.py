@@ -4,12 +4,11 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
-from webapp.background.rate import Rate
+from webapp.background.crews import Crew, change, finish
 from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.download import download_image
@@ -36,17 +35,6 @@ log = logging.getLogger(__name__)
 MOST_FAILURES_IN_A_ROW = 10
 # What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
 _FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved, OtherAccount, AccountExists)
-
-
-@dataclass(slots=True)
-class Crew:
-    """The threads of one run, since it was last begun or resumed."""
-
-    run: Run
-    stop: threading.Event = field(default_factory=threading.Event)
-    threads: set[threading.Thread] = field(default_factory=set)
-    failures_in_a_row: int = 0
-    rate: Rate = field(default_factory=Rate)
 
 
 class Downloads:
@@ -100,13 +88,13 @@ class Downloads:
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             with self._lock:
                 self._send_home(run.id)
-                _change(run.id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
+                change(run.id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
             self._waiting.notify()
 
     def resume(self, profile_id: str) -> None:
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             fresh = {"error": None, "error_code": None, "finished_at": None}
-            _change(run.id, (RunState.PAUSED, RunState.WAITING), RunState.RUNNING, **fresh)
+            change(run.id, (RunState.PAUSED, RunState.WAITING), RunState.RUNNING, **fresh)
             self.carry_on(run.id)
 
     def cancel(self, profile_id: str) -> None:
@@ -155,7 +143,7 @@ class Downloads:
                 thread.start()
             if not crew.threads and not self._thread_counts[run.profile_id]:
                 self._send_home(run.id)
-                _finish(run.id)
+                finish(run.id)
         self._waiting.notify()
 
     def stop(self, timeout_seconds: float) -> None:
@@ -197,7 +185,7 @@ class Downloads:
         """The end of a thread. What came after its last look, or was put back by a thread of another crew,
         is taken up by those that are woken here."""
         self._count_out(crew)
-        if not self._stopping.is_set() and not _finish(crew.run.id):
+        if not finish(crew.run.id) and not self._stopping.is_set():
             self.carry_on(crew.run.id)
         self._waiting.notify()
 
@@ -287,7 +275,7 @@ class Downloads:
             if self._crews.get(crew.run.id) is not crew:
                 return
             self._send_home(crew.run.id)
-            _change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
+            change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
         self._waiting.notify()
 
     def _send_home(self, run_id: str) -> None:
@@ -309,30 +297,4 @@ class Downloads:
 def _unexpected() -> FlowshelfError:
     return FlowshelfError(
         "Something went wrong inside Flowshelf while this image was downloaded; the log says more."
-    )
-
-
-def _finish(run_id: str) -> bool:
-    if not downloads.finish_run_if_complete(run_id):
-        return False
-    _log_state(run_id)
-    return True
-
-
-def _change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
-    if runs.change_state(run_id, before, after, **fields):
-        _log_state(run_id)
-
-
-def _log_state(run_id: str) -> None:
-    run = runs.get_run(run_id)
-    log.info(
-        "download %s of %s: %s, %s done, %s failed, %s bytes%s",
-        run.id,
-        run.profile_id,
-        run.state,
-        run.done_count,
-        run.failed_count,
-        run.done_bytes,
-        f" ({run.error_code})" if run.error_code else "",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from peewee import JOIN, SQL, Select, fn
+from peewee import JOIN, SQL, Expression, Select, fn
 
 from webapp.errors import GoneUpstream
 from webapp.models import Download, DownloadState, Image, Run, RunKind, RunState
@@ -172,7 +172,7 @@ def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool)
 
 def release_download(claim: Claim) -> None:
     """Nothing was decided about a wish: it is wanted again, or dropped when its run was cancelled."""
-    is_ours = (Download.id == claim.download_id) & (Download.state == DownloadState.RUNNING)
+    is_ours = _is_claimed(claim)
     with transaction():
         if Run.select().where(Run.id == claim.run_id, Run.state == RunState.CANCELLED).exists():
             Download.delete().where(is_ours).execute()
@@ -275,12 +275,13 @@ def count_failures_by_reason(run_id: str) -> list[tuple[str, int]]:
 
 
 def _leave_queue(claim: Claim, state: DownloadState, **fields) -> bool:
-    """False when the wish is no longer ours to decide (its profile was removed)."""
-    return bool(
-        Download.update(state=state, finished_at=now(), **fields)
-        .where(Download.id == claim.download_id, Download.state == DownloadState.RUNNING)
-        .execute()
-    )
+    """False when the wish is no longer ours to decide: its profile was removed, or another run has it."""
+    return bool(Download.update(state=state, finished_at=now(), **fields).where(_is_claimed(claim)).execute())
+
+
+def _is_claimed(claim: Claim) -> Expression:
+    is_running = Download.state == DownloadState.RUNNING
+    return (Download.id == claim.download_id) & (Download.run == claim.run_id) & is_running
 
 
 def _active(run_id: str) -> Select:
