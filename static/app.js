@@ -133,6 +133,10 @@ function afterPanel(panel, was, isCommand) {
   }
 }
 
+// The second click of a double click is not meant for the button that came into the place of the first.
+const isSecond = ({ detail, target }) => detail > 1 && target.closest(".panel button");
+document.addEventListener("click", (event) => isSecond(event) && event.preventDefault());
+
 // Selection: the ticked cards, or all that match but the exceptions; then the server knows which those are
 
 const SUM_AFTER_MILLISECONDS = 250;

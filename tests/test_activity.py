@@ -6,7 +6,8 @@ import re
 import pytest
 
 from webapp import store
-from webapp.models import Gap, History, Message, Run, RunKind, RunState, SyncMode
+from webapp.models import Gap, History, Message, Run
+from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import failures, images, messages, runs
 from webapp.views.words import history_sentence
 
@@ -60,12 +61,12 @@ def test_failed_images_are_counted_in_what_is_said_of_a_download(failed):
     assert sentences()[0] == "2 images of “Ada” downloaded, 3 failed."
 
 
-def test_a_pause_that_a_person_asked_for_needs_no_word(shelf, profile_id, flow):
+def test_a_pause_that_a_person_asked_for_needs_no_word(shelf, profile_id, flow, wait_until):
     with flow.holding("history") as gate:
         run = shelf.syncs.start(profile_id)
         gate.reached.wait(5)
         shelf.syncs.pause(profile_id)
-    assert shelf.syncs.wait(run.id).state == RunState.PAUSED
+    wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
     assert len(sentences()) == 1
 
 

@@ -280,6 +280,35 @@ def test_wrong_input_is_a_sentence_and_a_400(ask, path, body):
     assert ask(path, 400, **body)["code"] == "bad_request"
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [(SYNC, "startCursor"), (SINGLE, "imageName"), (LOCAL, "before")],
+)
+@pytest.mark.parametrize("text", ["\ud800", "a\x00b"])
+def test_half_characters_are_a_400(ask, path, field, text):
+    assert ask(path, 400, **({"imageName": "x"} | {field: text}))["code"] == "bad_request"
+
+
+def test_odd_addresses_headers_and_bodies_are_4xx(client, profile_id):
+    deep = b"[" * 100_000
+    assert client.post(SYNC, data=deep, content_type="application/json").status_code == 400
+    assert client.post("/profiles", headers={"Origin": "http://["}).status_code == 403
+    assert client.post(f"/walks/{2**70}/answer").status_code == 404
+    pending = f"/profiles/{profile_id}/downloads/pending"
+    assert client.post(pending, data={"limit": "9" * 5000}).status_code == 400
+    for here in ("/\r\nX: y", "/\t/evil.example", "//evil.example", "https://evil.example"):
+        answer = client.post(f"/profiles/{profile_id}/sync/pause", data={"here": here})
+        assert answer.location == "/"
+
+
+def test_a_folder_that_cannot_be_made_is_the_caller_s_error(ask, world, config):
+    ask(SYNC)
+    file = config.images_dir / "a-file"
+    file.write_bytes(b"")
+    answer = ask(SINGLE, 400, imageName=world.names()[0], localStoragePath=str(file / "below"))
+    assert answer["code"] == "bad_path"
+
+
 @pytest.mark.parametrize("path", [SYNC, SINGLE, BATCH, LOCAL])
 def test_an_unknown_profile_is_a_404(client, path):
     answer = client.post(path, json={"profileId": "profile_none", "imageName": "a", "imageNames": []})

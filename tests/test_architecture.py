@@ -19,7 +19,7 @@ LAYERS = (
     ("models",),
     ("sources", "storage", "lock", "demo"),
     ("config",),
-    ("errors", "times"),
+    ("errors", "states", "times"),
 )
 RANKS = {part: rank for rank, parts in enumerate(reversed(LAYERS)) for part in parts}
 

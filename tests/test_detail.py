@@ -7,7 +7,8 @@ from bs4 import BeautifulSoup
 from PIL import Image as Picture
 
 from webapp import store
-from webapp.models import Download, Image, RunState
+from webapp.models import Download, Image
+from webapp.states import RunState
 from webapp.store import images
 
 

@@ -1,15 +1,18 @@
 """Download runs: each way in which a far side or a disk can fail ends in the right state and a sentence."""
 
+import contextlib
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from webapp import background_of, store
 from webapp.demo import World
-from webapp.models import Download, DownloadState, Image, RunState
+from webapp.models import Download, Image
+from webapp.states import DownloadState, RunKind, RunState
 from webapp.store import downloads, images, runs
 
 
@@ -258,6 +261,50 @@ def test_a_wish_that_an_old_thread_puts_back_after_a_resume_is_taken_up_again(
     assert (run.state, run.done_count) == (RunState.DONE, 1)
 
 
+def test_pressing_pause_and_resume_does_not_multiply_the_workers(shelf, profile_id, flow, config):
+    with flow.holding("media") as gate:
+        run = shelf.downloads.request_pending(profile_id)
+        assert gate.reached.wait(5)
+        for _ in range(5):
+            shelf.downloads.pause(profile_id)
+            shelf.downloads.resume(profile_id)
+        gate.release()
+    assert shelf.downloads.wait_for_run(run.id).done_count == 40
+    assert flow.most_parallel("media") <= config.download_workers
+
+
+def test_asking_again_and_again_fetches_nothing_twice(shelf, profile_id, flow, world):
+    ids = list(images.find_ids(profile_id, world.names()).values())
+
+    def ask():
+        with store.connection():
+            for start in range(0, 40, 5):
+                shelf.downloads.request(profile_id, ids[start:])
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    while run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
+        shelf.downloads.wait_for_run(run.id)
+    assert {flow.count("media", name=name) for name in world.names()} <= {0, 1}
+    assert len(flow.asked("media")) == 40
+
+
+def test_what_is_asked_for_again_after_a_cancel_arrives(shelf, profile_id, flow, world, fetch):
+    with flow.holding("media") as gate:
+        shelf.downloads.request_pending(profile_id, limit=1)
+        assert gate.reached.wait(5)
+        shelf.downloads.cancel(profile_id)
+        run = shelf.downloads.request(
+            profile_id, [images.find_ids(profile_id, world.names()[:1]).popitem()[1]]
+        )
+        gate.release()
+    assert shelf.downloads.wait_for_run(run.id).done_count == 1
+    assert images.count_profile(profile_id).downloaded == 1
+
+
 def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile_id, config, fetch, world):
     _, (image,) = fetch(world.names()[0])
     config.images_dir.rename(config.data_dir / "unplugged")
@@ -302,6 +349,41 @@ def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, tiny_
         work.downloads.resume(profile.id)
         run = work.downloads.wait_for_run(run.id)
         assert (run.state, run.done_count) == (RunState.DONE, 20)
+
+
+def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny_disk, wait_until):
+    """Once there is room it goes on: by Resume where the pause could be written down, else by itself."""
+    subprocess.run(["mount", "-o", "remount,size=4m", str(tiny_disk)], check=True)
+    app = running(data_dir=tiny_disk / "shelf")
+    work, client = background_of(app), app.test_client()
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+        work.syncs.wait(work.syncs.start(profile.id).id)
+    with flow.holding("media", at=3) as gate:
+        body = {"profileId": profile.id, "pending": True, "wait": False}
+        client.post("/api/image-veo3/download-batch", json=body)
+        assert gate.reached.wait(5)
+        fill(tiny_disk / "ballast")
+        answer = client.post("/api/image-veo3/sync-metadata", json={"profileId": profile.id, "wait": False})
+        assert (answer.status_code, answer.get_json()["code"]) == (507, "disk_full")
+        gate.release()
+    (tiny_disk / "ballast").unlink()
+
+    def is_complete():
+        work.downloads.resume(profile.id)
+        return images.count_profile(profile.id).downloaded == 70
+
+    with store.connection():
+        wait_until(is_complete)
+
+
+def fill(path):
+    """Write until the disk takes no further byte."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (65536, 4096, 512, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
 
 
 def test_slowing_down_is_for_the_whole_profile(running, flow, world):

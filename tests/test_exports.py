@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from webapp import store
 from webapp.background.archive import MANIFEST, Names, archive
-from webapp.models import Export, ExportState, Image, RunState
+from webapp.models import Export, Image
+from webapp.states import ExportState, RunState
 from webapp.store import exports, selections
 from webapp.store.filters import Filter, Selection
 from webapp.times import timestamp

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webapp import store
-from webapp.models import Download, DownloadState, Image, Run, RunKind
+from webapp.models import Download, Image, Run
+from webapp.states import DownloadState, RunKind
 from webapp.store import images, profiles, selections
 from webapp.store.filters import FileState, Filter, Selection, Sort, matching
 from webapp.views.asking import filter_args, filter_of

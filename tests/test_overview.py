@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from webapp import store
-from webapp.models import Image, RunState
+from webapp.models import Image
+from webapp.states import RunState
 from webapp.store import images, overview
 from webapp.store.filters import matching
 from webapp.views.asking import filter_of

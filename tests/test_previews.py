@@ -7,7 +7,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
-from webapp.models import Image, RunState
+from webapp.models import Image
+from webapp.states import RunState
 from webapp.store import images
 from webapp.views.formats import preview_url
 

@@ -153,6 +153,44 @@ def test_what_was_paused_stays_paused_after_a_restart(shelf, profile_id, flow, w
     assert shelf.state()["downloaded"] == 40
 
 
+def test_a_sync_that_was_to_pause_when_it_was_killed_is_paused(shelf, profile_id, flow):
+    with flow.holding("history", at=2) as gate:
+        run_id = shelf.ask(SYNC, {"profileId": profile_id, "wait": False})["runId"]
+        assert gate.reached.wait(10)
+        shelf.ask(f"/api/runs/{run_id}/pause", {})
+        shelf.kill()
+    shelf.serve()
+    assert shelf.ask(f"/api/runs/{run_id}")["state"] == "paused"
+
+
+def test_downloads_that_were_cancelled_when_they_were_killed_are_pending_again(shelf, profile_id, flow):
+    shelf.ask(SYNC, {"profileId": profile_id})
+    with flow.holding("media", at=3) as gate:
+        run_id = shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})["runId"]
+        assert gate.reached.wait(10)
+        shelf.ask(f"/api/runs/{run_id}/cancel", {})
+        shelf.kill()
+    shelf.serve()
+    shelf.ask(BATCH, {"profileId": profile_id, "pending": True})
+    assert shelf.state()["downloaded"] == 40
+
+
+def test_a_full_sync_that_was_stopped_goes_on_where_it_stood(shelf, profile_id, flow):
+    shelf.json("sync", "Ada")
+    shelf.kill(signal.SIGTERM)
+    with flow.holding("history", at=2) as gate:
+        process = shelf.popen("sync", "Ada", "--full")
+        assert gate.reached.wait(10)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    flow.reset()
+    shelf.json("sync", "Ada", "--resume")
+    assert flow.asked("history")[0].cursor is not None
+    flow.reset()
+    shelf.json("sync", "Ada", "--full")
+    assert flow.asked("history")[0].cursor is None
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_within_three_seconds_whatever_is_under_way(shelf, profile_id, flow, number):
     shelf.ask(SYNC, {"profileId": profile_id})

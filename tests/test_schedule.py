@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from webapp import background_of, store
-from webapp.models import Health, Image, Profile, Run, RunKind, RunState, ScheduleKind
+from webapp.models import Image, Profile, Run
+from webapp.states import Health, RunKind, RunState, ScheduleKind
 from webapp.store import runs, schedules
 from webapp.times import timestamp
 

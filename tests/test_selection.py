@@ -9,7 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
-from webapp.models import Download, DownloadState, Image, RunState
+from webapp.models import Download, Image
+from webapp.states import DownloadState, RunState
 from webapp.store import downloads, images, selections
 from webapp.store.filters import FileState, Filter, Selection
 from webapp.views.asking import selection_fields, selection_of

@@ -1,11 +1,14 @@
 """Sync runs: the ten rules by which history is walked, each by an example, and what Flow may answer."""
 
+import threading
+
 import pytest
 
 from webapp import store
 from webapp.demo.entries import Kind
-from webapp.errors import Busy
-from webapp.models import Gap, Image, RunState, SyncMode
+from webapp.errors import Busy, FlowUnavailable
+from webapp.models import Gap, Image, db
+from webapp.states import RunState, SyncMode
 from webapp.store import histories, images, pages, profiles, runs
 
 UPLOADS, GENERATED = "ASSET_MANAGER", "PINHOLE"
@@ -78,14 +81,33 @@ def test_images_that_arrive_between_two_syncs_do_not_hide_an_older_gap(sync, wor
     assert gaps() == []
 
 
-def test_pause_ends_a_run_between_two_pages_and_keeps_the_gap(work, profile_id, sync, flow, gaps):
+def test_the_end_of_a_walk_closes_no_gap_that_was_opened_after_it_began(sync, world, gaps):
+    older = sync(SyncMode.ALL, max_pages=1).last_cursor
+    world.add_uploaded(40)
+    newer = sync(SyncMode.ALL, max_pages=1).last_cursor
+    assert sync(SyncMode.ALL, start_cursor=older).last_cursor is None
+    assert [gap.cursor for gap in gaps()] == [newer]
+    sync()
+    assert names() == set(world.names(UPLOADS))
+
+
+def test_a_walk_that_did_not_begin_at_the_head_closes_its_own_gap_only(sync, world, gaps):
+    above = sync(SyncMode.ALL, max_pages=1).last_cursor
+    deeper = world.page(UPLOADS, 18, above).next_cursor
+    assert sync(SyncMode.ALL, start_cursor=deeper).last_cursor is None
+    assert [gap.cursor for gap in gaps()] == [above]
+    assert sync().synced_count == 18
+
+
+def test_pause_ends_a_run_between_two_pages_and_keeps_the_gap(work, profile_id, sync, flow, gaps, wait_until):
     with flow.holding("history", at=2) as gate:
         run = work.syncs.start(profile_id, histories=(UPLOADS,))
         assert gate.reached.wait(5)
         work.syncs.pause(profile_id)
+        assert work.syncs.wait(run.id).state == RunState.RUNNING  # who waits is let go at once
         gate.release()
-        run = work.syncs.wait(run.id)
-    assert run.state == RunState.PAUSED
+    wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
+    run = runs.get_run(run.id)
     assert run.synced_count in (18, 36)
     assert len(gaps()) == 1
     flow.reset()
@@ -113,6 +135,33 @@ def test_an_empty_account_is_complete(sync, world, gaps):
     run = sync()
     assert (run.state, run.synced_count) == (RunState.DONE, 0)
     assert gaps() == []
+
+
+def test_nothing_at_all_below_the_head_is_no_end(sync, flow, gaps, world):
+    sync(max_pages=1)
+    nothing = {"result": {"data": {"json": {"result": {}, "status": 200}}}}
+    flow.answer_next("history", nothing, count=2)
+    run = sync(SyncMode.RESUME)
+    assert (run.state, run.error_code) == (RunState.FAILED, "history_empty")
+    assert len(gaps()) == 1
+    assert sync(SyncMode.RESUME).synced_count == 22
+
+
+def test_a_full_sync_begins_at_the_head_although_an_older_one_was_stopped(sync, world, flow):
+    sync(SyncMode.FULL, max_pages=1)
+    world.add_uploaded(3)
+    assert sync(SyncMode.FULL).synced_count == 25
+    assert names() == set(world.names(UPLOADS))
+
+
+def test_a_page_is_looked_up_by_names_and_never_by_all_rows_of_the_profile(sync, profile_id):
+    sync()
+    asked = Image.select().where(Image.name.in_([f"name-{n}" for n in range(18)]))
+    plan = " ".join(
+        str(row) for row in db.execute_sql("EXPLAIN QUERY PLAN " + asked.sql()[0], asked.sql()[1])
+    )
+    assert "autoindex" in plan
+    assert "SCAN" not in plan
 
 
 def test_a_history_that_is_suddenly_empty_stops_the_run_and_changes_nothing(sync, world, gaps):
@@ -367,6 +416,79 @@ def test_cookies_that_could_not_be_checked_are_checked_before_the_first_page(wor
     run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "account_exists")
     assert images.count_profile(profile.id).total == 0
+
+
+def test_the_check_before_the_first_page_is_as_patient_as_all_else(work, flow, world):
+    with store.connection():
+        flow.fail_next(503, kind="session", count=1)
+        profile = work.accounts.add("Ada", world.cookie_header())
+        flow.fail_next(503, kind="session", count=2)
+        run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
+        assert (run.state, run.synced_count) == (RunState.DONE, 40)
+        assert profiles.get_profile(profile.id).health == "well"
+
+
+def test_of_two_wishes_in_the_same_moment_one_is_told_so(work, profile_id, sync, flow):
+    answers = []
+
+    def start(mode):
+        with store.connection():
+            try:
+                answers.append(work.syncs.start(profile_id, mode=mode, histories=(UPLOADS,)).state)
+            except Busy:
+                answers.append("busy")
+
+    for _ in range(30):
+        threads = [threading.Thread(target=start, args=(mode,)) for mode in (SyncMode.ALL, SyncMode.NEW)]
+        with flow.holding("history") as gate:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            gate.release()
+        run = runs.find_last_run(profile_id, "sync")
+        assert work.syncs.wait(run.id).state == RunState.DONE
+        assert sorted(answers) == ["busy", RunState.RUNNING]
+        answers.clear()
+
+
+def test_a_profile_removed_while_a_page_is_read_leaves_no_row(work, profile_id, sync, flow, wait_until):
+    with flow.holding("history", at=2) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        work.remove_profile(profile_id)
+        gate.release()
+    wait_until(lambda: not work.syncs.is_pausing(run.id))
+    assert Image.select().count() == 0
+
+
+def test_cookies_pasted_while_the_old_ones_are_checked_let_the_run_go_on(work, flow, world):
+    with store.connection():
+        flow.fail_next(503, kind="session", count=1)
+        profile = work.accounts.add("Ada", world.cookie_header())
+        with flow.holding("session") as gate:
+            run = work.syncs.start(profile.id, histories=(UPLOADS,))
+            assert gate.reached.wait(5)
+            other = threading.Thread(target=paste, args=(work, profile.id, world.cookie_header()))
+            other.start()
+            gate.release()
+            other.join(10)
+        run = work.syncs.wait(run.id)
+        assert (run.state, run.synced_count) == (RunState.DONE, 40)
+
+
+def paste(work, profile_id, text):
+    with store.connection():
+        work.replace_cookies(profile_id, text)
+
+
+def test_cookies_that_nobody_can_check_do_not_take_the_place_of_good_ones(work, flow, world, profile_id):
+    flow.fail_next(503, kind="session", count=1)
+    with store.connection():
+        before = profiles.get_cookies(profile_id)
+        with pytest.raises(FlowUnavailable, match="old ones were kept"):
+            work.replace_cookies(profile_id, world.cookie_header())
+        assert profiles.get_cookies(profile_id) == before
 
 
 def test_a_run_that_a_killed_process_left_is_set_aside_by_another_wish(work, profile_id, sync):

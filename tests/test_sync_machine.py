@@ -14,9 +14,10 @@ from webapp.background.connections import StoredCredentials
 from webapp.config import Config
 from webapp.demo import FlowServer, World
 from webapp.errors import FlowshelfError
-from webapp.models import Gap, Image, Run, RunKind, RunState, SyncMode
+from webapp.models import Gap, Image, Run
 from webapp.sources.labs import LabsSource
 from webapp.sources.pace import Pace, Stopped
+from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import histories, profiles, runs
 from webapp.sync import SyncRun
 

@@ -88,7 +88,9 @@ def _folders(text: str) -> tuple[Path, ...]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    if words := tuple(part.strip() for part in text.split(",") if part.strip()):
+        return words
+    raise ValueError("it names nothing")
 
 
 def _url(text: str) -> str:

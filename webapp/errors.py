@@ -11,7 +11,7 @@
     ├── Paused / Cancelled              409                the run that was waited for ended so
     ├── OtherAccount / AccountExists    409                one profile per account
     ├── DiskFull                        507 disk_full
-    ├── FolderGone                      500 folder_gone    the storage root is not there
+    ├── FolderGone                      409 folder_gone    the storage root is not there
     └── FlowError                       502 flow_error     Flow answered, but not usefully
         ├── FlowUnavailable             503 flow_unavailable   no answer or a passing one; safe to try again
         │   └── SlowDown                503 flow_unavailable   Flow asks the whole profile to slow down
@@ -109,7 +109,7 @@ class DiskFull(FlowshelfError):
 
 
 class FolderGone(FlowshelfError):
-    code, http_status = "folder_gone", 500
+    code, http_status = "folder_gone", 409
 
 
 class FlowError(FlowshelfError):

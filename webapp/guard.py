@@ -53,7 +53,7 @@ def check_host(host: str, own_names: frozenset[str]) -> None:
 
 def check_origin(origin: str | None, host: str) -> None:
     """Raises Forbidden when a browser says that a page of another place sent this."""
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _place(origin) != host.lower():
         raise Forbidden("This was sent by a page of another site, and nothing was done.")
 
 
@@ -80,6 +80,13 @@ def _own_names() -> frozenset[str]:
     name = socket.gethostname().lower()
     short = name.split(".")[0]
     return frozenset({"localhost", name, short, f"{short}.local"})
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _host_name(host: str) -> str:

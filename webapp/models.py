@@ -1,10 +1,8 @@
-"""The database: tables, their states and indexes. Queries live in `webapp.store`.
+"""The database: tables and indexes. Queries live in `webapp.store`.
 
 `veo3_image_generations` begins with the nine columns of the seed, word for word, because others
 read that table; our own columns follow and may be null.
 """
-
-from enum import StrEnum
 
 from peewee import (
     SQL,
@@ -18,68 +16,13 @@ from peewee import (
 )
 from playhouse.sqlite_ext import AutoIncrementField
 
+from webapp.states import DownloadState, ExportState, Health, RunState, ScheduleKind
+
 SCHEMA_VERSION = 1
 
 # One app per process at a time: `webapp.store.open_database` points this at its file. A thread that
 # forgot to open a connection gets an error instead of a connection that nobody closes.
 db = SqliteDatabase(None, autoconnect=False)
-
-
-class Health(StrEnum):
-    """What the last word of the service about a profile's cookies was."""
-
-    UNCHECKED = "unchecked"
-    WELL = "well"
-    WAITING_FOR_COOKIES = "waiting_for_cookies"
-    MOVED = "moved"
-
-
-class RunKind(StrEnum):
-    SYNC = "sync"
-    DOWNLOAD = "download"
-
-
-class RunState(StrEnum):
-    """A sync run ends when it is paused, its gap stays; a paused download run keeps its wishes."""
-
-    RUNNING = "running"
-    WAITING = "waiting_for_cookies"
-    PAUSED = "paused"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class SyncMode(StrEnum):
-    NEW = "new"
-    ALL = "all"
-    FULL = "full"
-    RESUME = "resume"
-
-
-class Step(StrEnum):
-    """What a page of a history means for the walk that met it."""
-
-    ON = "on"
-    JOINED = "joined"
-    END = "end"
-
-
-class DownloadState(StrEnum):
-    WANTED = "wanted"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
-class ExportState(StrEnum):
-    """INTERRUPTED: the process ended before it was prepared."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
 
 
 class BaseModel(Model):
@@ -175,12 +118,17 @@ class Gap(BaseModel):
 
 
 class Run(BaseModel):
-    """One sync or download that a person asked for, with its counts and how it ended."""
+    """One sync or download that a person asked for, with its counts and how it ended.
+
+    `pause_asked_at`: a sync finishes its page before it pauses; should its process be killed in
+    between, it is paused all the same.
+    """
 
     id = TextField(primary_key=True)
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="runs")
     kind = TextField()
     state = TextField(default=RunState.RUNNING)
+    pause_asked_at = TextField(null=True)
     error_code = TextField(null=True)
     error = TextField(null=True)
     note = TextField(null=True)
@@ -242,14 +190,6 @@ class Image(BaseModel):
 
     class Meta:
         table_name = "veo3_image_generations"
-
-
-class ScheduleKind(StrEnum):
-    """When a profile is synced without being asked: never, so often, or once at each start."""
-
-    OFF = "off"
-    HOURLY = "hourly"
-    AT_START = "at_start"
 
 
 class Schedule(BaseModel):

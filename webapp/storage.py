@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -185,7 +186,7 @@ def make_thumbnail(source: Path, target: Path, edge: int) -> None:
             upright.convert("RGBA" if "A" in upright.getbands() else "RGB").save(encoded, "WEBP", quality=80)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, TypeError, ArithmeticError, struct.error) as error:
         raise BadPicture(f"{source.name} is damaged: it cannot be decoded.") from error
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _written(target.parent, encoded.getvalue())

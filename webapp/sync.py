@@ -17,9 +17,10 @@ from webapp.errors import (
     HistoryEmpty,
     HistoryRefused,
 )
-from webapp.models import Run, Step, SyncMode, Walk
+from webapp.models import Run, Walk
 from webapp.sources import HistoryPage, Source
 from webapp.sources.pace import Pace, Stopped, jittered
+from webapp.states import Step, SyncMode
 from webapp.store import histories, pages, runs
 
 MOST_PAGES_WITHOUT_IMAGE = 50
@@ -177,8 +178,6 @@ class SyncRun:
             self._on_page()
             goes_on = self._goes_on(walk, step) and not self._has_enough_pages()
             walk = histories.get_walk(walk.id)
-        if walk.is_full and walk.finished_at:
-            self._finish_full(walk)
 
     def _wait_between_pages(self) -> None:
         if self._stopping.wait(jittered(self._page_delay_seconds) if self._pages_read else 0):
@@ -192,7 +191,12 @@ class SyncRun:
             return page
         page = self._ask(walk)
         is_nothing = not page.entry_count and not page.next_cursor
-        if is_nothing and not walk.cursor and histories.has_images(walk.profile_id, walk.history):
+        if is_nothing and walk.cursor:
+            raise HistoryEmpty(
+                "Flow named a next page of this history and then sent nothing, twice. The sync stopped and "
+                "remembers the place; press Resume later."
+            )
+        if is_nothing and histories.has_images(walk.profile_id, walk.history):
             raise HistoryEmpty(
                 "Flow says that this history is empty, but there are images of it on the shelf. Nothing was "
                 "changed. Check in Flow that this account still shows its pictures, then sync again."
@@ -209,7 +213,9 @@ class SyncRun:
         step = step_of(page, known, walk, may_join=histories.may_join(walk))
         # A full walk that only had its gap closed by a quick sync is still to be resumed.
         ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
-        pages.save_page(runs.get_run(self._run_id), walk, page, step, is_last=ends)
+        unseen = pages.save_page(runs.get_run(self._run_id), walk, page, step, is_last=ends)
+        if unseen.count:
+            runs.add_note(self._run_id, _gone_note(unseen))
         return step
 
     def _goes_on(self, walk: Walk, step: Step) -> bool:
@@ -245,17 +251,14 @@ class SyncRun:
                 "shelf; start Full sync anew to compare it with Flow."
             )
         self._was_refused = True
-        runs.add_note(run.id, "Flow no longer knew the place of a gap, so the history is read from its head.")
-
-    def _finish_full(self, walk: Walk) -> None:
-        count, was_marked = pages.finish_full_walk(walk)
-        if count:
-            runs.add_note(self._run_id, _gone_note(count, was_marked))
+        runs.add_note(
+            run.id, "Flow no longer knew the place to go on from, so the history is read from its head."
+        )
 
 
-def _gone_note(count: int, was_marked: bool) -> str:
-    images = "1 image" if count == 1 else f"{count} images"
-    if was_marked:
+def _gone_note(unseen: pages.Unseen) -> str:
+    images = "1 image" if unseen.count == 1 else f"{unseen.count} images"
+    if unseen.was_marked:
         return f"{images} of the shelf no longer stand in this history and were marked as gone from Flow."
     return (
         f"{images} of the shelf no longer stand in this history. That is more than a tenth of it, so nothing "

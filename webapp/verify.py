@@ -1,6 +1,6 @@
 """Compare every row that has a file with its file: there, size, sha256, and whether it decodes."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,19 +49,26 @@ def verify(
     file is touched."""
     counts, problems, requeued_count = Counter(), [], 0
     for chunk in _chunks():
-        findings = {}
+        found = defaultdict(list)
         for image in chunk:
-            findings[image.id] = finding = look_at(image, roots, deep=deep)
-            counts[finding.value] += 1
-            if finding is not Finding.WHOLE and len(problems) < MOST_PROBLEMS:
+            finding = look_at(image, roots, deep=deep)
+            found[finding].append(image)
+            if finding is not Finding.WHOLE:
                 problems.append({"name": image.name, "path": image.local_path, "finding": finding.value})
             on_image()
-        images.mark_damaged([i for i, finding in findings.items() if finding is Finding.DAMAGED], now())
+        counts.update({finding.value: len(some) for finding, some in found.items()})
+        _note_damage(found, deep=deep)
         if sets_pending:
-            again = [i for i, finding in findings.items() if finding in (Finding.MISSING, Finding.DAMAGED)]
-            images.mark_missing(again)
-            requeued_count += len(again)
-    return Report(dict(counts), problems, requeued_count)
+            again = found[Finding.MISSING] + found[Finding.DAMAGED]
+            requeued_count += images.mark_as_found(again, **images.NO_FILE)
+    return Report(dict(counts), problems[:MOST_PROBLEMS], requeued_count)
+
+
+def _note_damage(found: dict[Finding, list[Image]], *, deep: bool) -> None:
+    images.mark_as_found(found[Finding.DAMAGED], damaged_at=now())
+    if deep:
+        mended = [image for image in found[Finding.WHOLE] if image.damaged_at]
+        images.mark_as_found(mended, damaged_at=None)
 
 
 def look_at(image: Image, roots: Sequence[Path], *, deep: bool) -> Finding:

@@ -20,7 +20,7 @@ from webapp import background_of, create_app, store
 from webapp.background import Background
 from webapp.config import Config
 from webapp.demo import FlowServer, World
-from webapp.models import RunState
+from webapp.states import RunState
 from webapp.store import runs
 
 REPEATS = 3

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from webapp import store
-from webapp.models import RunState
+from webapp.states import RunState
 from webapp.store import selections
 from webapp.store.filters import Filter, Selection
 

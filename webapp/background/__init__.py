@@ -6,7 +6,7 @@
     previews       fresh signed addresses for cards in view
     exports        one thread that prepares ZIPs (archive: how one is written)
     deletion       files that a person had deleted
-    downloads      a crew of threads per profile that downloads
+    downloads      a crew of threads per profile that downloads; crews says what one is
     schedule       quick syncs that begin by themselves
     waiting        callers that want to stay until their work is done
 
@@ -32,9 +32,11 @@ from webapp.background.syncs import Syncs
 from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.errors import FlowshelfError
-from webapp.models import Image, RunKind, RunState
+from webapp.models import Image
 from webapp.sources.labs import LabsSource
-from webapp.store import downloads, runs
+from webapp.states import RunKind, RunState
+from webapp.store import downloads as wishes
+from webapp.store import runs
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,11 @@ class Background:
         with store.connection():
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
+            wishes.settle_interrupted()
+            runs.settle_pauses()
+            for run in runs.list_runs_in(RunState.RUNNING):
+                if run.kind == RunKind.DOWNLOAD:
+                    wishes.finish_run_if_complete(run.id)
             if not carries_on:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
@@ -122,6 +129,7 @@ class Background:
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
         paths = remove_profile(profile_id)
+        self.connections.drop(profile_id)
         storage.remove_files([self._config.thumbnails_dir / profile_id])
         if with_files:
             storage.remove_files(paths)
@@ -149,7 +157,7 @@ class Background:
         if not run.downloads_new or state == RunState.PAUSED:
             return
         try:
-            self.downloads.request(run.profile_id, downloads.list_pending_of_run(run_id))
+            self.downloads.request(run.profile_id, wishes.list_pending_of_run(run_id))
         except FlowshelfError as error:
             runs.add_note(run_id, f"What is new was not downloaded. {error}")
         except Exception:
@@ -159,5 +167,6 @@ class Background:
         return self.syncs if kind == RunKind.SYNC else self.downloads
 
     def _folders_of_interrupted(self):
-        yield from (self._config.images_dir / profile.id for profile in list_profiles())
-        yield from downloads.list_folders_in_use()
+        for root in (self._config.images_dir, self._config.thumbnails_dir):
+            yield from (root / profile.id for profile in list_profiles())
+        yield from wishes.list_folders_in_use()

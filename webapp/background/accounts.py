@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from webapp.background.connections import Connections
 from webapp.config import Config
 from webapp.errors import BadCookies, FlowshelfError, FlowUnavailable, SignedOut
-from webapp.models import Health, Profile
+from webapp.models import Profile
 from webapp.sources import Account
 from webapp.sources.credentials import PastedCookies, parse_cookies
+from webapp.states import Health
 from webapp.store import profiles
 
 
@@ -63,11 +64,17 @@ class Accounts:
     def replace_cookies(self, profile_id: str, pasted_text: str) -> Profile:
         """Other cookies for a profile; the old ones stay when the new ones do not do.
 
-        Raises BadCookies, OtherAccount, AccountExists.
+        Raises BadCookies, OtherAccount, AccountExists, and FlowUnavailable when nobody can say whose
+        they are and the profile belongs to an account already.
         """
-        profiles.get_profile(profile_id)
+        profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
         account, cookies = self._try(pasted)
+        if account is None and profile.account_email:
+            raise FlowUnavailable(
+                f"Flow cannot be reached, so it is not known whether these cookies are those of "
+                f"{profile.account_email}. The old ones were kept. Paste them again later."
+            )
         self._keep(profile_id, account, cookies, pasted.expires_at)
         return profiles.get_profile(profile_id)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from webapp.config import Config
 from webapp.errors import SignedOut
-from webapp.models import Health
 from webapp.sources import Source
 from webapp.sources.pace import Pace
+from webapp.states import Health
 from webapp.store import profiles
 
 
@@ -55,31 +55,31 @@ class Connections:
         self._connections: dict[str, Connection] = {}
 
     def of(self, profile_id: str) -> Connection:
-        """The profile's connection, once it is known whose cookies it uses.
-
-        Raises SignedOut when there are no cookies, OtherAccount or AccountExists when cookies that
-        could not be checked when they were pasted turn out to be somebody else's.
-        """
-        connection = self._find_or_open(profile_id)
-        with connection.checking:
-            if not connection.is_checked:
-                profiles.note_account(profile_id, connection.source.check())
-                connection.is_checked = True
-        return connection
-
-    def _find_or_open(self, profile_id: str) -> Connection:
+        """The profile's connection. Raises SignedOut when it has no cookies."""
         with self._lock:
             if connection := self._connections.get(profile_id):
                 return connection
+            profile = profiles.get_profile(profile_id)
             if not profiles.get_cookies(profile_id):
                 raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
             connection = Connection(
                 self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
                 Pace(self._config.retry_pauses_seconds),
-                is_checked=profiles.get_profile(profile_id).health != Health.UNCHECKED,
+                is_checked=profile.health != Health.UNCHECKED,
             )
             self._connections[profile_id] = connection
             return connection
+
+    def check(self, profile_id: str, connection: Connection, stopping: threading.Event) -> None:
+        """Make sure once that cookies which could not be checked when they were pasted are this profile's.
+
+        Raises OtherAccount or AccountExists when they are not, and what `Source.check` raises.
+        """
+        with connection.checking:
+            if not connection.is_checked:
+                account = connection.pace.tried(connection.source.check, stopping)
+                profiles.note_account(profile_id, account)
+                connection.is_checked = True
 
     @contextmanager
     def judging(self, connection: Connection | None) -> Iterator[bool]:

@@ -2,28 +2,32 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
-from webapp.background.rate import Rate
+from webapp.background.crews import Crew, change, finish
 from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.download import download_image
 from webapp.errors import (
+    AccountExists,
     AccountMoved,
+    BadPath,
     DiskFull,
     FlowError,
     FlowshelfError,
     FolderGone,
     ImageRefused,
     KeyRefused,
+    OtherAccount,
     SignedOut,
 )
-from webapp.models import Health, Image, Run, RunKind, RunState
+from webapp.models import Image, Run
 from webapp.sources.pace import Stopped
+from webapp.states import Health, RunKind, RunState
 from webapp.store import downloads, images, profiles, runs
 from webapp.store.downloads import Claim
 
@@ -31,18 +35,7 @@ log = logging.getLogger(__name__)
 
 MOST_FAILURES_IN_A_ROW = 10
 # What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
-_FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved)
-
-
-@dataclass(slots=True)
-class Crew:
-    """The threads of one run, since it was last begun or resumed."""
-
-    run: Run
-    stop: threading.Event = field(default_factory=threading.Event)
-    threads: set[threading.Thread] = field(default_factory=set)
-    failures_in_a_row: int = 0
-    rate: Rate = field(default_factory=Rate)
+_FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved, OtherAccount, AccountExists)
 
 
 class Downloads:
@@ -56,6 +49,7 @@ class Downloads:
         self._lock = threading.Lock()
         self._crews: dict[str, Crew] = {}
         self._in_flight: set[int] = set()
+        self._thread_counts: Counter[str] = Counter()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -71,7 +65,7 @@ class Downloads:
         """
         profiles.get_profile(profile_id)
         if folder:
-            storage.make_folder(folder, self.roots)
+            self._make_asked_folder(folder)
         missing = [image for image in images.list_by_ids(image_ids) if not self._is_on_shelf(image)]
         images.mark_missing([image.id for image in missing if image.local_path])
         if not missing:
@@ -95,13 +89,13 @@ class Downloads:
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             with self._lock:
                 self._send_home(run.id)
-                _change(run.id, (RunState.RUNNING,), RunState.PAUSED)
+                change(run.id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
             self._waiting.notify()
 
     def resume(self, profile_id: str) -> None:
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             fresh = {"error": None, "error_code": None, "finished_at": None}
-            _change(run.id, (RunState.PAUSED, RunState.WAITING), RunState.RUNNING, **fresh)
+            change(run.id, (RunState.PAUSED, RunState.WAITING), RunState.RUNNING, **fresh)
             self.carry_on(run.id)
 
     def cancel(self, profile_id: str) -> None:
@@ -141,14 +135,16 @@ class Downloads:
                 return
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             crew = self._crews.setdefault(run.id, Crew(run))
-            free_count = self._config.download_workers - len(crew.threads)
+            # Threads of a crew that was sent home still fetch: together they are no more than allowed.
+            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
             for _ in range(min(downloads.count_wanted(run.id), free_count)):
                 thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
                 crew.threads.add(thread)
+                self._thread_counts[run.profile_id] += 1
                 thread.start()
-            if not crew.threads:
+            if not crew.threads and not self._thread_counts[run.profile_id]:
                 self._send_home(run.id)
-                _finish(run.id)
+                finish(run.id)
         self._waiting.notify()
 
     def stop(self, timeout_seconds: float) -> None:
@@ -161,42 +157,53 @@ class Downloads:
             thread.join(timeout_seconds / len(threads))
 
     def _drain(self, crew: Crew) -> None:
-        try:
-            with store.connection():
-                while claim := self._next_claim(crew):
-                    self._run(crew, claim)
-                    self._waiting.notify()
-                # Another crew's thread may have put a wish back that nobody else would see.
-                if not _finish(crew.run.id):
-                    self.carry_on(crew.run.id)
-        except Exception:
-            log.exception("A download thread of run %s ended in a way nobody expected", crew.run.id)
-            with self._lock:
-                self._leave(crew)
-        self._waiting.notify()
+        """A thread's life. When not even an outcome can be written down, as on a full disk, it waits: later
+        it may be."""
+        while True:
+            try:
+                with store.connection():
+                    self._work_off(crew)
+                    return self._leave(crew)
+            except Exception:
+                log.exception("Download run %s cannot go on now", crew.run.id)
+                if crew.stop.wait(self._config.retry_pauses_seconds[-1]):
+                    return self._count_out(crew)
+
+    def _work_off(self, crew: Crew) -> None:
+        while claim := self._next_claim(crew):
+            self._run(crew, claim)
+            self._waiting.notify()
 
     def _next_claim(self, crew: Crew) -> Claim | None:
-        """The next wish; without one this thread leaves the crew, under the lock that `carry_on` takes
-        after a new wish was stored, so that no wish is left without a thread."""
-        if not crew.stop.is_set() and (claim := downloads.claim_download(crew.run.id)):
-            return claim
+        """Under the lock, so that a wish is never seen as claimed by nobody."""
         with self._lock:
             claim = None if crew.stop.is_set() else downloads.claim_download(crew.run.id)
-            if claim is None:
-                self._leave(crew)
-        return claim
+            if claim:
+                self._in_flight.add(claim.download_id)
+            return claim
 
     def _leave(self, crew: Crew) -> None:
-        crew.threads.discard(threading.current_thread())
-        if not crew.threads and self._crews.get(crew.run.id) is crew:
-            del self._crews[crew.run.id]
+        """The end of a thread. What came after its last look, or was put back by a thread of another crew,
+        is taken up by those that are woken here."""
+        self._count_out(crew)
+        if not finish(crew.run.id) and not self._stopping.is_set():
+            self.carry_on(crew.run.id)
+        self._waiting.notify()
+
+    def _count_out(self, crew: Crew) -> None:
+        with self._lock:
+            if threading.current_thread() in crew.threads:
+                crew.threads.discard(threading.current_thread())
+                self._thread_counts[crew.run.profile_id] -= 1
+            if not crew.threads and self._crews.get(crew.run.id) is crew:
+                del self._crews[crew.run.id]
 
     def _run(self, crew: Crew, claim: Claim) -> None:
         """One wish from claim to outcome: whatever happens, it is decided or put back."""
         connection = None
-        self._in_flight.add(claim.download_id)
         try:
             connection = self._connections.of(claim.profile_id)
+            self._connections.check(claim.profile_id, connection, crew.stop)
             self._download(crew, claim, connection)
         except Stopped:
             downloads.release_download(claim)
@@ -269,12 +276,19 @@ class Downloads:
             if self._crews.get(crew.run.id) is not crew:
                 return
             self._send_home(crew.run.id)
-            _change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
+            change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
         self._waiting.notify()
 
     def _send_home(self, run_id: str) -> None:
         if crew := self._crews.pop(run_id, None):
             crew.stop.set()
+
+    def _make_asked_folder(self, folder: Path) -> None:
+        storage.require_root(folder, self.roots)
+        try:
+            storage.make_folder(folder, self.roots)
+        except FolderGone as error:
+            raise BadPath(str(error)) from error  # the root is there: it is the caller's path that is not
 
     def _is_on_shelf(self, image: Image) -> bool:
         is_whole = image.local_path is not None and image.damaged_at is None
@@ -284,30 +298,4 @@ class Downloads:
 def _unexpected() -> FlowshelfError:
     return FlowshelfError(
         "Something went wrong inside Flowshelf while this image was downloaded; the log says more."
-    )
-
-
-def _finish(run_id: str) -> bool:
-    if not downloads.finish_run_if_complete(run_id):
-        return False
-    _log_state(run_id)
-    return True
-
-
-def _change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
-    if runs.change_state(run_id, before, after, **fields):
-        _log_state(run_id)
-
-
-def _log_state(run_id: str) -> None:
-    run = runs.get_run(run_id)
-    log.info(
-        "download %s of %s: %s, %s done, %s failed, %s bytes%s",
-        run.id,
-        run.profile_id,
-        run.state,
-        run.done_count,
-        run.failed_count,
-        run.done_bytes,
-        f" ({run.error_code})" if run.error_code else "",
     )

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from webapp import store
 from webapp.background.syncs import Syncs
 from webapp.errors import FlowshelfError
-from webapp.models import RunKind, Schedule, ScheduleKind
+from webapp.models import Schedule
+from webapp.states import RunKind, ScheduleKind
 from webapp.store import runs, schedules
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,9 @@ from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.errors import AccountMoved, BadRequest, Busy, FlowshelfError, SignedOut
-from webapp.models import Health, Run, RunKind, RunState, SyncMode
+from webapp.models import Run
 from webapp.sources.pace import Stopped
+from webapp.states import Health, RunKind, RunState, SyncMode
 from webapp.store import profiles, runs
 from webapp.sync import SyncRun
 
@@ -37,6 +38,7 @@ class Syncs:
         self._stopping = stopping
         self._before_end = before_end
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
         self._threads: dict[str, tuple[threading.Thread, threading.Event]] = {}
 
     def start(
@@ -61,14 +63,10 @@ class Syncs:
             "max_pages": max_pages,
         }
         marks = {"is_scheduled": is_scheduled, "downloads_new": downloads_new}
-        try:
-            run = runs.start_sync(profile_id, **asked, **marks)
-        except Busy as error:
-            if is_scheduled or self._is_under_way(error.run_id) or not self._set_aside(error.run_id):
-                raise
-            run = runs.start_sync(profile_id, **asked, **marks)
-        runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
-        self.carry_on(run.id)
+        with self._starting:  # a run that has no thread yet must not look like one of a killed process
+            run = self._open_run(profile_id, asked, marks)
+            runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
+            self.carry_on(run.id)
         return runs.get_run(run.id)
 
     def pause(self, profile_id: str) -> None:
@@ -79,6 +77,7 @@ class Syncs:
         with self._lock:
             _, stop = self._threads.get(run.id, (None, None))
         if stop:
+            runs.ask_pause(run.id)
             stop.set()
         else:
             self._set_aside(run.id)
@@ -90,9 +89,13 @@ class Syncs:
         return stop is not None and stop.is_set()
 
     def wait(self, run_id: str) -> Run:
-        """Stay until a run ended or waits for cookies."""
-        self._waiting.until(lambda: runs.get_run(run_id).state != RunState.RUNNING)
+        """Stay until a run ended, is to pause, or waits for cookies."""
+        self._waiting.until(lambda: _is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
+
+    def cancel(self, profile_id: str) -> None:
+        """For a walk it is Pause that ends the run: no gap is ever dropped."""
+        self.pause(profile_id)
 
     def carry_on(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
@@ -114,6 +117,15 @@ class Syncs:
         for thread, _ in under_way:
             thread.join(timeout_seconds / len(under_way))
 
+    def _open_run(self, profile_id: str, asked: dict, marks: dict) -> Run:
+        try:
+            return runs.start_sync(profile_id, **asked, **marks)
+        except Busy as error:
+            is_in_the_way = marks["is_scheduled"] or self._is_under_way(error.run_id)
+            if is_in_the_way or not self._set_aside(error.run_id):
+                raise
+            return runs.start_sync(profile_id, **asked, **marks)
+
     def _is_under_way(self, run_id: str) -> bool:
         return run_id in self._threads
 
@@ -128,15 +140,19 @@ class Syncs:
                 if state:
                     self._before_end(run_id, state)
                     runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
-                _log_end(runs.get_run(run_id))
+                if run := runs.find_run(run_id):  # its profile may have been removed
+                    _log_end(run)
         except Exception:
-            log.exception("Sync run %s ended in a way nobody expected", run_id)
+            # Not even its end could be written down, as when the disk is full: later it may be.
+            log.exception("Sync run %s cannot go on now", run_id)
+            stop.wait(self._config.retry_pauses_seconds[-1])
         finally:
             with self._lock:
                 self._threads.pop(run_id, None)
             self._waiting.notify()
-        with store.connection():  # new cookies may have set it going while this thread was about to end
-            self.carry_on(run_id)
+        if not self._stopping.is_set():
+            with store.connection():  # new cookies may have set it going while this thread was ending
+                self.carry_on(run_id)
 
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
         """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""
@@ -168,6 +184,7 @@ class Syncs:
         while True:
             connection = self._connections.of(profile_id)
             try:
+                self._connections.check(profile_id, connection, stop)
                 self._sync_run(run_id, connection, stop).carry_on()
                 return True
             except SignedOut as error:
@@ -194,6 +211,10 @@ class Syncs:
         profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
         said = {"error_code": error.code, "error": str(error)}
         runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **said)
+
+
+def _is_over(run: Run) -> bool:
+    return run.state != RunState.RUNNING or run.pause_asked_at is not None
 
 
 def _log_end(run: Run) -> None:

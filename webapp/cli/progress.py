@@ -35,7 +35,10 @@ def stop(shelf: Shelf, run_id: str) -> None:
         click.echo("The dashboard goes on with it. Pause it there if it should stop.", err=True)
         return
     shelf.ask("POST", f"/api/runs/{run_id}/pause")
-    click.echo("Stopped. The place is kept: run the same command again to go on.", err=True)
+    click.echo(
+        "Stopped. The place is kept: “flowshelf sync … --resume” or “flowshelf download …” goes on there.",
+        err=True,
+    )
 
 
 def describe_sync(run: dict) -> str:

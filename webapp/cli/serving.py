@@ -148,11 +148,11 @@ def listen(app: Flask, config: Config):
     try:
         return waitress.create_server(
             app,
-            host=config.host,
+            host="127.0.0.1" if config.host == "localhost" else config.host,  # one socket, not two
             port=config.port,
             _dispatcher=dispatcher,
             ident=None,
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+            max_request_body_size=4 * app.config["MAX_CONTENT_LENGTH"],  # so that Flask says it, as JSON
         )
     except OSError as error:
         raise FlowshelfError(

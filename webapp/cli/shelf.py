@@ -4,6 +4,7 @@ A command never works around a server: it asks the server when there is one. Els
 and asks the same API within this process, without a socket.
 """
 
+import http.client
 import json
 import threading
 import urllib.error
@@ -12,15 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-import click
 from flask import Flask
 
 from webapp import background_of, create_app, make_data_folder
 from webapp.config import Config
-from webapp.errors import error_of
+from webapp.errors import Busy, FlowshelfError, error_of
 from webapp.lock import DataFolderLock
 
-NO_ANSWER = "The Flowshelf at {} does not answer. Look whether it still runs, then try again."
+
+class NoAnswer(FlowshelfError):
+    """The server that owns the data folder went away."""
+
+    code, http_status = "no_answer", 503
 
 
 class Shelf(Protocol):
@@ -60,13 +64,19 @@ class ServedShelf:
         content = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self._url + path, data=content, method=method, headers=headers)
         try:
+            return _data(self._answer(request))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise NoAnswer(
+                f"The Flowshelf at {self._url} does not answer. Look whether it still runs, then try again."
+            ) from error
+
+    def _answer(self, request: urllib.request.Request) -> dict:
+        try:
             with self._opener.open(request) as response:
-                return _data(json.load(response))
+                return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
-                return _data(json.load(error))
-        except (OSError, ValueError) as error:
-            raise click.ClickException(NO_ANSWER.format(self._url)) from error
+                return json.load(error)
 
 
 @contextmanager
@@ -76,7 +86,7 @@ def open_shelf(config: Config) -> Iterator[Shelf]:
     lock = DataFolderLock(config.data_dir)
     if not lock.take():
         if not (url := lock.address()):
-            raise click.ClickException(
+            raise Busy(
                 f"Another flowshelf command is working on {config.data_dir}. Try again when it has ended."
             )
         yield ServedShelf(url)
@@ -99,6 +109,8 @@ def pause(seconds: float) -> None:
 
 
 def _data(answer: dict) -> dict | list:
+    if not isinstance(answer, dict):
+        raise ValueError("no answer of Flowshelf")
     if answer.get("success"):
         return answer["data"]
     raise error_of(answer.get("code", "error"), answer.get("error", "The server gave no reason."))

@@ -27,6 +27,7 @@ NAMES_PER_CALL = 50
 
 @click.command()
 @profile_argument
+@click.option("--resume", is_flag=True, help="Go on where the last sync stopped, a full one too.")
 @click.option("--full", is_flag=True, help="Read the whole history again, and notice what is gone from Flow.")
 @click.option("--max-pages", type=click.IntRange(1), metavar="N", help="Stop after N pages of each history.")
 @click.option(
@@ -37,15 +38,15 @@ NAMES_PER_CALL = 50
 )
 @json_option
 @data_dir_option
-def sync(profile, full, max_pages, cursor, history, as_json, data_dir) -> None:
+def sync(profile, resume, full, max_pages, cursor, history, as_json, data_dir) -> None:
     """Bring the metadata of PROFILE (an id or a name) up to date."""
-    config = read_config(data_dir=data_dir)
-    asked = {"mode": "full" if full else "new", "histories": list(config.histories)}
-    if cursor:
-        if full:
-            raise click.UsageError("--cursor and --full do not go together: a full sync begins at the head.")
-        asked = {"mode": "all", "history": history, "startCursor": cursor}
-    with ending_with_json(as_json), open_shelf(config) as shelf:
+    if bool(cursor) + full + resume > 1:
+        raise click.UsageError("Only one of --resume, --full and --cursor says where to begin.")
+    with ending_with_json(as_json), open_shelf(config := read_config(data_dir=data_dir)) as shelf:
+        mode = "full" if full else "resume" if resume else "new"
+        asked = {"mode": mode, "histories": list(config.histories)}
+        if cursor:
+            asked = {"mode": "all", "history": history, "startCursor": cursor}
         profile_id = find_profile(shelf, profile)["profileId"]
         asked |= {"profileId": profile_id, "maxPages": max_pages, "wait": False}
         run = follow(shelf, shelf.ask("POST", SYNC, asked)["runId"], describe_sync, quiet=as_json)
@@ -222,8 +223,10 @@ def ending_with_json(as_json: bool) -> Iterator[None]:
     """With --json an error is printed as the API would answer it, and the exit code is 1."""
     try:
         yield
-    except FlowshelfError as error:
+    except (FlowshelfError, click.ClickException, KeyboardInterrupt) as error:
         if not as_json:
             raise
-        click.echo(json.dumps({"success": False, "error": str(error), "code": error.code}))
+        code = "cancelled" if isinstance(error, KeyboardInterrupt) else getattr(error, "code", "bad_request")
+        sentence = str(error) or "Stopped by the person at the terminal."
+        click.echo(json.dumps({"success": False, "error": sentence, "code": code}))
         sys.exit(1)

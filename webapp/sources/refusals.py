@@ -96,13 +96,21 @@ def is_cut(answer: Answer) -> bool:
     return not body or (body[:1] in b"{[" and end[-1:] not in (b"}", b"]"))
 
 
-def changed(answer: Answer, what: str, secrets: Iterable[str] = ()) -> FlowChanged:
+def changed(answer: Answer, what: str, secrets: Iterable[str] = (), sample: str | None = None) -> FlowChanged:
     """The error of an answer whose shape we do not know, with a redacted sample for a report."""
+    text = answer.text if sample is None else sample
     return FlowChanged(
         f"{host_of(answer.url)} answered in a way that Flowshelf does not know: {what}. The service may have "
         "changed. Try again later, and look for a newer Flowshelf if it stays so.",
-        redacted(answer.text[:_LOOK_AT_CHARACTERS], secrets)[:_SAMPLE_CHARACTERS],
+        redacted(text[:_LOOK_AT_CHARACTERS], secrets)[:_SAMPLE_CHARACTERS],
     )
+
+
+def shape_of(document: object) -> str:
+    """The fields of an answer that holds secrets, with their kinds in place of their values."""
+    if not isinstance(document, dict):
+        return type(document).__name__
+    return json.dumps({str(name)[:60]: type(value).__name__ for name, value in list(document.items())[:40]})
 
 
 def quoted(message: object, secrets: Iterable[str] = ()) -> str:

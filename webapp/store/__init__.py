@@ -37,6 +37,7 @@ def open_database(path: Path) -> None:
     if not path.exists():
         # Made with its final mode: SQLite gives its -wal and -shm files the mode of the database.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)
     db.init(path, pragmas={"journal_mode": "wal", "foreign_keys": 1, "synchronous": "normal"}, timeout=10)
     with connection():
         _check_version(path)
@@ -82,9 +83,16 @@ def chunked(rows: list, size: int = ROWS_PER_STATEMENT) -> Iterator[list]:
         yield piece
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """Whether a database error means that the disk has no room."""
-    return "database or disk is full" in str(error)
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a database error means that the disk has no room.
+
+    SQLite ends the transaction by itself then, and peewee's own attempt to do so hides the reason.
+    """
+    while error is not None:
+        if "database or disk is full" in str(error):
+            return True
+        error = error.__context__
+    return False
 
 
 def open_connection() -> None:

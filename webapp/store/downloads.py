@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from peewee import JOIN, SQL, Select, fn
+from peewee import JOIN, SQL, Expression, Select, fn
 
 from webapp.errors import GoneUpstream
-from webapp.models import Download, DownloadState, Image, Run, RunKind, RunState
+from webapp.models import Download, Image, Run
+from webapp.states import DownloadState, RunKind, RunState
 from webapp.store import chunked, transaction
 from webapp.store.runs import change_state, find_open_run, get_run, open_download_run
 from webapp.times import now
@@ -45,7 +46,8 @@ def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | N
         for piece in chunked(list(image_ids)):
             is_asked = Image.id.in_(piece) & (Image.profile_id == profile_id)
             Image.update(not_wanted_at=None).where(is_asked, Image.not_wanted_at.is_null(False)).execute()
-            _wish(run, Image.select().where(is_asked), folder)
+            lacks_file = Image.local_path.is_null() | Image.damaged_at.is_null(False)
+            _wish(run, Image.select().where(is_asked, lacks_file), folder)
     return get_run(run.id)
 
 
@@ -93,6 +95,8 @@ def count_pending(profile_id: str) -> int:
 
 
 def _wish(run: Run, images: Select, folder: str | None) -> None:
+    # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
+    cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)
     fixed = [SQL("?", [value]) for value in (run.id, folder, DownloadState.WANTED, False)]
     wishes = images.select(Image.id, Image.profile_id, *fixed)
     columns = [Download.image, Download.profile_id, Download.run, Download.folder, Download.state]
@@ -103,7 +107,7 @@ def _wish(run: Run, images: Select, folder: str | None) -> None:
             conflict_target=[Download.image],
             preserve=columns[2:],
             update={Download.error: None, Download.error_code: None, Download.finished_at: None},
-            where=Download.state.not_in(ACTIVE),
+            where=Download.state.not_in(ACTIVE) | Download.run.in_(cancelled),
         )
         .as_rowcount()
         .execute()
@@ -176,7 +180,7 @@ def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool)
 
 def release_download(claim: Claim) -> None:
     """Nothing was decided about a wish: it is wanted again, or dropped when its run was cancelled."""
-    is_ours = (Download.id == claim.download_id) & (Download.state == DownloadState.RUNNING)
+    is_ours = _is_claimed(claim)
     with transaction():
         if Run.select().where(Run.id == claim.run_id, Run.state == RunState.CANCELLED).exists():
             Download.delete().where(is_ours).execute()
@@ -190,6 +194,15 @@ def requeue_interrupted(run_id: str, *, in_flight: Iterable[int] = ()) -> None:
     Download.update(state=DownloadState.WANTED).where(
         Download.run == run_id, Download.state == DownloadState.RUNNING, Download.id.not_in(list(in_flight))
     ).execute()
+
+
+def settle_interrupted() -> None:
+    """At start: no thread works on a wish. Those of runs that go on are wanted; those of runs that ended
+    meanwhile, by a cancel, are dropped."""
+    ended = Run.select(Run.id).where(Run.state.in_((RunState.CANCELLED, RunState.DONE, RunState.FAILED)))
+    with transaction():
+        Download.delete().where(Download.state.in_(ACTIVE), Download.run.in_(ended)).execute()
+        Download.update(state=DownloadState.WANTED).where(Download.state == DownloadState.RUNNING).execute()
 
 
 def list_folders_in_use() -> list[Path]:
@@ -244,12 +257,10 @@ def list_outcomes(image_ids: Iterable[str]) -> list[Image]:
     return images
 
 
-def list_failures(run_id: str, limit: int = 200) -> list[Download]:
+def list_failures(run_id: str) -> list[Download]:
     failed = Download.select(Download, Image).join(Image)
     return list(
-        failed.where(Download.run == run_id, Download.state == DownloadState.FAILED)
-        .order_by(Download.id)
-        .limit(limit)
+        failed.where(Download.run == run_id, Download.state == DownloadState.FAILED).order_by(Download.id)
     )
 
 
@@ -264,12 +275,13 @@ def count_failures_by_reason(run_id: str) -> list[tuple[str, int]]:
 
 
 def _leave_queue(claim: Claim, state: DownloadState, **fields) -> bool:
-    """False when the wish is no longer ours to decide (its profile was removed)."""
-    return bool(
-        Download.update(state=state, finished_at=now(), **fields)
-        .where(Download.id == claim.download_id, Download.state == DownloadState.RUNNING)
-        .execute()
-    )
+    """False when the wish is no longer ours to decide: its profile was removed, or another run has it."""
+    return bool(Download.update(state=state, finished_at=now(), **fields).where(_is_claimed(claim)).execute())
+
+
+def _is_claimed(claim: Claim) -> Expression:
+    is_running = Download.state == DownloadState.RUNNING
+    return (Download.id == claim.download_id) & (Download.run == claim.run_id) & is_running
 
 
 def _active(run_id: str) -> Select:

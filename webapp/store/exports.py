@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from peewee import fn
 
 from webapp.errors import UnknownExport
-from webapp.models import Export, ExportState
+from webapp.models import Export
+from webapp.states import ExportState
 from webapp.store import transaction
 from webapp.times import now, timestamp
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from peewee import Expression, fn
 
-from webapp.models import Download, DownloadState, Image
+from webapp.models import Download, Image
+from webapp.states import DownloadState
 
 MOST_IMAGES = 24
 

@@ -13,7 +13,8 @@ from operator import or_
 
 from peewee import JOIN, SQL, Expression, Field, Select, Tuple
 
-from webapp.models import Download, DownloadState, Image
+from webapp.models import Download, Image
+from webapp.states import DownloadState
 from webapp.store.downloads import ACTIVE
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from peewee import Case, fn
 
-from webapp.models import Gap, History, Image, Run, Step, Walk
+from webapp.models import Gap, History, Image, Run, Walk
 from webapp.sources import HistoryPage
+from webapp.states import Step
 from webapp.store import chunked, transaction
 from webapp.store.profiles import make_history
 from webapp.times import now
@@ -70,10 +71,9 @@ def known_images(profile_id: str, names: Iterable[str]) -> dict[str, int]:
     """Those of `names` that this profile has, each with the id of the walk that stored it (0: none did)."""
     known = {}
     for piece in chunked(list(names)):
-        rows = Image.select(Image.name, Image.stored_walk_id).where(
-            Image.profile_id == profile_id, Image.name.in_(piece)
-        )
-        known |= {name: walk_id or 0 for name, walk_id in rows.tuples()}
+        # By the unique name alone: asked for the profile as well, SQLite reads all of its rows.
+        rows = Image.select(Image.profile_id, Image.name, Image.stored_walk_id).where(Image.name.in_(piece))
+        known |= {name: walk_id or 0 for owner, name, walk_id in rows.tuples() if owner == profile_id}
     return known
 
 

@@ -3,14 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from peewee import Case, Select, fn
+from peewee import Case, Expression, Select, fn
 
 from webapp.errors import UnknownImage
-from webapp.models import Download, DownloadState, Image
+from webapp.models import Download, Image
+from webapp.states import DownloadState
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
 from webapp.store.downloads import ACTIVE
 from webapp.store.filters import Filter, matching, with_wish
 from webapp.times import now
+
+# A row without a file.
+NO_FILE = dict.fromkeys(("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,8 @@ def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
     """The ids of those of `names` that the profile has."""
     ids = {}
     for piece in chunked(list(names)):
-        rows = Image.select(Image.name, Image.id).where(Image.profile_id == profile_id, Image.name.in_(piece))
-        ids |= dict(rows.tuples())
+        rows = Image.select(Image.profile_id, Image.name, Image.id).where(Image.name.in_(piece))
+        ids |= {name: image_id for owner, name, image_id in rows.tuples() if owner == profile_id}
     return ids
 
 
@@ -138,16 +142,20 @@ def list_with_file(after_id: str = "", profile_id: str | None = None) -> list[Im
     return list(images.order_by(Image.id).limit(ROWS_PER_STATEMENT))
 
 
+def mark_as_found(seen: Iterable[Image], **fields) -> int:
+    """Change the rows of images whose files were looked at, unless another file came meanwhile."""
+    with transaction():
+        return sum(Image.update(**fields).where(_is_as_seen(image)).execute() for image in seen)
+
+
+def _is_as_seen(image: Image) -> Expression:
+    same_bytes = Image.sha256.is_null() if image.sha256 is None else Image.sha256 == image.sha256
+    return (Image.id == image.id) & (Image.local_path == image.local_path) & same_bytes
+
+
 def mark_missing(image_ids: Iterable[str]) -> None:
     """The files of these images are not there: the rows are pending again."""
-    _update(
-        image_ids,
-        local_path=None,
-        size_bytes=None,
-        sha256=None,
-        downloaded_at=None,
-        damaged_at=None,
-    )
+    _update(image_ids, **NO_FILE)
 
 
 def mark_damaged(image_ids: Iterable[str], moment: str) -> None:

@@ -2,7 +2,8 @@
 
 from peewee import fn
 
-from webapp.models import Message, Profile, Run, RunKind, RunState
+from webapp.models import Message, Profile, Run
+from webapp.states import RunKind, RunState
 from webapp.times import now
 
 MOST_KEPT = 500

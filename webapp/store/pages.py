@@ -2,14 +2,26 @@
 that it did not meet."""
 
 import secrets
+from dataclasses import dataclass
 
 from peewee import fn
 
-from webapp.models import Gap, History, Image, Run, Step, Walk
+from webapp.errors import UnknownRun
+from webapp.models import Gap, History, Image, Run, Walk
 from webapp.sources import HistoryPage, RemoteImage
+from webapp.states import Step
 from webapp.store import chunked, transaction
 from webapp.store.histories import advance_walk, gap_of, history_row
 from webapp.times import now
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """How many images of the shelf a full walk did not meet, and whether they were marked as gone."""
+
+    count: int = 0
+    was_marked: bool = False
+
 
 # What a sync takes over from a fresher answer where the row has nothing yet (rule 10).
 LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "project_id")
@@ -18,10 +30,16 @@ LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "proje
 # Storing a page
 
 
-def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) -> None:
-    """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing."""
+def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) -> Unseen:
+    """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing.
+
+    The last page of a full walk marks what the walk has not seen as gone upstream. Raises UnknownRun
+    when the profile was removed meanwhile.
+    """
     images = _with_times(page.images, walk.last_created_at)
     with transaction():
+        if not Run.select().where(Run.id == run.id).exists():
+            raise UnknownRun("The profile was removed while its history was read.")
         synced_count = _add_images(run, walk, images)
         _refresh_images(run.profile_id, walk, images)
         advance_walk(walk, page, step, is_last=is_last)
@@ -34,6 +52,7 @@ def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: b
             last_cursor=page.next_cursor,
         ).where(Run.id == run.id).execute()
         _note_answer(walk, is_complete=step is not Step.ON)
+        return _mark_unseen(walk) if walk.is_full and step is Step.END else Unseen()
 
 
 def _with_times(images: tuple[RemoteImage, ...], above: str | None) -> list[tuple[RemoteImage, str]]:
@@ -72,7 +91,11 @@ def _refresh_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage,
     by_name = {image.name: image for image, _ in images}
     for piece in chunked(list(by_name)):
         was_known = fn.COALESCE(Image.stored_walk_id, 0) != walk.id
-        rows = list(Image.select().where(Image.profile_id == profile_id, Image.name.in_(piece), was_known))
+        rows = [
+            row
+            for row in Image.select().where(Image.name.in_(piece), was_known)
+            if row.profile_id == profile_id
+        ]
         for row in rows:
             if learned := _learned(row, by_name[row.name]):
                 Image.update(learned).where(Image.id == row.id).execute()
@@ -104,27 +127,21 @@ def _note_answer(walk: Walk, *, is_complete: bool) -> None:
 # Gone upstream
 
 
-def finish_full_walk(walk: Walk) -> tuple[int, bool]:
-    """Mark what a full walk that reached the end has not seen as gone upstream.
-
-    Returns how many images that are, and whether they were marked: when they are more than a tenth
-    of the history's images, nothing is marked and a person is asked.
-    """
-    with transaction():
-        unseen = _unseen(walk)
-        count = Image.select().where(unseen).count()
-        total = (
-            Image.select().where(Image.profile_id == walk.profile_id, Image.history == walk.history).count()
-        )
-        if count * 10 > total:
-            Walk.update(unseen_count=count).where(Walk.id == walk.id).execute()
-            return count, False
-        Image.update(gone_upstream_at=now()).where(unseen).execute()
-        return count, True
+def _mark_unseen(walk: Walk) -> Unseen:
+    """When what was not seen is more than a tenth of the history's images, nothing is marked and a
+    person is asked."""
+    unseen = _unseen(walk)
+    count = Image.select().where(unseen).count()
+    total = Image.select().where(Image.profile_id == walk.profile_id, Image.history == walk.history).count()
+    if count * 10 > total:
+        Walk.update(unseen_count=count).where(Walk.id == walk.id).execute()
+        return Unseen(count, was_marked=False)
+    Image.update(gone_upstream_at=now()).where(unseen).execute()
+    return Unseen(count, was_marked=True)
 
 
 def answer_question(walk_id: int, *, mark: bool) -> None:
-    """A person's answer to what `finish_full_walk` left open."""
+    """A person's answer to what the end of a full walk left open."""
     with transaction():
         walk = Walk.get_or_none(Walk.id == walk_id, Walk.unseen_count > 0)
         if walk and mark:

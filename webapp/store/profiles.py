@@ -6,8 +6,9 @@ import secrets
 from peewee import IntegrityError, fn
 
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
-from webapp.models import Gap, Health, History, Image, Profile, Run, RunKind, RunState, Secret
+from webapp.models import Gap, History, Image, Profile, Run, Secret
 from webapp.sources import Account
+from webapp.states import Health, RunKind, RunState
 from webapp.store import transaction
 from webapp.times import now
 

@@ -5,7 +5,8 @@ import secrets
 from peewee import IntegrityError, Tuple
 
 from webapp.errors import Busy, UnknownRun
-from webapp.models import Profile, Run, RunKind, RunState, SyncMode
+from webapp.models import Profile, Run
+from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import transaction
 from webapp.store.messages import tell_change
 from webapp.store.profiles import get_profile
@@ -80,7 +81,6 @@ def start_sync(
     `downloads_new`: what it stores is to be downloaded when it ends. Raises Busy with the id of the run
     that holds the place when that was asked something else.
     """
-    profile = get_profile(profile_id)
     asked = {
         "mode": mode,
         "histories": ",".join(histories),
@@ -88,6 +88,7 @@ def start_sync(
         "max_pages": max_pages,
     }
     with transaction():
+        profile = get_profile(profile_id)
         run = find_open_run(profile_id, RunKind.SYNC)
         if run is None:
             return _make_run(
@@ -109,6 +110,8 @@ def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **f
     when somebody else was first."""
     if after not in (RunState.RUNNING, RunState.WAITING):
         fields["finished_at"] = now()
+    elif after is RunState.RUNNING:
+        fields["pause_asked_at"] = None
     change = Run.update(state=after, **fields).where(Run.id == run_id, Run.state.in_(before))
     try:
         with transaction():
@@ -117,6 +120,18 @@ def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **f
             return has_changed
     except IntegrityError:  # another run of that kind was opened meanwhile
         return False
+
+
+def ask_pause(run_id: str) -> None:
+    """Note that a running sync is to pause after its page."""
+    Run.update(pause_asked_at=now()).where(Run.id == run_id, Run.state == RunState.RUNNING).execute()
+
+
+def settle_pauses() -> None:
+    """At start: a run that was to pause when its process ended is paused."""
+    Run.update(state=RunState.PAUSED, finished_at=Run.pause_asked_at).where(
+        Run.state == RunState.RUNNING, Run.pause_asked_at.is_null(False)
+    ).execute()
 
 
 def add_note(run_id: str, note: str) -> None:

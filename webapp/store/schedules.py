@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from peewee import fn
 
 from webapp.errors import BadRequest
-from webapp.models import Health, Profile, Run, RunKind, Schedule, ScheduleKind
+from webapp.models import Profile, Run, Schedule
+from webapp.states import Health, RunKind, ScheduleKind
 from webapp.store.profiles import get_profile
 from webapp.store.runs import find_open_run
 from webapp.times import parsed

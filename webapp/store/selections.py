@@ -3,7 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from webapp.models import Download, DownloadState, Image
+from webapp.models import Download, Image
+from webapp.states import DownloadState
 from webapp.store import transaction
 from webapp.store.downloads import list_outcomes
 from webapp.store.filters import Filter, Selection, selected

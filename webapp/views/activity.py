@@ -6,7 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 
 from webapp.errors import BadRequest
-from webapp.models import RunKind, ScheduleKind
+from webapp.states import RunKind, ScheduleKind
 from webapp.store import downloads, failures, histories, messages, profiles, runs, schedules
 from webapp.views.asking import way_back
 from webapp.views.pages import chosen_profile_id

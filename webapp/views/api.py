@@ -16,8 +16,9 @@ from webapp.errors import (
     UnknownImage,
     error_of,
 )
-from webapp.models import Image, Profile, Run, RunKind, RunState, SyncMode
+from webapp.models import Image, Profile, Run
 from webapp.sources import clean_name
+from webapp.states import RunKind, RunState, SyncMode
 from webapp.storage import allowed_folder
 from webapp.store import downloads, images, profiles, runs
 from webapp.store.filters import Filter
@@ -83,8 +84,10 @@ def _histories(body: Body) -> tuple[str, ...]:
 
 def _raise_unless_done(run: Run) -> None:
     match run.state:
-        case RunState.PAUSED:
-            raise Paused(run.error or "The run was paused. Its place is kept; resume it to go on.")
+        case RunState.PAUSED if run.error_code:
+            raise error_of(run.error_code, run.error)
+        case RunState.PAUSED | RunState.RUNNING:
+            raise Paused("The run was paused. Its place is kept; resume it to go on.")
         case RunState.CANCELLED:
             raise Cancelled("The run was cancelled.")
         case RunState.WAITING:
@@ -200,7 +203,7 @@ def steer_run(run_id: str, verb: str) -> ResponseReturnValue:
     run = runs.get_run(run_id)
     work = background().syncs if run.kind == RunKind.SYNC else background().downloads
     if not hasattr(work, verb):
-        raise BadRequest("A sync run can be paused; begin another one with the mode “resume” to go on.")
+        raise BadRequest("A sync run that ended stays so: begin another one with the mode “resume” to go on.")
     getattr(work, verb)(run.profile_id)
     return success(run_value(runs.get_run(run_id)))
 

@@ -74,7 +74,7 @@ def way_back(**said: object) -> str:
     """The page of ours that a form stood on. `said` is what that page says of what was done: words of
     its address, in place of those that an earlier form left there."""
     here = request.form.get("here", "")
-    is_local = here.startswith("/") and not here.startswith(("//", "/\\"))
+    is_local = here.startswith("/") and not here.startswith(("//", "/\\")) and here.isprintable()
     if not is_local:
         return url_for("pages.gallery", profile=request.form.get("profile") or None, **said)
     place, _, words = here.partition("?")

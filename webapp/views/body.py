@@ -25,7 +25,7 @@ class Body:
         value = self._value(name, default)
         if value is default:
             return value
-        if not isinstance(value, str) or not value.strip():
+        if not _is_text(value) or not value.strip():
             raise BadRequest(f"“{name}” has to be a text that is not empty.")
         if longest is not None and len(value) > longest:
             raise BadRequest(f"“{name}” is longer than {longest} characters.")
@@ -56,7 +56,7 @@ class Body:
         values = self._value(name, default)
         if values is default:
             return values
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        if not isinstance(values, list) or not all(map(_is_text, values)):
             raise BadRequest(f"“{name}” has to be a list of texts.")
         if len(values) > MOST_TEXTS:
             raise BadRequest(f"“{name}” has more than {MOST_TEXTS} entries: send them in several requests.")
@@ -72,11 +72,25 @@ class Body:
         return value
 
 
+def _is_text(value: object) -> bool:
+    """A string that the database can keep: JSON can spell halves of characters."""
+    if not isinstance(value, str) or "\x00" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def read_body() -> Body:
     """The JSON object of this request. Raises BadRequest, or 415 when it is not sent as JSON."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    fields = request.get_json(silent=True)
+    try:
+        fields = request.get_json(silent=True)
+    except RecursionError:
+        fields = None
     if not isinstance(fields, dict):
         raise BadRequest("The body of this request has to be a JSON object.")
     return Body(fields)

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 
 from webapp.errors import BadRequest, FlowError, FlowshelfError
-from webapp.models import SyncMode
+from webapp.states import SyncMode
 from webapp.store import failures, images, pages, profiles, selections
 from webapp.views.asking import selection_of, way_back
 from webapp.views.detail import ONE_YEAR_SECONDS
@@ -35,7 +35,7 @@ def pause_sync(profile_id: str) -> ResponseReturnValue:
     return answer_panel("sync")
 
 
-@commands.post("/walks/<int:walk_id>/answer")
+@commands.post("/walks/<int(max=9223372036854775807):walk_id>/answer")
 def answer_walk(walk_id: int) -> ResponseReturnValue:
     """Whether images that a full sync did not meet are to be marked as gone from Flow."""
     pages.answer_question(walk_id, mark=request.form.get("mark") == "yes")
@@ -184,6 +184,6 @@ def _mode(text: str) -> SyncMode:
 def _limit(text: str | None) -> int | None:
     if not text:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+    if len(text) > 7 or not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
         raise BadRequest("Say how many images to download: a whole number from 1.")
     return int(text)

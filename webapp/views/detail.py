@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 
 from webapp import storage
 from webapp.errors import BadPicture, FolderGone
-from webapp.models import DownloadState, Image
+from webapp.models import Image
+from webapp.states import DownloadState
 from webapp.store import images, profiles
 from webapp.times import now
 from webapp.views.asking import filter_args, filter_of

@@ -6,8 +6,9 @@ from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
 
 from webapp import times
-from webapp.models import DownloadState, Health, Image
+from webapp.models import Image
 from webapp.sources.signed_urls import is_good
+from webapp.states import DownloadState, Health
 
 # What people call the histories of Flow.
 HISTORY_WORDS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated"}

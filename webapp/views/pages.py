@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from webapp.store import downloads, images, profiles, schedules
 from webapp.store.filters import FileState, Filter, Sort, matching
 from webapp.views.asking import filter_args, filter_of
-from webapp.views.panels import background, download_panel, sync_panel
+from webapp.views.panels import background, download_panel, download_strip, sync_panel
 
 pages = Blueprint("pages", __name__)
 
@@ -93,6 +93,17 @@ def show_sync_panel() -> str:
 @pages.get("/panels/download")
 def show_download_panel() -> str:
     return render_template("partials/download_panel.html", panel=download_panel(chosen_profile_id()))
+
+
+@pages.get("/panels/strip")
+def show_download_strip() -> str:
+    return render_template("partials/download_strip.html", rows=download_strip())
+
+
+@pages.app_context_processor
+def add_strip() -> dict:
+    """Every page may say how far the downloads are."""
+    return {"download_strip": download_strip}
 
 
 @pages.get("/profiles")

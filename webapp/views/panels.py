@@ -7,7 +7,8 @@ from flask import current_app
 
 from webapp import times
 from webapp.background import Background
-from webapp.models import Gap, History, Profile, Run, RunKind, RunState, Walk
+from webapp.models import Gap, History, Profile, Run, Walk
+from webapp.states import RunKind, RunState
 from webapp.store import downloads, histories, profiles, runs
 from webapp.views.words import history_sentence
 

@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
-from webapp.errors import Busy, FlowshelfError, Overloaded
+from webapp import store
+from webapp.errors import Busy, DiskFull, FlowshelfError, Overloaded
 
 log = logging.getLogger(__name__)
 htmx = HTMX()
@@ -46,6 +47,8 @@ def show_http(error: HTTPException) -> ResponseReturnValue:
 
 
 def show_unexpected(error: Exception) -> ResponseReturnValue:
+    if store.is_disk_full(error):
+        return _answer(DiskFull.http_status, store.DISK_FULL, DiskFull.code, {})
     log.exception("Request %s %s failed", request.method, request.path)
     return _answer(500, UNEXPECTED, "error", {})
 

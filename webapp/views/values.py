@@ -1,7 +1,8 @@
 """Rows as the JSON API tells them: the seed's names and shapes, and never a secret."""
 
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
-from webapp.models import Image, Profile, Run, RunKind, RunState
+from webapp.models import Image, Profile, Run
+from webapp.states import RunKind, RunState
 from webapp.store import downloads, histories, images, runs
 from webapp.verify import Report
 

@@ -6,7 +6,8 @@ from flask import Flask
 from markupsafe import Markup
 
 from webapp import times
-from webapp.models import Gap, History, Run, RunKind, RunState, Schedule, ScheduleKind, SyncMode
+from webapp.models import Gap, History, Run, Schedule
+from webapp.states import RunKind, RunState, ScheduleKind, SyncMode
 from webapp.store import schedules
 from webapp.views.formats import ago, day, duration, history_word, number, size
 

@@ -5,7 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from webapp import times
 from webapp.errors import UnknownExport
-from webapp.models import Export, ExportState
+from webapp.models import Export
+from webapp.states import ExportState
 from webapp.store import exports
 from webapp.views.asking import selection_of
 from webapp.views.panels import background

@@ -12,7 +12,7 @@ from webapp.sources.credentials.found import expiry
 from webapp.sources.credentials.single_flight import SingleFlight
 from webapp.sources.http import Answer
 from webapp.sources.labs_site import LabsSite
-from webapp.sources.refusals import SIGNED_OUT, changed, check_not_page, quoted, read_document
+from webapp.sources.refusals import SIGNED_OUT, changed, check_not_page, quoted, read_document, shape_of
 
 SESSION_PATH = "/fx/api/auth/session"
 LARGEST_SESSION_BYTES = 1024 * 1024
@@ -45,14 +45,14 @@ def read_session(answer: Answer, now: datetime) -> Session:
     check_not_page(answer)
     document = read_document(answer)
     if answer.status != 200 or not isinstance(document, dict | None):
-        raise changed(answer, f"the session is none ({answer.status})")
+        raise changed(answer, f"the session is none ({answer.status})", sample=shape_of(document))
     if not document:
         raise SignedOut(SIGNED_OUT)
     if document.get("error"):
         raise SignedOut(f"{SIGNED_OUT}{quoted(document['error'])}")
     token = document.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,8192}", token):
-        raise changed(answer, "the session has no access token")
+        raise changed(answer, "the session has no access token", sample=shape_of(document))
     end = expiry(document.get("expires"))
     return Session(_account(document), token, end if end and end > now else None)
 

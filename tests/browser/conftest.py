@@ -1,0 +1,139 @@
+"""Pages in a real browser, each watched: what its console says, what it asks for and whom it asks."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from webapp import store
+from webapp.background import Background
+from webapp.demo import FlowServer, World
+
+# Chromium logs every answer that is an error, and htmx that there was none; a test that provokes it says so.
+ANSWER_LOGGED = "Failed to load resource: the server responded with a status of {}"
+OFFLINE_LOGGED = ("Failed to load resource: net::ERR_INTERNET_DISCONNECTED", "htmx:")
+MILLISECONDS = 8000
+# No long pauses between two polls, so that a test takes no longer than its work.
+QUICK = "const wait = setTimeout; window.setTimeout = (act, pause, ...rest) => wait(act, pause / 5, ...rest);"
+OUTCOME = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = yield
+    item.stash[OUTCOME] = report.passed and item.stash.get(OUTCOME, True)
+    return report
+
+
+@pytest.fixture
+def world() -> World:
+    """Three history pages of uploads and one of generated pictures, on one page of the gallery."""
+    return World(uploaded=24, generated=6, videos=1, tiny_pictures=True)
+
+
+@pytest.fixture
+def grace(flow: FlowServer) -> World:
+    """Another account at the same Flow, with more pictures than one page of the gallery shows."""
+    world = World(seed=2, uploaded=70, email="grace@example.com", owner="Grace Example", tiny_pictures=True)
+    flow.add_world(world)
+    return world
+
+
+@pytest.fixture
+def app(running: Callable[..., Flask]) -> Flask:
+    """Patient with gates of the simulated Flow that stay shut while a browser looks."""
+    return running(page_size=10, timeout_seconds=(5.0, 60.0))
+
+
+@dataclass
+class Watch:
+    """What pages said and asked, over all pages of a test."""
+
+    hosts: set[str]
+    pages: list[Page] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    provoked: list[str] = field(default_factory=list)
+
+    def follow(self, page: Page) -> None:
+        self.pages.append(page)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
+        page.on("request", lambda request: self.urls.append(request.url))
+
+    def expect_status(self, status: int) -> None:
+        """An answer of this kind is what the test is about."""
+        self.provoked.append(ANSWER_LOGGED.format(status))
+
+    def expect_no_network(self) -> None:
+        self.provoked.extend(OFFLINE_LOGGED)
+
+    @property
+    def complaints(self) -> list[str]:
+        strange = [url for url in self.urls if urlsplit(url).netloc not in self.hosts | {""}]
+        return self.errors + [f"asked elsewhere: {url}" for url in strange]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        line = f"console {message.type}: {message.text} ({message.location.get('url', '')})"
+        self.console.append(line)
+        is_known = any(message.text.startswith(start) for start in self.provoked)
+        if message.type in ("error", "warning") and not is_known:
+            self.errors.append(line)
+
+    def keep_evidence(self) -> Path:
+        """Screenshots and the console, in a folder of the system's temp folder."""
+        folder = Path(tempfile.mkdtemp(prefix="flowshelf-browser-"))
+        for number, page in enumerate(page for page in self.pages if not page.is_closed()):
+            page.screenshot(path=folder / f"page-{number}.png", full_page=True)
+        (folder / "console.txt").write_text("\n".join([*self.console, "", *self.complaints, "", *self.urls]))
+        return folder
+
+
+@pytest.fixture
+def watch(live_url: str, flow: FlowServer, request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """No test of the browser passes with a complaint in the console, or when a page asks elsewhere."""
+    watch = Watch({urlsplit(live_url).netloc, flow.picture_host})
+    yield watch
+    try:
+        if watch.complaints or not request.node.stash.get(OUTCOME, False):
+            print(f"\nWhat the browser showed: {watch.keep_evidence()}")
+        assert watch.complaints == []
+    finally:
+        for page in watch.pages:
+            page.context.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, live_url: str, watch: Watch) -> Callable[..., Page]:
+    """A new page in a browser of its own: at a path of the dashboard, with options of the context."""
+
+    def open_page(path: str = "/", **options: object) -> Page:
+        context = chromium.new_context(**{"base_url": live_url, "reduced_motion": "reduce"} | options)
+        context.set_default_timeout(MILLISECONDS)
+        context.add_init_script(QUICK)
+        page = context.new_page()
+        watch.follow(page)
+        page.goto(path, wait_until="domcontentloaded")
+        return page
+
+    return open_page
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """The gallery as somebody who is new sees it."""
+    return open_page()
+
+
+@pytest.fixture
+def synced(work: Background, profile_id: str) -> str:
+    """Ada's profile with all metadata and no file; its id."""
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+    return profile_id

@@ -1,0 +1,128 @@
+"""Pictures of every page in every state, on a phone and on a desk, by day and by night.
+
+    python tests/browser/screenshots.py [FOLDER]     page-state-width-theme.png, by default in the temp folder
+    python tests/browser/screenshots.py --readme     the README's picture, beside this file
+
+All of it shows the sample pictures of the simulated Flow; a temporary data folder is all that it touches.
+"""
+
+import faulthandler
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from states import states
+
+from webapp import background_of, create_app, store
+from webapp.background import Background
+from webapp.cli.serving import listen
+from webapp.config import Config
+from webapp.demo import FlowServer, World
+from webapp.store import runs
+
+README_PICTURE = Path(__file__).parent / "dashboard.png"
+SIZES = {390: 844, 1440: 900}
+THEMES = ("light", "dark")
+MOST_SECONDS = 180
+DRAWN = """() => Promise.all(
+    [...document.images]
+        .filter((image) => image.getBoundingClientRect().top < innerHeight)
+        .map((image) => image.decode().catch(() => {}))
+).then(() => {})"""
+
+
+def main(arguments: list[str]) -> None:
+    faulthandler.dump_traceback_later(MOST_SECONDS, exit=True)
+    if arguments == ["--readme"]:
+        take_readme_picture()
+    else:
+        default = Path(tempfile.gettempdir()) / "flowshelf-screenshots"
+        take_all(Path(arguments[0]) if arguments else default)
+
+
+def take_all(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with dashboard(FlowServer(World.sample())) as (flow, work, url), chromium() as browser:
+        desks = {(width, theme): desk(browser, url, width, theme) for width in SIZES for theme in THEMES}
+        for state, pages in states(flow, work):
+            for name, path in pages.items():
+                for (width, theme), page in desks.items():
+                    page.goto(path)
+                    drawn(page).save(folder / f"{name}-{state}-{width}-{theme}.png")
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+
+
+def take_readme_picture() -> None:
+    """Downloads at about half, as they run: with their pace, and most cards on the shelf."""
+    flow = FlowServer(World.sample(), latency_seconds={"media": 0.3})
+    with dashboard(flow) as (flow, work, url), chromium() as browser, store.connection():
+        page = desk(browser, url, 1440, "light")
+        profile_id = work.accounts.add("Ada", flow.world.cookie_header()).id
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        run = work.downloads.request_pending(profile_id)
+        wait_for_downloads(run.id, run.wished_count // 2)
+        page.goto("/")
+        drawn(page).save(README_PICTURE, optimize=True)
+    print(f"{README_PICTURE}: {README_PICTURE.stat().st_size / 1000:.0f} kB")
+
+
+def wait_for_downloads(run_id: str, count: int) -> None:
+    pause = threading.Event()
+    while runs.get_run(run_id).done_count < count:
+        pause.wait(0.1)
+
+
+def desk(browser: Browser, url: str, width: int, theme: str) -> Page:
+    size = {"width": width, "height": SIZES[width]}
+    return browser.new_page(base_url=url, viewport=size, color_scheme=theme, reduced_motion="reduce")
+
+
+def drawn(page: Page) -> Image.Image:
+    """What the page shows once the pictures in view have come."""
+    page.evaluate(DRAWN)
+    return Image.open(BytesIO(page.screenshot())).convert("RGB")
+
+
+@contextmanager
+def dashboard(flow: FlowServer) -> Iterator[tuple[FlowServer, Background, str]]:
+    with tempfile.TemporaryDirectory(prefix="flowshelf-") as folder, flow:
+        config = Config(
+            data_dir=Path(folder),
+            labs_url=flow.url,
+            media_url=flow.url,
+            picture_hosts=frozenset({flow.picture_host}),
+            port=0,
+            page_delay_seconds=0.0,
+            retry_pauses_seconds=(0.1,) * 4,
+        )
+        app = create_app(config)
+        work = background_of(app)
+        server = listen(app, config)
+        threading.Thread(target=server.run, daemon=True).start()
+        work.start()
+        try:
+            yield flow, work, f"http://127.0.0.1:{server.effective_port}"
+        finally:
+            work.stop()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        sys.exit("no Chromium on this machine (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

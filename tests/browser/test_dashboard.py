@@ -1,0 +1,231 @@
+"""The dashboard as a person uses it: a real browser, a real server, a simulated Flow over sockets."""
+
+import re
+
+import pytest
+from parts import add_profile, button, cards, download_panel, expect_file, expect_picture, name_of, sync_panel
+from playwright.sync_api import TimeoutError as NothingCame
+from playwright.sync_api import expect
+
+from webapp import store
+from webapp.models import Run
+from webapp.states import RunState
+
+pytestmark = pytest.mark.browser
+
+WAIT_SECONDS = 10
+LONGER_THAN_A_POLL = 500
+
+
+def curl(flow, cookies: str) -> str:
+    """What Chromium copies for a request to Flow."""
+    return (
+        f"curl '{flow.url}/fx/api/trpc/media.fetchUserHistoryDirectly?input=%7B%7D' \\\n"
+        "  -H 'accept: */*' \\\n  -H 'content-type: application/json' \\\n"
+        f"  -b '_ga=GA1.1.1; {cookies}; email=ada%40example.com' \\\n"
+        f"  -H 'referer: {flow.url}/fx/tools/flow' \\\n  -H 'user-agent: Mozilla/5.0'"
+    )
+
+
+def expect_no_more_polling(page) -> None:
+    with pytest.raises(NothingCame), page.expect_request("**/panels/**", timeout=LONGER_THAN_A_POLL):
+        pass
+
+
+# Profiles
+
+
+def test_a_pasted_curl_command_adds_a_profile_with_the_name_and_mail_of_its_account(page, flow, world):
+    expect(page.get_by_role("heading", level=1)).to_have_text("A shelf for your Flow images")
+    add_profile(page, "My pictures", curl(flow, world.cookie_header()))
+    expect(page.get_by_role("heading", level=1)).to_have_text("My pictures")
+    expect(page.get_by_text("The shelf is still empty")).to_be_visible()
+    page.get_by_role("link", name="Profiles").click()
+    expect(page.get_by_role("listitem").filter(has_text="ada@example.com")).to_contain_text("Signed in")
+    page.get_by_role("link", name="My pictures", exact=True).click()
+    expect(page.get_by_text("Ada Example")).to_be_visible()
+    assert world.cookies().popitem()[1] not in page.content()
+
+
+def test_cookies_that_do_not_do_get_a_sentence_and_are_not_shown_again(page, watch):
+    watch.expect_status(422)
+    cookies = page.get_by_label("Cookies of labs.google")
+    dead = "__Secure-next-auth.session-token=eyJhbGciOiJkaXIifQ..dead.dead.dead"
+    for pasted, sentence in ((dead, "does not sign anybody in"), ("my secret diary", "no cookies")):
+        add_profile(page, "Ada", pasted)
+        expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+        expect(page.get_by_label("Name of the profile")).to_have_value("Ada")
+        expect(cookies).to_have_value("")
+        expect(cookies).to_be_focused()
+        assert pasted not in page.content()
+
+
+# Phase 1
+
+
+def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_itself(profile_id, page, flow):
+    panel = sync_panel(page)
+    with flow.holding("history", at=3):
+        button(panel, "Sync").click()
+        expect(panel.get_by_role("progressbar")).to_be_visible()
+        expect(panel).to_contain_text("Reading the history “uploads”, page 3")
+        expect(cards(page)).to_have_count(20)
+        button(panel, "Pause").click()
+        expect(panel).to_contain_text("Pausing after this page")
+    expect(panel).to_contain_text("Paused just now")
+    button(panel, "Resume").click()
+    expect(panel).to_contain_text("Synced just now")
+    expect(panel.get_by_role("progressbar")).to_have_count(0)
+    expect(page.locator("#announcement")).to_contain_text("Synced just now")
+    expect(cards(page, "Metadata only")).to_have_count(30)
+    expect(download_panel(page)).to_contain_text("30 images have no file yet")
+    expect_no_more_polling(page)
+
+
+def test_new_images_wait_for_a_word_while_pictures_are_ticked(synced, page, world):
+    cards(page).first.get_by_role("checkbox").check()
+    newest = world.add_uploaded(2)[-1]
+    button(sync_panel(page), "Sync").click()
+    expect(page.get_by_role("link", name="Show new images")).to_be_visible()
+    expect(cards(page).first.get_by_role("checkbox")).to_be_checked()
+    page.get_by_role("link", name="Show new images").click()
+    expect(page.get_by_role("link", name="Show new images")).to_have_count(0)
+    expect(cards(page)).to_have_count(32)
+    assert name_of(cards(page).first) == newest
+
+
+def test_cookies_that_die_on_the_way_are_asked_for_and_the_work_goes_on_by_itself(
+    profile_id, page, flow, world
+):
+    with flow.holding("history", at=3) as gate:
+        button(sync_panel(page), "Sync").click()
+        assert gate.reached.wait(WAIT_SECONDS)
+        world.sign_out()
+    expect(sync_panel(page)).to_contain_text("Waiting for cookies.")
+    page.get_by_role("link", name="Paste new cookies").click()
+    expect(page.get_by_text("Waiting for new cookies")).to_be_visible()
+    world.sign_in()
+    page.get_by_label("Cookies of labs.google").fill(world.cookie_header())
+    button(page, "Check and replace").click()
+    expect(page.get_by_text("Signed in", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Show images").click()
+    expect(sync_panel(page)).to_contain_text("Synced just now")
+    expect(page.locator("#grid")).to_contain_text("30 images")
+
+
+def test_a_server_that_does_not_answer_is_said_and_the_page_goes_on_by_itself(profile_id, page, flow, watch):
+    watch.expect_no_network()
+    with flow.holding("history", at=3) as gate:
+        button(sync_panel(page), "Sync").click()
+        assert gate.reached.wait(WAIT_SECONDS)
+        page.context.set_offline(True)
+        expect(page.get_by_role("alert")).to_contain_text("Flowshelf does not answer")
+        page.context.set_offline(False)
+        expect(page.get_by_role("alert")).to_have_text("")
+
+
+# Phase 2
+
+
+def test_a_card_is_downloaded_by_its_button_and_shows_what_came(synced, page, world):
+    card = cards(page).nth(2)
+    card.get_by_role("button", name="Download").click()
+    expect(card).to_contain_text("Downloaded")
+    expect(card.get_by_role("button")).to_have_count(0)
+    expect_picture(card)
+    expect_file(world, name_of(card))
+    expect(cards(page, "Downloaded")).to_have_count(1)
+    expect(download_panel(page)).to_contain_text("Finished just now: 1 image")
+
+
+def test_what_is_ticked_with_shift_is_downloaded_and_nothing_else(synced, page, world):
+    boxes = page.locator(".card").get_by_role("checkbox")
+    expect(button(page, "Download selected")).to_be_disabled()
+    boxes.nth(1).click()
+    boxes.nth(6).click(modifiers=["Shift"])
+    boxes.nth(3).uncheck()
+    expect(page.locator("#selected-count")).to_have_text("5 selected")
+    button(page, "Download selected").click()
+    expect(download_panel(page)).to_contain_text("Finished just now: 5 images")
+    expect(cards(page, "Downloaded")).to_have_count(5)
+    ticked = [page.locator(".card").nth(place) for place in (1, 2, 4, 5, 6)]
+    for card in ticked:
+        expect(card).to_contain_text("Downloaded")
+        expect_file(world, name_of(card))
+
+
+def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, page, flow, world):
+    card, panel = cards(page).nth(4), download_panel(page)
+    name = name_of(card)
+    world.change(name, content=b"no picture at all")
+    with flow.holding("media", at=16):
+        button(page, "Download all pending").click()
+        expect(panel.get_by_role("progressbar")).to_have_attribute(
+            "aria-valuenow", re.compile("^[1-9][0-9]$")
+        )
+    expect(card).to_contain_text("Failed")
+    expect(panel).to_contain_text("Finished just now: 29 images")
+    expect(panel).to_contain_text("1 × ")
+    expect(card.locator(".reason")).to_contain_text("picture")
+    world.change(name, content=None)
+    card.get_by_role("button", name="Retry").click()
+    expect(card).to_contain_text("Downloaded")
+    expect_picture(card)
+    expect_file(world, name)
+    expect(panel).to_contain_text("Finished just now: 1 image")
+    expect(button(page, "Download all pending")).to_be_disabled()
+    expect_no_more_polling(page)
+
+
+def test_a_double_click_starts_one_run_and_presses_nothing_that_came_into_its_place(
+    profile_id, page, flow, watch
+):
+    with flow.holding("history") as gate:
+        button(sync_panel(page), "Sync").dblclick()
+        assert gate.reached.wait(WAIT_SECONDS)
+    expect(sync_panel(page)).to_contain_text("Synced just now")
+    assert flow.count("history") == 4
+    panel = download_panel(page)
+    with flow.holding("media", at=5):
+        button(panel, "Download the newest").dblclick()
+        button(panel, "Pause").hover()
+        page.mouse.down()
+        page.mouse.up()
+        expect(button(panel, "Resume")).to_be_visible()
+        page.mouse.down(click_count=2)
+        page.mouse.up(click_count=2)
+        expect(panel).to_contain_text("Paused.")
+    assert not [url for url in watch.urls if url.endswith("/resume")]
+    button(panel, "Resume").click()
+    expect(panel).to_contain_text("Finished just now: 20 images")
+    with store.connection():
+        assert [run.state for run in Run.select()] == [RunState.DONE, RunState.DONE]
+
+
+# Pages
+
+
+def test_older_and_newer_keep_the_profile_and_back_shows_whole_pages(synced, work, page, grace):
+    with store.connection():
+        other = work.accounts.add("Grace", grace.cookie_header()).id
+        work.syncs.wait(work.syncs.start(other).id)
+    page.reload()
+    page.get_by_role("navigation", name="Profiles").get_by_role("link", name="Grace").click()
+    expect(cards(page)).to_have_count(60)
+    page.get_by_role("link", name="Older").click()
+    expect(cards(page)).to_have_count(10)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
+    cards(page).first.get_by_role("button", name="Download").click()
+    expect(cards(page, "Downloaded")).to_have_count(1)
+    cards(page).first.locator(".look").click()
+    expect(page.get_by_role("heading", name="Details")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+    expect(cards(page)).to_have_count(10)
+    expect(cards(page, "Downloaded")).to_have_count(1)
+    page.get_by_role("link", name="Newer").click()
+    expect(cards(page)).to_have_count(60)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
+    page.go_back()
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+    expect(cards(page)).to_have_count(10)

@@ -1,0 +1,99 @@
+"""What holds for every page in every state: it fits a phone, and nobody is shut out of it."""
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from parts import button, cards, download_panel, sync_panel
+from playwright.sync_api import Locator, Page, expect
+from states import states
+
+from webapp.demo import World
+
+pytestmark = pytest.mark.browser
+
+NARROW = (390, 320)
+SERIOUS = ("serious", "critical")
+AXE = """async (options) => (await axe.run(document, {resultTypes: ["violations"], ...options})).violations
+    .map(({id, impact, nodes}) => ({id, impact, where: nodes.map(({html}) => html)}))"""
+MOST_TABS = 40
+OUTLINE = """element => {
+    const {outlineStyle, outlineWidth} = getComputedStyle(element);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+}"""
+
+
+@pytest.fixture
+def world() -> World:
+    """Three history pages again, of few cards, for they are looked at often."""
+    return World(uploaded=11, generated=3, tiny_pictures=True)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script that looks for what shuts people out; a page's policy lets it in by no other way."""
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+
+
+def overflow(page: Page) -> dict[int, int]:
+    """By how many pixels the page is wider than narrow windows."""
+    found = {}
+    for width in NARROW:
+        page.set_viewport_size({"width": width, "height": 844})
+        found[width] = page.evaluate("document.documentElement.scrollWidth") - width
+    return found
+
+
+def violations(page: Page, axe: str) -> list:
+    """What axe finds in light, and the contrasts that it finds in dark."""
+    page.evaluate(axe)
+    found = page.evaluate(AXE, {})
+    page.emulate_media(color_scheme="dark")
+    found += page.evaluate(AXE, {"runOnly": ["color-contrast"]})
+    page.emulate_media(color_scheme="light")
+    return [violation for violation in found if violation["impact"] in SERIOUS]
+
+
+def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
+    """Press Tab until the focus is where it should get to, and see it there."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press(key)
+        if target.evaluate("element => element === document.activeElement"):
+            assert target.evaluate(OUTLINE)
+            return
+    raise AssertionError(f"{MOST_TABS} times {key} did not lead to it")
+
+
+def test_every_page_in_every_state_fits_a_phone_and_shuts_nobody_out(
+    open_page, watch, flow, work, world, axe
+):
+    watch.expect_status(404)
+    page = open_page()
+    for name in world.names()[:2]:
+        world.change(name, prompt="Donaudampfschifffahrt" * 15)
+    for state, pages in states(flow, work, name="W" * 80):
+        for name, path in pages.items():
+            page.goto(path)
+            assert overflow(page) == dict.fromkeys(NARROW, 0), (state, name)
+            assert violations(page, axe) == [], (state, name)
+
+
+def test_the_keyboard_alone_is_enough_and_its_focus_can_be_seen(profile_id, page):
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    tab_to(page, button(sync_panel(page), "Sync"))
+    page.keyboard.press("Enter")
+    expect(sync_panel(page)).to_contain_text("Synced just now")
+    expect(sync_panel(page)).to_be_focused()
+    tab_to(page, cards(page).first.get_by_role("checkbox"))
+    page.keyboard.press("Space")
+    expect(page.locator("#selected-count")).to_have_text("1 selected")
+    tab_to(page, button(page, "Download selected"), key="Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(cards(page, "Downloaded")).to_have_count(1)
+    expect(download_panel(page)).to_contain_text("Finished just now: 1 image")
+    expect(button(page, "Download selected")).to_be_focused()

@@ -1,0 +1,76 @@
+"""All of it with JavaScript off: plain forms, plain links, and a page that is loaded again."""
+
+import pytest
+from parts import add_profile, button, cards, download_panel, expect_file, expect_picture, name_of, sync_panel
+from playwright.sync_api import Locator, expect
+
+pytestmark = pytest.mark.browser
+
+NOW = "Show how far it is now"
+MOST_RELOADS = 50
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page(java_script_enabled=False)
+
+
+def press(control: Locator) -> None:
+    """A button or link that brings a page."""
+    with control.page.expect_navigation():
+        control.click()
+
+
+def reload_until(panel: Locator, text: str) -> None:
+    """Load the page again until it says so, as a person does who waits."""
+    for _ in range(MOST_RELOADS):
+        panel.page.reload()
+        if text in panel.text_content():
+            return
+    raise AssertionError(f"still not {text!r}: {panel.text_content()}")
+
+
+def test_a_profile_is_added_synced_paused_and_read_page_by_page(page, grace, flow):
+    add_profile(page, "Grace", grace.cookie_header())
+    expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
+    with flow.holding("history", at=3):
+        press(button(sync_panel(page), "Sync"))
+        reload_until(sync_panel(page), "Reading the history “uploads”, page 3")
+        press(button(sync_panel(page), "Pause"))
+        press(sync_panel(page).get_by_role("link", name=NOW))
+        expect(sync_panel(page)).to_contain_text("Pausing after this page")
+    reload_until(sync_panel(page), "Paused just now")
+    press(button(sync_panel(page), "Resume"))
+    reload_until(sync_panel(page), "Synced just now")
+    expect(cards(page)).to_have_count(60)
+    page.get_by_role("link", name="Older").click()
+    expect(cards(page)).to_have_count(10)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
+    page.get_by_role("link", name="Newer").click()
+    expect(cards(page)).to_have_count(60)
+
+
+def test_pictures_are_downloaded_one_by_one_ticked_and_all_of_them(synced, page, world, flow, watch):
+    panel = download_panel(page)
+    watch.expect_status(400)
+    press(button(page, "Download selected"))
+    expect(page.get_by_text("No image is selected.")).to_be_visible()
+    press(page.get_by_role("link", name="Back to the gallery"))
+    press(cards(page).nth(0).get_by_role("button", name="Download"))
+    reload_until(panel, "Finished just now: 1 image")
+    cards(page).nth(1).get_by_role("checkbox").check()
+    cards(page).nth(3).get_by_role("checkbox").check()
+    press(button(page, "Download selected"))
+    reload_until(panel, "Finished just now: 2 images")
+    for place in (0, 1, 3):
+        expect_picture(cards(page).nth(place))
+        expect_file(world, name_of(cards(page).nth(place)))
+    with flow.holding("media", at=10):
+        press(button(page, "Download all pending"))
+        reload_until(panel, "done9")
+        press(button(panel, "Pause"))
+        expect(panel).to_contain_text("Paused.")
+    press(button(panel, "Resume"))
+    reload_until(panel, "Finished just now: 27 images")
+    expect(panel).to_contain_text("Everything that Flow still hands out is on the shelf.")
+    expect(cards(page, "Downloaded")).to_have_count(30)

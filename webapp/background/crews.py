@@ -1,0 +1,51 @@
+"""The threads of one download run, and how the state of a run changes and is logged."""
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+from webapp.background.rate import Rate
+from webapp.models import Run
+from webapp.states import RunState
+from webapp.store import downloads, runs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Crew:
+    """The threads of one run, since it was last begun or resumed."""
+
+    run: Run
+    stop: threading.Event = field(default_factory=threading.Event)
+    threads: set[threading.Thread] = field(default_factory=set)
+    failures_in_a_row: int = 0
+    rate: Rate = field(default_factory=Rate)
+
+
+def finish(run_id: str) -> bool:
+    """End a running run when nothing of it is left; whether it ended."""
+    if not downloads.finish_run_if_complete(run_id):
+        return False
+    _log_state(run_id)
+    return True
+
+
+def change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
+    """Move a run on, unless it is in another state by now."""
+    if runs.change_state(run_id, before, after, **fields):
+        _log_state(run_id)
+
+
+def _log_state(run_id: str) -> None:
+    run = runs.get_run(run_id)
+    log.info(
+        "download %s of %s: %s, %s done, %s failed, %s bytes%s",
+        run.id,
+        run.profile_id,
+        run.state,
+        run.done_count,
+        run.failed_count,
+        run.done_bytes,
+        f" ({run.error_code})" if run.error_code else "",
+    )

@@ -1,0 +1,68 @@
+"""The states that profiles, runs, walks and wishes can be in."""
+
+from enum import StrEnum
+
+
+class Health(StrEnum):
+    """What the last word of the service about a profile's cookies was."""
+
+    UNCHECKED = "unchecked"
+    WELL = "well"
+    WAITING_FOR_COOKIES = "waiting_for_cookies"
+    MOVED = "moved"
+
+
+class RunKind(StrEnum):
+    SYNC = "sync"
+    DOWNLOAD = "download"
+
+
+class RunState(StrEnum):
+    """A sync run ends when it is paused, its gap stays; a paused download run keeps its wishes."""
+
+    RUNNING = "running"
+    WAITING = "waiting_for_cookies"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SyncMode(StrEnum):
+    NEW = "new"
+    ALL = "all"
+    FULL = "full"
+    RESUME = "resume"
+
+
+class Step(StrEnum):
+    """What a page of a history means for the walk that met it."""
+
+    ON = "on"
+    JOINED = "joined"
+    END = "end"
+
+
+class DownloadState(StrEnum):
+    WANTED = "wanted"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ExportState(StrEnum):
+    """INTERRUPTED: the process ended before it was prepared."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class ScheduleKind(StrEnum):
+    """When a profile is synced without being asked: never, so often, or once at each start."""
+
+    OFF = "off"
+    HOURLY = "hourly"
+    AT_START = "at_start"
