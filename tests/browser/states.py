@@ -7,6 +7,7 @@ from webapp.background import Background
 from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
 from webapp.store import images
+from webapp.store.filters import Filter
 
 WAIT_SECONDS = 30
 LEFT_PENDING = 3
@@ -24,7 +25,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
         profile_id = work.accounts.add(name, flow.world.cookie_header()).id
         yield "empty", {"gallery": "/"}
         yield from _syncing(flow, work, profile_id)
-        newest = images.list_page(profile_id, limit=1).images[0]
+        newest = images.list_page(Filter(profile_id=profile_id), limit=1).images[0]
         picture = {"image": f"/images/{newest.id}"}
         yield "listed", {"gallery": "/", "older": _older_page(profile_id)} | picture
         flow.world.change(newest.name, content=b"this is no picture")
@@ -34,7 +35,13 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)
         profile = f"/profiles/{profile_id}"
         people = {"profiles": "/profiles", "profile": profile, "remove": f"{profile}/remove"}
-        yield "full", {"gallery": f"/?profile={profile_id}"} | people | picture
+        views = {
+            "overview": "/overview",
+            "activity": "/activity",
+            "messages": "/messages",
+            "zips": "/exports",
+        }
+        yield "full", {"gallery": f"/?profile={profile_id}"} | people | picture | views
         _lose_cookies(flow, work, profile_id)
         yield "waiting", {"gallery": "/", "profile": profile}
 
@@ -49,7 +56,7 @@ def _syncing(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tu
 
 def _downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tuple[str, Pages]]:
     count = images.count_profile(profile_id).total - LEFT_PENDING
-    last = images.list_page(profile_id, limit=count).images[-1]
+    last = images.list_page(Filter(profile_id=profile_id), limit=count).images[-1]
     with flow.holding("media", at=count // 2) as gate:
         run = work.downloads.request_pending(profile_id, limit=count)
         _reach(gate)
@@ -65,7 +72,9 @@ def _lose_cookies(flow: FlowServer, work: Background, profile_id: str) -> None:
 
 
 def _older_page(profile_id: str) -> str:
-    return f"/?profile={profile_id}&before={images.list_page(profile_id, limit=6).older_than}"
+    return (
+        f"/?profile={profile_id}&before={images.list_page(Filter(profile_id=profile_id), limit=6).older_than}"
+    )
 
 
 def _reach(gate: Gate) -> None:

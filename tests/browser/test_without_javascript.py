@@ -53,14 +53,14 @@ def test_a_profile_is_added_synced_paused_and_read_page_by_page(page, grace, flo
 def test_pictures_are_downloaded_one_by_one_ticked_and_all_of_them(synced, page, world, flow, watch):
     panel = download_panel(page)
     watch.expect_status(400)
-    press(button(page, "Download selected"))
+    press(page.locator("#download-selected"))
     expect(page.get_by_text("No image is selected.")).to_be_visible()
     press(page.get_by_role("link", name="Back to the gallery"))
     press(cards(page).nth(0).get_by_role("button", name="Download"))
     reload_until(panel, "Finished just now: 1 image")
     cards(page).nth(1).get_by_role("checkbox").check()
     cards(page).nth(3).get_by_role("checkbox").check()
-    press(button(page, "Download selected"))
+    press(page.locator("#download-selected"))
     reload_until(panel, "Finished just now: 2 images")
     for place in (0, 1, 3):
         expect_picture(cards(page).nth(place))
