@@ -110,6 +110,16 @@ document.addEventListener("change", ({ target }) => {
   showSelection();
 });
 
+// What was selected is on its way: the next selection begins anew, and the gallery is free to grow.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const { submitter } = detail.requestConfig.triggeringEvent ?? {};
+  if (submitter?.id !== "download-selected" || detail.xhr.status !== 200) return;
+  const hadFocus = document.activeElement === submitter;
+  boxes().forEach((box) => (box.checked = false));
+  showSelection();
+  if (hadFocus) byId("download-panel").focus({ preventScroll: true });
+});
+
 // Pictures that do not load
 
 function showMotif(image) {

@@ -151,6 +151,9 @@ def test_what_is_ticked_with_shift_is_downloaded_and_nothing_else(synced, page, 
     for card in ticked:
         expect(card).to_contain_text("Downloaded")
         expect_file(world, name_of(card))
+    expect(page.locator(".card input:checked")).to_have_count(0)
+    expect(page.locator("#selected-count")).to_have_text("")
+    expect(button(page, "Download selected")).to_be_disabled()
 
 
 def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, page, flow, world):
