@@ -69,9 +69,10 @@ function afterPanel(panel, was, isCommand) {
   if (hasEnded) byId("announcement").textContent = all("[data-outcome]", panel).map((one) => one.innerText).join(" ");
   if (panel.id === "sync-panel") {
     const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
-    if (hasEnded) refreshCards();
+    // An answered question marks images without a run.
+    if (hasEnded || isCommand) refreshCards();
     if (hasEnded || haveArrived) refreshGrid(haveArrived);
-    if (hasEnded) refreshPanel(byId("download-panel"));
+    if (hasEnded || isCommand) refreshPanel(byId("download-panel"));
   } else {
     refreshCards(isCommand ? ["pending", "failed", "gone", ...ON_THE_WAY] : ON_THE_WAY);
     if (hasEnded) refreshGrid(false);
