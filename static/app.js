@@ -123,7 +123,8 @@ function afterPanel(panel, was, isCommand) {
   if (hasEnded) byId("announcement").textContent = all("[data-outcome]", panel).map((one) => one.innerText).join(" ");
   if (panel.id === "sync-panel") {
     const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
-    if (hasEnded) refreshCards();
+    // An answered question marks images without a run.
+    if (hasEnded || isCommand) refreshCards();
     if (hasEnded || haveArrived) refreshGrid(haveArrived);
     if (hasEnded && byId("download-panel")) refreshPanel(byId("download-panel"));
   } else {
@@ -252,6 +253,16 @@ document.addEventListener("change", ({ target }) => {
   if (target.id === "select-all") boxes().forEach((box) => (box.checked = target.checked));
   if (target.id === "everything" && target.checked) boxes().forEach((box) => met.add(box) && (box.checked = true));
   showSelection();
+});
+
+// What was selected is on its way: the next selection begins anew, and the gallery is free to grow.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const { submitter } = detail.requestConfig.triggeringEvent ?? {};
+  if (submitter?.id !== "download-selected" || detail.xhr.status !== 200) return;
+  const hadFocus = document.activeElement === submitter;
+  boxes().forEach((box) => (box.checked = false));
+  showSelection();
+  if (hadFocus) byId("download-panel").focus({ preventScroll: true });
 });
 
 // Pictures that do not load

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 
 WAIT_SECONDS = 10
 LONGER_THAN_A_POLL = 500
+NO_COLOUR = "rgba(0, 0, 0, 0)"
 
 
 def curl(flow, cookies: str) -> str:
@@ -124,6 +125,20 @@ def test_a_server_that_does_not_answer_is_said_and_the_page_goes_on_by_itself(pr
         expect(page.get_by_role("alert")).to_have_text("")
 
 
+def test_pictures_that_a_full_sync_misses_are_marked_as_soon_as_somebody_says_so(synced, page, world):
+    for name in world.names()[:20]:
+        world.delete(name)
+    page.get_by_text("More").click()
+    button(sync_panel(page), "Full sync").click()
+    expect(sync_panel(page)).to_contain_text(
+        "20 images of the shelf no longer stand in the history “uploads”"
+    )
+    expect(cards(page, "Gone from Flow")).to_have_count(0)
+    button(page, "Mark as gone").click()
+    expect(button(page, "Mark as gone")).to_have_count(0)
+    expect(cards(page, "Gone from Flow")).to_have_count(20)
+
+
 # Phase 2
 
 
@@ -152,6 +167,10 @@ def test_what_is_ticked_with_shift_is_downloaded_and_nothing_else(synced, page, 
     for card in ticked:
         expect(card).to_contain_text("Downloaded")
         expect_file(world, name_of(card))
+    expect(page.locator(".card input:checked")).to_have_count(0)
+    expect(page.locator("#selected-count")).to_have_text("")
+    expect(button(page, "Download selected")).to_be_disabled()
+    expect(button(page, "Download selected")).to_have_css("background-color", NO_COLOUR)
 
 
 def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, page, flow, world):
@@ -174,6 +193,22 @@ def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, pa
     expect_file(world, name)
     expect(panel).to_contain_text("Finished just now: 1 image")
     expect(button(page, "Download all pending")).to_be_disabled()
+    expect_no_more_polling(page)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("Pause", "Paused."), ("Cancel", "Cancelled just now: 13 images")]
+)
+def test_what_was_on_its_way_when_a_run_is_stopped_is_shown_when_it_came(synced, page, flow, word, said):
+    with flow.holding("media", at=8):
+        button(page, "Download all pending").click()
+        expect(cards(page, "Downloaded")).to_have_count(7)
+        button(download_panel(page), word).click()
+        expect(button(download_panel(page), word)).to_have_count(0)
+        expect(cards(page, "Downloading")).to_have_count(6)
+    expect(cards(page, "Downloaded")).to_have_count(13)
+    expect(cards(page, "Downloading")).to_have_count(0)
+    expect(download_panel(page)).to_contain_text(said)
     expect_no_more_polling(page)
 
 

@@ -37,11 +37,13 @@ class SyncRow:
 
 @dataclass(frozen=True, slots=True)
 class DownloadRow:
-    """One profile in the download panel. `run` is the open run, else the last one."""
+    """One profile in the download panel. `run` is the open run, else the last one; it `is_settling` when it
+    was stopped and something is still being fetched."""
 
     profile: Profile
     run: Run | None
     is_active: bool
+    is_settling: bool
     is_paused: bool
     is_waiting: bool
     left_count: int
@@ -70,7 +72,7 @@ def sync_panel(profile_id: str | None = None) -> Panel:
 
 def download_panel(profile_id: str | None = None) -> Panel:
     rows = [_download_row(profile) for profile in _profiles(profile_id)]
-    return Panel(rows, profile_id, any(row.is_active for row in rows))
+    return Panel(rows, profile_id, any(row.is_active or row.is_settling for row in rows))
 
 
 def download_strip() -> list[DownloadRow]:
@@ -129,6 +131,7 @@ def _download_row(profile: Profile) -> DownloadRow:
         profile=profile,
         run=run,
         is_active=is_active,
+        is_settling=not is_active and left_count > (downloads.count_wanted(run.id) if run else 0),
         is_paused=run is not None and run.state == RunState.PAUSED,
         is_waiting=run is not None and run.state == RunState.WAITING,
         left_count=left_count,
