@@ -260,6 +260,7 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const { submitter } = detail.requestConfig.triggeringEvent ?? {};
   if (submitter?.id !== "download-selected" || detail.xhr.status !== 200) return;
   const hadFocus = document.activeElement === submitter;
+  if (byId("everything")) byId("everything").checked = false;
   boxes().forEach((box) => (box.checked = false));
   showSelection();
   if (hadFocus) byId("download-panel").focus({ preventScroll: true });

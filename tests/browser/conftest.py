@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from webapp import store
 from webapp.background import Background
 from webapp.demo import FlowServer, World
+from webapp.demo.entries import Kind
 
 # Chromium logs every answer that is an error, and htmx that there was none; a test that provokes it says so.
 ANSWER_LOGGED = "Failed to load resource: the server responded with a status of {}"
@@ -32,8 +33,11 @@ def pytest_runtest_makereport(item: pytest.Item):
 
 @pytest.fixture
 def world() -> World:
-    """Three history pages of uploads and one of generated pictures, on one page of the gallery."""
-    return World(uploaded=24, generated=6, videos=1, tiny_pictures=True)
+    """Three history pages of uploads and one of generated pictures, on one page of the gallery.
+
+    All rows carry a preview, so that no card asks the media service for one behind a test's back.
+    """
+    return World(uploaded=24, generated=6, videos=1, tiny_pictures=True, fife_url_kinds=Kind)
 
 
 @pytest.fixture

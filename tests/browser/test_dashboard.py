@@ -128,7 +128,7 @@ def test_a_server_that_does_not_answer_is_said_and_the_page_goes_on_by_itself(pr
 def test_pictures_that_a_full_sync_misses_are_marked_as_soon_as_somebody_says_so(synced, page, world):
     for name in world.names()[:20]:
         world.delete(name)
-    page.get_by_text("More").click()
+    sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
     expect(sync_panel(page)).to_contain_text(
         "20 images of the shelf no longer stand in the history “uploads”"
@@ -169,8 +169,8 @@ def test_what_is_ticked_with_shift_is_downloaded_and_nothing_else(synced, page, 
         expect_file(world, name_of(card))
     expect(page.locator(".card input:checked")).to_have_count(0)
     expect(page.locator("#selected-count")).to_have_text("")
-    expect(button(page, "Download selected")).to_be_disabled()
-    expect(button(page, "Download selected")).to_have_css("background-color", NO_COLOUR)
+    expect(page.locator("#download-selected")).to_be_disabled()
+    expect(page.locator("#download-selected")).to_have_css("background-color", NO_COLOUR)
 
 
 def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, page, flow, world):
