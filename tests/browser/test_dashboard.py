@@ -203,9 +203,9 @@ def test_what_was_on_its_way_when_a_run_is_stopped_is_shown_when_it_came(synced,
     with flow.holding("media", at=8):
         button(page, "Download all pending").click()
         expect(cards(page, "Downloaded")).to_have_count(7)
+        expect(cards(page, "Downloading")).to_have_count(6)
         button(download_panel(page), word).click()
         expect(button(download_panel(page), word)).to_have_count(0)
-        expect(cards(page, "Downloading")).to_have_count(6)
     expect(cards(page, "Downloaded")).to_have_count(13)
     expect(cards(page, "Downloading")).to_have_count(0)
     expect(download_panel(page)).to_contain_text(said)
