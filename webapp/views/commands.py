@@ -4,7 +4,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 
-from webapp.errors import BadRequest, FlowError, FlowshelfError
+from webapp.errors import BadRequest, FlowError, FlowshelfError, UnknownImage
 from webapp.states import SyncMode
 from webapp.store import failures, images, pages, profiles, selections
 from webapp.views.asking import selection_of, way_back
@@ -51,7 +51,10 @@ def request_downloads() -> ResponseReturnValue:
     `failed_only`, try those again whose download failed."""
     selection = selection_of(request.form)
     failed_only = bool(request.form.get("failed_only"))
-    for profile_id, image_ids in selections.list_ids_by_profile(selection, failed_only=failed_only).items():
+    by_profile = selections.list_ids_by_profile(selection, failed_only=failed_only)
+    if not by_profile and not failed_only:
+        raise UnknownImage("These images are no longer on the shelf. Reload the page to see what is.")
+    for profile_id, image_ids in by_profile.items():
         background().downloads.request(profile_id, image_ids)
     return answer_panel("download")
 
