@@ -256,11 +256,32 @@ class SyncRun:
         )
 
 
+def answer_question(walk_id: int, *, mark: bool) -> None:
+    """Take a person's answer to what the end of a full walk left open, and say it where it was asked."""
+    answered = pages.answer_question(walk_id, mark=mark)
+    if answered.count:
+        asked = pages.Unseen(answered.count)
+        runs.replace_note(walk_id, _gone_note(asked), _gone_note(answered) if mark else _kept_note(answered))
+
+
 def _gone_note(unseen: pages.Unseen) -> str:
-    images = "1 image" if unseen.count == 1 else f"{unseen.count} images"
     if unseen.was_marked:
-        return f"{images} of the shelf no longer stand in this history and were marked as gone from Flow."
+        return f"{_missing(unseen)}. {_subject(unseen)} marked as gone from Flow."
     return (
-        f"{images} of the shelf no longer stand in this history. That is more than a tenth of it, so nothing "
-        "was marked: look into Flow first, then say what they are."
+        f"{_missing(unseen)}. That is more than a tenth of it, so nothing was marked: look into Flow first, "
+        "then say what they are."
     )
+
+
+def _kept_note(unseen: pages.Unseen) -> str:
+    return f"{_missing(unseen)}. {_subject(unseen)} left as before, as you said."
+
+
+def _subject(unseen: pages.Unseen) -> str:
+    return "It was" if unseen.count == 1 else "They were"
+
+
+def _missing(unseen: pages.Unseen) -> str:
+    if unseen.count == 1:
+        return "1 image of the shelf no longer stands in this history"
+    return f"{unseen.count} images of the shelf no longer stand in this history"

@@ -140,13 +140,16 @@ def _mark_unseen(walk: Walk) -> Unseen:
     return Unseen(count, was_marked=True)
 
 
-def answer_question(walk_id: int, *, mark: bool) -> None:
-    """A person's answer to what the end of a full walk left open."""
+def answer_question(walk_id: int, *, mark: bool) -> Unseen:
+    """A person's answer to what the end of a full walk left open; what the question had counted."""
     with transaction():
         walk = Walk.get_or_none(Walk.id == walk_id, Walk.unseen_count > 0)
-        if walk and mark:
+        if walk is None:
+            return Unseen()
+        if mark:
             Image.update(gone_upstream_at=now()).where(_unseen(walk)).execute()
         Walk.update(unseen_count=0).where(Walk.id == walk_id).execute()
+        return Unseen(walk.unseen_count, was_marked=mark)
 
 
 def _unseen(walk: Walk):
