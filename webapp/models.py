@@ -228,6 +228,16 @@ class Download(BaseModel):
     finished_at = TextField(null=True)
 
 
+class ImageEvent(BaseModel):
+    """Something that became of an image; written by `webapp.triggers` only. `reason` is of a failure."""
+
+    id = AutoField()
+    image = ForeignKeyField(Image, on_delete="CASCADE")
+    kind = TextField()
+    reason = TextField(null=True)
+    created_at = TextField()
+
+
 class Export(BaseModel):
     """A ZIP of images (`image_ids`, a JSON list) that is prepared in the background and kept for a day.
 
@@ -248,7 +258,7 @@ class Export(BaseModel):
     finished_at = TextField(null=True)
 
 
-TABLES = (Profile, Secret, History, Walk, Gap, Run, Schedule, Message, Image, Download, Export)
+TABLES = (Profile, Secret, History, Walk, Gap, Run, Schedule, Message, Image, Download, ImageEvent, Export)
 
 # What peewee's declarations cannot say: partial and collated indexes.
 INDEXES = (

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from webapp.errors import FlowshelfError
 from webapp.models import INDEXES, SCHEMA_VERSION, TABLES, db
+from webapp.triggers import TRIGGERS
 
 # SQLite's stock limit is 32,766 variables in one statement; Debian's is higher and would hide it.
 ROWS_PER_STATEMENT = 500
@@ -43,7 +44,7 @@ def open_database(path: Path) -> None:
         _check_version(path)
         with transaction():
             db.create_tables(TABLES)
-            for statement in INDEXES:
+            for statement in (*INDEXES, *TRIGGERS):
                 db.execute_sql(statement)
             db.pragma("user_version", SCHEMA_VERSION)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from peewee import Case, Expression, Select, fn
 
 from webapp.errors import UnknownImage
-from webapp.models import Download, Image
+from webapp.models import Download, Image, ImageEvent
 from webapp.states import DownloadState
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
 from webapp.store.downloads import ACTIVE
@@ -42,6 +42,11 @@ def get_image(image_id: str) -> Image:
     if image := with_wish().where(Image.id == image_id).first():
         return image
     raise UnknownImage("There is no such image on this shelf.")
+
+
+def list_events(image_id: str) -> list[ImageEvent]:
+    """What became of an image since it was stored, what came first at the top."""
+    return list(ImageEvent.select().where(ImageEvent.image == image_id).order_by(ImageEvent.id))
 
 
 def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: str | None = None) -> Page:
