@@ -1,5 +1,6 @@
 """What a selection holds, and the marks that are set on all of it at once."""
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -24,6 +25,14 @@ class Sum:
 def sum_of(selection: Selection) -> Sum:
     totals = count_images(selected(selection))
     return Sum(totals.total, totals.downloaded, totals.size_bytes)
+
+
+def seal_of(selection: Selection) -> str:
+    """A text that is the same only while the selection holds the same images and these the same files."""
+    seal = hashlib.sha256()
+    for row in selected(selection).select(Image.id, Image.local_path).order_by(Image.id).tuples().iterator():
+        seal.update(repr(row).encode())
+    return seal.hexdigest()
 
 
 def list_ids(selection: Selection) -> list[str]:
