@@ -20,18 +20,25 @@ class KeptFile:
 
 
 def download_image(
-    source: Source, pace: Pace, name: str, *, folder: Path, stems: list[str], stopping: threading.Event
+    source: Source,
+    pace: Pace,
+    name: str,
+    media_key: str,
+    *,
+    folder: Path,
+    stems: list[str],
+    stopping: threading.Event,
 ) -> KeptFile:
     """Fetch an image, check that it is a whole picture, and keep it in `folder` under the first free
     one of `stems`.
 
     Raises what `Source.fetch_image` raises once patience is at its end, Stopped, DiskFull, FolderGone.
     """
-    content, ending = pace.tried(lambda: _fetch(source, name), stopping)
+    content, ending = pace.tried(lambda: _fetch(source, name, media_key), stopping)
     path = storage.keep_file(folder, stems, ending, content)
     return KeptFile(path, len(content), hashlib.sha256(content).hexdigest())
 
 
-def _fetch(source: Source, name: str) -> tuple[bytes, str]:
-    content = source.fetch_image(name).content
+def _fetch(source: Source, name: str, media_key: str) -> tuple[bytes, str]:
+    content = source.fetch_image(name, media_key).content
     return content, storage.picture_ending(content)

@@ -233,6 +233,7 @@ class Downloads:
             connection.source,
             connection.pace,
             claim.name,
+            claim.media_key,
             folder=folder,
             stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
             stopping=crew.stop,
