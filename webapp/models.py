@@ -58,16 +58,33 @@ class Secret(BaseModel):
 
 
 class History(BaseModel):
-    """What is known of one history of a profile as a whole."""
+    """What is known of one history of a profile as a whole.
+
+    `shows_changes`: the time on the card of a project was seen to move, so it tells of the last change.
+    """
 
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="histories")
     name = TextField()
     answered_at = TextField(null=True)
     refused_at = TextField(null=True)
     synced_at = TextField(null=True)
+    shows_changes = BooleanField(default=False)
 
     class Meta:
         indexes = ((("profile", "name"), True),)
+
+
+class Project(BaseModel):
+    """A project of a profile: its card as it was when its media were last read, at `read_at`."""
+
+    profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    remote_id = TextField()
+    title = TextField()
+    listed_at = TextField(null=True)
+    read_at = TextField()
+
+    class Meta:
+        indexes = ((("profile", "remote_id"), True),)
 
 
 class Walk(BaseModel):
@@ -187,6 +204,9 @@ class Image(BaseModel):
     gone_upstream_at = TextField(null=True)
     hidden_at = TextField(null=True)
     not_wanted_at = TextField(null=True)
+    title = TextField(null=True)
+    version = TextField(null=True)
+    is_archived = BooleanField(null=True)
 
     class Meta:
         table_name = "veo3_image_generations"
@@ -258,7 +278,21 @@ class Export(BaseModel):
     finished_at = TextField(null=True)
 
 
-TABLES = (Profile, Secret, History, Walk, Gap, Run, Schedule, Message, Image, Download, ImageEvent, Export)
+TABLES = (
+    Profile,
+    Secret,
+    History,
+    Project,
+    Walk,
+    Gap,
+    Run,
+    Schedule,
+    Message,
+    Image,
+    Download,
+    ImageEvent,
+    Export,
+)
 
 # What peewee's declarations cannot say: partial and collated indexes.
 INDEXES = (
@@ -272,6 +306,9 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS images_by_time ON veo3_image_generations (created_at, id)",
     "CREATE INDEX IF NOT EXISTS images_of_profile ON veo3_image_generations (profile_id, created_at, id)",
     "CREATE INDEX IF NOT EXISTS images_by_key ON veo3_image_generations (media_key COLLATE NOCASE)",
+    "CREATE INDEX IF NOT EXISTS images_by_exact_key ON veo3_image_generations (media_key)",
+    "CREATE INDEX IF NOT EXISTS images_of_project ON veo3_image_generations (project_id, created_at, id)",
+    "CREATE INDEX IF NOT EXISTS images_of_workflow ON veo3_image_generations (workflow_id)",
     """CREATE INDEX IF NOT EXISTS images_without_file ON veo3_image_generations (profile_id, created_at, id)
        WHERE local_path IS NULL""",
     "CREATE INDEX IF NOT EXISTS downloads_of_run ON download (run_id, state, id)",

@@ -64,10 +64,13 @@ class Promise:
     `is_newest_first`: entries come in the order of their making across all pages, so that a walk may
     stop where it meets what is known. Otherwise pages stand beside each other, one for each project,
     and every one that may have changed is read; such a page may be empty.
+    `goes_by_media_key`: an image that another service listed under another name is the same image when
+    it has the same media key.
     """
 
     histories: tuple[str, ...]
     is_newest_first: bool
+    goes_by_media_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
