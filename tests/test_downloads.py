@@ -353,7 +353,7 @@ def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, tiny_
 
 def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny_disk, wait_until):
     """Once there is room it goes on: by Resume where the pause could be written down, else by itself."""
-    subprocess.run(["mount", "-o", "remount,size=4m", str(tiny_disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,size=6m", str(tiny_disk)], check=True)
     app = running(data_dir=tiny_disk / "shelf")
     work, client = background_of(app), app.test_client()
     with store.connection():

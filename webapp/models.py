@@ -32,7 +32,10 @@ class BaseModel(Model):
 
 
 class Profile(BaseModel):
-    """One account of one person; `account_email` is set by the first successful check."""
+    """One account of one person; `account_email` is set by the first successful check.
+
+    `service` is where its cookies sign it in, in the words of `Source.name`.
+    """
 
     id = TextField(primary_key=True)
     name = TextField()
@@ -40,6 +43,7 @@ class Profile(BaseModel):
     health_reason = TextField(null=True)
     account_email = TextField(null=True, constraints=[SQL("UNIQUE COLLATE NOCASE")])
     account_name = TextField(null=True)
+    service = TextField(null=True)
     cookie_names = TextField(default="")
     cookies_expire_at = TextField(null=True)
     checked_at = TextField(null=True)

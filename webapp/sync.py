@@ -24,7 +24,6 @@ from webapp.states import Step, SyncMode
 from webapp.store import histories, pages, projects, runs
 
 MOST_PAGES_WITHOUT_IMAGE = 50
-DEFAULT_HISTORY = "ASSET_MANAGER"
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ class Syncs:
         downloads_new: bool = False,
     ) -> Run:
         """Begin a sync run, or join the one under way that was asked the same. Raises Busy otherwise."""
-        histories = histories or self._config.histories
+        histories = histories or self._connections.promise(profile_id).histories
         if start_cursor and (mode != SyncMode.ALL or len(histories) != 1):
             raise BadRequest("A startCursor goes with the mode “all” and one history.")
         asked = {

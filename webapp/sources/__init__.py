@@ -59,7 +59,7 @@ class RemoteProject:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a source promises of its histories, by their names.
+    """What a source promises of its histories, by their names; `usual_history` is meant when none is named.
 
     `is_newest_first`: entries come in the order of their making across all pages, so that a walk may
     stop where it meets what is known. Otherwise pages stand beside each other, one for each project,
@@ -69,6 +69,7 @@ class Promise:
     """
 
     histories: tuple[str, ...]
+    usual_history: str
     is_newest_first: bool
     goes_by_media_key: bool = False
 

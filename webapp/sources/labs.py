@@ -33,7 +33,7 @@ class LabsSource:
     name = "labs.google"
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
-        self.promise = Promise(config.histories, is_newest_first=True)
+        self.promise = Promise(config.histories, labs_history.DEFAULT_HISTORY, is_newest_first=True)
         self._config = config
         self._http = HttpClient(stopping, config.timeout_seconds)
         self._site = LabsSite(config, credentials, self._http)
