@@ -13,6 +13,22 @@ KIND_UPLOADED = "uploaded"
 KIND_GENERATED = "generated"
 
 
+# The shapes of Flow's pictures, in its words, as width by height.
+ASPECT_RATIOS = {
+    "IMAGE_ASPECT_RATIO_LANDSCAPE": 16 / 9,
+    "IMAGE_ASPECT_RATIO_PORTRAIT": 9 / 16,
+    "IMAGE_ASPECT_RATIO_SQUARE": 1.0,
+    "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": 4 / 3,
+    "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": 3 / 4,
+}
+
+
+def aspect_ratio_of(width: int, height: int) -> str | None:
+    """The shape that a picture of so many pixels has, give or take what rounding to pixels makes."""
+    ratio = width / height
+    return next((name for name, exact in ASPECT_RATIOS.items() if abs(ratio / exact - 1) < 0.04), None)
+
+
 _INVISIBLE = re.compile(r"[\s\u200b-\u200d\u2060\ufeff\u00ad]+")
 
 

@@ -40,7 +40,8 @@ class FileState(StrEnum):
 class Filter:
     """Images of one profile (None: of all) that match in every respect that is given.
 
-    Every word of `text` has to occur in the prompt or to begin the name, media key or workflow id.
+    Every word of `text` has to occur in the prompt or the title, or to begin the name, media key or
+    workflow id. Versions of one picture share their workflow id.
     `since` and `until` are days as `YYYY-MM-DD`, both included.
     """
 
@@ -50,6 +51,8 @@ class Filter:
     aspect_ratio: str | None = None
     kind: str | None = None
     model_name: str | None = None
+    project_id: str | None = None
+    workflow_id: str | None = None
     since: str | None = None
     until: str | None = None
     sort: Sort = Sort.NEWEST
@@ -106,6 +109,8 @@ def _conditions(filter_: Filter) -> list[Expression]:
         Image.aspect_ratio: filter_.aspect_ratio,
         Image.kind: filter_.kind,
         Image.model_name: filter_.model_name,
+        Image.project_id: filter_.project_id,
+        Image.workflow_id: filter_.workflow_id,
     }
     conditions = [column == value for column, value in plain.items() if value]
     conditions += [_mentions(word) for word in filter_.text.split()]
@@ -125,7 +130,7 @@ def _mentions(word: str) -> Expression:
         Image.media_key.startswith(word),
         Image.workflow_id.startswith(word),
     )
-    return reduce(or_, begins, Image.prompt.contains(word))
+    return reduce(or_, begins, Image.prompt.contains(word) | Image.title.contains(word))
 
 
 _NO_FILE = Image.local_path.is_null()

@@ -13,6 +13,7 @@ from webapp.store.downloads import ACTIVE
 from webapp.store.filters import Filter, matching, with_wish
 from webapp.times import now
 
+MOST_VERSIONS = 24
 # A row without a file.
 NO_FILE = dict.fromkeys(("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at"))
 
@@ -42,6 +43,17 @@ def get_image(image_id: str) -> Image:
     if image := with_wish().where(Image.id == image_id).first():
         return image
     raise UnknownImage("There is no such image on this shelf.")
+
+
+def list_versions(image: Image) -> list[Image]:
+    """The images of a profile that share a card with one, itself among them, the oldest first; empty when
+    it stands alone."""
+    versions = list(
+        matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id))
+        .order_by(Image.created_at, Image.id)
+        .limit(MOST_VERSIONS)
+    )
+    return versions if len(versions) > 1 else []
 
 
 def list_events(image_id: str) -> list[ImageEvent]:

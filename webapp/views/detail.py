@@ -10,7 +10,7 @@ from webapp import storage
 from webapp.errors import BadPicture, FolderGone
 from webapp.models import Image
 from webapp.states import DownloadState, EventKind
-from webapp.store import images, profiles
+from webapp.store import images, profiles, projects
 from webapp.times import now
 from webapp.views.asking import filter_args, filter_of
 from webapp.views.formats import THUMBNAIL_EDGES, history_word
@@ -55,6 +55,8 @@ def show_image(image_id: str) -> str:
         args=filter_args(filter_),
         previous_id=previous_id,
         next_id=next_id,
+        versions=images.list_versions(image),
+        project_title=projects.find_title(image.profile_id, image.project_id),
         events=events_of(image),
     )
 

@@ -5,7 +5,7 @@ import json
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp.store import downloads, images, profiles, schedules
+from webapp.store import downloads, images, profiles, projects, schedules
 from webapp.store.filters import FileState, Filter, Sort, matching
 from webapp.views.asking import filter_args, filter_of
 from webapp.views.panels import background, download_panel, download_strip, sync_panel
@@ -64,11 +64,12 @@ def page_of(filter_: Filter) -> images.Page:
     return images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after)
 
 
-def choices_of(filter_: Filter) -> dict[str, list[str]]:
+def choices_of(filter_: Filter) -> dict[str, list]:
     """What the filter can choose from: the values that occur."""
     return {
         "aspect": images.list_values("aspect_ratio", filter_.profile_id),
         "model": images.list_values("model_name", filter_.profile_id),
+        "project": projects.list_projects(filter_.profile_id),
         "state": list(FileState),
         "sort": list(Sort),
     }

@@ -75,6 +75,9 @@ EXPORT_FIELDS = (
     "seed",
     "aspectRatio",
     "projectId",
+    "title",
+    "version",
+    "isArchived",
     "profileId",
     "localPath",
     "sizeBytes",
@@ -90,6 +93,9 @@ def export_value(image: Image) -> dict:
     value = image_value(image) | {
         "seed": image.seed,
         "projectId": image.project_id,
+        "title": image.title,
+        "version": image.version,
+        "isArchived": image.is_archived,
         "hiddenAt": image.hidden_at,
     }
     return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
