@@ -216,6 +216,22 @@ class Image(BaseModel):
         table_name = "veo3_image_generations"
 
 
+class Tally(BaseModel):
+    """How many images that are not hidden are of one sort; kept by `webapp.triggers`, '' is not known."""
+
+    profile_id = TextField()
+    month = TextField()
+    kind = TextField()
+    aspect_ratio = TextField()
+    model_name = TextField()
+    has_file = BooleanField()
+    image_count = IntegerField()
+    size_bytes = IntegerField()
+
+    class Meta:
+        table_name = "image_tally"
+
+
 class Schedule(BaseModel):
     """A quick sync that Flowshelf begins by itself, every `hours` when it is hourly."""
 
@@ -295,25 +311,6 @@ TABLES = (
     Image,
     Download,
     ImageEvent,
+    Tally,
     Export,
-)
-
-# What peewee's declarations cannot say: partial and collated indexes.
-INDEXES = (
-    # One sync and one download per profile at a time, by the database and not by an `if`.
-    """CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON run (profile_id, kind)
-       WHERE state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')""",
-    "CREATE INDEX IF NOT EXISTS runs_by_time ON run (profile_id, kind, started_at)",
-    "CREATE INDEX IF NOT EXISTS all_runs_by_time ON run (started_at, id)",
-    """CREATE INDEX IF NOT EXISTS images_of_run ON veo3_image_generations (stored_run_id)
-       WHERE stored_run_id IS NOT NULL""",
-    "CREATE INDEX IF NOT EXISTS images_by_time ON veo3_image_generations (created_at, id)",
-    "CREATE INDEX IF NOT EXISTS images_of_profile ON veo3_image_generations (profile_id, created_at, id)",
-    "CREATE INDEX IF NOT EXISTS images_by_key ON veo3_image_generations (media_key COLLATE NOCASE)",
-    "CREATE INDEX IF NOT EXISTS images_by_exact_key ON veo3_image_generations (media_key)",
-    "CREATE INDEX IF NOT EXISTS images_of_project ON veo3_image_generations (project_id, created_at, id)",
-    "CREATE INDEX IF NOT EXISTS images_of_workflow ON veo3_image_generations (workflow_id)",
-    """CREATE INDEX IF NOT EXISTS images_without_file ON veo3_image_generations (profile_id, created_at, id)
-       WHERE local_path IS NULL""",
-    "CREATE INDEX IF NOT EXISTS downloads_of_run ON download (run_id, state, id)",
 )

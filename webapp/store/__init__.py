@@ -18,8 +18,9 @@ from itertools import islice
 from pathlib import Path
 
 from webapp.errors import FlowshelfError
-from webapp.models import INDEXES, SCHEMA_VERSION, TABLES, db
-from webapp.triggers import TRIGGERS
+from webapp.indexes import INDEXES
+from webapp.models import SCHEMA_VERSION, TABLES, db
+from webapp.triggers import REBUILD, STATEMENTS
 
 # SQLite's stock limit is 32,766 variables in one statement; Debian's is higher and would hide it.
 ROWS_PER_STATEMENT = 500
@@ -44,7 +45,8 @@ def open_database(path: Path) -> None:
         _check_version(path)
         with transaction():
             db.create_tables(TABLES)
-            for statement in (*INDEXES, *TRIGGERS):
+            is_derived = db.table_exists("image_text")
+            for statement in (*INDEXES, *STATEMENTS, *(() if is_derived else REBUILD)):
                 db.execute_sql(statement)
             db.pragma("user_version", SCHEMA_VERSION)
 

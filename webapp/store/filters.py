@@ -8,13 +8,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 
-from peewee import JOIN, SQL, Expression, Field, Select, Tuple
+from peewee import JOIN, SQL, Expression, Field, Select, Tuple, fn
 
 from webapp.models import Download, Image
 from webapp.states import DownloadState
+from webapp.store import search
 from webapp.store.downloads import ACTIVE
 
 
@@ -40,8 +39,8 @@ class FileState(StrEnum):
 class Filter:
     """Images of one profile (None: of all) that match in every respect that is given.
 
-    Every word of `text` has to occur in the prompt or the title, or to begin the name, media key or
-    workflow id. Versions of one picture share their workflow id.
+    Every word of `text` has to occur in the prompt or the title, or the whole of it to begin the name,
+    media key or workflow id. Versions of one picture share their workflow id.
     `since` and `until` are days as `YYYY-MM-DD`, both included.
     """
 
@@ -113,7 +112,8 @@ def _conditions(filter_: Filter) -> list[Expression]:
         Image.workflow_id: filter_.workflow_id,
     }
     conditions = [column == value for column, value in plain.items() if value]
-    conditions += [_mentions(word) for word in filter_.text.split()]
+    if filter_.text.strip():
+        conditions.append(_mentioning(filter_.text.strip()))
     conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
     if filter_.since:
         conditions.append(Image.created_at >= filter_.since)
@@ -124,13 +124,11 @@ def _conditions(filter_: Filter) -> list[Expression]:
     return conditions + _STATE_CONDITIONS.get(filter_.state, [])
 
 
-def _mentions(word: str) -> Expression:
-    begins = (
-        Image.name.startswith(word),
-        Image.media_key.startswith(word),
-        Image.workflow_id.startswith(word),
-    )
-    return reduce(or_, begins, Image.prompt.contains(word) | Image.title.contains(word))
+def _mentioning(text: str) -> Expression:
+    candidates = search.find_candidates(text)
+    if candidates is None:
+        return fn.mentions(Image.prompt, Image.title, text) | search.begins_name(text)
+    return Image.id.in_(_listed(candidates))
 
 
 _NO_FILE = Image.local_path.is_null()

@@ -1,8 +1,4 @@
-"""What the database notes by itself: each thing that became of an image, whoever changes its row.
-
-Columns of the image say how things are; a line of `image_event` stays when they change again. Triggers,
-because such a line belongs to the same transaction and no writer may forget it.
-"""
+"""What became of images: columns say how things are, a line of `image_event` stays when they change."""
 
 from webapp.states import EventKind
 
@@ -32,7 +28,7 @@ def _of_image(kind: EventKind, column: str, condition: str, moment: str | None) 
        WHEN new.{column} IS NOT old.{column} AND {condition} {_noted(kind, moment)}"""
 
 
-TRIGGERS = (
+STATEMENTS = (
     *(_of_image(*event) for event in _OF_IMAGES),
     f"""CREATE TRIGGER IF NOT EXISTS image_imported AFTER INSERT ON veo3_image_generations
        WHEN new.local_path IS NOT NULL {_noted(EventKind.DOWNLOADED, "new.downloaded_at")}""",
