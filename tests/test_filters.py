@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from webapp import store
 from webapp.models import Download, Image, Run
 from webapp.states import DownloadState, RunKind
-from webapp.store import images, profiles, search, selections
+from webapp.store import counts, images, profiles, search, selections
 from webapp.store.filters import FileState, Filter, Selection, Sort, matching
 from webapp.views.asking import filter_args, filter_of
 
@@ -115,7 +115,17 @@ def mentions(image: Image, text: str) -> bool:
 def test_a_filter_means_exactly_the_images_it_says(shelf, filter_):
     found = {image.name for image in matching(filter_)}
     assert found == {image.name for image in shelf if is_meant(filter_, image)}
-    assert images.count_images(matching(filter_)).total == len(found)
+    assert counts.count_images(matching(filter_)).total == len(found)
+
+
+@given(filter_=FILTERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_tallied_the_first_and_the_whole_count_agree(shelf, filter_):
+    meant = [image for image in shelf if is_meant(filter_, image)]
+    for totals in (counts.count_first(filter_), counts.count_all(filter_)):
+        assert (totals.total, totals.is_capped) == (len(meant), False)
+        assert totals.size_bytes == sum(image.size_bytes or 0 for image in meant)
+        assert totals.downloaded == sum(image.local_path is not None for image in meant)
 
 
 @given(filter_=FILTERS, size=st.integers(1, 40))

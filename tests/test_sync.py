@@ -9,7 +9,7 @@ from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable
 from webapp.models import Gap, Image, db
 from webapp.states import RunState, SyncMode
-from webapp.store import histories, images, profiles, runs
+from webapp.store import counts, histories, profiles, runs
 from webapp.sync import answer_question
 
 UPLOADS, GENERATED = "ASSET_MANAGER", "PINHOLE"
@@ -431,7 +431,7 @@ def test_cookies_that_could_not_be_checked_are_checked_before_the_first_page(wor
     assert profile.health == "unchecked"
     run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "account_exists")
-    assert images.count_profile(profile.id).total == 0
+    assert counts.count_profile(profile.id).total == 0
 
 
 def test_the_check_before_the_first_page_is_as_patient_as_all_else(work, flow, world):

@@ -86,14 +86,6 @@ def list_pending_of_run(run_id: str) -> list[str]:
     return [image.id for image in pending.order_by(Image.created_at.desc(), Image.id.desc())]
 
 
-def count_pending(profile_id: str) -> int:
-    """Pending images that nobody has wished for yet."""
-    wished = Download.select(Download.image).where(
-        Download.profile_id == profile_id, Download.state.in_(ACTIVE)
-    )
-    return list_pending_query(profile_id).where(Image.id.not_in(wished)).count()
-
-
 def _wish(run: Run, images: Select, folder: str | None) -> None:
     # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
     cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)

@@ -81,16 +81,19 @@ class Selection:
     except_ids: frozenset[str] = field(default_factory=frozenset)
 
 
-def matching(filter_: Filter) -> Select:
-    """The images that a filter means, each with its latest wish as `wish`, in no order."""
-    return with_wish().where(*_conditions(filter_))
+def matching(filter_: Filter, *, as_whole: bool = False) -> Select:
+    """The images that a filter means, each with its latest wish as `wish`, in no order.
+
+    `as_whole`: all of them are wanted, not the first by time.
+    """
+    return with_wish().where(*_conditions(filter_, as_whole))
 
 
 def selected(selection: Selection) -> Select:
     """The images that a selection means, each with its latest wish as `wish`, in no order."""
     if selection.everything is None:
         return with_wish().where(Image.id.in_(_listed(selection.ids)))
-    return matching(selection.everything).where(Image.id.not_in(_listed(selection.except_ids)))
+    return matching(selection.everything, as_whole=True).where(Image.id.not_in(_listed(selection.except_ids)))
 
 
 def _listed(ids: Iterable[str]) -> SQL:
@@ -102,7 +105,7 @@ def with_wish() -> Select:
     return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="wish")
 
 
-def _conditions(filter_: Filter) -> list[Expression]:
+def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
     plain = {
         Image.profile_id: filter_.profile_id,
         Image.aspect_ratio: filter_.aspect_ratio,
@@ -113,7 +116,7 @@ def _conditions(filter_: Filter) -> list[Expression]:
     }
     conditions = [column == value for column, value in plain.items() if value]
     if filter_.text.strip():
-        conditions.append(_mentioning(filter_.text.strip()))
+        conditions.append(_mentioning(filter_.text.strip(), as_whole))
     conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
     if filter_.since:
         conditions.append(Image.created_at >= filter_.since)
@@ -124,11 +127,12 @@ def _conditions(filter_: Filter) -> list[Expression]:
     return conditions + _STATE_CONDITIONS.get(filter_.state, [])
 
 
-def _mentioning(text: str) -> Expression:
+def _mentioning(text: str, as_whole: bool) -> Expression:
     candidates = search.find_candidates(text)
-    if candidates is None:
-        return fn.mentions(Image.prompt, Image.title, text) | search.begins_name(text)
-    return Image.id.in_(_listed(candidates))
+    if candidates is not None:
+        return Image.id.in_(_listed(candidates))
+    has_words = (as_whole and search.has_words(text)) or fn.mentions(Image.prompt, Image.title, text)
+    return has_words | search.begins_name(text)
 
 
 _NO_FILE = Image.local_path.is_null()
