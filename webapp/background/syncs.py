@@ -146,6 +146,7 @@ class Syncs:
                     runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
                 if run := runs.find_run(run_id):  # its profile may have been removed
                     _log_end(run)
+                    store.look_at_sizes()
         except Exception:
             # Not even its end could be written down, as when the disk is full: later it may be.
             log.exception("Sync run %s cannot go on now", run_id)

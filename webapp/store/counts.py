@@ -8,6 +8,7 @@ from peewee import Case, Expression, Select, fn
 
 from webapp.models import Download, Image, Tally
 from webapp.states import DownloadState
+from webapp.store import search
 from webapp.store.downloads import ACTIVE
 from webapp.store.filters import FileState, Filter, Sort, matching
 
@@ -30,7 +31,11 @@ class Totals:
 
 def count_first(filter_: Filter) -> Totals:
     """Counts that are there at once: exact ones, or the first ten thousand."""
-    return _tallied(filter_) or _counted(matching(filter_), MOST_COUNTED)
+    if totals := _tallied(filter_):
+        return totals
+    if _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
+        return Totals(MOST_COUNTED, 0, 0, 0, 0, is_capped=True)
+    return _counted(matching(filter_), MOST_COUNTED)
 
 
 def count_all(filter_: Filter) -> Totals:
@@ -101,6 +106,10 @@ def _tallied(filter_: Filter) -> Totals | None:
         for state in (FileState.FAILED, FileState.ACTIVE)
     )
     return Totals(total, downloaded, failed, active, size_bytes)
+
+
+def _is_text_alone(filter_: Filter) -> bool:
+    return bool(filter_.text.strip()) and replace(filter_, text="", sort=Sort.NEWEST) == Filter()
 
 
 def _counted(images: Select, most: int | None) -> Totals:

@@ -135,6 +135,16 @@ def _mentioning(text: str, as_whole: bool) -> Expression:
     return has_words | search.begins_name(text)
 
 
+def _wished(*states: DownloadState) -> Expression:
+    """Asked so, and not of the joined wish, SQLite begins with the few wishes in such a state."""
+    return Image.id.in_(Download.select(Download.image).where(Download.state.in_(states)))
+
+
+def _marked(mark: Field) -> Expression:
+    """Few images bear a mark, often none, and of an index without entries SQLite knows no size."""
+    return Image.id.in_(Image.select(Image.id).where(mark.is_null(False)))
+
+
 _NO_FILE = Image.local_path.is_null()
 _STATE_CONDITIONS = {
     FileState.PENDING: [
@@ -142,10 +152,10 @@ _STATE_CONDITIONS = {
         Image.gone_upstream_at.is_null(),
         Download.state.is_null() | (Download.state == DownloadState.DONE),
     ],
-    FileState.ACTIVE: [_NO_FILE, Download.state.in_(ACTIVE)],
+    FileState.ACTIVE: [_NO_FILE, _wished(*ACTIVE)],
     FileState.DONE: [Image.local_path.is_null(False)],
-    FileState.FAILED: [_NO_FILE, Download.state == DownloadState.FAILED, Image.gone_upstream_at.is_null()],
-    FileState.GONE: [Image.gone_upstream_at.is_null(False)],
-    FileState.DAMAGED: [Image.damaged_at.is_null(False)],
-    FileState.HIDDEN: [],
+    FileState.FAILED: [_NO_FILE, _wished(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
+    FileState.GONE: [_marked(Image.gone_upstream_at)],
+    FileState.DAMAGED: [_marked(Image.damaged_at)],
+    FileState.HIDDEN: [_marked(Image.hidden_at)],
 }

@@ -46,26 +46,25 @@ def begins_name(text: str) -> Expression:
 
 def _with_words(words: list[str]) -> set[str] | None:
     asked = _query(words)
-    if not asked:
-        return asked if asked is None else set()
-    rows = db.execute_sql(
-        f"{_MATCHES} LIMIT ?",
-        (asked, MOST_CANDIDATES + 1),
-    ).fetchall()
-    return {image_id for (image_id,) in rows} if len(rows) <= MOST_CANDIDATES else None
+    if asked is None or _is_more_than_can_be_sorted(asked):
+        return None
+    return {image_id for (image_id,) in db.execute_sql(_MATCHES, (asked,)).fetchall()}
+
+
+def _is_more_than_can_be_sorted(asked: str) -> bool:
+    counted = "SELECT COUNT(*) FROM (SELECT 1 FROM image_text WHERE image_text MATCH ? LIMIT ?)"
+    return db.execute_sql(counted, (asked, MOST_CANDIDATES + 1)).fetchone()[0] > MOST_CANDIDATES
 
 
 def _query(words: list[str]) -> str | None:
-    """What FTS5 is asked for words; None when that is too much, '' when one of them stands nowhere."""
+    """What FTS5 is asked for words; None when that is too much."""
     asked = [_expression(word) for word in words]
-    if None in asked:
-        return None
-    return "" if "" in asked else " AND ".join(asked)
+    return None if None in asked else " AND ".join(asked)
 
 
 def _expression(word: str) -> str | None:
     """A word as FTS5 is asked for it: any three letters in a row find themselves, fewer all trigrams that
-    begin with them. None when these are too many, '' when there is none."""
+    begin with them. None when these are too many."""
     if len(word) > 2:
         return _quoted(word)
     rows = db.execute_sql(
@@ -74,7 +73,8 @@ def _expression(word: str) -> str | None:
     ).fetchall()
     if len(rows) > MOST_TRIGRAMS:
         return None
-    return f"({' OR '.join(_quoted(term) for (term,) in rows)})" if rows else ""
+    terms = [term for (term,) in rows] or [word + _LAST]  # which stands nowhere
+    return f"({' OR '.join(map(_quoted, terms))})"
 
 
 def _with_name(text: str) -> set[str]:
