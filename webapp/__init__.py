@@ -12,8 +12,6 @@ from webapp.sharing import Sharing
 from webapp.views import register_views
 
 LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
-# Room for ten thousand ticked images, or for any cookies; a form of many more fields costs memory.
-LARGEST_FORM_BYTES = 2 * 1024 * 1024
 
 
 def create_app(config: Config) -> Flask:
@@ -23,7 +21,7 @@ def create_app(config: Config) -> Flask:
     assets = asset_root()
     app = Flask(__name__, template_folder=str(assets / "templates"), static_folder=str(assets / "static"))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FORM_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = guard.LARGEST_FORM_BYTES
     app.config["MAX_FORM_PARTS"] = 10_000
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}

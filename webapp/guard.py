@@ -21,6 +21,8 @@ from webapp.states import Role
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Nobody but the owner has reason to send more than a code or a short question.
 LARGEST_FOREIGN_REQUEST_BYTES = 16 * 1024
+# Room for ten thousand ticked images, or for any cookies. Read whole, however many fields that may be.
+LARGEST_FORM_BYTES = 2 * 1024 * 1024
 SIGN_IN = "Sign in first: open the link that the owner of this shelf gave you, or type its code."
 NOT_FOR_GUESTS = "Guests may look, search and save pictures. This is for the owner of the shelf."
 
@@ -60,6 +62,10 @@ def ask_to_sign_in(app: Flask, sharing: Sharing) -> None:
         access.let_in(who_asks(sharing))
         if not access.is_owner():
             request.max_content_length = LARGEST_FOREIGN_REQUEST_BYTES
+            # A part of a file is copied out by a thread, which a slow reader could hold; a whole one is not.
+            request.environ.pop("HTTP_RANGE", None)
+        elif request.mimetype == "application/x-www-form-urlencoded":
+            request.max_content_length = LARGEST_FORM_BYTES
         require_role(access.role(), current_app.view_functions.get(request.endpoint))
 
 

@@ -94,7 +94,7 @@ def send_image(image_id: str) -> ResponseReturnValue:
     path = _path_of(image)
     kind = PICTURE_KINDS.get(path.suffix.lower())
     attached = "attachment" in request.args or kind is None
-    return _kept(send_file(path, mimetype=kind or UNKNOWN_KIND, as_attachment=attached), image)
+    return _kept(path, image, mimetype=kind or UNKNOWN_KIND, as_attachment=attached)
 
 
 @pages.get("/images/<image_id>/thumbnail/<int:edge>")
@@ -112,7 +112,7 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         except BadPicture:
             images.mark_damaged([image.id], now())
             abort(404)
-    return _kept(send_file(storage.path_under(str(thumbnail), [thumbnail.parents[1]])), image)
+    return _kept(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), image, mimetype="image/webp")
 
 
 def _path_of(image: Image) -> Path:
@@ -128,8 +128,9 @@ def _path_of(image: Image) -> Path:
     abort(404)
 
 
-def _kept(response: Response, image: Image) -> Response:
+def _kept(path: Path, image: Image, **sent: object) -> Response:
     """An address that names the bytes may be kept for ever; any other is asked for again, by its ETag."""
+    response = send_file(path, **sent)
     is_exact = image.sha256 is not None and request.args.get("v") == image.sha256[:12]
     keep = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_exact else "no-cache"
     response.headers["Cache-Control"] = f"private, {keep}"

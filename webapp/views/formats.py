@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp import times
 from webapp.access import is_guest, is_owner
@@ -184,7 +185,11 @@ def here() -> str:
     """The page that a form stands on, to come back to without JavaScript; fragments stand in the gallery."""
     if request.endpoint in WHOLE_PAGES:
         return request.full_path.rstrip("?")
-    return url_for("pages.gallery", profile=request.values.get("profile") or None)
+    try:
+        profile_id = request.values.get("profile")
+    except RequestEntityTooLarge:  # this is the page that says so
+        profile_id = None
+    return url_for("pages.gallery", profile=profile_id or None)
 
 
 def register(app: Flask) -> None:
