@@ -24,8 +24,10 @@ function refreshCards(states) {
   askForCards(ids);
 }
 
+const mayAsk = () => Boolean(byId("grid")?.dataset.previewsUrl); // a guest's cards stay as they came
+
 function askForCards(ids) {
-  if (!ids.length) return;
+  if (!ids.length || !mayAsk()) return;
   const { cardsUrl } = byId("grid").dataset;
   const glue = cardsUrl.includes("?") ? "&" : "?";
   ask(`${cardsUrl}${glue}${new URLSearchParams(ids)}`, "#grid", "none");
@@ -65,7 +67,7 @@ const inView = new IntersectionObserver(
 const watchPreviews = () => all('#grid .look[data-version="none"]').forEach((look) => inView.observe(look));
 
 function requestPreviews(ids, again = "") {
-  if (!ids.length || !byId("grid")?.dataset.previewsUrl) return; // a guest asks for none
+  if (!ids.length || !mayAsk()) return;
   const body = new URLSearchParams([...ids.slice(0, MOST_CARDS).map((id) => ["id", id]), ["again", again]]);
   const headers = { "HX-Request": "true" };
   fetch(byId("grid").dataset.previewsUrl, { method: "POST", body, headers })

@@ -67,7 +67,7 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
     Raises BadRequest with a sentence that names the variable when a value makes no sense.
     """
     values = {name: _read(environ, variable, parse) for name, (variable, parse) in _SETTINGS.items()}
-    values |= {name: value for name, value in given.items() if value is not None}
+    values |= {name: _given(name, value) for name, value in given.items() if value is not None}
     values = {name: value for name, value in values.items() if value is not None}
     if values.get("share"):
         values.setdefault("host", EVERY_ADDRESS)
@@ -78,12 +78,21 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
 
 def _read(environ: Mapping[str, str], variable: str, parse):
     text = environ.get(variable, "").strip()
-    if not text:
-        return None
+    return _parsed(variable, text, parse) if text else None
+
+
+def _given(name: str, value: object) -> object:
+    """A value from the command line; text is read as that of the variable would be."""
+    if not isinstance(value, str):
+        return value
+    return _parsed(f"--{name.replace('_', '-')}", value, _SETTINGS[name][1])
+
+
+def _parsed(setting: str, text: str, parse):
     try:
         return parse(text)
     except ValueError as error:
-        raise BadRequest(f"The setting {variable} is “{text[:60]}”, which does not work: {error}.") from error
+        raise BadRequest(f"The setting {setting} is “{text[:60]}”, which does not work: {error}.") from error
 
 
 def _folder(text: str) -> Path:

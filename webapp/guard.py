@@ -141,9 +141,10 @@ def _place(origin: str) -> str:
 
 
 def _host_name(host: str) -> str:
-    """The name in `name:port`, without the brackets of an IPv6 literal."""
+    """The name in `name:port`, without the brackets of an IPv6 literal; '' when the port is no number."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
+        parts = urlsplit(f"//{host}")
+        return (parts.hostname or "").lower() if parts.port != 0 else ""
     except ValueError:
         return ""
 

@@ -53,11 +53,8 @@ def test_forty_slow_clients_do_not_starve_another_one(come, large_shelf):
             head = b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000\r\n\r\ncode="
             connected(stack, guest, "127.0.0.4").sendall(head)
         for _ in range(SLOW_ONES):  # never read what they asked for
-            head = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes=0-\r\nCookie: %s\r\n\r\n" % (
-                picture,
-                cookie,
-            )
-            connected(stack, guest, "127.0.0.5").sendall(head)
+            head = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes=0-\r\nCookie: %s\r\n\r\n"
+            connected(stack, guest, "127.0.0.5").sendall(head % (picture, cookie))
         began = time.monotonic()
         for _ in range(10):
             assert guest.get("/").status == 200

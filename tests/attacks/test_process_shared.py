@@ -42,6 +42,13 @@ def test_without_share_another_address_is_refused_with_a_sentence(shelf):
         assert "127.0.0.1 only" in sentence
 
 
+def test_not_everybody_can_be_the_trusted_proxy(shelf):
+    for address in ("*", "0.0.0.0/0", "proxy"):
+        assert "IP address" in shelf.run("--share", "--trusted-proxy", address, code=1)
+    shelf._environ["FLOWSHELF_TRUSTED_PROXY"] = "*"
+    assert "FLOWSHELF_TRUSTED_PROXY" in shelf.run("--share", code=1)
+
+
 def test_two_links_are_printed_whose_codes_lie_in_the_data_folder(shelf):
     shelf.serve("--share", "--host", "127.0.0.1")
     links = links_printed(shelf)

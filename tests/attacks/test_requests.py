@@ -21,6 +21,9 @@ ELSEWHERE = "http://evil.example"
         "[::1",
         "",
         "shelf.example.org",
+        "127.0.0.1:port",
+        "127.0.0.1:99999",
+        "owner@127.0.0.1:80:80",
     ],
 )
 def test_a_name_that_is_not_ours_is_refused_before_anything_is_looked_at(owner, host):

@@ -35,7 +35,8 @@ LIMITS = {
     "outbuf_high_watermark": LARGEST_UNREAD_ANSWER_BYTES,
     "asyncore_use_poll": True,  # select() knows 1024 files of a process and no more
 }
-PROXY_HEADERS = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"}
+# The port is part of the host; proxies hand on what a visitor says of it beside that.
+PROXY_HEADERS = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
 
 
 class QuickDispatcher(ThreadedTaskDispatcher):

@@ -130,9 +130,10 @@ def _way(role: Role) -> Way:
 
 
 def _base_urls() -> list[str]:
-    """Where others can open this shelf, the address first that the owner uses, unless it is only for here."""
-    host, port = sharing().host, int(request.environ["SERVER_PORT"])
-    elsewhere = [] if request.is_secure else links.base_urls(host, port)
+    """Where others can open this shelf: the address that the owner uses comes first, unless it is for this
+    machine alone."""
     here = request.host_url.rstrip("/")
-    is_for_here = links.is_loopback(request.host)
-    return list(dict.fromkeys([*elsewhere, here] if is_for_here and elsewhere else [here, *elsewhere]))
+    others = [] if request.is_secure else links.base_urls(sharing().host, int(request.environ["SERVER_PORT"]))
+    if others and links.is_loopback(request.host):
+        return others
+    return list(dict.fromkeys([here, *others]))
