@@ -59,6 +59,7 @@ def test_forty_slow_clients_do_not_starve_another_one(come, large_shelf):
         for _ in range(10):
             assert guest.get("/").status == 200
         assert time.monotonic() - began < 5
+    assert [guest.get("/healthz").status for _ in range(2)] == [200, 200]  # it has seen them go by then
 
 
 def test_one_address_cannot_take_all_connections(come, monkeypatch):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from test_process import Shelf
 
+from webapp.sharing.links import base_urls
+
 LINK = re.compile(r"(http://[^\s/]+)/enter\?code=([\w-]+)")
 
 
@@ -58,6 +60,18 @@ def test_two_links_are_printed_whose_codes_lie_in_the_data_folder(shelf):
     shelf.kill(signal.SIGTERM)
     shelf.serve("--share", "--host", "127.0.0.1")
     assert [code for _, code in links_printed(shelf)] == [codes["owner"], codes["guest"]]
+
+
+def test_sharing_listens_on_the_addresses_that_it_prints_and_asks_everybody_there_to_sign_in(shelf):
+    shelf.serve("--share")
+    port = int(shelf.url.rpartition(":")[2])
+    expected = base_urls("0.0.0.0", port) or [shelf.url]
+    printed = [links_printed(shelf) for _ in expected]
+    assert {base for pair in printed for base, _ in pair} == set(expected)
+    for url in [*expected, shelf.url]:
+        shelf.url = url
+        with pytest.raises(AssertionError, match="sign_in"):
+            shelf.ask("/api/profiles")
 
 
 def test_the_environment_shares_too_and_a_terminal_shows_qr_codes(shelf):
