@@ -24,8 +24,10 @@ function refreshCards(states) {
   askForCards(ids);
 }
 
+const mayAsk = () => Boolean(byId("grid")?.dataset.previewsUrl); // a guest's cards stay as they came
+
 function askForCards(ids) {
-  if (!ids.length) return;
+  if (!ids.length || !mayAsk()) return;
   const { cardsUrl } = byId("grid").dataset;
   const glue = cardsUrl.includes("?") ? "&" : "?";
   ask(`${cardsUrl}${glue}${new URLSearchParams(ids)}`, "#grid", "none");
@@ -65,7 +67,7 @@ const inView = new IntersectionObserver(
 const watchPreviews = () => all('#grid .look[data-version="none"]').forEach((look) => inView.observe(look));
 
 function requestPreviews(ids, again = "") {
-  if (!ids.length) return;
+  if (!ids.length || !mayAsk()) return;
   const body = new URLSearchParams([...ids.slice(0, MOST_CARDS).map((id) => ["id", id]), ["again", again]]);
   const headers = { "HX-Request": "true" };
   fetch(byId("grid").dataset.previewsUrl, { method: "POST", body, headers })
@@ -504,7 +506,7 @@ function moveFocus({ key }) {
 
 function tick() {
   const look = document.activeElement.closest(".look");
-  look?.closest(".card").querySelector('[name="image_id"]').click();
+  look?.closest(".card").querySelector('[name="image_id"]')?.click();
   return Boolean(look);
 }
 
@@ -513,7 +515,7 @@ function download() {
   button?.click();
 }
 
-const tickAll = () => byId("select-all").checked || byId("select-all").click();
+const tickAll = () => byId("select-all")?.checked || byId("select-all")?.click();
 
 function clear() {
   const ticked = selected();
@@ -554,12 +556,13 @@ document.addEventListener("keydown", (event) => {
 // Messages: each is shown once in this browser, in whichever of its pages it comes first
 
 const TOLD = "flowshelf-told";
+const lookForMessages = () => byId("messenger") && htmx.trigger("#messenger", "look"); // guests are told none
 
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[TOLD]) detail.formData.set("since", localStorage[TOLD]);
 });
 document.addEventListener("told", ({ detail }) => (localStorage[TOLD] = detail.newest));
-document.addEventListener("visibilitychange", () => document.hidden || htmx.trigger("#messenger", "look"));
+document.addEventListener("visibilitychange", () => document.hidden || lookForMessages());
 document.addEventListener("animationend", ({ target }) => target.matches(".toast") && target.remove());
 
 // Trouble
@@ -572,7 +575,7 @@ document.addEventListener("htmx:sendError", () => {
   clearTimeout(asking); // panels that ask by themselves go on doing so; the others are asked for
   asking = setTimeout(() => {
     all(".panel[data-url]").forEach(refreshPanel);
-    htmx.trigger("#messenger", "look");
+    lookForMessages();
   }, ASK_AGAIN_MILLISECONDS);
 });
 

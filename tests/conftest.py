@@ -5,12 +5,11 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import waitress
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from webapp import background_of, create_app, store
 from webapp.background import Background
+from webapp.cli.listening import listen
 from webapp.config import Config
 from webapp.demo import FlowServer, World
 
@@ -147,9 +147,9 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
 
 
 @contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """The app behind a real waitress on a free port; its address."""
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
+def served(app: Flask, **settings: object) -> Iterator[str]:
+    """The app behind a real waitress on a free port, as `flowshelf serve` starts it; its address."""
+    server = listen(app, Config(data_dir=Path(), port=0, **settings))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -160,6 +160,12 @@ def served(app: Flask) -> Iterator[str]:
         # Closing from this thread would leave the loop alive or raise EBADF.
         server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(5)
+
+
+@pytest.fixture
+def serving() -> Callable[..., AbstractContextManager[str]]:
+    """`served`, for tests that open more than one port or one of their own kind."""
+    return served
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ LAYERS = (
     ("cli",),
     ("__init__",),
     ("views", "guard"),
-    ("background",),
+    ("access",),
+    ("background", "sharing"),
     ("sync", "download", "verify"),
     ("store",),
     ("models", "indexes", "triggers"),
@@ -32,10 +33,11 @@ LIBRARY_HOMES = {
     "urllib3": {"sources"},
     "peewee": {"models", "store"},
     "playhouse": {"models", "store"},
-    "flask": {"cli", "__init__", "views", "guard"},
+    "flask": {"cli", "__init__", "views", "guard", "access"},
     "flask_htmx": {"__init__", "views", "guard"},
     "click": {"cli"},
     "waitress": {"cli", "demo"},
+    "segno": {"sharing"},
 }
 
 SETTINGS = ({"config"}, "take the setting from Config")

@@ -7,8 +7,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
+from webapp.access import let_in
 from webapp.models import Image
-from webapp.states import RunState
+from webapp.states import Role, RunState
 from webapp.store import images
 from webapp.views.formats import preview_url
 
@@ -127,5 +128,6 @@ def test_without_javascript_a_button_asks_and_comes_back(client, ids, profile_id
 )
 def test_an_address_of_elsewhere_or_of_yesterday_is_not_shown(app, url):
     with app.test_request_context():
+        let_in(Role.OWNER)
         assert preview_url(Image(fife_url=url)) is None
         assert preview_url(Image(fife_url=URL)) == URL

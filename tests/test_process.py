@@ -31,6 +31,7 @@ class Shelf:
             "PYTHONUNBUFFERED": "1",
         }
         self.process = self.url = None
+        self.headers = {}
 
     def serve(self, *options):
         """Start the server and wait until it says its address."""
@@ -61,7 +62,7 @@ class Shelf:
         request = urllib.request.Request(
             self.url + path,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json"} | self.headers,
             method=method,
         )
         try:

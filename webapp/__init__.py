@@ -8,6 +8,7 @@ from flask_htmx import HTMX
 from webapp import guard, store
 from webapp.background import Background
 from webapp.config import Config
+from webapp.sharing import Sharing
 from webapp.views import register_views
 
 LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
@@ -20,14 +21,16 @@ def create_app(config: Config) -> Flask:
     assets = asset_root()
     app = Flask(__name__, template_folder=str(assets / "templates"), static_folder=str(assets / "static"))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_REQUEST_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = guard.LARGEST_FORM_BYTES
     app.config["MAX_FORM_PARTS"] = 10_000
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["flowshelf"] = Background(config)
+    app.extensions["flowshelf.sharing"] = sharing = Sharing(config)
     HTMX(app)
     guard.protect(app, config)
     _open_connections(app)
+    guard.ask_to_sign_in(app, sharing)
     register_views(app)
     return app
 
@@ -41,6 +44,9 @@ def make_data_folder(config: Config) -> None:
     for folder in (config.data_dir, config.images_dir, config.thumbnails_dir, config.exports_dir):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config.data_dir.chmod(0o700)
+    for path in config.data_dir.iterdir():
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o600)  # database, its journals, codes, lock: whoever copied them here and how
 
 
 def asset_root() -> Path:

@@ -1,5 +1,6 @@
 """What can be set, as one frozen value; the only reader of the environment."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from webapp.errors import BadRequest
 
 GOOGLE_PICTURE_HOSTS = ("storage.googleapis.com", "flow-content.google", "lh3.googleusercontent.com")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+EVERY_ADDRESS = "0.0.0.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,9 @@ class Config:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 8765
+    share: bool = False
+    allowed_hosts: frozenset[str] = frozenset()
+    trusted_proxy: str | None = None
     labs_url: str = "https://labs.google"
     media_url: str = "https://aisandbox-pa.googleapis.com"
     flow_url: str = "https://flow.google.com"
@@ -62,8 +67,10 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
     Raises BadRequest with a sentence that names the variable when a value makes no sense.
     """
     values = {name: _read(environ, variable, parse) for name, (variable, parse) in _SETTINGS.items()}
-    values |= {name: value for name, value in given.items() if value is not None}
+    values |= {name: _given(name, value) for name, value in given.items() if value is not None}
     values = {name: value for name, value in values.items() if value is not None}
+    if values.get("share"):
+        values.setdefault("host", EVERY_ADDRESS)
     folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
     # Paths of files are stored: they must not depend on where a command was started.
     return Config(**values | {"data_dir": Path(folder).expanduser().resolve()})
@@ -71,12 +78,21 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
 
 def _read(environ: Mapping[str, str], variable: str, parse):
     text = environ.get(variable, "").strip()
-    if not text:
-        return None
+    return _parsed(variable, text, parse) if text else None
+
+
+def _given(name: str, value: object) -> object:
+    """A value from the command line; text is read as that of the variable would be."""
+    if not isinstance(value, str):
+        return value
+    return _parsed(f"--{name.replace('_', '-')}", value, _SETTINGS[name][1])
+
+
+def _parsed(setting: str, text: str, parse):
     try:
         return parse(text)
     except ValueError as error:
-        raise BadRequest(f"The setting {variable} is “{text[:60]}”, which does not work: {error}.") from error
+        raise BadRequest(f"The setting {setting} is “{text[:60]}”, which does not work: {error}.") from error
 
 
 def _folder(text: str) -> Path:
@@ -91,6 +107,27 @@ def _words(text: str) -> tuple[str, ...]:
     if words := tuple(part.strip() for part in text.split(",") if part.strip()):
         return words
     raise ValueError("it names nothing")
+
+
+def _yes_or_no(text: str) -> bool:
+    word = text.lower()
+    if word in ("1", "yes", "true", "on"):
+        return True
+    if word in ("0", "no", "false", "off"):
+        return False
+    raise ValueError("it must be 1 or 0")
+
+
+def _address(text: str) -> str:
+    """One address: whoever is believed to be a proxy may say of anybody where they are."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise ValueError("it must be an IP address, such as 127.0.0.1") from error
+
+
+def _host_names(text: str) -> frozenset[str]:
+    return frozenset(name.lower() for name in _words(text))
 
 
 def _url(text: str) -> str:
@@ -123,6 +160,9 @@ _SETTINGS = {
     "data_dir": ("FLOWSHELF_DATA_DIR", _folder),
     "host": ("FLOWSHELF_HOST", str),
     "port": ("FLOWSHELF_PORT", _whole_number(0, 65535)),
+    "share": ("FLOWSHELF_SHARE", _yes_or_no),
+    "allowed_hosts": ("FLOWSHELF_ALLOWED_HOSTS", _host_names),
+    "trusted_proxy": ("FLOWSHELF_TRUSTED_PROXY", _address),
     "labs_url": ("FLOWSHELF_LABS_URL", _url),
     "media_url": ("FLOWSHELF_MEDIA_URL", _url),
     "flow_url": ("FLOWSHELF_FLOW_URL", _url),

@@ -4,6 +4,9 @@
     ├── BadRequest                      400 bad_request    the request itself makes no sense
     │   ├── BadPath                     400 bad_path       a folder outside the allowed roots
     │   └── BadCookies                  400 bad_cookies    pasted text that holds no usable session
+    ├── SignInNeeded                    401 sign_in        nobody knows who asks
+    │   └── WrongCode                   401 sign_in
+    ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
     ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport   404
     ├── Busy                            409 busy           one sync run per profile at a time
@@ -52,6 +55,24 @@ class BadPath(BadRequest):
 
 class BadCookies(BadRequest):
     code = "bad_cookies"
+
+
+class SignInNeeded(FlowshelfError):
+    code, http_status = "sign_in", 401
+
+
+class WrongCode(SignInNeeded):
+    pass
+
+
+class Locked(FlowshelfError):
+    """Too many wrong codes came from this address; `retry_after_seconds` is how long it has to wait."""
+
+    code, http_status = "locked", 429
+
+    def __init__(self, sentence: str, retry_after_seconds: int = 0) -> None:
+        super().__init__(sentence)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Forbidden(FlowshelfError):

@@ -298,6 +298,18 @@ class Export(BaseModel):
     finished_at = TextField(null=True)
 
 
+class Session(BaseModel):
+    """A browser that signed in while the shelf was shared, by the hash of what its cookie holds.
+
+    It ends when the code it signed in with is renewed: `code_hash` is that of no code any more.
+    """
+
+    id_hash = TextField(primary_key=True)
+    role = TextField()
+    code_hash = TextField()
+    created_at = TextField()
+
+
 TABLES = (
     Profile,
     Secret,
@@ -313,4 +325,5 @@ TABLES = (
     ImageEvent,
     Tally,
     Export,
+    Session,
 )

@@ -1,6 +1,14 @@
-"""The states that profiles, runs, walks and wishes can be in."""
+"""The states that profiles, runs, walks and wishes can be in, and the roles of people."""
 
 from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who is asking. Without sharing everybody is the owner."""
+
+    OWNER = "owner"
+    GUEST = "guest"
+    STRANGER = "stranger"
 
 
 class Health(StrEnum):

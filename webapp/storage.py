@@ -199,11 +199,15 @@ def make_thumbnail(source: Path, target: Path, edge: int) -> None:
     except (OSError, ValueError, SyntaxError, TypeError, ArithmeticError, struct.error) as error:
         raise BadPicture(f"{source.name} is damaged: it cannot be decoded.") from error
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _written(target.parent, encoded.getvalue())
-    os.replace(part, target)
+    replace_file(target, encoded.getvalue())
 
 
 # Whole files
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Write a file for its owner alone (0600), in place of an older one; at no moment it is half there."""
+    os.replace(_written(target.parent, content), target)
 
 
 def keep_file(folder: Path, stems: list[str], ending: str, content: bytes) -> Path:

@@ -22,7 +22,7 @@ from states import states
 
 from webapp import background_of, create_app, store
 from webapp.background import Background
-from webapp.cli.serving import listen
+from webapp.cli.listening import listen
 from webapp.config import Config
 from webapp.demo import FlowServer, World
 from webapp.store import runs

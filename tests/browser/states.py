@@ -40,6 +40,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
             "activity": "/activity",
             "messages": "/messages",
             "zips": "/exports",
+            "share": "/share",
         }
         yield "full", {"gallery": f"/?profile={profile_id}"} | people | picture | views
         _lose_cookies(flow, work, profile_id)

@@ -1,10 +1,13 @@
 """The command `flowshelf`; the only part that prints, blocks and handles signals.
 
 serving     serve and demo
+listening   waitress, and how many may talk to it for how long
 working     sync, download, profiles and verify
 shelf       the JSON API of the server that owns the data folder, or of this process when none does
 progress    bars on a terminal, plain lines elsewhere
 """
+
+import os
 
 import click
 
@@ -22,6 +25,7 @@ class Sentences(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
+        os.umask(0o077)  # whatever this process makes is for its owner alone
         try:
             return super().invoke(ctx)
         except FlowshelfError as error:

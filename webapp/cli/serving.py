@@ -11,28 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import waitress
 from flask import Flask
-from waitress.task import ThreadedTaskDispatcher
 
 from webapp import background_of, create_app, make_data_folder, store
+from webapp.cli.listening import listen
 from webapp.cli.options import data_dir_option
-from webapp.config import LOOPBACK_HOSTS, Config, read_config
+from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config
 from webapp.demo import FlowServer, World
-from webapp.errors import FlowshelfError
 from webapp.lock import DataFolderLock
+from webapp.sharing import links
 from webapp.sources.http import redacted
+from webapp.states import Role
 
-# Polling tabs and waiting API calls share these; at most half of them may wait (design.md).
-SERVER_THREADS = 12
+# How this machine reaches a server that listens on all addresses.
+LOCAL_HOSTS = {EVERY_ADDRESS: "127.0.0.1", "::": "::1"}
 DEMO_LATENCY_SECONDS = {"history": 0.35, "media": 0.5}
-
-
-class QuickDispatcher(ThreadedTaskDispatcher):
-    """Waitress's threads, given less time at the end: everything has to be over within three seconds."""
-
-    def shutdown(self, cancel_pending: bool = True, timeout: float = 0.7) -> bool:
-        return super().shutdown(cancel_pending, timeout)
 
 
 class RedactingFormatter(logging.Formatter):
@@ -44,9 +37,20 @@ class RedactingFormatter(logging.Formatter):
 
 def serving_options(command):
     for option in (
+        click.option(
+            "--trusted-proxy",
+            metavar="ADDRESS",
+            help="The reverse proxy whose X-Forwarded headers are believed; from anybody else they are not.",
+        ),
+        click.option(
+            "--share",
+            is_flag=True,
+            default=None,
+            help="Listen on the LAN and ask everybody to sign in: prints a link for you and one for guests.",
+        ),
         click.option("--open", "opens", is_flag=True, help="Open the dashboard in the browser."),
         click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [8765]"),
-        click.option("--host", help="Address to listen on.  [127.0.0.1]"),
+        click.option("--host", help="Address to listen on.  [127.0.0.1; with --share all of them]"),
     ):
         command = option(command)
     return command
@@ -55,10 +59,10 @@ def serving_options(command):
 @click.command()
 @serving_options
 @data_dir_option
-def serve(host: str | None, port: int | None, data_dir: Path | None, opens: bool) -> None:
+def serve(data_dir: Path | None, opens: bool, **options: object) -> None:
     """Serve the dashboard and the JSON API."""
-    config = read_config(host=host, port=port, data_dir=data_dir)
-    require_loopback(config)
+    config = read_config(data_dir=data_dir, **options)
+    require_share(config)
     make_data_folder(config)
     with owned(config) as lock:
         run_server(create_app(config), config, lock, opens=opens)
@@ -66,11 +70,11 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, opens: bool
 
 @click.command()
 @serving_options
-def demo(host: str | None, port: int | None, opens: bool) -> None:
+def demo(opens: bool, **options: object) -> None:
     """Serve the dashboard on sample pictures of a simulated Flow; nothing of it is kept."""
     with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, world):
-        config = demo_config(read_config(host=host, port=port, data_dir=Path(folder)), flow)
-        require_loopback(config)
+        config = demo_config(read_config(data_dir=Path(folder), **options), flow)
+        require_share(config)
         app = create_app(config)
         with store.connection():
             background_of(app).accounts.add("Sample shelf", world.cookie_header())
@@ -97,11 +101,11 @@ def demo_config(config: Config, flow: FlowServer) -> Config:
     )
 
 
-def require_loopback(config: Config) -> None:
-    if config.host not in LOOPBACK_HOSTS:
+def require_share(config: Config) -> None:
+    if config.host not in LOOPBACK_HOSTS and not config.share:
         raise click.UsageError(
-            f"Flowshelf would answer everybody in the network on {config.host}, and it asks nobody who they "
-            "are yet. It serves 127.0.0.1 only until sharing with sign-in is built."
+            f"On {config.host} Flowshelf would answer everybody in the network without asking who they are. "
+            "Add --share: then it asks everybody to sign in. Without it, it serves 127.0.0.1 only."
         )
 
 
@@ -123,7 +127,7 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
     start_logging()
     work = background_of(app)
     server = listen(app, config)
-    url = f"http://{'[::1]' if ':' in config.host else config.host}:{server.effective_port}/"
+    url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), server.effective_port)}/"
 
     def end(*_: object) -> None:
         work.stopping.set()  # waiting API calls answer now, not when their work is done
@@ -135,6 +139,8 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
         work.start()
         lock.say_address(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
+        if config.share:
+            say_links(app, links.base_urls(config.host, server.effective_port) or [url])
         if opens:
             webbrowser.open(url)
         server.run()
@@ -142,23 +148,15 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
         work.stop(timeout_seconds=1.6)
 
 
-def listen(app: Flask, config: Config):
-    dispatcher = QuickDispatcher()
-    dispatcher.set_thread_count(SERVER_THREADS)
-    try:
-        return waitress.create_server(
-            app,
-            host="127.0.0.1" if config.host == "localhost" else config.host,  # one socket, not two
-            port=config.port,
-            _dispatcher=dispatcher,
-            ident=None,
-            max_request_body_size=4 * app.config["MAX_CONTENT_LENGTH"],  # so that Flask says it, as JSON
-        )
-    except OSError as error:
-        raise FlowshelfError(
-            f"Port {config.port} of {config.host} cannot be used ({error.strerror}). Another program may "
-            "have it; choose another with --port, or --port 0 for any free one."
-        ) from error
+def say_links(app: Flask, base_urls: list[str]) -> None:
+    """Who may come in by which link. A terminal shows them as QR codes too."""
+    codes = app.extensions["flowshelf.sharing"].codes
+    for role, words in ((Role.OWNER, "You, with everything"), (Role.GUEST, "Guests, who may only look")):
+        click.echo(f"\n{words}:")
+        for base in base_urls:
+            click.echo(f"  {links.enter_url(base, codes.code_of(role))}")
+        if sys.stdout.isatty():
+            click.echo(links.qr_lines(links.enter_url(base_urls[0], codes.code_of(role))))
 
 
 def start_logging() -> None:

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from flask import Flask
@@ -19,6 +20,8 @@ from webapp import background_of, create_app, make_data_folder
 from webapp.config import Config
 from webapp.errors import Busy, FlowshelfError, error_of
 from webapp.lock import DataFolderLock
+from webapp.sharing.codes import read_codes
+from webapp.states import Role
 
 
 class NoAnswer(FlowshelfError):
@@ -54,15 +57,18 @@ class ServedShelf:
 
     is_here = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, code: str | None = None) -> None:
+        """`code` is the owner's, for a server that is shared and asks everybody who they are."""
         self._url = url.rstrip("/")
+        self._headers = {"Content-Type": "application/json"}
+        if code:
+            self._headers["Authorization"] = f"Bearer {code}"
         # A proxy of the environment has no business between two programs of this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
-        headers = {"Content-Type": "application/json"}
         content = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self._url + path, data=content, method=method, headers=headers)
+        request = urllib.request.Request(self._url + path, data=content, method=method, headers=self._headers)
         try:
             return _data(self._answer(request))
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -89,10 +95,11 @@ def open_shelf(config: Config) -> Iterator[Shelf]:
             raise Busy(
                 f"Another flowshelf command is working on {config.data_dir}. Try again when it has ended."
             )
-        yield ServedShelf(url)
+        codes = read_codes(config.data_dir)
+        yield ServedShelf(url, codes and codes[Role.OWNER])
         return
     try:
-        app = create_app(config)
+        app = create_app(replace(config, share=False))  # nobody signs in to their own process
         work = background_of(app)
         work.start(carries_on=False)
         try:

@@ -5,6 +5,7 @@ histories   gaps, walks and the one transaction that stores a history page
 runs        what was asked for and how it ended
 messages    what was said of that
 schedules   when profiles are synced without being asked
+sessions    browsers that signed in to a shared shelf
 overview    the shelf in numbers
 images      what the gallery reads, and what becomes of a file
 downloads   wishes: the queue that the pool claims from

@@ -5,6 +5,7 @@ detail      one image: its page, its file and its thumbnails
 commands    forms and buttons, by POST
 selecting   what is done with a selection: sum, names, metadata, hide, delete
 zips        ZIPs of a selection
+share       signing in and out, and the links of a shared shelf
 api         the JSON API
 problems    errors as a page, a fragment or JSON
 activity    runs, failures, messages and schedules
@@ -16,7 +17,19 @@ words       runs, schedules and histories in words
 
 from flask import Flask
 
-from webapp.views import activity, api, commands, detail, formats, overview, problems, selecting, words, zips
+from webapp.views import (
+    activity,
+    api,
+    commands,
+    detail,
+    formats,
+    overview,
+    problems,
+    selecting,
+    share,
+    words,
+    zips,
+)
 
 
 def register_views(app: Flask) -> None:
@@ -26,6 +39,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(zips.zips)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
+    app.register_blueprint(share.share)
     app.register_blueprint(api.api)
     problems.register(app)
     formats.register(app)

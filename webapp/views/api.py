@@ -1,13 +1,15 @@
 """The JSON API: the seed's channels one for one, and what scripts need beside them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import UnsupportedMediaType
 
 from webapp import store, verify
+from webapp.access import is_owner, open_to_guests, open_to_strangers
 from webapp.errors import (
     BadRequest,
     Cancelled,
@@ -28,6 +30,7 @@ from webapp.views.values import (
     SYNC_FIRST,
     batch_result,
     failure_of,
+    guest_image_value,
     image_value,
     profile_value,
     report_value,
@@ -43,8 +46,19 @@ def success(data: object, status: int = 200) -> ResponseReturnValue:
     return {"success": True, "data": data}, status
 
 
+@api.before_request
+def take_json_only() -> None:
+    """A form of another site can be sent without asking first; JSON cannot."""
+    if request.method not in ("GET", "HEAD", "OPTIONS") and request.mimetype not in ("", "application/json"):
+        raise UnsupportedMediaType
+
+
 @api.get("/healthz")
+@open_to_strangers
 def healthz() -> ResponseReturnValue:
+    """Strangers learn that it is well and nothing else."""
+    if not is_owner():
+        return {"status": "ok"}
     return {"status": "ok", "version": version("flowshelf")}
 
 
@@ -165,6 +179,7 @@ def _outcomes(run: Run | None, image_ids: list[str]) -> list[Image]:
 
 
 @api.post("/api/image-veo3/get-local-images")
+@open_to_guests
 def get_local_images() -> ResponseReturnValue:
     body = read_body()
     profile = profiles.get_profile(body.text("profileId"))
@@ -172,10 +187,11 @@ def get_local_images() -> ResponseReturnValue:
     before = body.text("before", default=None)
     if before:
         images.get_image(before)
-    return Response(_image_list(profile.id, limit, before), mimetype="application/json")
+    value = image_value if is_owner() else guest_image_value
+    return Response(_image_list(profile.id, limit, before, value), mimetype="application/json")
 
 
-def _image_list(profile_id: str, limit: int | None, before: str | None) -> Iterator[str]:
+def _image_list(profile_id: str, limit: int | None, before: str | None, value: Callable) -> Iterator[str]:
     """The answer piece by piece: it runs after the request's connection was closed, and a reader may
     leave in the middle, so each piece opens its own."""
     yield '{"success": true, "data": ['
@@ -184,7 +200,7 @@ def _image_list(profile_id: str, limit: int | None, before: str | None) -> Itera
         with store.connection():
             size = store.ROWS_PER_STATEMENT if left is None else min(left, store.ROWS_PER_STATEMENT)
             page = images.list_page(Filter(profile_id=profile_id), limit=size, before=before)
-            piece = [json.dumps(image_value(image)) for image in page.images]
+            piece = [json.dumps(value(image)) for image in page.images]
         if piece:
             yield separator + ", ".join(piece)
             separator = ", "

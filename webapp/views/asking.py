@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, urlencode
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
-from webapp.errors import BadRequest
+from webapp.access import is_owner
+from webapp.errors import BadRequest, Forbidden
 from webapp.store.filters import FileState, Filter, Selection, Sort
 from webapp.store.profiles import get_profile
 
@@ -35,6 +36,20 @@ def filter_of(args: Mapping[str, str]) -> Filter:
         until=_day(args.get("to")),
         sort=_choice(Sort, args.get("sort")) or Sort.NEWEST,
     )
+
+
+def filter_asked() -> Filter:
+    """The filter of this request's address. Raises Forbidden for what is not to be shown to who asks."""
+    filter_ = filter_of(request.args)
+    if filter_.state and filter_.state not in file_states():
+        raise Forbidden("Guests are shown the pictures of this shelf, not what became of the others.")
+    return filter_
+
+
+def file_states() -> list[FileState]:
+    """What can be asked of an image's file. What the owner hid is hidden from guests, and what failed is no
+    business of theirs."""
+    return list(FileState) if is_owner() else [FileState.DONE]
 
 
 def filter_args(filter_: Filter) -> dict[str, str]:
@@ -80,12 +95,16 @@ def selection_fields(selection: Selection) -> list[tuple[str, str]]:
     return fields + [("except", image_id) for image_id in sorted(selection.except_ids)]
 
 
+def is_our_path(text: str) -> bool:
+    """Whether an address from outside stays on this site: a path, and nothing a browser takes for a host."""
+    return text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+
+
 def way_back(**said: object) -> str:
     """The page of ours that a form stood on. `said` is what that page says of what was done: words of
     its address, in place of those that an earlier form left there."""
     here = request.form.get("here", "")
-    is_local = here.startswith("/") and not here.startswith(("//", "/\\")) and here.isprintable()
-    if not is_local:
+    if not is_our_path(here):
         return url_for("pages.gallery", profile=request.form.get("profile") or None, **said)
     place, _, words = here.partition("?")
     kept = [(word, value) for word, value in parse_qsl(words) if word not in SAID]

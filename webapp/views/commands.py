@@ -4,6 +4,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 
+from webapp.access import open_to_guests
 from webapp.errors import BadRequest, FlowError, FlowshelfError, UnknownImage
 from webapp.states import SyncMode
 from webapp.store import failures, images, profiles, selections
@@ -88,12 +89,14 @@ def request_previews() -> ResponseReturnValue:
 
 
 @commands.post("/density")
+@open_to_guests
 def choose_density() -> ResponseReturnValue:
     """How close together the cards stand."""
     return remember_choice("density")
 
 
 @commands.post("/theme")
+@open_to_guests
 def choose_theme() -> ResponseReturnValue:
     """Light, dark, or as the system has it."""
     return remember_choice("theme")

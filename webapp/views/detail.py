@@ -7,17 +7,26 @@ from flask import Response, abort, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 from webapp import storage
-from webapp.errors import BadPicture, FolderGone
+from webapp.access import is_owner, open_to_guests
+from webapp.errors import BadPicture, FolderGone, UnknownImage
 from webapp.models import Image
 from webapp.states import DownloadState, EventKind
 from webapp.store import images, profiles, projects
 from webapp.times import now
-from webapp.views.asking import filter_args, filter_of
+from webapp.views.asking import filter_args, filter_asked
 from webapp.views.formats import THUMBNAIL_EDGES, history_word
 from webapp.views.pages import pages
 from webapp.views.panels import background
 
 ONE_YEAR_SECONDS = 365 * 24 * 3600
+PICTURE_KINDS = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+}
+UNKNOWN_KIND = "application/octet-stream"
 
 EVENT_SENTENCES = {
     EventKind.DOWNLOADED: "Downloaded",
@@ -42,11 +51,20 @@ class Event:
     reason: str | None = None
 
 
+def shown_image(image_id: str) -> Image:
+    """An image that whoever asks may see: what the owner hid is not there for guests. Raises UnknownImage."""
+    image = images.get_image(image_id)
+    if image.hidden_at and not is_owner():
+        raise UnknownImage("There is no such image on this shelf.")
+    return image
+
+
 @pages.get("/images/<image_id>")
+@open_to_guests
 def show_image(image_id: str) -> str:
     """An image and its neighbours in the filter that the address spells."""
-    image = images.get_image(image_id)
-    filter_ = filter_of(request.args)
+    image = shown_image(image_id)
+    filter_ = filter_asked()
     previous_id, next_id = images.list_neighbours(filter_, image)
     return render_template(
         "image.html",
@@ -57,7 +75,7 @@ def show_image(image_id: str) -> str:
         next_id=next_id,
         versions=images.list_versions(image),
         project_title=projects.find_title(image.profile_id, image.project_id),
-        events=events_of(image),
+        events=events_of(image) if is_owner() else [],
     )
 
 
@@ -77,18 +95,24 @@ def events_of(image: Image) -> list[Event]:
 
 
 @pages.get("/images/<image_id>/file")
+@open_to_guests
 def send_image(image_id: str) -> ResponseReturnValue:
-    """The picture itself, as it lies on the disk; served by row, never by path."""
-    image = images.get_image(image_id)
-    return _kept(send_file(_path_of(image), as_attachment="attachment" in request.args), image)
+    """The picture itself, as it lies on the disk; served by row, never by path. What a row of another
+    program calls a picture and is none is handed out as a file to keep, never shown as a page of ours."""
+    image = shown_image(image_id)
+    path = _path_of(image)
+    kind = PICTURE_KINDS.get(path.suffix.lower())
+    attached = "attachment" in request.args or kind is None
+    return _kept(path, image, mimetype=kind or UNKNOWN_KIND, as_attachment=attached)
 
 
 @pages.get("/images/<image_id>/thumbnail/<int:edge>")
+@open_to_guests
 def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
     """A small WebP, made once; a picture that does not decode is marked as damaged."""
     if edge not in THUMBNAIL_EDGES:
         abort(404)
-    image = images.get_image(image_id)
+    image = shown_image(image_id)
     path = _path_of(image)
     thumbnail = background().thumbnail_path(image, edge)
     if not thumbnail.exists():
@@ -97,7 +121,7 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         except BadPicture:
             images.mark_damaged([image.id], now())
             abort(404)
-    return _kept(send_file(thumbnail), image)
+    return _kept(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), image, mimetype="image/webp")
 
 
 def _path_of(image: Image) -> Path:
@@ -113,8 +137,9 @@ def _path_of(image: Image) -> Path:
     abort(404)
 
 
-def _kept(response: Response, image: Image) -> Response:
+def _kept(path: Path, image: Image, **sent: object) -> Response:
     """An address that names the bytes may be kept for ever; any other is asked for again, by its ETag."""
+    response = send_file(path, **sent)
     is_exact = image.sha256 is not None and request.args.get("v") == image.sha256[:12]
     keep = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_exact else "no-cache"
     response.headers["Cache-Control"] = f"private, {keep}"

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp import times
+from webapp.access import is_guest, is_owner
 from webapp.models import Image
 from webapp.sources import ASPECT_RATIOS
 from webapp.sources.signed_urls import is_good
@@ -38,6 +40,7 @@ WHOLE_PAGES = (
     "pages.show_profiles",
     "activity.show_activity",
     "activity.show_run",
+    "share.show_share",
 )
 
 
@@ -156,7 +159,10 @@ def look_version(image: Image) -> str:
 
 
 def preview_url(image: Image) -> str | None:
-    """The picture as Flow shows it, while its address is good and the browser may ask for it."""
+    """The picture as Flow shows it, while its address is good and the browser may ask for it; a guest's
+    browser may not."""
+    if not is_owner():
+        return None
     hosts = current_app.extensions["flowshelf"].picture_hosts
     return image.fife_url if is_good(image.fife_url, hosts, datetime.now(UTC)) else None
 
@@ -179,12 +185,16 @@ def here() -> str:
     """The page that a form stands on, to come back to without JavaScript; fragments stand in the gallery."""
     if request.endpoint in WHOLE_PAGES:
         return request.full_path.rstrip("?")
-    return url_for("pages.gallery", profile=request.values.get("profile") or None)
+    try:
+        profile_id = request.values.get("profile")
+    except RequestEntityTooLarge:  # this is the page that says so
+        profile_id = None
+    return url_for("pages.gallery", profile=profile_id or None)
 
 
 def register(app: Flask) -> None:
     filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
     for filter_ in (*filters, shape, shape_words, file_state, look_version):
         app.add_template_filter(filter_)
-    for function in (here, thumbnails, preview_url, content_version, density, theme):
+    for function in (here, thumbnails, preview_url, content_version, density, theme, is_owner, is_guest):
         app.add_template_global(function)

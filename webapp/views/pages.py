@@ -5,9 +5,10 @@ import json
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webapp.access import is_owner, open_to_guests
 from webapp.store import counts, downloads, images, profiles, projects, schedules
-from webapp.store.filters import FileState, Filter, Sort
-from webapp.views.asking import filter_args, filter_of
+from webapp.store.filters import Filter, Sort
+from webapp.views.asking import file_states, filter_args, filter_asked, filter_of
 from webapp.views.panels import background, download_panel, download_strip, sync_panel
 
 pages = Blueprint("pages", __name__)
@@ -16,33 +17,33 @@ IMAGES_PER_PAGE = 60
 
 
 @pages.get("/")
+@open_to_guests
 def gallery() -> str:
     """The images that match the address's filter; a welcome when there is no profile."""
     everyone = profiles.list_profiles()
-    if not everyone:
+    if not everyone and is_owner():
         return render_template("welcome.html")
-    filter_ = filter_of(request.args)
-    return render_template(
-        "gallery.html",
-        profiles=everyone,
-        profile_id=filter_.profile_id,
-        sync=sync_panel(filter_.profile_id),
-        download=download_panel(filter_.profile_id),
-        choices=choices_of(filter_),
-        **shown_images(filter_),
-    )
+    filter_ = filter_asked()
+    shown = {"profiles": everyone, "profile_id": filter_.profile_id, "choices": choices_of(filter_)}
+    shown |= shown_images(filter_)
+    if not is_owner():
+        return render_template("guest_gallery.html", **shown)
+    panels = {"sync": sync_panel(filter_.profile_id), "download": download_panel(filter_.profile_id)}
+    return render_template("gallery.html", **panels, **shown)
 
 
 @pages.get("/grid")
+@open_to_guests
 def grid() -> str:
     """A page of images alone: for a gallery that grew, was filtered, or is scrolled on."""
-    return render_template("partials/grid.html", **shown_images(filter_of(request.args)))
+    return render_template("partials/grid.html", **shown_images(filter_asked()))
 
 
 @pages.get("/grid/more")
+@open_to_guests
 def more() -> str:
     """The next cards alone, for a gallery that is scrolled on, and where to go on from there."""
-    filter_ = filter_of(request.args)
+    filter_ = filter_asked()
     return render_template(
         "partials/more.html", args=filter_args(filter_), filter=filter_, page=page_of(filter_)
     )
@@ -70,7 +71,7 @@ def choices_of(filter_: Filter) -> dict[str, list]:
         "aspect": counts.list_values("aspect_ratio", filter_.profile_id),
         "model": counts.list_values("model_name", filter_.profile_id),
         "project": projects.list_projects(filter_.profile_id),
-        "state": list(FileState),
+        "state": file_states(),
         "sort": list(Sort),
     }
 

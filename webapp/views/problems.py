@@ -8,7 +8,7 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 from webapp import store
-from webapp.errors import Busy, DiskFull, FlowshelfError, Overloaded
+from webapp.errors import Busy, DiskFull, FlowshelfError, Locked, Overloaded, SignInNeeded
 
 log = logging.getLogger(__name__)
 htmx = HTMX()
@@ -36,6 +36,12 @@ def show_known(error: FlowshelfError) -> ResponseReturnValue:
     response = _answer(error.http_status, str(error), error.code, extra)
     if isinstance(error, Overloaded):
         response.headers["Retry-After"] = "5"
+    if isinstance(error, Locked):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, SignInNeeded):
+        response.headers["WWW-Authenticate"] = "Bearer"
+        if htmx:
+            response.headers["HX-Refresh"] = "true"  # the session ended: the page itself asks to sign in
     return response
 
 
@@ -65,4 +71,11 @@ def _answer(status: int, sentence: str, code: str, extra: dict) -> Response:
         response.headers["HX-Retarget"] = "#problem"
         response.headers["HX-Reswap"] = "innerHTML"
         return response
+    if code == SignInNeeded.code:
+        return make_response(render_template("sign_in.html", next=address(), problem=None), status)
     return make_response(render_template("problem.html", sentence=sentence, status=status), status)
+
+
+def address() -> str:
+    """The page that was asked for, to come back to after signing in."""
+    return request.full_path.rstrip("?") if request.method == "GET" else "/"

@@ -62,6 +62,14 @@ def image_value(image: Image) -> dict:
     return {name: field for name, field in value.items() if field is not None}
 
 
+# Where the file lies is nobody's business, and whoever has the address may look at Flow's picture.
+NOT_FOR_GUESTS = ("localPath", "fifeUrl")
+
+
+def guest_image_value(image: Image) -> dict:
+    return {name: field for name, field in image_value(image).items() if name not in NOT_FOR_GUESTS}
+
+
 # The columns of exported metadata. Preview addresses are not among them: they soon expire, and whoever
 # has one may look.
 EXPORT_FIELDS = (

@@ -1,0 +1,201 @@
+"""Links, codes, sessions and guesses, over a real socket."""
+
+import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from webapp import store
+from webapp.errors import Locked
+from webapp.models import Session
+from webapp.sharing.codes import Codes
+from webapp.sharing.tries import LOCK_SECONDS, MOST_WRONG, Tries
+from webapp.states import Role
+
+WRONG = "wrong-wrong-wrong-wrong-wrong"
+
+
+def cookie_of(visitor):
+    ((name, value),) = visitor.cookies.items()
+    return name, value
+
+
+def come_back(visitor, url):
+    """The same browser at the same shelf, which was started again and has another port."""
+    again = type(visitor)(url)
+    again.cookies = {f"flowshelf_{again.place.port}": cookie_of(visitor)[1]}
+    return again
+
+
+def test_a_link_signs_in_and_its_code_stays_nowhere_in_the_browser(stranger, codes):
+    answer = stranger.get(f"/enter?code={codes[Role.GUEST]}&next=/images/x?q=1")
+    assert (answer.status, answer.headers["Location"]) == (303, "/images/x?q=1")
+    assert answer.headers["Cache-Control"] == "no-store"
+    set_cookie = answer.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(set_cookie.split("; "))
+    for secret in codes.values():
+        assert secret not in str(answer.headers) + answer.text
+        assert secret.replace("-", "") not in str(answer.headers) + answer.text
+    assert stranger.get("/").status == 200
+
+
+def test_the_name_of_the_cookie_is_that_of_the_port(guest, codes, app, serving):
+    name, _ = cookie_of(guest)
+    assert name == f"flowshelf_{guest.place.port}"
+    with serving(app) as other:
+        neighbour = type(guest)(other)
+        neighbour.cookies = dict(guest.cookies)
+        assert neighbour.get("/").status == 401
+        neighbour.get(f"/enter?code={codes[Role.GUEST]}")
+        assert len(neighbour.cookies) == 2
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "x",
+    ],
+)
+def test_a_link_leads_to_no_other_site(stranger, codes, elsewhere):
+    wanted = {"code": codes[Role.GUEST], "next": elsewhere}
+    assert stranger.post("/sign-in", wanted).headers["Location"] == "/"
+
+
+def test_what_only_looks_ahead_signs_nobody_in(stranger, codes):
+    link = f"/enter?code={codes[Role.OWNER]}"
+    assert "Set-Cookie" not in stranger.ask("HEAD", link).headers
+    assert "Set-Cookie" not in stranger.get(link, Sec_Purpose="prefetch;prerender").headers
+    with store.connection():
+        assert Session.select().count() == 0
+
+
+def test_a_code_typed_by_hand_may_have_capitals_and_blanks(stranger, codes):
+    typed = " ".join(codes[Role.OWNER].upper().split("-"))
+    assert stranger.post("/sign-in", {"code": typed}).status == 303
+    assert stranger.get("/share").status == 200
+
+
+def test_five_wrong_tries_lock_their_address_whatever_way_they_come(come, codes):
+    visitor = come()
+    statuses = [
+        visitor.get(f"/enter?code={WRONG}").status,
+        visitor.post("/sign-in", {"code": WRONG}).status,
+        visitor.get("/api/profiles", Authorization=f"Bearer {WRONG}").status,
+        visitor.post("/sign-in", {"code": ""}).status,
+        visitor.get("/", Authorization="Bearer x", X_Forwarded_For="10.9.8.7").status,
+    ]
+    assert statuses == [401] * 5
+    locked = visitor.post("/sign-in", {"code": codes[Role.OWNER]})  # the right one, too late
+    assert locked.status == 429
+    assert 0 < int(locked.headers["Retry-After"]) <= LOCK_SECONDS
+    assert "Too many wrong codes" in locked.text
+    assert visitor.get(f"/enter?code={codes[Role.OWNER]}", X_Forwarded_For="10.9.8.7").status == 429
+    bearer = visitor.get("/api/profiles", Authorization=f"Bearer {codes[Role.OWNER]}")
+    assert (bearer.status, bearer.json["code"]) == (429, "locked")
+    assert come(Role.GUEST, address="127.0.0.2").get("/").status == 200
+
+
+def test_who_is_signed_in_already_stays_so_while_somebody_of_that_address_guesses(guest, come):
+    for _ in range(MOST_WRONG + 1):
+        come().post("/sign-in", {"code": WRONG})
+    assert guest.get("/").status == 200
+
+
+def test_guesses_at_the_same_moment_are_counted_one_by_one(come):
+    with ThreadPoolExecutor(20) as pool:
+        tries = pool.map(lambda _: come().get(f"/enter?code={WRONG}").status, range(40))
+    assert sorted(tries) == [401] * MOST_WRONG + [429] * (40 - MOST_WRONG)
+
+
+def test_a_lock_ends_after_a_while_and_ipv6_networks_count_as_one():
+    seconds = 0.0
+    tries = Tries(clock=lambda: seconds)
+    for number in range(MOST_WRONG):
+        assert not tries.is_right(f"2001:db8::{number}", False)
+    with pytest.raises(Locked):
+        tries.is_right("2001:db8::ffff:9", True)
+    assert tries.is_right("2001:db8:0:1::9", True)
+    seconds = LOCK_SECONDS + 1.0
+    assert tries.is_right("2001:db8::1", True)
+    for _ in range(MOST_WRONG - 1):
+        tries.is_right("2001:db8::1", False)
+    assert tries.is_right("2001:db8::1", True)
+
+
+def test_a_session_is_kept_as_a_hash_only_and_outlives_a_restart(running, serving, guest, config):
+    _, value = cookie_of(guest)
+    files = [path for path in config.data_dir.iterdir() if path.is_file()]
+    assert not [path for path in files if value.encode() in path.read_bytes()]
+    with store.connection():
+        assert Session.get().id_hash == hashlib.sha256(value.encode()).hexdigest()
+    with serving(running(share=True)) as url:
+        assert come_back(guest, url).get("/").status == 200
+
+
+def test_an_invented_session_is_nobodys(stranger, codes):
+    for value in ("x", "owner", codes[Role.OWNER], "%00", "ü" * 50):
+        answer = stranger.get(
+            "/", Cookie=f"flowshelf_{stranger.place.port}={value}".encode().decode("latin-1")
+        )
+        assert answer.status == 401
+
+
+def test_renewing_a_link_ends_its_sessions_and_no_others(owner, guest, stranger, codes, app):
+    assert codes[Role.GUEST] in owner.get("/share").text
+    assert owner.post("/share/guest/renew").status == 303
+    assert guest.get("/").status == 401
+    assert stranger.get(f"/enter?code={codes[Role.GUEST]}").status == 401
+    assert owner.get("/share").status == 200
+    renewed = app.extensions["flowshelf.sharing"].codes.code_of(Role.GUEST)
+    assert guest.get(f"/enter?code={renewed}").status == 303
+    assert guest.get("/").status == 200
+
+
+def test_who_renews_the_owners_link_stays_in_and_every_other_owner_is_out(come, owner):
+    other, was = come(Role.OWNER), dict(owner.cookies)
+    owner.post("/share/owner/renew")
+    assert owner.get("/share").status == 200
+    assert other.get("/share").status == 401
+    owner.cookies = was
+    assert owner.get("/share").status == 401
+
+
+def test_a_code_changed_by_hand_while_nothing_ran_ends_its_sessions(running, serving, guest, config):
+    (config.data_dir / "share.json").unlink()
+    with serving(running(share=True)) as url:
+        assert come_back(guest, url).get("/").status == 401
+
+
+def test_signing_out_ends_the_session_and_not_just_the_cookie(guest):
+    was = dict(guest.cookies)
+    assert guest.post("/sign-out").status == 303
+    assert guest.cookies == {}
+    guest.cookies = was
+    assert guest.get("/").status == 401
+
+
+def test_a_guest_link_that_another_page_opens_does_not_take_the_owners_role_away(owner, codes):
+    owner.get(f"/enter?code={codes[Role.GUEST]}")
+    assert owner.get("/share").status == 200
+
+
+def test_codes_are_made_once_and_are_long_and_different(config, codes):
+    again = Codes(config.data_dir)
+    assert {role: again.code_of(role) for role in codes} == codes
+    assert len(set(codes.values())) == 2
+    assert all(re.fullmatch(r"([a-km-np-z2-9]{5}-){4}[a-km-np-z2-9]{5}", code) for code in codes.values())
+    assert (config.data_dir / "share.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"owner": 1, "guest": 2}', '{"owner": "a", "guest": "b"}'])
+def test_codes_that_cannot_be_read_are_a_sentence_and_no_open_door(running, config, text):
+    config.data_dir.mkdir()
+    (config.data_dir / "share.json").write_text(text)
+    with pytest.raises(Exception, match="Delete it"):
+        running(share=True)
