@@ -29,8 +29,8 @@ LONGEST_VALUE = 4096
 
 ADVICE = (
     f"Where Flow opens at https://{FLOW_HOST}: open it where you are signed in, best in a private window "
-    "that you close afterwards without signing out; open the browser's developer tools, there Network, load the "
-    f"page again, and copy its first request ({FLOW_HOST}) with “Copy as cURL”."
+    "that you close afterwards without signing out; open the browser's developer tools, there Network, load "
+    f"the page again, and copy its first request ({FLOW_HOST}) with “Copy as cURL”."
 )
 
 
