@@ -44,6 +44,8 @@ def renewed_google_cookies(lines: Iterable[str], kept: dict[str, str]) -> dict[s
 def is_deletion(line: str) -> bool:
     """Whether a `Set-Cookie` line takes a cookie away."""
     return (
-        re.search(r";\s*(?:max-age=(?:0|-\d+)\s*(?:;|$)|expires=[^;]* 1970 )", line, re.IGNORECASE)
+        re.search(
+            r";\s*(?:max-age=(?:0|-\d+)\s*(?:;|$)|expires=[^;]*[ -](?:1970|1990) )", line, re.IGNORECASE
+        )
         is not None
     )

@@ -65,7 +65,8 @@ def reply_in(body: bytes, rpc: str) -> Reply | None:
 
 def is_cut(body: bytes) -> bool:
     """Whether an unreadable body looks like the beginning of a readable one."""
-    return body[-64:].rstrip()[-1:] != b"]"
+    start, end = body[: len(GUARD)], body[-64:].rstrip()
+    return GUARD.encode().startswith(start) and end[-1:] != b"]"
 
 
 def _rows(text: str) -> Iterator[object]:
