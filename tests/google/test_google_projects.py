@@ -10,6 +10,7 @@ from webapp.demo.entries import Kind
 from webapp.errors import CursorRefused, FlowChanged, HistoryRefused
 from webapp.sources import Promise
 from webapp.sources.flow_google import FlowGoogleSource
+from webapp.sources.flow_google.projects import Projects, read_listing
 
 PROJECTS = "PROJECTS"
 
@@ -146,11 +147,50 @@ def test_when_the_project_read_last_is_gone_its_page_is_read_anew(open_source, w
     assert read_ids(walk(open_source(), PROJECTS, cursor)) == [ids[0], *ids[2:]]
 
 
+def test_when_nothing_stands_behind_the_project_read_last_any_more_that_is_the_end(open_source, world):
+    source, ids = open_source(), world.projects.ids()
+    cursor = source.history_page(PROJECTS, None).next_cursor
+    for project_id in ids[1:]:
+        world.remove_project(project_id)
+    page = open_source().history_page(PROJECTS, cursor)
+    assert (page.names, page.entry_count, page.project, page.next_cursor) == ((ids[0],), 1, None, None)
+
+
+def test_a_place_at_which_no_project_stands_any_more_is_refused(open_source, world, failure):
+    source, cursor, ids = open_source(), None, world.projects.ids()
+    for _ in range(4):
+        cursor = source.history_page(PROJECTS, cursor).next_cursor
+    assert json.loads(cursor)[1] is None
+    for project_id in ids[4:]:
+        world.remove_project(project_id)
+    failure(CursorRefused, open_source().history_page, PROJECTS, cursor)
+
+
 def test_the_same_source_goes_on_from_the_page_it_still_has(source, flow, world):
     cursor = source.history_page(PROJECTS, None).next_cursor
     asked_count = flow.count("projects")
     source.history_page(PROJECTS, cursor)
     assert flow.count("projects") == asked_count
+
+
+def test_a_page_is_kept_as_long_as_a_walk_is_on_it(clock):
+    asked = []
+
+    def ask(cursor, seen):
+        asked.append(cursor)
+        return read_listing([[[f"p-{number}", None] for number in range(5)]], cursor, seen)
+
+    projects = Projects(ask, clock)
+    cursor = None
+    for number in range(4):
+        listing, project = next(projects.from_place(cursor))
+        assert project.id == f"p-{number}"
+        cursor = projects.place_behind(listing, project)
+        clock.seconds += 400
+    assert asked == [None]
+    clock.seconds += 601
+    next(projects.from_place(cursor))
+    assert asked == [None, None]
 
 
 def test_the_head_is_always_asked_anew(source, world):
@@ -193,7 +233,7 @@ def test_the_place_of_another_page_travels_in_its_slot(source, flow, world):
         '[1,"b"]',
         '{"a":1}',
         "[" * 50_000,
-        '["' + "a" * 20_000 + '",null]',
+        '["' + "a" * 60_000 + '",null]',
     ],
 )
 def test_a_place_that_is_none_is_refused_unasked(source, flow, failure, cursor):

@@ -70,7 +70,10 @@ class FlowGoogleSource:
             else:
                 next_cursor = self._projects.place_behind(listing, project)
                 return media.page_of(project, self._media(project), passed, next_cursor)
-        return HistoryPage((), tuple(passed), len(passed), 0, None, None)
+        # Nothing stands behind the project that was read last: an end, unlike an account without any.
+        last_id = projects.read_place(cursor)[1]
+        names = tuple(passed) or ((last_id,) if last_id else ())
+        return HistoryPage((), names, len(names), 0, None, None)
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
         """The bytes of one image. A signed URL that has expired on the way is replaced by another, once."""

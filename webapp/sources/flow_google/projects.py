@@ -13,6 +13,7 @@ from webapp.sources.flow_google.moments import moment
 LISTING_CALL = "UpteDb"
 LISTING_SIZE = 20
 KEPT_SECONDS = 600.0
+LONGEST_PLACE = 7 * LONGEST_CURSOR  # a token all of whose letters are escaped
 _LONGEST_TITLE = 300
 
 
@@ -68,15 +69,13 @@ def read_place(cursor: str | None) -> tuple[str | None, str | None]:
     except (ValueError, RecursionError):
         place = None
     match place:
-        case [str() | None as listing_cursor, str() | None as project_id] if (
-            len(cursor) <= 2 * LONGEST_CURSOR
-        ):
+        case [str() | None as listing_cursor, str() | None as project_id] if len(cursor) <= LONGEST_PLACE:
             return listing_cursor, project_id
     raise CursorRefused("This place in the history is none of flow.google.com's projects.")
 
 
 class Projects:
-    """Walks the listing; `ask` brings a page of it. The two pages around a walk are kept for a while.
+    """Walks the listing; `ask` brings a page of it. The two pages around a walk are kept while it goes on.
 
     Listings are asked one page ahead, because the last one shows by bringing nothing that was not
     seen before.
@@ -108,11 +107,15 @@ class Projects:
 
     def _found(self, cursor: str | None) -> tuple[Listing, tuple[RemoteProject, ...]]:
         """The page of a place and what stands behind it: all of the page when the project that was read
-        last has left it, because reading twice is harmless and missing is not."""
+        last has left it, because reading twice is harmless and missing is not. A page on which nothing
+        stands any more is no place."""
         listing_cursor, last_id = read_place(cursor)
         listing = self._known(listing_cursor) if cursor is not None else None
         if listing is None or not _has(listing, last_id):
-            listing = self._keep(self._ask(listing_cursor, frozenset()))
+            listing = self._ask(listing_cursor, frozenset())
+        if cursor is not None and not listing.projects:
+            raise CursorRefused("The list of projects does not reach to this place any more.")
+        self._keep(listing)
         ids = [project.id for project in listing.projects]
         return listing, listing.projects[ids.index(last_id) + 1 if last_id in ids else 0 :]
 

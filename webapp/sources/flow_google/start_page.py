@@ -20,7 +20,7 @@ from webapp.sources.refusals import (
 )
 from webapp.sources.signed_in import SignedInRequests
 
-# Google's pages name their browser by habit; we say who we are.
+# An ordinary program that says who it is: no browser is imitated here (flow-google-com.md).
 USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
 LARGEST_PAGE_BYTES = 16 * 1024 * 1024
 KEPT_SECONDS = 600.0
