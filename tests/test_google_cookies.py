@@ -67,6 +67,7 @@ def test_rotating_cookies_may_be_missing():
         ),
         (("OSID",), "OSID is missing: flow.google.com gives it"),
         (("SSID",), "SSID is missing"),
+        (("SSID",), "still opens at https://labs.google/fx, its cookie __Secure-next-auth.session-token"),
         (("__Secure-1PSID", "OSID"), "__Secure-1PSID and OSID are missing"),
     ],
 )
@@ -74,6 +75,11 @@ def test_a_refusal_names_what_is_missing_and_why(lost, sentence):
     said = refusal(header(without(*lost)))
     assert sentence in said
     assert "Copy as cURL" in said
+
+
+def test_of_what_is_missing_every_name_is_told():
+    said = refusal(f"OSID={FAMILY['OSID']}")
+    assert "SID, HSID, SSID, APISID, SAPISID, __Secure-1PSID and __Secure-3PSID are missing" in said
 
 
 def test_cookies_of_another_of_googles_hosts_are_refused_by_that_host():

@@ -52,9 +52,9 @@ def names_of(found: Iterable[FoundCookie]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cookie.name for cookie in found if _NAME.fullmatch(cookie.name)))
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names for a sentence, at most six of them."""
-    shown, more = list(names[:6]), len(names) - 6
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names for a sentence, at most so many of them."""
+    shown, more = list(names[:most]), len(names) - most
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]

@@ -33,6 +33,7 @@ _ADVICE = (
     f"open the browser's developer tools, there Application (in Firefox: Storage), Cookies, "
     f"https://{LABS_HOST}, and copy its value."
 )
+_OLD = f"Where Flow still opens at https://{LABS_HOST}/fx, its cookie {SESSION_COOKIE} is needed instead."
 _BOTH = f"{_ADVICE} {google.ADVICE}"
 
 
@@ -160,7 +161,7 @@ def _what_is_missing(
         ended = max(cookie.expires_at for cookie in sessions)
         return f"The session cookie in the pasted text expired on {ended:%Y-%m-%d}. Sign in again. {_ADVICE}"
     if any(cookie.value and google.is_google_name(cookie.name) for cookie in found):
-        return google.what_is_missing(found, now, flow_host)
+        return f"{google.what_is_missing(found, now, flow_host)} {_OLD}"
     others = [cookie for cookie in found if _is_session(cookie)]
     if others:
         site = others[0].shown_site
