@@ -90,8 +90,8 @@ def what_is_missing(found: list[FoundCookie], now: datetime, flow_host: str) -> 
         return f"Cookies of google.com in the pasted text expired on {last:%Y-%m-%d}. Sign in again. {ADVICE}"
     names = list(dict.fromkeys(cookie.name for cookie in ours))
     return (
-        f"These are cookies of google.com ({listed(names)}), as {FLOW_HOST} needs them, but {listed(absent, 9)} "
-        f"{'is' if len(absent) == 1 else 'are'} missing{_cause(absent)}. {ADVICE}"
+        f"These are cookies of google.com ({listed(names)}), as {FLOW_HOST} needs them, but "
+        f"{listed(absent, 9)} {'is' if len(absent) == 1 else 'are'} missing{_cause(absent)}. {ADVICE}"
     )
 
 
