@@ -1,6 +1,7 @@
 """The history over real sockets: what is asked, what a page holds, and what other answers mean."""
 
 import pytest
+from kept import walk
 
 from webapp import times
 from webapp.demo import World
@@ -14,20 +15,11 @@ from webapp.errors import (
     SignedOut,
     SlowDown,
 )
-from webapp.sources import KIND_GENERATED, KIND_UPLOADED, HistoryPage, Source
+from webapp.sources import KIND_GENERATED, KIND_UPLOADED
 from webapp.sources.credentials import SESSION_COOKIE
 
 DRAWER, GENERATED = "ASSET_MANAGER", "PINHOLE"
 SIGN_IN_PAGE = "<!doctype html><title>Sign in - Google Accounts</title>"
-
-
-def walk(source: Source, history: str = DRAWER) -> list[HistoryPage]:
-    """Every page of a history."""
-    pages, cursor = [], None
-    while not pages or cursor:
-        pages.append(source.history_page(history, cursor))
-        cursor = pages[-1].next_cursor
-    return pages
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.errors import FlowshelfError
 from webapp.models import Image
-from webapp.sources.labs import LabsSource
+from webapp.sources.services import open_source
 from webapp.states import RunKind, RunState
 from webapp.store import downloads as wishes
 from webapp.store import runs
@@ -48,7 +48,7 @@ class Background:
     `most_waiting` is how many callers may wait for work at a time.
     """
 
-    def __init__(self, config: Config, *, most_waiting: int = 6, open_source: Callable = LabsSource) -> None:
+    def __init__(self, config: Config, *, most_waiting: int = 6, open_source: Callable = open_source) -> None:
         self._config = config
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None

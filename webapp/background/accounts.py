@@ -100,8 +100,8 @@ class Accounts:
         return profiles.get_profile(profile_id)
 
     def _parse(self, pasted_text: str) -> PastedCookies:
-        host = urlsplit(self._config.labs_url).hostname
-        return parse_cookies(pasted_text, datetime.now(UTC), labs_host=host)
+        hosts = [urlsplit(url).hostname for url in (self._config.labs_url, self._config.flow_url)]
+        return parse_cookies(pasted_text, datetime.now(UTC), labs_host=hosts[0], flow_host=hosts[1])
 
     def _try(self, pasted: PastedCookies) -> Tried:
         credentials = PastedCredentials(dict(pasted.cookies))

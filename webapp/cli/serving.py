@@ -25,7 +25,7 @@ from webapp.states import Role
 
 # How this machine reaches a server that listens on all addresses.
 LOCAL_HOSTS = {EVERY_ADDRESS: "127.0.0.1", "::": "::1"}
-DEMO_LATENCY_SECONDS = {"history": 0.35, "media": 0.5}
+DEMO_LATENCY_SECONDS = {"history": 0.35, "media": 0.5, "project": 0.35, "address": 0.5}
 
 
 class RedactingFormatter(logging.Formatter):
@@ -72,22 +72,26 @@ def serve(data_dir: Path | None, opens: bool, **options: object) -> None:
 @serving_options
 def demo(opens: bool, **options: object) -> None:
     """Serve the dashboard on sample pictures of a simulated Flow; nothing of it is kept."""
-    with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, world):
+    with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, worlds):
         config = demo_config(read_config(data_dir=Path(folder), **options), flow)
         require_share(config)
         app = create_app(config)
+        world, moved = worlds
         with store.connection():
             background_of(app).accounts.add("Sample shelf", world.cookie_header())
+            background_of(app).accounts.add("Moved shelf", moved.google.cookie_header())
         click.echo("This is a demo: a simulated Flow with sample pictures, in a temporary folder.")
         with owned(config) as lock:
             run_server(app, config, lock, opens=opens)
 
 
 @contextmanager
-def simulated_flow() -> Iterator[tuple[FlowServer, World]]:
-    world = World.sample()
-    with FlowServer(world, latency_seconds=DEMO_LATENCY_SECONDS) as flow:
-        yield flow, world
+def simulated_flow() -> Iterator[tuple[FlowServer, tuple[World, World]]]:
+    """An account at the old Flow, and one that has moved to flow.google.com."""
+    worlds = World.sample(), World.moved_sample(seed=2, email="grace@example.com", owner="Grace Example")
+    with FlowServer(worlds[0], latency_seconds=DEMO_LATENCY_SECONDS) as flow:
+        flow.add_world(worlds[1])
+        yield flow, worlds
 
 
 def demo_config(config: Config, flow: FlowServer) -> Config:
@@ -95,6 +99,7 @@ def demo_config(config: Config, flow: FlowServer) -> Config:
         config,
         labs_url=flow.url,
         media_url=flow.url,
+        flow_url=flow.url,
         picture_hosts=frozenset({flow.picture_host}),
         flow_next_key=None,
         page_delay_seconds=0.4,

@@ -23,6 +23,8 @@ class Entry:
     `name_in_history` is how history pages spell the name, when not as it is. `prompt` None stands
     for what the picture shows, `content` None for the picture itself. `inline` False means that
     the media answer carries no bytes, only a URL. `fife_url_in_history` None leaves it to the world.
+    What follows `breakage` is told by flow.google.com alone: `version` in its code, `has_card` False
+    for a record without a descriptor, `state` 3 for done.
     """
 
     name: str
@@ -45,6 +47,16 @@ class Entry:
     data_uri: bool = False
     fife_url_in_history: bool | None = None
     breakage: str | None = None
+    title: str | None = None
+    version: str | None = "CAE"
+    is_archived: bool = False
+    has_card: bool = True
+    state: int = 3
+
+    @property
+    def shown_title(self) -> str:
+        words = self.shown_prompt.split(",")[0].split()
+        return " ".join(words[:5]) if self.title is None else self.title
 
     @property
     def shown_prompt(self) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it arrived; `kind` is history, session, page, script, media, picture or other."""
+    """One request as it arrived; `kind` is history, session, page, script, media, picture or other;
+    start, projects, project, address or call at the new Flow."""
 
     kind: str
     method: str
@@ -18,6 +19,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     at: float
+    body: bytes = b""
 
     @property
     def input(self) -> dict:

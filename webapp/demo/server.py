@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from webapp.demo import wire
+from webapp.demo import flow_google_wire, wire
 from webapp.demo.faults import Fault, Faults, Gate
+from webapp.demo.flow_google import CALL_KINDS, breach_of
 from webapp.demo.journal import Journal, Request
 from webapp.demo.service import Service, leak_of
 from webapp.demo.sockets import Delivery, SocketServer
@@ -19,7 +20,7 @@ Latency = float | Mapping[str, float]
 
 
 class FlowServer:
-    """Labs, media service and picture storage of the simulated Flow under one address.
+    """Labs, media service, flow.google.com and picture storage of the simulated Flow under one address.
 
     Faults meet the next requests of their kind in the order in which they were asked for. A held
     or slow request is answered as the world is when it goes on. `latency_seconds` is one number,
@@ -53,7 +54,7 @@ class FlowServer:
             self._stopping.clear()
             self._http = SocketServer(self._address, self._respond)
             self._address = self._http.server_address[:2]
-            self.service.base_url = self.url
+            self.service.base_url = self.service.google.base_url = self.url
             loop = {"poll_interval": 0.01}
             threading.Thread(target=self._http.serve_forever, kwargs=loop, name="flow", daemon=True).start()
         return self
@@ -112,7 +113,7 @@ class FlowServer:
         reason: str | None = None,
     ) -> None:
         """An error in the shape of its kind; `reason` goes into a Google error."""
-        answer = wire.error_of(kind, status, reason)
+        answer = _error_of(kind, status, reason)
         self._faults.add(kind, Fault(answer=_with_pause(answer, retry_after)), count)
 
     def cut_next(self, kind: str, at_bytes: int = 500, count: int = 1) -> None:
@@ -146,9 +147,19 @@ class FlowServer:
         answer = Answer(status, whole, content_type, tuple((headers or {}).items()))
         self._faults.add(kind, Fault(answer=answer), count)
 
+    def payload_next(self, kind: str, payload: object, count: int = 1) -> None:
+        """This payload of a call to the new Flow, well framed, whatever is asked; None is its null."""
+        self._faults.add(kind, Fault(answer=flow_google_wire.result(kind, payload)), count)
+
+    def call_error_next(
+        self, kind: str, code: int, reason: str = "PUBLIC_ERROR_INTERNAL", count: int = 1
+    ) -> None:
+        """An error of the call itself at the new Flow, by its number of gRPC's."""
+        self._faults.add(kind, Fault(answer=flow_google_wire.call_error(kind, code, reason)), count)
+
     def limit_parallel(self, kind: str, most: int, retry_after: object = None) -> None:
         """429 for every request above so many at once, until `reset`."""
-        self._faults.limit(kind, most, _with_pause(wire.error_of(kind, 429), retry_after))
+        self._faults.limit(kind, most, _with_pause(_error_of(kind, 429), retry_after))
 
     def holding(self, kind: str, at: int = 1) -> AbstractContextManager[Gate]:
         """From the `at`-th next request of the kind on, all wait until the gate is released."""
@@ -167,6 +178,9 @@ class FlowServer:
             leak = leak_of(request)
             if leak:
                 self._journal.blame(f"the {request.kind} request carried {leak}")
+            breach = breach_of(request)
+            if breach:
+                self._journal.blame(f"the {request.kind} request {breach}")
             refusal = self._faults.above_limit(request.kind, active)
             if refusal:
                 return Delivery(refusal)
@@ -187,7 +201,13 @@ class FlowServer:
             return self.service.answer(request, fault.first_page)
         except Exception:
             self._journal.blame(f"the simulation failed: {traceback.format_exc()}")
-            return wire.error_of(request.kind, 500)
+            return _error_of(request.kind, 500)
+
+
+def _error_of(kind: str, status: int, reason: str | None = None) -> Answer:
+    if kind in CALL_KINDS:
+        return flow_google_wire.transport_error(status)
+    return wire.error_of(kind, status, reason)
 
 
 def _with_pause(answer: Answer, retry_after: object) -> Answer:

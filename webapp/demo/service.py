@@ -1,11 +1,14 @@
 """How Flow answers one request of a client, and on what grounds it refuses."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
-from webapp.demo import wire
+from webapp.demo import flow_google, wire
 from webapp.demo.entries import Entry
+from webapp.demo.flow_google import FlowGoogle
+from webapp.demo.flow_google_wire import CALLS
+from webapp.demo.google_sign_in import OWN
 from webapp.demo.journal import Request
 from webapp.demo.sign_in import COOKIE
 from webapp.demo.timeline import CursorRefused
@@ -20,17 +23,17 @@ _MIGRATED = "Flow RPCs have been deprecated and disabled. Flow has migrated to h
 _SCRIPT = "/fx/_next/static/chunks/pages/_app-"
 
 
-def kind_of(path: str) -> str:
-    """Which part of Flow a path belongs to."""
+def kind_of(path: str, query: Mapping[str, str]) -> str:
+    """Which part of Flow a path belongs to; at the new one a call is told by its name."""
+    if path == flow_google.CALL_PATH:
+        return CALLS.get(query.get("rpcids", ""), "call")
     if path in _KINDS:
         return _KINDS[path]
-    for start, kind in ((_SCRIPT, "script"), ("/v1/media/", "media"), ("/pictures/", "picture")):
-        if path.startswith(start):
-            return kind
-    return "other"
+    return next((kind for start, kind in _STARTS.items() if path.startswith(start)), "other")
 
 
-_KINDS = {HISTORY_PATH: "history", SESSION_PATH: "session", "/fx": "page", "/fx/": "page"}
+_KINDS = {HISTORY_PATH: "history", SESSION_PATH: "session", "/fx": "page", "/fx/": "page", "/": "start"}
+_STARTS = {_SCRIPT: "script", "/v1/media/": "media", "/pictures/": "picture", "/image/": "picture"}
 
 
 class Service:
@@ -38,6 +41,7 @@ class Service:
 
     def __init__(self, worlds: Sequence[World]) -> None:
         self.worlds = list(worlds)
+        self.google = FlowGoogle(self.worlds, self.picture_url)
         self.base_url = ""
         self.script_is_absolute = False
         self._answers = {
@@ -50,6 +54,8 @@ class Service:
 
     def answer(self, request: Request, first_page: bool = False) -> Answer:
         """What Flow says; with `first_page` history forgets the cursor, as in circular pagination."""
+        if request.kind in flow_google.KINDS:
+            return self.google.answer(request)
         if request.method != "GET":
             return wire.error_of(request.kind, 405)
         if request.kind in LABS_KINDS and len(request.headers.get("cookie", "")) > MOST_COOKIE_BYTES:
@@ -145,7 +151,7 @@ class Service:
     def _picture(self, request: Request) -> Answer:
         if leak_of(request):
             return wire.xml_error(400, "InvalidRequest", "Unexpected credentials.")
-        picture_id = request.path.removeprefix("/pictures/")
+        picture_id = request.path.removeprefix("/pictures/").removeprefix("/image/")
         expires, signature = (request.query.get(name, "") for name in ("Expires", "Signature"))
         world = next((one for one in self.worlds if one.is_signed(picture_id, expires, signature)), None)
         if world is None:
@@ -202,8 +208,10 @@ def leak_of(request: Request) -> str | None:
         found.append("key")
     if request.kind in ("media", "picture", "other"):
         is_browser = "sec-fetch-mode" in request.headers
-        if any(name.startswith(COOKIE) or not is_browser for name in request.cookies):
+        if any(name.startswith((COOKIE, OWN)) or not is_browser for name in request.cookies):
             found.append("cookie")
+    other = {OWN} if request.kind in LABS_KINDS else {COOKIE} if request.kind in flow_google.KINDS else set()
+    found += ["cookie of the other service"] if other & request.cookies.keys() else []
     return " and ".join(found) or None
 
 

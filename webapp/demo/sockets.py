@@ -14,6 +14,8 @@ from webapp.demo.journal import Request
 from webapp.demo.service import kind_of
 from webapp.demo.wire import Answer
 
+LARGEST_BODY_BYTES = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -84,17 +86,24 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(delivery.answer, delivery.cut_at)
 
-    def do_POST(self) -> None:
-        self.do_GET()
-        self.close_connection = True  # its body was not read
+    do_POST = do_GET
 
-    do_PUT = do_DELETE = do_HEAD = do_POST
+    def do_PUT(self) -> None:
+        self.do_GET()
+        self.close_connection = True  # as it may have a body of any form
+
+    do_DELETE = do_HEAD = do_PUT
 
     def _request(self) -> Request:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        return Request(kind_of(parts.path), self.command, parts.path, query, headers, time.monotonic())
+        size = headers.get("content-length", "")
+        is_readable = size.isdecimal() and int(size) <= LARGEST_BODY_BYTES
+        body = self.rfile.read(int(size)) if is_readable else b""
+        self.close_connection = self.close_connection or (self.command == "POST" and not is_readable)
+        kind = kind_of(parts.path, query)
+        return Request(kind, self.command, parts.path, query, headers, time.monotonic(), body)
 
     def _send(self, answer: Answer, cut_at: int | None) -> None:
         self.send_response(answer.status)

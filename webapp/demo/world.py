@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 from webapp.demo import pictures
 from webapp.demo.entries import Entry, Kind, name_of, random_uuid
+from webapp.demo.google_sign_in import GoogleSignIn
 from webapp.demo.planning import ASPECTS, Plan, plan
+from webapp.demo.projects import Projects
 from webapp.demo.sign_in import SignIn
 from webapp.demo.timeline import Cursors, Timeline
 from webapp.demo.wire import BREAKAGES
@@ -34,7 +36,8 @@ class World(SignIn):
 
     `generated_in_drawer` lists what was generated under ASSET_MANAGER too. `tiny_pictures` makes
     pictures of a few pixels, for worlds where only the count matters. `fife_url_kinds` are the
-    kinds whose history rows carry a preview URL.
+    kinds whose history rows carry a preview URL. `google` is the owner's session at the new Flow,
+    where the same images stand in `projects` once the account has moved.
     """
 
     def __init__(
@@ -58,9 +61,11 @@ class World(SignIn):
         self.fife_url_kinds = set(fife_url_kinds)
         self.picture_url_lifetime_seconds = 86_400.0
         self.moved = False
+        self.google = GoogleSignIn(Random(f"{seed} {email} google"), email)
         self._rng = Random(f"{seed} {email}")
         self._secret = self._rng.randbytes(32)
         self._cursors = Cursors(self._secret, f"1{self._rng.randrange(10**20):020d}")
+        self.projects = Projects(self._cursors)
         self._timelines = {ASSET_MANAGER: Timeline(), PINHOLE: Timeline()}
         self._entries: dict[int, Entry] = {}
         self._positions: dict[str, int] = {}
@@ -81,15 +86,65 @@ class World(SignIn):
         world.add_broken_entry("without mediaGenerationId")
         return world
 
-    def add_uploaded(self, count: int = 1) -> list[str]:
-        """Names of new uploads, oldest first; they stand at the head of the history."""
-        return [self._add(self._planned(Kind.UPLOADED)) for _ in range(count)]
+    @classmethod
+    def moved_sample(cls, **given: object) -> "World":
+        """The world of the demo's second profile, at the new Flow, with all that can stand there."""
+        world = cls(**({"uploaded": 30, "generated": 90, "videos": 6, "days": 60.0} | given))
+        world.add_project("Ideas for later")
+        for name in world.names(PINHOLE, Kind.GENERATED)[::9]:
+            world.add_version(name)
+        for name in world.names(PINHOLE, Kind.GENERATED)[::13]:
+            world.change(name, is_archived=True)
+        world.migrate()
+        return world
 
-    def add_generated(self, count: int = 1) -> list[str]:
-        return [self._add(self._planned(Kind.GENERATED)) for _ in range(count)]
+    def add_uploaded(self, count: int = 1, project_id: str | None = None) -> list[str]:
+        """Names of new uploads, oldest first; they stand at the head of the history. Each makes a project
+        of its own unless one is named."""
+        return [self._add(self._planned(Kind.UPLOADED, project_id)) for _ in range(count)]
 
-    def add_videos(self, count: int = 1) -> list[str]:
-        return [self._add(self._planned(Kind.VIDEO)) for _ in range(count)]
+    def add_generated(self, count: int = 1, project_id: str | None = None) -> list[str]:
+        return [self._add(self._planned(Kind.GENERATED, project_id)) for _ in range(count)]
+
+    def add_videos(self, count: int = 1, project_id: str | None = None) -> list[str]:
+        return [self._add(self._planned(Kind.VIDEO, project_id)) for _ in range(count)]
+
+    def add_version(self, name: str) -> str:
+        """Another version of an image: it shares the card, and its asset is called after the original's."""
+        with self.lock:
+            original = self.entry(name)
+            planned = replace(
+                self._planned(original.kind, original.project_id),
+                number=original.number,
+                variation=original.variation + 1,
+                aspect=original.aspect,
+            )
+            key = f"{original.media_key}_upsampled"
+            return self._add(planned, workflow_id=original.workflow_id, media_key=key, version="CAI")
+
+    def add_project(self, title: str = "") -> str:
+        """The id of a new project in which nothing stands yet."""
+        with self.lock:
+            planned = self._planned(Kind.UPLOADED)
+            self._position, self._latest = self._position + 1, planned.moment
+            self.projects.add(planned.project_id, self._position, planned.moment, title)
+            return planned.project_id
+
+    def remove_project(self, project_id: str) -> None:
+        """The project and everything in it is deleted."""
+        with self.lock:
+            for entry in self.entries_in(project_id):
+                self.delete(entry.name)
+            self.projects.remove(project_id)
+
+    def entries_in(self, project_id: str) -> list[Entry]:
+        """What stands in a project, oldest first."""
+        with self.lock:
+            return [
+                entry
+                for entry in self._entries.values()
+                if entry.project_id == project_id and not entry.breakage
+            ]
 
     def add_broken_entry(self, breakage: str = "without media", history: str = ASSET_MANAGER) -> str:
         """An entry that is no usable image; `breakage` is one of `wire.BREAKAGES`."""
@@ -170,9 +225,17 @@ class World(SignIn):
 
     def picture_path(self, entry: Entry) -> str:
         """Where the picture can be fetched for a while without signing in."""
+        return f"/pictures/{entry.picture_id}?GoogleAccessId=x&{self._sealed_end(entry)}"
+
+    def asset_path(self, entry: Entry) -> str:
+        """The same, as the new Flow writes it."""
+        kind = "video" if entry.kind is Kind.VIDEO else "image"
+        return f"/{kind}/{entry.picture_id}?{self._sealed_end(entry, 'KeyName=labs-flow-prod&')}"
+
+    def _sealed_end(self, entry: Entry, between: str = "") -> str:
         end = int(self.now().timestamp() + self.picture_url_lifetime_seconds)
         signature = quote(self._signature(entry.picture_id, str(end)), safe="")
-        return f"/pictures/{entry.picture_id}?GoogleAccessId=x&Expires={end}&Signature={signature}"
+        return f"Expires={end}&{between}Signature={signature}"
 
     def is_signed(self, picture_id: str, expires: str, signature: str) -> bool:
         return hmac.compare_digest(self._signature(picture_id, expires).encode(), signature.encode())
@@ -185,20 +248,29 @@ class World(SignIn):
         seal = hmac.digest(self._secret, f"{picture_id} {expires}".encode(), "sha256")
         return base64.b64encode(seal).decode()
 
-    def _planned(self, kind: Kind) -> Plan:
+    def _planned(self, kind: Kind, project_id: str | None = None) -> Plan:
         with self.lock:
             self._number += 1
             moment = max(self.now(), self._latest + timedelta(milliseconds=1))
-            return Plan(kind, moment, self._number, 0, self._rng.choice(ASPECTS), random_uuid(self._rng))
+            aspect, own_id = self._rng.choice(ASPECTS), random_uuid(self._rng)
+            return Plan(kind, moment, self._number, 0, aspect, project_id or own_id)
 
-    def _add(self, planned: Plan, breakage: str | None = None, histories: tuple[str, ...] = ()) -> str:
+    def _add(
+        self,
+        planned: Plan,
+        breakage: str | None = None,
+        histories: tuple[str, ...] = (),
+        **known: str,
+    ) -> str:
         with self.lock:
-            entry = self._entry(planned, breakage)
+            entry = self._entry(planned, breakage, **known)
             self._position += 1
             self._latest, position = planned.moment, self._position
             self._entries[position] = entry
             self._positions[entry.name] = position
             self._picture_positions[entry.picture_id] = position
+            if not breakage:
+                self.projects.add(entry.project_id, position, planned.moment, _project_title(entry))
             for history in histories or self._histories_of(planned.kind):
                 self._timelines[history].add(position)
             return entry.name
@@ -208,8 +280,16 @@ class World(SignIn):
             return (ASSET_MANAGER,)
         return (ASSET_MANAGER, PINHOLE) if self.generated_in_drawer else (PINHOLE,)
 
-    def _entry(self, planned: Plan, breakage: str | None) -> Entry:
-        workflow_id, media_key = random_uuid(self._rng), random_uuid(self._rng)
+    def _entry(
+        self,
+        planned: Plan,
+        breakage: str | None,
+        workflow_id: str | None = None,
+        media_key: str | None = None,
+        version: str = "CAE",
+    ) -> Entry:
+        workflow_id = workflow_id or random_uuid(self._rng)
+        media_key = media_key or random_uuid(self._rng)
         return Entry(
             name=name_of(planned.kind, planned.project_id, workflow_id, media_key),
             kind=planned.kind,
@@ -224,7 +304,12 @@ class World(SignIn):
             seed=self._rng.randrange(1_000_000),
             model_name=self._rng.choice(MODELS),
             breakage=breakage,
+            version=version,
         )
+
+
+def _project_title(entry: Entry) -> str:
+    return entry.shown_prompt.split(",")[-1].strip().capitalize()
 
 
 def _create_time(moment: datetime) -> str:

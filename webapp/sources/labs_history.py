@@ -9,32 +9,30 @@ from urllib.parse import quote
 from webapp import times
 from webapp.errors import AccountMoved, CursorRefused, FlowError, HistoryRefused, SignedOut
 from webapp.sources import KIND_GENERATED, KIND_UPLOADED, HistoryPage, RemoteImage, clean_name
+from webapp.sources.fields import (
+    EARLIEST_YEAR,
+    LONGEST_CURSOR,
+    LONGEST_NAME,
+    UnknownShape,
+    is_sound,
+    prompt,
+    word,
+)
 from webapp.sources.http import Answer
 from webapp.sources.refusals import MOVED, SIGNED_OUT, changed, quoted
 from webapp.sources.signed_urls import is_picture_url
 
 HISTORY_PATH = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 
-LONGEST_NAME = 1_000
-LONGEST_WORD = 200
-LONGEST_PROMPT = 20_000
-LONGEST_CURSOR = 8_000
 LARGEST_SEED = 2**63 - 1
 
 _KINDS = {"userUploadedImage": KIND_UPLOADED, "image": KIND_GENERATED}
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))", re.ASCII
 )
-# Unix time begins there; anything before is a default value, not the time of an image.
-_EARLIEST_YEAR = 1970
-
 
 # The asset drawer: every account has it, so a refusal of it never means "not offered".
 DEFAULT_HISTORY = "ASSET_MANAGER"
-
-
-class UnknownShape(Exception):
-    """An answer that is no page of a history as we know it; the text says in what."""
 
 
 def path(history: str, cursor: str | None, page_size: int) -> str:
@@ -152,14 +150,14 @@ def created_at(said: object) -> str | None:
         moment = datetime(*map(int, whole), microsecond, tzinfo=UTC) - offset
     except (ValueError, OverflowError):
         return None
-    return times.timestamp(moment) if moment.year >= _EARLIEST_YEAR else None
+    return times.timestamp(moment) if moment.year >= EARLIEST_YEAR else None
 
 
 def _name(entry: dict) -> str | None:
     media = entry.get("media")
     for said in (entry.get("name"), media.get("name") if isinstance(media, dict) else None):
         name = clean_name(said) if isinstance(said, str) else ""
-        if 0 < len(name) <= LONGEST_NAME and _is_sound(name):
+        if 0 < len(name) <= LONGEST_NAME and is_sound(name):
             return name
     return None
 
@@ -174,8 +172,8 @@ def _image(entry: dict, name: str, above: str | None, picture_hosts: Set[str]) -
         (None, {}),
     )
     media_key, workflow_id = (
-        _word(ids.get("mediaKey")),
-        _word(ids.get("workflowId") or shown.get("workflowId")),
+        word(ids.get("mediaKey")),
+        word(ids.get("workflowId") or shown.get("workflowId")),
     )
     if not (kind and media_key and workflow_id):
         return None
@@ -186,28 +184,13 @@ def _image(entry: dict, name: str, above: str | None, picture_hosts: Set[str]) -
         workflow_id=workflow_id,
         kind=kind,
         created_at=above,
-        aspect_ratio=_word(shown.get("aspectRatio")),
+        aspect_ratio=word(shown.get("aspectRatio")),
         fife_url=url if is_picture_url(url, picture_hosts) else None,
-        prompt=_prompt(shown.get("prompt")),
-        model_name=_word(shown.get("modelNameType")),
+        prompt=prompt(shown.get("prompt")),
+        model_name=word(shown.get("modelNameType")),
         seed=_seed(shown.get("seed")),
-        project_id=_word(ids.get("projectId")),
+        project_id=word(ids.get("projectId")),
     )
-
-
-def _word(said: object) -> str | None:
-    return said if isinstance(said, str) and 0 < len(said) <= LONGEST_WORD and _is_sound(said) else None
-
-
-def _is_sound(text: str) -> bool:
-    """Whether a database and an address can hold the text: JSON may carry halves of characters, and NUL."""
-    return "\0" not in text and not re.search("[\ud800-\udfff]", text)
-
-
-def _prompt(said: object) -> str | None:
-    if not isinstance(said, str) or not said:
-        return None
-    return said[:LONGEST_PROMPT].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _seed(said: object) -> int | None:

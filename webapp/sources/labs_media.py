@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from webapp.errors import BadPicture, FlowError, GoneUpstream, ImageRefused, KeyRefused, SignedOut
 from webapp.sources import clean_name
+from webapp.sources.fields import LONGEST_NAME
 from webapp.sources.http import Answer
-from webapp.sources.labs_history import LONGEST_NAME
 from webapp.sources.refusals import SIGNED_OUT, changed, quoted
 from webapp.sources.signed_urls import is_picture_url
 

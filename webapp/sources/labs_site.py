@@ -3,11 +3,11 @@
 from urllib.parse import urlsplit
 
 from webapp.config import Config
-from webapp.errors import SignedOut
 from webapp.sources import Credentials
 from webapp.sources.credentials.renewal import renewed_cookies
 from webapp.sources.http import Answer, HttpClient
 from webapp.sources.refusals import check_destination, check_passing, redirect_target, same_site
+from webapp.sources.signed_in import SignedInRequests
 
 MOST_REDIRECTS = 3
 FLOW_PATH = "/fx/tools/flow"
@@ -19,8 +19,7 @@ class LabsSite:
     def __init__(self, config: Config, credentials: Credentials, http: HttpClient) -> None:
         self.url = config.labs_url
         self._flow_url = config.flow_url
-        self._credentials = credentials
-        self._http = http
+        self._signed_in = SignedInRequests(credentials, http, lambda lines, kept: renewed_cookies(lines))
 
     @property
     def origin(self) -> str:
@@ -29,10 +28,7 @@ class LabsSite:
 
     def cookies(self) -> dict[str, str]:
         """The cookies kept at this moment. Raises SignedOut when there are none."""
-        cookies = self._credentials.cookies()
-        if not cookies:
-            raise SignedOut("This profile has no cookies. Paste them to go on.")
-        return cookies
+        return self._signed_in.cookies()
 
     def get(self, path: str, limit_bytes: int) -> Answer:
         """The answer of the service, of any status below 500, which is no redirect.
@@ -56,15 +52,7 @@ class LabsSite:
         return answer
 
     def _send(self, url: str, limit_bytes: int) -> Answer:
-        cookies = self.cookies()
-        headers = {
-            "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
-            "Content-Type": "application/json",
-            "Referer": f"{self.url}{FLOW_PATH}",
-        }
-        answer = self._http.get(url, headers, limit_bytes)
-        renewed = renewed_cookies(answer.set_cookies())
-        if renewed and renewed != cookies:
-            self._credentials.renew_cookies(cookies, renewed)
+        headers = {"Content-Type": "application/json", "Referer": f"{self.url}{FLOW_PATH}"}
+        answer = self._signed_in.get(url, headers, limit_bytes)
         check_passing(answer)
         return answer

@@ -36,13 +36,13 @@ def check_passing(answer: Answer) -> None:
         )
 
 
-def check_destination(answer: Answer, flow_url: str) -> None:
+def check_destination(answer: Answer, flow_url: str, signed_out: str = SIGNED_OUT) -> None:
     """Raises what a redirect means: SignedOut, AccountMoved, or FlowChanged for an unknown one."""
     if not 300 <= answer.status < 400:
         return
     target, host = redirect_target(answer), host_of(redirect_target(answer))
     if host == "accounts.google.com" or re.search(r"/(?:sign-?in|login)\b", target, re.IGNORECASE):
-        raise SignedOut(SIGNED_OUT)
+        raise SignedOut(signed_out)
     if host == "flow.google.com" or target.startswith(f"{flow_url}/") or target == flow_url:
         raise AccountMoved(MOVED)
     raise FlowChanged(f"{host_of(answer.url)} sends this request on to {host}, which is not expected.")
@@ -64,7 +64,7 @@ def same_site(one: str, other: str) -> bool:
         return False
 
 
-def check_not_page(answer: Answer) -> None:
+def check_not_page(answer: Answer, signed_out: str = SIGNED_OUT) -> None:
     """Raises SignedOut for a page for people where an answer for programs was due.
 
     That is a sign-in page, a consent page or the app's shell, whatever the status says; but where
@@ -74,7 +74,7 @@ def check_not_page(answer: Answer) -> None:
         return
     if answer.status in (404, 410):
         raise changed(answer, "the address that Flowshelf asks is gone")
-    raise SignedOut(SIGNED_OUT)
+    raise SignedOut(signed_out)
 
 
 def read_document(answer: Answer, secrets: Iterable[str] = ()) -> object:

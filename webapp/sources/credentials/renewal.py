@@ -1,8 +1,9 @@
-"""Reads the new session cookie out of the `Set-Cookie` headers of an answer."""
+"""Reads new cookies out of the `Set-Cookie` headers of an answer."""
 
 import re
 from collections.abc import Iterable
 
+from webapp.sources.credentials.google import LONGEST_VALUE, is_kept
 from webapp.sources.credentials.pasted import WHOLE, part_number
 from webapp.sources.credentials.shapes import SESSION_COOKIE
 
@@ -18,7 +19,7 @@ def renewed_cookies(lines: Iterable[str]) -> dict[str, str]:
     for line in lines:
         name, _, value = line.partition(";")[0].strip().partition("=")
         number = part_number(name.strip())
-        if number is not None and value.strip() and not _is_deletion(line):
+        if number is not None and value.strip() and not is_deletion(line):
             parts[number] = value.strip()
     if WHOLE in parts:
         return {SESSION_COOKIE: parts[WHOLE]}
@@ -26,8 +27,25 @@ def renewed_cookies(lines: Iterable[str]) -> dict[str, str]:
     return {SESSION_COOKIE: "".join(parts[number] for number in sorted(parts))} if is_whole else {}
 
 
-def _is_deletion(line: str) -> bool:
+def renewed_google_cookies(lines: Iterable[str], kept: dict[str, str]) -> dict[str, str]:
+    """The cookies kept, with what the `Set-Cookie` lines of an answer say anew of the family.
+
+    A deletion renews nothing: whether the session has ended, the next page says for certain.
+    """
+    fresh = {}
+    for line in lines:
+        name, _, value = (part.strip() for part in line.partition(";")[0].partition("="))
+        is_sound = re.fullmatch(r"[\x21-\x3a\x3c-\x7e]+", value) and len(value) <= LONGEST_VALUE
+        if is_kept(name) and is_sound and not is_deletion(line):
+            fresh[name] = value
+    return kept | fresh
+
+
+def is_deletion(line: str) -> bool:
+    """Whether a `Set-Cookie` line takes a cookie away."""
     return (
-        re.search(r";\s*(?:max-age=(?:0|-\d+)\s*(?:;|$)|expires=[^;]* 1970 )", line, re.IGNORECASE)
+        re.search(
+            r";\s*(?:max-age=(?:0|-\d+)\s*(?:;|$)|expires=[^;]*[ -](?:1970|1990) )", line, re.IGNORECASE
+        )
         is not None
     )

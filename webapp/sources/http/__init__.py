@@ -1,4 +1,4 @@
-"""The one way to the network: bounded GET requests whose answers are whole, and the one redaction."""
+"""The one way to the network: bounded requests whose answers are whole, and the one redaction."""
 
 from webapp.sources.http.answer import Answer, retry_after_seconds
 from webapp.sources.http.client import LARGEST_ANSWER_BYTES, HttpClient, TooLarge, host_of

@@ -45,7 +45,7 @@ class TooLarge(FlowChanged):
 
 
 class HttpClient:
-    """GET requests for any number of threads, each with connections of its own.
+    """Requests for any number of threads, each with connections of its own.
 
     Nothing is sent that the caller did not name: no kept cookies, no .netrc, no proxy credentials.
     Redirects are answers like any other.
@@ -74,9 +74,18 @@ class HttpClient:
         `limit_bytes` bounds the body after decompression. Raises TooLarge beyond it, and
         FlowUnavailable when there is no whole answer, or none is wanted any more.
         """
+        return self._asked("GET", url, headers, None, limit_bytes)
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, limit_bytes: int) -> Answer:
+        """Like `get`, with a body: for services that are read by POST."""
+        return self._asked("POST", url, headers, body, limit_bytes)
+
+    def _asked(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit_bytes: int
+    ) -> Answer:
         try:
             self._check_stopping()
-            return self._exchange(url, dict(headers or {}), limit_bytes)
+            return self._exchange(method, url, dict(headers or {}), body, limit_bytes)
         except _FAILURES as error:
             sentence = _explained(error, host_of(url))
         # Outside the handler and so without its cause: requests quotes the whole URL, with its key.
@@ -93,15 +102,17 @@ class HttpClient:
         for session in sessions:
             session.close()
 
-    def _exchange(self, url: str, headers: dict[str, str], limit_bytes: int) -> Answer:
+    def _exchange(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, limit_bytes: int
+    ) -> Answer:
         deadline = time.monotonic() + self._total_seconds
-        options = {"headers": headers, "timeout": self._timeout_seconds, "stream": True}
-        with self._session().get(url, **options) as response:
+        options = {"headers": headers, "data": body, "timeout": self._timeout_seconds, "stream": True}
+        with self._session().request(method, url, allow_redirects=False, **options) as response:
             pieces = self._pieces(response, deadline)
             if response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
                 pieces = _gunzipped(pieces, limit_bytes)
-            body = _joined(pieces, limit_bytes, host_of(url))
-            return Answer(url, response.status_code, tuple(response.raw.headers.items()), body)
+            whole = _joined(pieces, limit_bytes, host_of(url))
+            return Answer(url, response.status_code, tuple(response.raw.headers.items()), whole)
 
     def _pieces(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
         # read1 returns what has come, so that neither a stop nor the deadline waits for a full piece.

@@ -22,6 +22,8 @@ _RULES = [
         (r"\b((?:set-)?cookie|authorization)(\s*:[^\S\r\n]*)\S[^\r\n]*", rf"\1\2{HIDDEN}"),
         # Words this long are tokens; early, so that no later rule meets a run it would be slow on.
         (r"[\w+/=%.~:-]{60,}", HIDDEN),
+        # What the page of flow.google.com and its refusals hand out.
+        (r"([\"'](?:xsrf|SNlM0e|FdrFJe|oPEP7c)\\*[\"']\s*[,:]\s*)(?:\\*\"[^\"]*\"?)", rf'\1"{HIDDEN}"'),
         (rf"([\"'](?:{_FIELDS})[\"']\s*:\s*)(?:{_QUOTED})", rf'\1"{HIDDEN}"'),
         (r"\bbearer[\s+]+[^\s\"',;]+", f"Bearer {HIDDEN}"),
         (rf"(?<![\w.-])({_COOKIES})({_EQUALS})[^\s;\"'<>]+", rf"\1\2{HIDDEN}"),

@@ -1,0 +1,68 @@
+"""What the tests of flow.google.com stand on: a source with secrets of its own at a simulated Flow."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+
+import pytest
+from kept import Clock, Kept, caught
+
+from webapp.config import Config
+from webapp.demo import World
+from webapp.errors import FlowError
+from webapp.sources.flow_google import FlowGoogleSource
+from webapp.sources.http import HttpClient
+
+
+@pytest.fixture
+def world() -> World:
+    """An account that has moved, whose listing has several pages."""
+    world = World(uploaded=9, generated=20, videos=2, tiny_pictures=True)
+    world.projects.page_size = 4
+    world.migrate()
+    return world
+
+
+@pytest.fixture
+def credentials(world: World) -> Kept:
+    return Kept(world.google.cookies())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def open_source(config: Config, credentials: Kept) -> Iterator[Callable[..., FlowGoogleSource]]:
+    """Opens a source with settings of its own; all are closed in the end."""
+    with ExitStack() as opened:
+
+        def open_source(**settings: object) -> FlowGoogleSource:
+            source = FlowGoogleSource(replace(config, **settings), credentials, threading.Event())
+            return opened.enter_context(closing(source))
+
+        yield open_source
+
+
+@pytest.fixture
+def source(open_source: Callable[..., FlowGoogleSource]) -> FlowGoogleSource:
+    return open_source()
+
+
+@pytest.fixture
+def http(config: Config) -> Iterator[HttpClient]:
+    with closing(HttpClient(threading.Event(), config.timeout_seconds)) as http:
+        yield http
+
+
+@pytest.fixture
+def failure(world: World, credentials: Kept) -> Callable[..., FlowError]:
+    """The error of a call, of exactly one kind, in which no secret of the profile is found."""
+
+    def failure(kind: type[FlowError], call: Callable, *arguments: object) -> FlowError:
+        known = [*credentials.kept.values(), world.google.token, world.google.session_id]
+        return caught(kind, known, call, *arguments)
+
+    return failure

@@ -1,0 +1,293 @@
+"""The projects over real sockets: what is asked, how a walk goes, rests and goes on, and what ends it."""
+
+import json
+
+import pytest
+from kept import walk
+
+from webapp.demo import World
+from webapp.demo.entries import Kind
+from webapp.errors import CursorRefused, FlowChanged, HistoryRefused
+from webapp.sources import Promise
+from webapp.sources.flow_google import FlowGoogleSource
+from webapp.sources.flow_google.projects import Projects, read_listing
+
+PROJECTS = "PROJECTS"
+
+
+def read_ids(pages):
+    return [page.project.id for page in pages if page.project]
+
+
+def test_its_promise_is_pages_beside_each_other(source):
+    assert source.promise == Promise((PROJECTS,), PROJECTS, is_newest_first=False, goes_by_media_key=True)
+    assert source.name == "flow.google.com"
+
+
+def test_a_walk_reads_every_project_once_and_asks_each_page_of_the_listing_once(source, flow, world):
+    pages = walk(source, PROJECTS)
+    ids = world.projects.ids()
+    assert read_ids(pages) == ids
+    assert flow.count("project") == len(ids)
+    assert flow.count("projects") == -(-len(ids) // 4)
+    assert [page.next_cursor is None for page in pages] == [False] * (len(ids) - 1) + [True]
+
+
+def test_a_walk_brings_every_image_of_the_account(source, world):
+    names = [image.media_key for page in walk(source, PROJECTS) for image in page.images]
+    true = world.names("ASSET_MANAGER", Kind.UPLOADED) + world.names("PINHOLE", Kind.GENERATED)
+    assert sorted(names) == sorted(world.entry(name).media_key for name in true)
+
+
+def test_a_call_is_asked_exactly_as_the_fact_sheet_says(source, flow, world):
+    source.history_page(PROJECTS, None)
+    listing, media = flow.asked("projects")[0], flow.asked("project")[0]
+    assert listing.path == "/_/AiSandboxAngularFrontend/data/batchexecute"
+    fields = dict(listing.query)
+    assert int(media.query["_reqid"]) > int(fields.pop("_reqid"))
+    assert fields == {
+        "rpcids": "UpteDb",
+        "source-path": "/",
+        "bl": world.google.build,
+        "f.sid": world.google.session_id,
+        "hl": "en",
+        "rt": "c",
+    }
+    assert listing.body.startswith(
+        b"f.req=%5B%5B%5B%22UpteDb%22%2C%22%5B%5C%22projects%2F%2A%5C%22%2C20%2Cnull"
+    )
+    assert f"&at={world.google.token.replace(':', '%3A')}".encode() in listing.body
+    for request in (listing, media):
+        assert request.headers["cookie"] == world.google.cookie_header()
+        assert "authorization" not in request.headers
+        assert "Chrome" not in request.headers["user-agent"], "we say who we are"
+        assert not [name for name in request.headers if name.startswith("sec-")]
+
+
+def test_an_account_without_projects_is_a_page_without_entries(source, flow, credentials):
+    other = World(seed=2, email="grace@example.com")
+    other.migrate()
+    flow.add_world(other)
+    credentials.kept = other.google.cookies()
+    page = source.history_page(PROJECTS, None)
+    assert (page.project, page.images, page.names, page.entry_count, page.next_cursor) == (
+        None,
+        (),
+        (),
+        0,
+        None,
+    )
+
+
+def test_an_empty_project_is_a_page_of_one_entry(source, world):
+    project_id = world.add_project("Ideas")
+    page = source.history_page(PROJECTS, None)
+    assert (page.project.id, page.project.title) == (project_id, "Ideas")
+    assert (page.images, page.names, page.entry_count, page.ignored_count) == ((), (project_id,), 1, 0)
+
+
+def test_a_project_has_its_title_and_the_time_on_its_card(source, world):
+    project_id = world.projects.ids()[0]
+    world.projects.rename(project_id, "  Kites — 凧 🪁 ")
+    project = source.history_page(PROJECTS, None).project
+    assert project.title == "Kites — 凧 🪁"
+    assert project.listed_at[:19] == world.projects.find(project_id).made_at.isoformat()[:19]
+
+
+def test_the_time_of_the_last_change_shows_where_the_service_tells_it(source, world):
+    world.projects.tells_changes = True
+    oldest = world.projects.ids()[-1]
+    before = world.projects.find(oldest).changed_at
+    world.add_generated(1, oldest)
+    project = source.history_page(PROJECTS, None).project
+    assert project.id == oldest
+    assert project.listed_at > before.isoformat()
+
+
+def test_projects_that_are_skipped_are_passed_over_without_asking(source, flow, world):
+    ids = world.projects.ids()
+    page = source.history_page(PROJECTS, None, lambda project: project.id in ids[:6])
+    assert page.project.id == ids[6]
+    assert page.names[:7] == tuple(ids[:7])
+    assert page.entry_count == 7 + len(world.entries_in(ids[6]))
+    assert flow.count("project") == 1
+
+
+def test_when_all_that_remain_are_skipped_the_page_names_them_and_is_the_last(source, flow, world):
+    ids = world.projects.ids()
+    cursor = source.history_page(PROJECTS, None).next_cursor
+    page = source.history_page(PROJECTS, cursor, lambda project: True)
+    assert (page.project, page.names, page.entry_count) == (None, tuple(ids[1:]), len(ids) - 1)
+    assert (page.images, page.next_cursor) == ((), None)
+    assert flow.count("project") == 1
+
+
+@pytest.mark.parametrize("read_count", [1, 3, 4, 5, 8])
+def test_a_walk_rests_between_projects_and_another_source_goes_on(open_source, world, read_count):
+    source, cursor, ids = open_source(), None, world.projects.ids()
+    for _ in range(read_count):
+        cursor = source.history_page(PROJECTS, cursor).next_cursor
+    assert read_ids(walk(open_source(), PROJECTS, cursor)) == ids[read_count:]
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["same source", "another source"])
+def test_new_projects_at_the_head_do_not_make_a_walk_miss_any(open_source, world, is_kept):
+    source, ids = open_source(), world.projects.ids()
+    cursor = source.history_page(PROJECTS, source.history_page(PROJECTS, None).next_cursor).next_cursor
+    for _ in range(5):
+        world.add_generated()
+    rest = read_ids(walk(source if is_kept else open_source(), PROJECTS, cursor))
+    assert set(ids[2:]) <= set(rest)
+
+
+def test_when_the_project_read_last_is_gone_its_page_is_read_anew(open_source, world):
+    source, ids = open_source(), world.projects.ids()
+    cursor = source.history_page(PROJECTS, source.history_page(PROJECTS, None).next_cursor).next_cursor
+    world.remove_project(ids[1])
+    assert read_ids(walk(open_source(), PROJECTS, cursor)) == [ids[0], *ids[2:]]
+
+
+def test_when_nothing_stands_behind_the_project_read_last_any_more_that_is_the_end(open_source, world):
+    source, ids = open_source(), world.projects.ids()
+    cursor = source.history_page(PROJECTS, None).next_cursor
+    for project_id in ids[1:]:
+        world.remove_project(project_id)
+    page = open_source().history_page(PROJECTS, cursor)
+    assert (page.names, page.entry_count, page.project, page.next_cursor) == ((ids[0],), 1, None, None)
+
+
+def test_a_place_at_which_no_project_stands_any_more_is_refused(open_source, world, failure):
+    source, cursor, ids = open_source(), None, world.projects.ids()
+    for _ in range(4):
+        cursor = source.history_page(PROJECTS, cursor).next_cursor
+    assert json.loads(cursor)[1] is None
+    for project_id in ids[4:]:
+        world.remove_project(project_id)
+    failure(CursorRefused, open_source().history_page, PROJECTS, cursor)
+
+
+def test_the_same_source_goes_on_from_the_page_it_still_has(source, flow, world):
+    cursor = source.history_page(PROJECTS, None).next_cursor
+    asked_count = flow.count("projects")
+    source.history_page(PROJECTS, cursor)
+    assert flow.count("projects") == asked_count
+
+
+def test_a_page_is_kept_as_long_as_a_walk_is_on_it(clock):
+    asked = []
+
+    def ask(cursor, seen):
+        asked.append(cursor)
+        return read_listing([[[f"p-{number}", None] for number in range(5)]], cursor, seen)
+
+    projects = Projects(ask, clock)
+    cursor = None
+    for number in range(4):
+        listing, project = next(projects.from_place(cursor))
+        assert project.id == f"p-{number}"
+        cursor = projects.place_behind(listing, project)
+        clock.seconds += 400
+    assert asked == [None]
+    clock.seconds += 601
+    next(projects.from_place(cursor))
+    assert asked == [None, None]
+
+
+def test_the_head_is_always_asked_anew(source, world):
+    source.history_page(PROJECTS, None)
+    project_id = world.add_project()
+    assert source.history_page(PROJECTS, None).project.id == project_id
+
+
+def test_a_page_of_the_listing_that_brings_nothing_unseen_is_the_end(source, flow, world):
+    cards = [[project_id, ["", None, [1789201863, 0], None, None]] for project_id in world.projects.ids()[:3]]
+    flow.payload_next("projects", [cards, "again"], count=9)
+    assert len(walk(source, PROJECTS)) == 3
+    assert flow.count("projects") == 2
+
+
+def test_a_next_page_without_projects_is_the_end(source, flow, world):
+    cards = [[world.projects.ids()[0], None]]
+    flow.payload_next("projects", [cards, "more"])
+    flow.payload_next("projects", [])
+    page = source.history_page(PROJECTS, None)
+    assert (page.project.title, page.project.listed_at, page.next_cursor) == ("", None, None)
+
+
+def test_the_place_of_another_page_travels_in_its_slot(source, flow, world):
+    walk(source, PROJECTS)
+    later = flow.asked("projects")[1]
+    assert b"%5C%22projects%2F%2A%5C%22%2C20%2C%5C%22qgGS" in later.body
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "7",
+        "null",
+        "[]",
+        '["a"]',
+        '["a",7]',
+        '[1,"b"]',
+        '{"a":1}',
+        "[" * 50_000,
+        '["' + "a" * 60_000 + '",null]',
+    ],
+)
+def test_a_place_that_is_none_is_refused_unasked(source, flow, failure, cursor):
+    failure(CursorRefused, source.history_page, PROJECTS, cursor)
+    assert flow.log == []
+
+
+def test_an_expired_place_is_refused(open_source, world, failure):
+    source, cursor = open_source(), None
+    for _ in range(4):
+        cursor = source.history_page(PROJECTS, cursor).next_cursor
+    world.expire_cursors()
+    error = failure(CursorRefused, open_source().history_page, PROJECTS, cursor)
+    assert json.loads(cursor)[0] not in str(error)
+
+
+def test_there_is_no_other_history(source, flow, failure):
+    failure(HistoryRefused, source.history_page, "ASSET_MANAGER", None)
+    assert flow.log == []
+
+
+def test_a_project_that_is_deleted_while_a_walk_is_under_way_stops_nothing(source, world):
+    first = source.history_page(PROJECTS, None)
+    gone = world.projects.ids()[1]
+    world.remove_project(gone)
+    page = source.history_page(PROJECTS, first.next_cursor)
+    assert (page.project.id, page.images, page.entry_count, page.ignored_count) == (gone, (), 2, 1)
+
+
+def test_a_project_that_is_not_ours_to_read_stops_nothing(source, flow, world):
+    flow.call_error_next("project", 7)
+    pages = walk(source, PROJECTS)
+    assert (pages[0].images, pages[0].ignored_count) == ((), 1)
+    assert len(pages) == len(world.projects.ids())
+
+
+@pytest.mark.parametrize("payload", [None, [], [None], [None, None], [None, None, None], [None, [], []]])
+def test_every_form_of_nothing_is_an_empty_project(source: FlowGoogleSource, flow, payload):
+    flow.payload_next("project", payload)
+    page = source.history_page(PROJECTS, None)
+    assert (page.images, page.entry_count) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    "payload", [7, "x", {"a": 1}, [None, {}], [None, [], 7], [None, None, "x"], [None, [], [7]]]
+)
+def test_media_of_an_unknown_shape_are_a_change(source, flow, failure, payload):
+    flow.payload_next("project", payload)
+    failure(FlowChanged, source.history_page, PROJECTS, None)
+
+
+@pytest.mark.parametrize(
+    "payload", [7, {"a": 1}, [7], [{}], [[7]], [[[]]], [[[7]]], [[["id", None]], 7], [[["", None]]]]
+)
+def test_a_listing_of_an_unknown_shape_is_a_change(source, flow, failure, payload):
+    flow.payload_next("projects", payload)
+    failure(FlowChanged, source.history_page, PROJECTS, None)

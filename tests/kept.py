@@ -1,0 +1,60 @@
+"""What the tests of every source stand on: kept secrets, a clock, and errors that hold no secret."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pytest
+
+from webapp.errors import FlowError
+from webapp.sources import HistoryPage, Source
+
+
+@dataclass
+class Kept:
+    """The secrets of a profile as a database would keep them."""
+
+    kept: dict[str, str]
+    kept_key: str | None = None
+
+    def cookies(self) -> dict[str, str]:
+        return dict(self.kept)
+
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
+        if self.kept == sent:
+            self.kept = renewed
+
+    def key(self) -> str | None:
+        return self.kept_key
+
+    def keep_key(self, key: str) -> None:
+        self.kept_key = key
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def caught(kind: type[FlowError], secrets: Iterable[str], call: Callable, *arguments: object) -> FlowError:
+    """The error of a call, of exactly one kind, in which none of these secrets is found."""
+    with pytest.raises(kind) as raised:
+        call(*arguments)
+    error = raised.value
+    shown = f"{error!r} {error} {getattr(error, 'sample', '')} {error.__cause__!r}"
+    assert type(error) is kind
+    assert not [secret for secret in (*secrets, "Signature=", "@") if secret in shown]
+    assert str(error).endswith("."), "an error is a sentence"
+    return error
+
+
+def walk(source: Source, history: str, cursor: str | None = None) -> list[HistoryPage]:
+    """Every page of a history from a place on."""
+    pages = [source.history_page(history, cursor)]
+    while pages[-1].next_cursor:
+        pages.append(source.history_page(history, pages[-1].next_cursor))
+    return pages

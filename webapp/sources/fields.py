@@ -1,0 +1,32 @@
+"""Single fields of the far side's answers: bounded, and fit for a database and an address."""
+
+import re
+
+LONGEST_NAME = 1_000
+LONGEST_WORD = 200
+LONGEST_PROMPT = 20_000
+LONGEST_CURSOR = 8_000
+
+# Unix time begins there; anything before is a default value, not the time of an image.
+EARLIEST_YEAR = 1970
+
+
+class UnknownShape(Exception):
+    """An answer that is no page of a history as we know it; the text says in what."""
+
+
+def word(said: object) -> str | None:
+    """A short text as it is, None for anything else."""
+    return said if isinstance(said, str) and 0 < len(said) <= LONGEST_WORD and is_sound(said) else None
+
+
+def is_sound(text: str) -> bool:
+    """Whether a database and an address can hold the text: JSON may carry halves of characters, and NUL."""
+    return "\0" not in text and not re.search("[\ud800-\udfff]", text)
+
+
+def prompt(said: object) -> str | None:
+    """A text of a person's own, cut where it is longer than any; None when there is none."""
+    if not isinstance(said, str) or not said:
+        return None
+    return said[:LONGEST_PROMPT].encode("utf-8", "replace").decode().replace("\0", "")

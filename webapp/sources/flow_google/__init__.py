@@ -1,0 +1,152 @@
+"""Flow at flow.google.com: its projects and their images, as one profile sees them.
+
+    start_page  whom the cookies sign in, and what every call has to carry
+    calls       one call: asked, refused, asked again
+    frames      the frame around its answer
+    values      JSON read value by value
+    projects    the listing, and places between projects
+    media       the images of a project
+    addresses   a fresh signed URL
+
+Only reading calls are made (flow-google-com.md), as an ordinary program with the person's own cookies.
+"""
+
+import threading
+
+from webapp.config import Config
+from webapp.errors import BadPicture, CursorRefused, HistoryRefused, ImageRefused
+from webapp.sources import (
+    Account,
+    Credentials,
+    FetchedImage,
+    HistoryPage,
+    Promise,
+    RemoteProject,
+    Skips,
+    read_all,
+)
+from webapp.sources.credentials.renewal import renewed_google_cookies
+from webapp.sources.fields import UnknownShape
+from webapp.sources.flow_google import addresses, media, projects
+from webapp.sources.flow_google.calls import DENIED, INVALID, NOT_FOUND, Calls
+from webapp.sources.flow_google.frames import Reply
+from webapp.sources.flow_google.start_page import Start
+from webapp.sources.flow_google.values import Unreadable, Values
+from webapp.sources.http import LARGEST_ANSWER_BYTES, HttpClient, TooLarge
+from webapp.sources.signed_in import SignedInRequests
+from webapp.sources.signed_urls import fetch_picture, is_picture_url
+
+PROJECTS = "PROJECTS"
+LARGEST_LISTING_BYTES = 16 * 1024 * 1024
+LARGEST_ADDRESS_BYTES = 4 * 1024 * 1024
+
+
+class FlowGoogleSource:
+    """The service at flow.google.com as a `Source`. Errors name what happened and what to do, never a
+    secret."""
+
+    name = "flow.google.com"
+    promise = Promise((PROJECTS,), PROJECTS, is_newest_first=False, goes_by_media_key=True)
+
+    def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
+        self._hosts = config.all_picture_hosts
+        self._http = HttpClient(stopping, config.timeout_seconds)
+        requests = SignedInRequests(credentials, self._http, renewed_google_cookies)
+        self._start = Start(requests, config.flow_url)
+        self._calls = Calls(config.flow_url, requests, self._start)
+        self._projects = projects.Projects(self._listing)
+
+    def check(self) -> Account:
+        return Account(self._start.fresh().email[:200], "")
+
+    def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
+        """All media of one project: the next one behind `cursor` that is not skipped."""
+        if history != PROJECTS:
+            raise HistoryRefused(f"flow.google.com has no history {history[:60]}, only projects.")
+        passed: list[str] = []
+        for listing, project in self._projects.from_place(cursor):
+            if skips(project):
+                passed.append(project.id)
+            else:
+                next_cursor = self._projects.place_behind(listing, project)
+                return media.page_of(project, self._media(project), passed, next_cursor)
+        # Nothing stands behind the project that was read last: an end, unlike an account without any.
+        last_id = projects.read_place(cursor)[1]
+        names = tuple(passed) or ((last_id,) if last_id else ())
+        return HistoryPage((), names, len(names), 0, None, None)
+
+    def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
+        """The bytes of one image. A signed URL that has expired on the way is replaced by another, once."""
+        asset_id = addresses.asset_of(name, media_key)
+        url = self._address(asset_id)
+        try:
+            return FetchedImage(fetch_picture(self._http, url, self._hosts), url)
+        except BadPicture:
+            url = self._address(asset_id)
+        return FetchedImage(fetch_picture(self._http, url, self._hosts), url)
+
+    def preview_url(self, name: str, media_key: str = "") -> str | None:
+        asset_id = addresses.asset_of(name, media_key)
+        reply = self._address_reply(asset_id)
+        url = self._address_in(reply, asset_id) if reply.payload or reply.code is not None else None
+        return url if is_picture_url(url, self._hosts) else None
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _listing(self, cursor: str | None, seen: frozenset[str]) -> projects.Listing:
+        reply = self._calls.ask(
+            projects.LISTING_CALL, projects.listing_arguments(cursor), LARGEST_LISTING_BYTES
+        )
+        if reply.code == INVALID:
+            raise CursorRefused("Flow does not accept the place in the list of projects any more.")
+        if reply.code is not None:
+            raise self._calls.changed(f"the list of projects is refused ({reply.reason})", reply.reason)
+        try:
+            return projects.read_listing(self._document(reply), cursor, seen)
+        except UnknownShape as error:
+            raise self._calls.changed(str(error), reply.payload or "") from error
+
+    def _media(self, project: RemoteProject) -> media.Contents:
+        """What a project holds. One that was deleted meanwhile, or that is not ours to read, holds one
+        record that is no image: it must not keep a walk from those behind it."""
+        arguments = media.media_arguments(project.id)
+        reply = self._calls.ask(media.MEDIA_CALL, arguments, LARGEST_ANSWER_BYTES)
+        if reply.code in (NOT_FOUND, DENIED):
+            return media.Contents(record_count=1)
+        if reply.code is not None:
+            raise self._calls.changed(f"a project is refused ({reply.reason})", reply.reason)
+        try:
+            return media.read_media(reply.payload, project, self._hosts)
+        except UnknownShape as error:
+            raise self._calls.changed(str(error), reply.payload or "") from error
+
+    def _address(self, asset_id: str) -> str:
+        return self._address_in(self._address_reply(asset_id), asset_id)
+
+    def _address_reply(self, asset_id: str) -> Reply:
+        try:
+            return self._calls.ask(addresses.ADDRESS_CALL, [asset_id], LARGEST_ADDRESS_BYTES)
+        except TooLarge as error:
+            raise ImageRefused(str(error)) from error
+
+    def _address_in(self, reply: Reply, asset_id: str) -> str:
+        if reply.payload is None:
+            raise addresses.refusal(reply)
+        record = self._document(reply)
+        url = addresses.address_in(record, asset_id, self._hosts)
+        if url is None and addresses.is_video(record, asset_id):
+            raise ImageRefused("This is a video, which Flowshelf does not keep.")
+        if url is None and record is None:
+            raise addresses.refusal(Reply(None))
+        if url is None:
+            raise self._calls.changed("it names no address of an image", reply.payload)
+        return url
+
+    def _document(self, reply: Reply) -> object:
+        if reply.payload is None:
+            return None
+        try:
+            return Values(reply.payload).value()
+        except Unreadable as error:
+            raise self._calls.changed(f"a payload cannot be read ({error})", reply.payload) from error

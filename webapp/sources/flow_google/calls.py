@@ -1,0 +1,125 @@
+"""Calls to flow.google.com: how one is asked, and what every one of them may be refused with."""
+
+import itertools
+from urllib.parse import urlencode
+
+from webapp.errors import FlowChanged, FlowError, FlowUnavailable, SignedOut, SlowDown
+from webapp.sources.flow_google import frames
+from webapp.sources.flow_google.frames import Reply
+from webapp.sources.flow_google.start_page import SIGNED_OUT, USER_AGENT, Start, StartPage, is_within
+from webapp.sources.flow_google.values import Unreadable
+from webapp.sources.http import Answer, host_of
+from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing
+from webapp.sources.signed_in import SignedInRequests
+
+CALL_PATH = "/_/AiSandboxAngularFrontend/data/batchexecute"
+
+INVALID, NOT_FOUND, DENIED, EXHAUSTED, UNAUTHENTICATED = 3, 5, 7, 8, 16
+# Unknown, deadline, aborted, internal, unavailable: failures of the service's own.
+_PASSING = (2, 4, 10, 13, 14)
+_LOOK_AT_BYTES = 20_000
+
+
+class Calls:
+    """The calls of one profile. Threads may share it."""
+
+    def __init__(self, flow_url: str, requests: SignedInRequests, start: Start) -> None:
+        self._flow_url = flow_url
+        self._requests = requests
+        self._start = start
+        self._numbers = itertools.count(100_000, 100_000)
+
+    def ask(self, rpc: str, arguments: list, limit_bytes: int) -> Reply:
+        """What a call brings: a payload, nothing, or INVALID, NOT_FOUND or DENIED as its `code`.
+
+        A refused page of ours is asked for anew once, a refused token replaced by the one that the
+        refusal carries. Raises SignedOut, FlowChanged, SlowDown, FlowUnavailable.
+        """
+        page = self._start.page()
+        reply, page = self._asked(page, rpc, arguments, limit_bytes)
+        if _is_unauthenticated(reply):
+            page = self._start.page(refused=page)
+            reply, page = self._asked(page, rpc, arguments, limit_bytes)
+        failure = self._failure(reply)
+        if failure:
+            raise failure
+        return reply
+
+    def changed(self, what: str, sample: str) -> FlowChanged:
+        """The error of a payload whose shape we do not know."""
+        return changed(Answer(self._flow_url, 200, (), b""), what, self._secrets(), sample)
+
+    def _asked(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> tuple[Reply, StartPage]:
+        answer = self._send(page, rpc, arguments, limit_bytes)
+        token = frames.token_in(answer.body)
+        if token is not None:
+            page = self._start.with_token(page, token)
+            answer = self._send(page, rpc, arguments, limit_bytes)
+            if frames.token_in(answer.body) is not None:
+                raise SignedOut(f"Flow refuses even the token that it has just handed out. {SIGNED_OUT}")
+        check_passing(answer)
+        if is_within(answer, self._flow_url):
+            raise changed(answer, "it sends a call on to another of its pages")
+        check_destination(answer, "", SIGNED_OUT)
+        return self._reply(answer, rpc), page
+
+    def _send(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Answer:
+        query = {"rpcids": rpc, "source-path": "/", "bl": page.build, "f.sid": page.session_id, "hl": "en"}
+        query |= {"_reqid": str(next(self._numbers)), "rt": "c"}
+        fields = {"f.req": frames.request(rpc, arguments)} | ({"at": page.token} if page.token else {})
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+            "X-Same-Domain": "1",
+            "Origin": self._flow_url,
+            "Referer": f"{self._flow_url}/",
+            "User-Agent": USER_AGENT,
+        }
+        url = f"{self._flow_url}{CALL_PATH}?{urlencode(query)}"
+        return self._requests.post(url, headers, urlencode(fields).encode(), limit_bytes)
+
+    def _reply(self, answer: Answer, rpc: str) -> Reply:
+        if answer.status in (401, 403):
+            return Reply(None, http_code=answer.status)
+        if answer.status == 200:
+            check_not_page(answer, SIGNED_OUT)
+        try:
+            reply = frames.reply_in(answer.body, rpc)
+            what = f"the call {rpc} was answered with {answer.status} and no result"
+        except Unreadable as error:
+            reply, what = None, f"the call {rpc} cannot be read ({error})"
+        if reply is None and answer.status == 200 and frames.is_cut(answer.body):
+            raise FlowUnavailable(
+                f"The answer of {host_of(answer.url)} was cut on its way. Trying again is safe."
+            )
+        if reply is None or (answer.status != 200 and reply.payload is not None):
+            sample = answer.body[:_LOOK_AT_BYTES].decode("utf-8", "replace")
+            raise changed(answer, what, self._secrets(), sample)
+        return reply
+
+    def _failure(self, reply: Reply) -> FlowError | None:
+        """What an error means in every call alike; None when the caller has to judge."""
+        host, http_code = host_of(self._flow_url), reply.http_code or 0
+        if _is_unauthenticated(reply):
+            return SignedOut(SIGNED_OUT)
+        if reply.code == EXHAUSTED or http_code in (429, 503):
+            return SlowDown(f"{host} asks for fewer requests ({_named(reply)}). Flowshelf slows down.")
+        if reply.code in _PASSING or http_code >= 500 or http_code == 408:
+            return FlowUnavailable(
+                f"{host} has a failure of its own ({_named(reply)}). Trying again is safe."
+            )
+        if reply.code in (None, INVALID, NOT_FOUND, DENIED) and not http_code:
+            return None
+        return self.changed(f"it refuses a call ({_named(reply)})", _named(reply))
+
+    def _secrets(self) -> list[str]:
+        page = self._start.known()
+        return [*self._requests.cookies().values(), *((page.token, page.session_id) if page else ())]
+
+
+def _is_unauthenticated(reply: Reply) -> bool:
+    return reply.code == UNAUTHENTICATED or reply.http_code in (401, 403)
+
+
+def _named(reply: Reply) -> str:
+    """An error in words that hold nothing of the request."""
+    return reply.reason or f"error {reply.code if reply.code is not None else reply.http_code}"

@@ -1,0 +1,15 @@
+"""Which of the two services a profile's cookies belong to."""
+
+import threading
+
+from webapp.config import Config
+from webapp.sources import Credentials, Source
+from webapp.sources.credentials import FLOW_HOST, service_of
+from webapp.sources.flow_google import FlowGoogleSource
+from webapp.sources.labs import LabsSource
+
+
+def open_source(config: Config, credentials: Credentials, stopping: threading.Event) -> Source:
+    """The source that the kept cookies sign in to; nothing is asked yet."""
+    is_new = service_of(credentials.cookies()) == FLOW_HOST
+    return (FlowGoogleSource if is_new else LabsSource)(config, credentials, stopping)
