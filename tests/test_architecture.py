@@ -16,8 +16,10 @@ LAYERS = (
     ("background",),
     ("sync", "download", "verify"),
     ("store",),
-    ("models",),
-    ("sources", "storage", "lock", "demo"),
+    ("database",),
+    ("models", "migrations"),
+    ("lock",),
+    ("sources", "storage", "demo"),
     ("config",),
     ("errors", "states", "times"),
 )
@@ -30,8 +32,8 @@ NEVER_IMPORTS = {"download": {"models", "store"}}
 LIBRARY_HOMES = {
     "requests": {"sources"},
     "urllib3": {"sources"},
-    "peewee": {"models", "store"},
-    "playhouse": {"models", "store"},
+    "peewee": {"models", "store", "migrations"},
+    "playhouse": {"models", "database", "migrations"},
     "flask": {"cli", "__init__", "views", "guard"},
     "flask_htmx": {"__init__", "views", "guard"},
     "click": {"cli"},

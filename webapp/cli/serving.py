@@ -59,6 +59,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, opens: bool
     """Serve the dashboard and the JSON API."""
     config = read_config(host=host, port=port, data_dir=data_dir)
     require_loopback(config)
+    start_logging()
     make_data_folder(config)
     with owned(config) as lock:
         run_server(create_app(config), config, lock, opens=opens)
@@ -71,6 +72,7 @@ def demo(host: str | None, port: int | None, opens: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, world):
         config = demo_config(read_config(host=host, port=port, data_dir=Path(folder)), flow)
         require_loopback(config)
+        start_logging()
         app = create_app(config)
         with store.connection():
             background_of(app).accounts.add("Sample shelf", world.cookie_header())
@@ -120,7 +122,6 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
 
 def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool) -> None:
     """Serve until SIGTERM or Ctrl-C; what is under way goes on at the next start."""
-    start_logging()
     work = background_of(app)
     server = listen(app, config)
     url = f"http://{'[::1]' if ':' in config.host else config.host}:{server.effective_port}/"

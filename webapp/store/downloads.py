@@ -94,6 +94,11 @@ def count_pending(profile_id: str) -> int:
     return list_pending_query(profile_id).where(Image.id.not_in(wished)).count()
 
 
+def count_active(profile_id: str) -> int:
+    """Images of a profile that are wished for and not decided."""
+    return Download.select().where(Download.profile_id == profile_id, Download.state.in_(ACTIVE)).count()
+
+
 def _wish(run: Run, images: Select, folder: str | None) -> None:
     # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
     cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)

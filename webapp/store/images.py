@@ -88,6 +88,12 @@ def count_files() -> int:
     return Image.select().where(Image.local_path.is_null(False)).count()
 
 
+def average_size(profile_id: str) -> float | None:
+    """Bytes of an average file of a profile, of all profiles when it has none; None when there is none."""
+    having = Image.select(fn.AVG(Image.size_bytes)).where(Image.size_bytes.is_null(False))
+    return having.where(Image.profile_id == profile_id).scalar() or having.scalar()
+
+
 def count_images(images: Select | None = None) -> Totals:
     """Counts of the images of a query, of all that are not hidden when none is given."""
     state = Download.state

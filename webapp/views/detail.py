@@ -7,7 +7,7 @@ from flask import Response, abort, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 from webapp import storage
-from webapp.errors import BadPicture, FolderGone
+from webapp.errors import BadPicture, DiskFull, FolderGone, UnknownImage
 from webapp.models import Image
 from webapp.states import DownloadState
 from webapp.store import images, profiles
@@ -88,20 +88,25 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         except BadPicture:
             images.mark_damaged([image.id], now())
             abort(404)
+        except (DiskFull, FolderGone):
+            return _kept(send_file(path), image)  # no room to keep it: the picture itself serves
     return _kept(send_file(thumbnail), image)
 
 
 def _path_of(image: Image) -> Path:
-    """The file of an image under a storage root; a file that is gone makes the row pending."""
+    """The file of an image under a storage root; a file that is gone makes the row pending.
+
+    Raises FolderGone when the whole folder is: then no row changes.
+    """
     if not image.local_path:
-        abort(404)
-    try:
-        if storage.is_there(image.local_path, background().downloads.roots):
-            return storage.path_under(image.local_path, background().downloads.roots)
+        raise UnknownImage("This image has no file yet. Download it first.")
+    if not storage.is_there(image.local_path, background().downloads.roots):
         images.mark_missing([image.id])
-    except FolderGone:
-        pass  # the disk is out: no row changes
-    abort(404)
+        raise UnknownImage(
+            "The file of this image is not there any more: somebody deleted or moved it. The image is "
+            "pending again; download it to have the file back."
+        )
+    return storage.path_under(image.local_path, background().downloads.roots)
 
 
 def _kept(response: Response, image: Image) -> Response:
