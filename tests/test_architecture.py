@@ -14,7 +14,7 @@ LAYERS = (
     ("__init__",),
     ("views", "guard"),
     ("background",),
-    ("sync", "download", "verify"),
+    ("sync", "download", "verify", "importing", "doctor"),
     ("store",),
     ("database",),
     ("models", "migrations"),

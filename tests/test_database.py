@@ -7,8 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from webapp import background_of, database, store
+from webapp.cli import main
 from webapp.errors import BadDatabase, NewerDatabase
 from webapp.migrations import FOLDER
 from webapp.store import profiles
@@ -270,3 +272,54 @@ def test_on_a_network_share_another_journal_is_used_and_it_is_said(running, conf
         run = work.downloads.request_pending(profile.id)
         assert work.downloads.wait_for_run(run.id).done_count == 70
     assert not list(config.data_dir.glob("*-wal"))
+
+
+# `flowshelf backup`
+
+
+@pytest.fixture
+def backup(config, monkeypatch):
+    """`flowshelf backup` in this process: exit code and what it printed."""
+    monkeypatch.setenv("FLOWSHELF_DATA_DIR", str(config.data_dir))
+
+    def run(*arguments):
+        done = CliRunner().invoke(main, ["backup", *map(str, arguments)])
+        return done.exit_code, done.output
+
+    return run
+
+
+def test_a_backup_is_made_while_the_server_works_and_replaces_nothing_unasked(
+    backup, client, profile_id, world, flow, config, tmp_path
+):
+    file = tmp_path / "copy.sqlite3"
+    with flow.holding("history", at=2) as gate:
+        body = {"profileId": profile_id, "wait": False}
+        client.post("/api/image-veo3/sync-metadata", json=body)
+        assert gate.reached.wait(5)
+        code, said = backup(file)
+        gate.release()
+    assert (code, "without cookies" in said) == (0, True)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert ask(file, "SELECT count(*) FROM veo3_image_generations") == [(18,)]
+    before = file.read_bytes()
+    code, said = backup(file)
+    assert (code, "--force" in said, file.read_bytes() == before) == (1, True, True)
+    code, said = backup(file, "--force", "--with-cookies")
+    assert (code, "keep it to yourself" in said) == (0, True)
+    assert ask(file, "SELECT count(*) FROM secret") == [(1,)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.sqlite3", "data"]
+
+
+@pytest.mark.parametrize("name", ["flowshelf.sqlite3", "flowshelf.sqlite3-wal"])
+def test_a_backup_never_takes_the_place_of_the_database(backup, client, config, name):
+    code, said = backup(config.data_dir / name, "--force")
+    assert (code, "is the database itself" in said) == (1, True)
+    assert client.get("/api/profiles").status_code == 200
+
+
+def test_a_backup_that_cannot_be_written_leaves_nothing_behind(backup, client, tmp_path):
+    code, said = backup(tmp_path / "nowhere" / "copy")
+    assert (code, "cannot be written to" in said) == (1, True)
+    assert backup(tmp_path, "--json")[0] != 0
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

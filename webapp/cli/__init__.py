@@ -2,12 +2,14 @@
 
 serving     serve and demo
 working     sync, download, profiles and verify
+keeping     backup, import and doctor
 shelf       the JSON API of the server that owns the data folder, or of this process when none does
 progress    bars on a terminal, plain lines elsewhere
 """
 
 import click
 
+from webapp.cli.keeping import backup, import_
 from webapp.cli.serving import demo, serve
 from webapp.cli.working import download, profiles, sync, verify
 from webapp.errors import FlowshelfError
@@ -37,5 +39,5 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, sync, download, profiles, verify):
+for command in (serve, demo, sync, download, profiles, verify, backup, import_):
     main.add_command(command)

@@ -6,6 +6,7 @@ runs        what was asked for and how it ended
 messages    what was said of that
 schedules   when profiles are synced without being asked
 overview    the shelf in numbers
+imports     images of the Electron program
 images      what the gallery reads, and what becomes of a file
 downloads   wishes: the queue that the pool claims from
 """
