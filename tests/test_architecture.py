@@ -13,6 +13,7 @@ LAYERS = (
     ("cli",),
     ("__init__",),
     ("views", "guard"),
+    ("access",),
     ("background",),
     ("sync", "download", "verify", "importing", "doctor"),
     ("store",),

@@ -1,5 +1,6 @@
 """Disks that fill up, turn read-only, go away and come back; files that a person deletes or changes."""
 
+import hashlib
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -156,6 +157,30 @@ def test_a_file_that_was_deleted_by_hand_is_said_and_pending_again(image, client
         assert images.get_image(image.id).local_path is None
     assert ask(SINGLE, imageName=image.name)[0] == 200
     assert got(client, f"/images/{image.id}/file")[0] == 200
+
+
+def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client, world, caplog):
+    old = got(client, f"/images/{image.id}/thumbnail/320")[2]
+    other = world.content(world.names()[5])
+    Path(image.local_path).write_bytes(other)
+    assert got(client, f"/images/{image.id}/file")[2] == other
+    assert "was changed by hand" in caplog.text
+    with store.connection():
+        row = images.get_image(image.id)
+    assert (row.size_bytes, row.sha256) == (len(other), hashlib.sha256(other).hexdigest())
+    assert got(client, f"/images/{image.id}/thumbnail/320")[2] != old
+    assert client.post("/api/verify", json={}).get_json()["data"]["isWell"]
+    with client.get(f"/images/{image.id}/file?v={image.sha256[:12]}") as answer:
+        assert "no-cache" in answer.headers["Cache-Control"]
+
+
+def test_a_picture_that_was_cut_by_hand_is_damaged_and_can_be_fetched_again(image, client, ask, world):
+    Path(image.local_path).write_bytes(world.content(image.name)[:-30])
+    got(client, f"/images/{image.id}/file")
+    with store.connection():
+        assert images.get_image(image.id).damaged_at
+    assert ask(SINGLE, imageName=image.name)[0] == 200
+    assert got(client, f"/images/{image.id}/file")[2] == world.content(image.name)
 
 
 def test_a_folder_of_pictures_that_went_away_is_said_and_no_row_changes(image, client, config, tmp_path):

@@ -130,6 +130,11 @@ def peek(path: Path) -> Peek:
         return Peek(version, frozenset(tables), frozenset(name for (name,) in had))
 
 
+def is_behind(found: Peek, steps: Path = migrations.FOLDER) -> bool:
+    """Whether a database lacks migrations that this program knows."""
+    return not {step.stem for step in steps.glob("[0-9]*.py")} <= found.applied
+
+
 def latest_version(steps: Path = migrations.FOLDER) -> int:
     """The version of the tables that this program knows."""
     return max((int(step.name[:4]) for step in steps.glob("[0-9]*.py")), default=FIRST_VERSION)

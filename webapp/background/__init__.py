@@ -70,6 +70,11 @@ class Background:
         """Hosts that a signed preview address may point to."""
         return self._config.all_picture_hosts
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was started and does not stop."""
+        return self._keeper is not None and not self.stopping.is_set()
+
     def start(self, *, carries_on: bool = True) -> None:
         """Clear up what a killed process left, and let its runs go on (paused ones stay paused).
 

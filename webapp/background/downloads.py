@@ -8,7 +8,7 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
-from webapp.background.crews import Crew, change, finish
+from webapp.background.crews import Crew, change, finish, log_state
 from webapp.background.room import require_room
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -111,6 +111,7 @@ class Downloads:
             with self._lock:
                 self._send_home(run.id)
                 downloads.cancel_run(run.id)
+                log_state(run.id)
             self._waiting.notify()
 
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:

@@ -131,7 +131,10 @@ class Syncs:
 
     def _set_aside(self, run_id: str) -> bool:
         """End a run that no thread carries: it waited for cookies, or its process was killed."""
-        return runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
+        is_set = runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
+        if is_set:
+            _log_end(runs.get_run(run_id))
+        return is_set
 
     def _run(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
         try:

@@ -9,7 +9,7 @@ progress    bars on a terminal, plain lines elsewhere
 
 import click
 
-from webapp.cli.keeping import backup, import_
+from webapp.cli.keeping import backup, doctor_, import_
 from webapp.cli.serving import demo, serve
 from webapp.cli.working import download, profiles, sync, verify
 from webapp.errors import FlowshelfError
@@ -39,5 +39,5 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, sync, download, profiles, verify, backup, import_):
+for command in (serve, demo, sync, download, profiles, verify, backup, import_, doctor_):
     main.add_command(command)

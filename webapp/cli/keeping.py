@@ -2,16 +2,18 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from webapp import database, importing, store
+from webapp import database, doctor, importing, store
 from webapp.cli.options import data_dir_option, json_option
 from webapp.cli.shelf import Shelf, open_shelf
 from webapp.cli.working import ending_with_json, find_profile
 from webapp.config import Config, read_config
-from webapp.errors import BadRequest, Busy
+from webapp.errors import BadRequest, Busy, FlowshelfError
 from webapp.store import profiles
 
 REPORT_WORDS = {
@@ -115,3 +117,53 @@ def say_import(report: importing.Report, as_json: bool) -> None:
     click.echo(", ".join(f"{counts[name]:,} {words}" for name, words in REPORT_WORDS.items()) + ".")
     if report.missing + report.damaged:
         click.echo("Images without a file are pending: “flowshelf download” fetches them from Flow.")
+
+
+@click.command("doctor")
+@json_option
+@data_dir_option
+def doctor_(as_json: bool, data_dir: Path | None) -> None:
+    """Look whether all is well, and say what to do where it is not.
+
+    Looks at data folder, modes, disk, database, cookies of each profile, reachability of Flow and
+    versions, also while Flowshelf runs.
+    """
+    found = []
+    with ending_with_json(as_json):
+        for finding in examine(read_config(data_dir=data_dir)):
+            found.append(finding)
+            if not as_json:
+                mark = click.style("well ", fg="green") if finding.is_well else click.style("WRONG", fg="red")
+                click.echo(f"{mark}  {finding.subject}: {finding.sentence}")
+    is_well = all(finding.is_well for finding in found)
+    if as_json:
+        findings = [
+            {"subject": finding.subject, "isWell": finding.is_well, "sentence": finding.sentence}
+            for finding in found
+        ]
+        click.echo(json.dumps({"success": is_well, "data": {"isWell": is_well, "findings": findings}}))
+    sys.exit(0 if is_well else 1)
+
+
+def examine(config: Config) -> Iterator[doctor.Finding]:
+    can_open = True
+    for finding in doctor.examine(config):
+        can_open = can_open and (finding.is_well or finding.subject not in ("data folder", "database"))
+        yield finding
+    if not can_open:
+        return
+    try:
+        with open_shelf(config) as shelf:
+            for profile in shelf.ask("GET", "/api/profiles"):
+                yield check_cookies(shelf, profile)
+    except FlowshelfError as error:
+        yield doctor.Finding("cookies", False, str(error))
+
+
+def check_cookies(shelf: Shelf, profile: dict) -> doctor.Finding:
+    error = None
+    try:
+        profile = shelf.ask("POST", f"/api/profiles/{profile['profileId']}/check")
+    except FlowshelfError as raised:
+        error = raised
+    return doctor.profile_of(profile, error, datetime.now(UTC))

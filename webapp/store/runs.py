@@ -2,7 +2,7 @@
 
 import secrets
 
-from peewee import IntegrityError, Tuple
+from peewee import IntegrityError, Tuple, fn
 
 from webapp.errors import Busy, UnknownRun
 from webapp.models import Profile, Run
@@ -64,6 +64,22 @@ def is_active(profile_id: str, kind: RunKind) -> bool:
         .where(Run.profile == profile_id, Run.kind == kind, Run.state == RunState.RUNNING)
         .exists()
     )
+
+
+def count_open() -> dict[str, int]:
+    """Runs that have something to do, by what they do or wait for."""
+    is_of = {
+        "syncs": (Run.kind == RunKind.SYNC) & (Run.state == RunState.RUNNING),
+        "downloads": (Run.kind == RunKind.DOWNLOAD) & (Run.state == RunState.RUNNING),
+        "waitingForCookies": Run.state == RunState.WAITING,
+    }
+    return {name: Run.select().where(condition).count() for name, condition in is_of.items()}
+
+
+def find_last_error() -> Run | None:
+    """The run that ended or stopped with an error last."""
+    moment = fn.COALESCE(Run.finished_at, Run.started_at)
+    return Run.select().where(Run.error.is_null(False)).order_by(moment.desc()).first()
 
 
 def start_sync(

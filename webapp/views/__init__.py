@@ -6,6 +6,7 @@ commands    forms and buttons, by POST
 selecting   what is done with a selection: sum, names, metadata, hide, delete
 zips        ZIPs of a selection
 api         the JSON API
+health      how this Flowshelf is
 problems    errors as a page, a fragment or JSON
 activity    runs, failures, messages and schedules
 overview    the shelf in charts
@@ -16,7 +17,19 @@ words       runs, schedules and histories in words
 
 from flask import Flask
 
-from webapp.views import activity, api, commands, detail, formats, overview, problems, selecting, words, zips
+from webapp.views import (
+    activity,
+    api,
+    commands,
+    detail,
+    formats,
+    health,
+    overview,
+    problems,
+    selecting,
+    words,
+    zips,
+)
 
 
 def register_views(app: Flask) -> None:
@@ -27,6 +40,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
     app.register_blueprint(api.api)
+    app.register_blueprint(health.health)
     problems.register(app)
     formats.register(app)
     words.register(app)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from importlib.metadata import version
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
@@ -42,11 +41,6 @@ api = Blueprint("api", __name__)
 
 def success(data: object, status: int = 200) -> ResponseReturnValue:
     return {"success": True, "data": data}, status
-
-
-@api.get("/healthz")
-def healthz() -> ResponseReturnValue:
-    return {"status": "ok", "version": version("flowshelf")}
 
 
 # Phase 1
@@ -227,6 +221,14 @@ def list_profiles() -> ResponseReturnValue:
 def replace_cookies(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     background().replace_cookies(profile_id, read_body().text("cookies", longest=None))
+    return success(profile_value(profiles.get_profile(profile_id)))
+
+
+@api.post("/api/profiles/<profile_id>/check")
+def check_profile(profile_id: str) -> ResponseReturnValue:
+    """Ask Flow whom the cookies sign in."""
+    profiles.get_profile(profile_id)
+    background().check(profile_id)
     return success(profile_value(profiles.get_profile(profile_id)))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Response, abort, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
-from webapp import storage
+from webapp import storage, verify
 from webapp.errors import BadPicture, DiskFull, FolderGone, UnknownImage
 from webapp.models import Image
 from webapp.states import DownloadState
@@ -94,7 +94,8 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
 
 
 def _path_of(image: Image) -> Path:
-    """The file of an image under a storage root; a file that is gone makes the row pending.
+    """The file of an image under a storage root; a file that is gone makes the row pending, one that was
+    changed by hand is noted.
 
     Raises FolderGone when the whole folder is: then no row changes.
     """
@@ -106,7 +107,10 @@ def _path_of(image: Image) -> Path:
             "The file of this image is not there any more: somebody deleted or moved it. The image is "
             "pending again; download it to have the file back."
         )
-    return storage.path_under(image.local_path, background().downloads.roots)
+    path = storage.path_under(image.local_path, background().downloads.roots)
+    if image.size_bytes is not None and path.stat().st_size != image.size_bytes:
+        verify.note_change(image, path)
+    return path
 
 
 def _kept(response: Response, image: Image) -> Response:
