@@ -171,6 +171,16 @@ def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path, scri
     assert snapshot(tmp_path) == before
 
 
+def test_a_database_that_lacks_what_its_version_has_is_refused_and_not_touched(tmp_path):
+    path = made(tmp_path / "flowshelf.sqlite3", FIRST_RELEASE)
+    store.open_database(path)
+    made(path, "ALTER TABLE run RENAME COLUMN note TO notes")
+    before = snapshot(tmp_path)
+    with pytest.raises(BadDatabase, match=r"lacks run\.note: no Flowshelf"):
+        store.open_database(path)
+    assert snapshot(tmp_path) == before
+
+
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
     (tmp_path / "flowshelf.sqlite3").write_bytes(b"something else altogether " * 100)
     with pytest.raises(BadDatabase, match="put a backup in its place"):

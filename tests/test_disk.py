@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp import create_app, make_data_folder, store
+from webapp import create_app, database, make_data_folder, store
 from webapp.errors import FolderGone
 from webapp.states import RunState
 from webapp.store import images
@@ -51,6 +51,7 @@ def test_a_read_only_data_folder_is_said_the_gallery_works_and_it_goes_on_afterw
             assert (status, answer["code"]) == (409, "folder_gone")
             assert "cannot be written to" in answer["error"]
         assert client.get("/").status_code == 200
+        assert client.get("/healthz").get_json()["ready"] is False
         assert "images" in client.get("/api/profiles").get_json()["data"][0]
     assert ask(SYNC)[1]["data"]["synced"] > 0
     assert ask(SINGLE, imageName=world.names()[0])[0] == 200
@@ -194,6 +195,14 @@ def test_a_thumbnail_that_cannot_be_kept_is_the_picture_itself(image, client, co
     with read_only(config.thumbnails_dir):
         assert got(client, f"/images/{image.id}/thumbnail/320")[2] == world.content(image.name)
     assert got(client, f"/images/{image.id}/thumbnail/320")[1] == "image/webp"
+
+
+def test_a_read_only_folder_can_be_copied_from(config, tmp_path):
+    create_app(config)
+    assert not list(config.data_dir.glob("*-wal"))
+    with read_only(config.data_dir):
+        database.copy_database(config.database_path, tmp_path / "copy")
+    assert database.check(tmp_path / "copy").version == database.latest_version()
 
 
 def test_a_start_on_a_read_only_folder_ends_with_a_sentence(config):

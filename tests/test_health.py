@@ -150,7 +150,7 @@ def test_a_damaged_database_is_told_and_left_alone(doctor, work, profile_id, con
     content[8192 : 8192 + 40_000] = b"\x55" * 40_000
     config.database_path.write_bytes(content)
     code, wrong = doctor()
-    assert (code, list(wrong)) == (1, ["database"])
+    assert (code, list(wrong)) == (1, ["database", "cookies"])
     assert "put a backup in its place" in wrong["database"]
     assert config.database_path.read_bytes() == bytes(content)
 
@@ -160,9 +160,9 @@ def test_a_later_version_and_a_folder_that_is_not_there_are_told(doctor, work, c
     with closing(sqlite3.connect(config.database_path)) as connection:
         connection.execute("PRAGMA user_version = 999")
     code, wrong = doctor()
-    assert (code, list(wrong)) == (1, ["database"])
+    assert (code, list(wrong)) == (1, ["database", "cookies"])
     assert "newer Flowshelf" in wrong["database"]
     shutil.rmtree(config.data_dir)
     code, wrong = doctor()
-    assert (code, list(wrong)) == (1, ["data folder"])
+    assert (code, list(wrong)) == (1, ["data folder", "cookies"])
     assert not config.data_dir.exists()

@@ -45,8 +45,8 @@ _PROBLEMS = (
     (
         "disk I/O error",
         FolderGone,
-        "The disk that holds the data folder does not read or write as it should. Look after it, then go "
-        "on; “flowshelf doctor” says whether the database is whole.",
+        "The disk that holds the data folder is full, or does not read and write as it should. Make room or "
+        "look after it, then go on; “flowshelf doctor” says more.",
     ),
     (
         "database is locked",
@@ -68,10 +68,11 @@ _PROBLEMS = (
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """What a database file says of itself: its version (0: none), its tables, the migrations it has had."""
+    """What a database file says of itself: its version (0: none), the columns of its tables by their names,
+    the migrations it has had."""
 
     version: int
-    tables: frozenset[str]
+    tables: dict[str, frozenset[str]]
     applied: frozenset[str]
 
 
@@ -118,6 +119,11 @@ def check(path: Path, steps: Path = migrations.FOLDER) -> Peek:
             f"{path} is a database of another program. Nothing was changed. Move it away, or choose "
             "another folder with --data-dir."
         )
+    if found.version and not is_behind(found, steps) and (lacking := _lacking(found)):
+        raise BadDatabase(
+            f"{path} says that it is of version {found.version} and lacks {lacking[0]}: no Flowshelf that "
+            "was released made it so. Nothing was changed. Put a backup in its place, or take another folder."
+        )
     return found
 
 
@@ -125,9 +131,25 @@ def peek(path: Path) -> Peek:
     """Look into a database file without changing it."""
     with explained(), closing(reading(path)) as reader:
         (version,) = reader.execute("PRAGMA user_version").fetchone()
-        tables = {name for (name,) in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        named = reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        tables = {name: _columns(reader, name) for (name,) in named}
         had = reader.execute(f"SELECT name FROM {HISTORY_TABLE}") if HISTORY_TABLE in tables else ()
-        return Peek(version, frozenset(tables), frozenset(name for (name,) in had))
+        return Peek(version, tables, frozenset(name for (name,) in had))
+
+
+def _columns(reader: sqlite3.Connection, table: str) -> frozenset[str]:
+    rows = reader.execute("SELECT name FROM pragma_table_info(?)", [table])
+    return frozenset(name for (name,) in rows)
+
+
+def _lacking(found: Peek) -> list[str]:
+    """What the program works with and the database does not have."""
+    return [
+        f"{table._meta.table_name}.{column}"
+        for table in TABLES
+        for column in table._meta.columns
+        if column not in found.tables.get(table._meta.table_name, ())
+    ]
 
 
 def is_behind(found: Peek, steps: Path = migrations.FOLDER) -> bool:
@@ -142,9 +164,13 @@ def latest_version(steps: Path = migrations.FOLDER) -> int:
 
 def reading(path: Path) -> sqlite3.Connection:
     """A connection that cannot write and leaves no file behind. The caller closes it."""
+    return sqlite3.connect(_resting_address(path), uri=True, timeout=WAIT_SECONDS)
+
+
+def _resting_address(path: Path) -> str:
+    """Of a file that nobody writes SQLite needs no journal, and else makes one even to read."""
     is_at_rest = not any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal"))
-    where = address(path, "ro") + ("&immutable=1" if is_at_rest else "")
-    return sqlite3.connect(where, uri=True, timeout=WAIT_SECONDS)
+    return address(path, "ro") + ("&immutable=1" if is_at_rest else "")
 
 
 def address(path: Path, mode: str) -> str:
@@ -199,7 +225,9 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
     left_out = () if with_secrets else {table._meta.table_name for table in SECRET_TABLES}
     with storage.writing_beside(target) as part, explained(), closing(_writing(part)) as copy:
         copy.execute("PRAGMA journal_mode = memory")
-        copy.execute("ATTACH ? AS source", [address(source, "rw")])
+        is_writable = os.access(source.parent, os.W_OK)
+        where = address(source, "rw") if is_writable else _resting_address(source)
+        copy.execute("ATTACH ? AS source", [where])
         copy.execute("BEGIN")
         _copy_tables(copy, left_out)
         copy.execute("COMMIT")

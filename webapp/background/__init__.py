@@ -15,6 +15,7 @@ write is whole or not there at any moment, so a process may end without waiting 
 """
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -72,8 +73,9 @@ class Background:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it was started and does not stop."""
-        return self._keeper is not None and not self.stopping.is_set()
+        """Whether work can begin: started, not stopping, and somewhere to write down what comes of it."""
+        is_running = self._keeper is not None and not self.stopping.is_set()
+        return is_running and os.access(self._config.data_dir, os.W_OK)
 
     def start(self, *, carries_on: bool = True) -> None:
         """Clear up what a killed process left, and let its runs go on (paused ones stay paused).

@@ -151,6 +151,9 @@ def examine(config: Config) -> Iterator[doctor.Finding]:
         can_open = can_open and (finding.is_well or finding.subject not in ("data folder", "database"))
         yield finding
     if not can_open:
+        yield doctor.Finding(
+            "cookies", False, "Flow was not asked about them: mend what is wrong above first."
+        )
         return
     try:
         with open_shelf(config) as shelf:
