@@ -144,6 +144,21 @@ def test_what_is_no_usable_image_is_counted_and_left(electron, command, world, c
     assert not [file for file in config.images_dir.rglob("*") if file.is_file()]
 
 
+def test_two_images_never_share_a_file_nor_an_id(electron, command, world, config):
+    same = {"media_key": "Key", "local_path": str(electron.folder / "a.jpg")}
+    (electron.folder / "a.jpg").write_bytes(world.content(world.names()[0]))
+    rows = [{"name": f"CAMa{n}"} | same for n in range(3)]
+    path = electron(*rows, {"name": "CAMa4", "id": "a/../b"}, {"name": "CAMa\n4"})
+    answer = command(path)["data"]
+    assert (answer["added"], answer["skipped"], answer["files"]) == (4, 1, 3)
+    found = shelf_rows()
+    assert len({row["local_path"] for row in found.values() if row["local_path"]}) == 3
+    assert "/" not in found["CAMa4"]["id"]
+    again = electron(*({"name": f"other {n}", "id": found["CAMa0"]["id"]} for n in range(1)))
+    assert command(again)["data"]["added"] == 1
+    assert shelf_rows()["CAMa0"]["name"] == "CAMa0"
+
+
 def test_a_file_under_a_storage_root_stays_where_it_is(electron, command, world, monkeypatch):
     monkeypatch.setenv("FLOWSHELF_STORAGE_ROOTS", str(electron.folder))
     picture = electron.folder / "here.jpg"

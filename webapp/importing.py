@@ -20,7 +20,7 @@ from webapp.models import Image
 from webapp.sources import clean_name
 from webapp.sources.labs_history import LONGEST_NAME, LONGEST_WORD, created_at
 from webapp.sources.signed_urls import is_picture_url
-from webapp.store import histories, imports
+from webapp.store import histories, images, imports
 from webapp.times import now, timestamp
 
 TABLE = "veo3_image_generations"
@@ -92,6 +92,7 @@ class Import:
         self._config = config
         self._roots = (config.images_dir, *config.storage_roots)
         self._owner_of = owner_of
+        self._keys: set[str] = set()
         self.report = Report()
 
     def take(self, table: OldTable, on_row: Callable[[], None] = lambda: None) -> Report:
@@ -108,31 +109,33 @@ class Import:
     def _take_piece(self, piece: Sequence[dict], on_row: Callable[[], None]) -> None:
         rows = [usable(row, self._config.all_picture_hosts) for row in piece]
         known = imports.find_known([row["name"] for row in rows if row])
-        changed = set()
+        new: dict[str, dict] = {}
         for old, row in zip(piece, rows, strict=True):
-            on_row()
             profile_id = self._owner_of[str(old["profile_id"])]
             if row is None:
                 self.report.ignored += 1
-            elif row["name"] in known:
-                self._skip(profile_id, old, known[row["name"]])
+            elif row["name"] in known or row["name"] in new:
+                self._skip(profile_id, old, known.get(row["name"]))
             else:
-                self._add(profile_id, old, row)
-                known |= imports.find_known([row["name"]])
-                changed.add(profile_id)
-        for profile_id in changed:
+                file = self._file(profile_id, old, row["name"], row["media_key"])
+                new[row["name"]] = images.NO_FILE | row | {"profile_id": profile_id} | file
+                self._keys.add(row["media_key"].lower())
+            on_row()
+        imports.add_images(list(new.values()))
+        self.report.added += len(new)
+        self.report.by_profile.update(row["profile_id"] for row in new.values())
+        for profile_id in {row["profile_id"] for row in new.values()}:
             histories.forbid_joins(profile_id, self._config.histories, "images were imported")
 
-    def _add(self, profile_id: str, old: dict, row: dict) -> None:
-        imports.add_image(profile_id, row, self._file(profile_id, old, row["name"], row["media_key"]))
-        self.report.added += 1
-        self.report.by_profile[profile_id] += 1
-
-    def _skip(self, profile_id: str, old: dict, image: Image) -> None:
+    def _skip(self, profile_id: str, old: dict, image: Image | None) -> None:
         """The image is here already; its file may be welcome all the same."""
         self.report.skipped += 1
-        lacks_file = image.profile_id == profile_id and not image.local_path and not image.not_wanted_at
-        if lacks_file and (file := self._file(profile_id, old, image.name, image.media_key)):
+        is_pending = image and not image.local_path and not image.not_wanted_at
+        if (
+            is_pending
+            and image.profile_id == profile_id
+            and (file := self._file(profile_id, old, image.name, image.media_key))
+        ):
             imports.take_file(image, file)
 
     def _file(self, profile_id: str, old: dict, name: str, media_key: str) -> dict:
@@ -156,7 +159,7 @@ class Import:
     def _keep(self, profile_id: str, content: bytes, name: str, media_key: str) -> Path:
         folder = self._config.images_dir / profile_id
         storage.make_folder(folder, self._roots)
-        is_plain = imports.has_plain_name(name, media_key)
+        is_plain = media_key.lower() not in self._keys and imports.has_plain_name(name, media_key)
         stems = storage.file_stems(media_key, name, has_plain_name=is_plain)
         return storage.keep_file(folder, stems, storage.picture_ending(content), content)
 

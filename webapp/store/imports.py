@@ -18,12 +18,19 @@ def find_known(names: list[str]) -> dict[str, Image]:
     return {image.name: image for image in found}
 
 
-def add_image(profile_id: str, row: dict, file: dict) -> None:
-    """Add an image that is new to the shelf. It keeps its id when that is a plain one that is free."""
-    id_ = row["id"]
-    if not _PLAIN_ID.fullmatch(id_) or Image.select().where(Image.id == id_).exists():
-        id_ = secrets.token_hex(16)
-    Image.create(**row | file | {"id": id_, "profile_id": profile_id, "stored_at": now()})
+def add_images(rows: list[dict]) -> None:
+    """Add images that are new to the shelf. Each keeps its id when that is a plain one that is free."""
+    ids = [row["id"] for row in rows if _PLAIN_ID.fullmatch(row["id"])]
+    taken = {
+        id_ for piece in chunked(ids) for (id_,) in Image.select(Image.id).where(Image.id.in_(piece)).tuples()
+    }
+    free = set(ids) - taken
+    moment = now()
+    for row in rows:
+        row |= {"id": row["id"] if row["id"] in free else secrets.token_hex(16), "stored_at": moment}
+        free.discard(row["id"])
+    for piece in chunked(rows):
+        Image.insert_many(piece).execute()
 
 
 def take_file(image: Image, file: dict) -> None:
