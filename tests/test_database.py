@@ -157,6 +157,9 @@ def test_a_database_of_a_later_version_is_refused_and_not_touched(first_release,
     with pytest.raises(NewerDatabase, match=r"version 3 .* Nothing was changed"):
         store.open_database(first_release)
     assert snapshot(tmp_path) == before
+    done = CliRunner().invoke(main, ["profiles", "--data-dir", str(tmp_path)])
+    assert (done.exit_code, "written by a newer Flowshelf" in done.output) == (1, True)
+    assert first_release.read_bytes() == before[first_release.name][0]
 
 
 @pytest.mark.parametrize(
@@ -326,6 +329,13 @@ def test_a_backup_never_takes_the_place_of_the_database(backup, client, config, 
     code, said = backup(config.data_dir / name, "--force")
     assert (code, "is the database itself" in said) == (1, True)
     assert client.get("/api/profiles").status_code == 200
+
+
+def test_a_backup_onto_a_full_disk_says_which_and_leaves_nothing(backup, client, tiny_disk):
+    (tiny_disk / "ballast").write_bytes(b"x" * 150_000)
+    code, said = backup(tiny_disk / "copy")
+    assert (code, f"The disk that holds {tiny_disk} is full" in said) == (1, True)
+    assert [path.name for path in tiny_disk.iterdir()] == ["ballast"]
 
 
 def test_a_backup_that_cannot_be_written_leaves_nothing_behind(backup, client, tmp_path):

@@ -1,9 +1,7 @@
 """Download runs: each way in which a far side or a disk can fail ends in the right state and a sentence."""
 
 import contextlib
-import os
 import re
-import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -317,19 +315,6 @@ def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile
     (config.data_dir / "unplugged").rename(config.images_dir)
     shelf.downloads.resume(profile_id)
     assert shelf.downloads.wait_for_run(run.id).state == RunState.DONE
-
-
-@pytest.fixture
-def tiny_disk(tmp_path):
-    """A real disk of 200 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    asked = [mount, "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
-    if mount is None or os.geteuid() != 0 or subprocess.run(asked, check=False).returncode != 0:
-        pytest.skip("only root can make a small disk to fill")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def a_first_one(work, world):

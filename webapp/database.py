@@ -223,7 +223,7 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
     Raises DiskFull, FolderGone and BadDatabase.
     """
     left_out = () if with_secrets else {table._meta.table_name for table in SECRET_TABLES}
-    with storage.writing_beside(target) as part, explained(), closing(_writing(part)) as copy:
+    with storage.writing_beside(target) as part, _copying_to(target), closing(_writing(part)) as copy:
         copy.execute("PRAGMA journal_mode = memory")
         is_writable = os.access(source.parent, os.W_OK)
         where = address(source, "rw") if is_writable else _resting_address(source)
@@ -231,6 +231,18 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
         copy.execute("BEGIN")
         _copy_tables(copy, left_out)
         copy.execute("COMMIT")
+
+
+@contextmanager
+def _copying_to(target: Path) -> Iterator[None]:
+    try:
+        with explained():
+            yield
+    except DiskFull as error:
+        raise DiskFull(
+            f"The disk that holds {target.parent} is full. Make room there or name another place; no copy "
+            "was made."
+        ) from error
 
 
 def _writing(path: Path) -> sqlite3.Connection:
