@@ -242,6 +242,23 @@ def test_a_copy_holds_no_secret_unless_it_is_asked_for_them(running, config, wor
     assert [row["profileId"] for row in answer.get_json()["data"]] == [profile.id]
 
 
+def test_a_copy_keeps_full_text_indexes_and_triggers(tmp_path):
+    path = made(
+        tmp_path / "flowshelf.sqlite3",
+        """CREATE TABLE said (id INTEGER PRIMARY KEY, words TEXT);
+        CREATE TABLE heard (id INTEGER PRIMARY KEY);
+        CREATE VIRTUAL TABLE said_text USING fts5 (words, tokenize = 'trigram');
+        CREATE TRIGGER hear AFTER INSERT ON said BEGIN INSERT INTO heard VALUES (new.id);
+            INSERT INTO said_text (rowid, words) VALUES (new.id, new.words); END;
+        INSERT INTO said (words) VALUES ('a red kite'), ('a blue house');""",
+    )
+    database.copy_database(path, tmp_path / "copy")
+    made(tmp_path / "copy", "INSERT INTO said (words) VALUES ('a red fox')")
+    assert ask(tmp_path / "copy", "SELECT rowid FROM said_text WHERE words MATCH 'red'") == [(1,), (3,)]
+    assert ask(tmp_path / "copy", "SELECT id FROM heard") == [(1,), (2,), (3,)]
+    assert ask(tmp_path / "copy", "PRAGMA integrity_check") == [("ok",)]
+
+
 def test_a_copy_keeps_the_numbers_that_are_never_used_twice(tmp_path):
     path = made(tmp_path / "flowshelf.sqlite3", FIRST_RELEASE)
     made(path, "INSERT INTO sqlite_sequence VALUES ('walk', 41)")

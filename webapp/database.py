@@ -250,22 +250,34 @@ def _writing(path: Path) -> sqlite3.Connection:
 
 
 def _copy_tables(copy: sqlite3.Connection, left_out: set[str]) -> None:
-    """In one transaction, and so as of one moment."""
+    """In one transaction, and so as of one moment; triggers come last and see nothing of it."""
     (version,) = copy.execute("PRAGMA source.user_version").fetchone()
-    made = copy.execute("SELECT type, name, sql FROM source.sqlite_master WHERE sql IS NOT NULL").fetchall()
-    tables = [(name, sql) for kind, name, sql in made if kind == "table"]
-    for name, sql in tables:
-        if not name.startswith("sqlite_"):
+    made = copy.execute(
+        "SELECT type, name, sql FROM source.sqlite_master WHERE sql IS NOT NULL ORDER BY type = 'trigger'"
+    ).fetchall()
+    for kind, name, sql in made:
+        if kind == "table" and sql.upper().startswith("CREATE VIRTUAL"):
+            _declare(copy, name, sql)
+        elif kind == "table" and not name.startswith("sqlite_"):
             copy.execute(sql)
             if name not in left_out:
-                copy.execute(f'INSERT INTO main."{name}" SELECT * FROM source."{name}" ORDER BY rowid')
-    if any(name == "sqlite_sequence" for name, _ in tables):
+                order = "" if "WITHOUT ROWID" in sql.upper() else "ORDER BY rowid"
+                copy.execute(f'INSERT INTO main."{name}" SELECT * FROM source."{name}" {order}')
+    if any(name == "sqlite_sequence" for _, name, _ in made):
         copy.execute("DELETE FROM main.sqlite_sequence")
         copy.execute("INSERT INTO main.sqlite_sequence SELECT * FROM source.sqlite_sequence")
     for kind, _, sql in made:
         if kind != "table":
             copy.execute(sql)
     copy.execute(f"PRAGMA main.user_version = {version}")
+
+
+def _declare(copy: sqlite3.Connection, name: str, sql: str) -> None:
+    """A full-text index is a declaration over tables that are copied like any other, as SQLite's own
+    `.dump` does it; made by its statement it would make them a second time."""
+    copy.execute("PRAGMA writable_schema = on")
+    copy.execute("INSERT INTO main.sqlite_master VALUES ('table', ?, ?, 0, ?)", [name, name, sql])
+    copy.execute("PRAGMA writable_schema = off")
 
 
 # What goes wrong
