@@ -18,7 +18,7 @@ LAYERS = (
     ("sync", "download", "verify", "importing", "doctor"),
     ("store",),
     ("database",),
-    ("models", "migrations"),
+    ("models", "indexes", "triggers", "migrations"),
     ("lock",),
     ("sources", "storage", "demo"),
     ("config",),

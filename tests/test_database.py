@@ -1,5 +1,6 @@
 """The database as a file: earlier versions are migrated, later and foreign ones refused, copies are whole."""
 
+import shutil
 import sqlite3
 import stat
 import threading
@@ -13,7 +14,9 @@ from webapp import background_of, database, store
 from webapp.cli import main
 from webapp.errors import BadDatabase, NewerDatabase
 from webapp.migrations import FOLDER
-from webapp.store import profiles
+from webapp.models import db
+from webapp.store import counts, profiles
+from webapp.store.filters import Filter
 
 FIRST_RELEASE = (Path(__file__).parent / "database_v1.sql").read_text()
 ELECTRON = """CREATE TABLE veo3_image_generations (id TEXT PRIMARY KEY, profile_id TEXT NOT NULL,
@@ -43,12 +46,17 @@ def schema_of(path):
     for table in tables_of(path):
         indexes = ask(path, f"SELECT name, \"unique\", partial FROM pragma_index_list('{table}')")
         schema[table] = {
-            "columns": ask(path, f"SELECT * FROM pragma_table_xinfo('{table}')"),
+            "columns": sorted(row[1:] for row in ask(path, f"PRAGMA table_xinfo('{table}')")),
             "references": sorted(ask(path, f"SELECT * FROM pragma_foreign_key_list('{table}')")),
-            "indexes": sorted((index, ask(path, f"PRAGMA index_xinfo('{index[0]}')")) for index in indexes),
+            "indexes": sorted((index, columns_of_index(path, index[0])) for index in indexes),
         }
-    partial = ask(path, "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '%WHERE%'")
-    return schema, sorted((name, " ".join(sql.replace('"', "").split())) for name, sql in partial)
+    rest = ask(path, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' OR sql LIKE '% WHERE %'")
+    return schema, sorted((name, " ".join(sql.replace('"', "").split())) for name, sql in rest)
+
+
+def columns_of_index(path, index):
+    """By name: a column that was added later stands at the end of its table."""
+    return [(name, *rest) for _, _, name, *rest in ask(path, f"PRAGMA index_xinfo('{index}')")]
 
 
 @pytest.fixture
@@ -95,20 +103,31 @@ def test_a_database_of_the_first_release_keeps_every_row_and_becomes_like_a_new_
         database.check(path)
 
 
+def test_words_and_counts_of_an_older_database_are_found_again_after_a_migration(first_release):
+    made(first_release, "UPDATE veo3_image_generations SET hidden_at = NULL, prompt = 'a red kite'")
+    store.open_database(first_release)
+    with store.connection():
+        assert counts.count_profile(None).total == 1
+        assert counts.count_all(Filter(text="kite")).total == 1
+
+
 def test_the_migrations_are_numbered_without_gaps_from_two():
     numbers = sorted(int(step.name[:4]) for step in FOLDER.glob("[0-9]*.py"))
     assert numbers == list(range(2, 2 + len(numbers)))
 
 
+LATEST = database.latest_version()
+
+
 @pytest.fixture
 def steps(tmp_path):
-    folder = tmp_path / "steps"
-    folder.mkdir()
-    (folder / "0002_add_colour.py").write_text(
+    """The migrations of a Flowshelf to come: two more than there are."""
+    folder = shutil.copytree(FOLDER, tmp_path / "steps")
+    (folder / f"{LATEST + 1:04}_add_colour.py").write_text(
         "from peewee import TextField\n\n\ndef up(migrator, db):\n"
         "    migrator.migrate(migrator.add_column('run', 'colour', TextField(default='red')))\n"
     )
-    (folder / "0003_events.py").write_text(
+    (folder / f"{LATEST + 2:04}_events.py").write_text(
         "def up(migrator, db):\n    db.execute_sql('CREATE TABLE event (id INTEGER PRIMARY KEY)')\n"
     )
     return folder
@@ -119,8 +138,10 @@ def test_each_step_runs_once_and_what_was_before_is_kept_beside_without_cookies(
 ):
     store.open_database(first_release, steps=steps)
     assert ask(first_release, "SELECT id, colour FROM run") == [("run.id", "red")]
-    assert ask(first_release, "PRAGMA user_version") == [(3,)]
+    assert ask(first_release, "PRAGMA user_version") == [(LATEST + 2,)]
     assert ask(first_release, "SELECT count(*) FROM secret") == [(1,)]
+    assert ask(first_release, "SELECT image_count FROM image_tally") == []  # its one image is hidden
+    assert ask(first_release, "SELECT count(*) FROM image_event") == [(0,)]
     store.open_database(first_release, steps=steps)
     (backup,) = tmp_path.glob("flowshelf-before-*.bak")
     assert [record.getMessage() for record in caplog.records if str(backup) in record.getMessage()]
@@ -132,12 +153,12 @@ def test_each_step_runs_once_and_what_was_before_is_kept_beside_without_cookies(
 
 
 def test_a_step_that_fails_leaves_the_database_where_it_was_and_is_tried_again(first_release, steps):
-    broken = steps / "0003_events.py"
+    broken = steps / f"{LATEST + 2:04}_events.py"
     text = broken.read_text()
     broken.write_text(text + "    db.execute_sql('INSERT INTO nowhere VALUES (1)')\n")
     with pytest.raises(Exception, match="nowhere"):
         store.open_database(first_release, steps=steps)
-    assert ask(first_release, "PRAGMA user_version") == [(2,)]
+    assert ask(first_release, "PRAGMA user_version") == [(LATEST + 1,)]
     assert "event" not in tables_of(first_release)
     broken.write_text(text)
     store.open_database(first_release, steps=steps)
@@ -154,7 +175,7 @@ def test_a_database_of_a_later_version_is_refused_and_not_touched(first_release,
     store.open_database(first_release, steps=steps)
     first_release.chmod(0o640)
     before = snapshot(tmp_path)
-    with pytest.raises(NewerDatabase, match=r"version 3 .* Nothing was changed"):
+    with pytest.raises(NewerDatabase, match=rf"version {LATEST + 2} .* Nothing was changed"):
         store.open_database(first_release)
     assert snapshot(tmp_path) == before
     done = CliRunner().invoke(main, ["profiles", "--data-dir", str(tmp_path)])
@@ -204,7 +225,7 @@ def test_a_copy_is_of_one_moment_while_others_write(tmp_path):
         while not ended.is_set():
             with store.connection(), store.transaction():
                 for side in "ab":
-                    database.db.execute_sql(
+                    db.execute_sql(
                         "INSERT INTO profile (id, name, health, cookie_names, created_at) "
                         "VALUES (?, '', '', '', '')",
                         (f"{number}{side}",),
@@ -250,11 +271,14 @@ def test_a_copy_keeps_full_text_indexes_and_triggers(tmp_path):
         CREATE VIRTUAL TABLE said_text USING fts5 (words, tokenize = 'trigram');
         CREATE TRIGGER hear AFTER INSERT ON said BEGIN INSERT INTO heard VALUES (new.id);
             INSERT INTO said_text (rowid, words) VALUES (new.id, new.words); END;
-        INSERT INTO said (words) VALUES ('a red kite'), ('a blue house');""",
+        INSERT INTO said (words) VALUES ('a red kite'), ('a blue house');
+        CREATE TABLE named (id TEXT PRIMARY KEY);
+        INSERT INTO named VALUES ('a'), ('b'), ('c'); DELETE FROM named WHERE id = 'a';""",
     )
     database.copy_database(path, tmp_path / "copy")
     made(tmp_path / "copy", "INSERT INTO said (words) VALUES ('a red fox')")
     assert ask(tmp_path / "copy", "SELECT rowid FROM said_text WHERE words MATCH 'red'") == [(1,), (3,)]
+    assert ask(tmp_path / "copy", "SELECT rowid, id FROM named") == [(2, "b"), (3, "c")]
     assert ask(tmp_path / "copy", "SELECT id FROM heard") == [(1,), (2,), (3,)]
     assert ask(tmp_path / "copy", "PRAGMA integrity_check") == [("ok",)]
 
@@ -273,7 +297,7 @@ def test_the_files_of_sqlite_are_for_nobody_else_also_those_of_a_killed_process(
     path = tmp_path / "flowshelf.sqlite3"
     store.open_database(path)
     with store.connection():
-        database.db.execute_sql("DELETE FROM run")
+        db.execute_sql("DELETE FROM run")
         files = sorted(tmp_path.iterdir())
         assert [file.name for file in files] == [path.name, f"{path.name}-shm", f"{path.name}-wal"]
         for file in files:

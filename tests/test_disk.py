@@ -11,7 +11,7 @@ import pytest
 from webapp import create_app, database, make_data_folder, store
 from webapp.errors import FolderGone
 from webapp.states import RunState
-from webapp.store import images
+from webapp.store import counts, images
 
 SYNC = "/api/image-veo3/sync-metadata"
 SINGLE = "/api/image-veo3/download-single"
@@ -67,7 +67,7 @@ def test_read_only_pictures_pause_the_downloads_and_they_go_on(ask, client, conf
         work.downloads.resume(profile_id)
     assert ask(BATCH, pending=True)[0] == 200
     with store.connection():
-        assert images.count_profile(profile_id).downloaded == 40
+        assert counts.count_profile(profile_id).downloaded == 40
 
 
 def test_a_data_folder_that_goes_away_is_said_and_it_is_well_when_it_is_back(ask, client, config, tmp_path):
@@ -131,7 +131,7 @@ def test_downloads_that_lose_the_whole_data_folder_pause_and_go_on(
         assert (run.state, run.error_code, run.failed_count) == (RunState.PAUSED, "folder_gone", 0)
         work.downloads.resume(profile_id)
         assert work.downloads.wait_for_run(run_id).state == RunState.DONE
-        assert images.count_profile(profile_id).downloaded == 40
+        assert counts.count_profile(profile_id).downloaded == 40
 
 
 def got(client, path):

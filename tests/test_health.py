@@ -47,10 +47,11 @@ def test_the_owner_is_told_of_readiness_queue_version_and_the_last_error(client,
     assert health(client)["ready"] is False
 
 
-def test_each_run_leaves_a_line_without_secrets(client, profile_id, world, caplog):
+def test_each_run_leaves_a_line_without_secrets(client, profile_id, world, caplog, wait_until):
     caplog.set_level("INFO")
     client.post(SYNC, json={"profileId": profile_id})
     client.post(BATCH, json={"profileId": profile_id, "pending": 3})
+    wait_until(lambda: "download " in caplog.text)
     with_state = [record.getMessage() for record in caplog.records if profile_id in record.getMessage()]
     assert [line.split()[0] for line in with_state] == ["sync", "download"]
     assert "done, 3 pages, 40 new, 0 known" in with_state[0]
@@ -58,7 +59,7 @@ def test_each_run_leaves_a_line_without_secrets(client, profile_id, world, caplo
     assert not [value for value in (*world.cookies().values(), world.key) if value in caplog.text]
 
 
-def test_a_cancelled_and_a_paused_run_leave_a_line_too(client, profile_id, flow, caplog, work):
+def test_a_cancelled_and_a_paused_run_leave_a_line_too(client, profile_id, flow, caplog, wait_until):
     caplog.set_level("INFO")
     client.post(SYNC, json={"profileId": profile_id})
     for verb in ("pause", "cancel"):
@@ -71,7 +72,7 @@ def test_a_cancelled_and_a_paused_run_leave_a_line_too(client, profile_id, flow,
             gate.release()
         flow.reset()
         said = {"pause": "paused", "cancel": "cancelled"}[verb]
-        assert f"download {run_id} of {profile_id}: {said}" in caplog.text
+        wait_until(lambda line=f"download {run_id} of {profile_id}: {said}": line in caplog.text)
 
 
 # `flowshelf doctor`

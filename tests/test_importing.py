@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from webapp import importing, store
 from webapp.cli import main
 from webapp.models import Gap, Image
-from webapp.store import images, profiles
+from webapp.store import counts, profiles
 
 NINE_COLUMNS = """CREATE TABLE veo3_image_generations (id TEXT PRIMARY KEY, profile_id TEXT NOT NULL,
     name TEXT NOT NULL UNIQUE, aspect_ratio TEXT, workflow_id TEXT NOT NULL, media_key TEXT NOT NULL,
@@ -190,13 +190,13 @@ def test_the_images_of_a_known_profile_find_their_files_and_the_next_sync_misses
     assert (answer["added"], answer["skipped"], answer["files"]) == (18, 1, 1)
     with store.connection():
         assert not list(Gap.select().where(Gap.may_join))
-        assert images.count_profile(profile_id).downloaded == 1
+        assert counts.count_profile(profile_id).downloaded == 1
     app = running()
     with store.connection():
         syncs = app.extensions["flowshelf"].syncs
         syncs.wait(syncs.start(profile_id).id)
         assert set(names) <= {image.name for image in Image.select()}
-        assert images.count_profile(profile_id).total == 70
+        assert counts.count_profile(profile_id).total == 70
 
 
 def test_several_old_profiles_become_several_new_ones(electron, command):

@@ -161,7 +161,7 @@ class Import:
         storage.make_folder(folder, self._roots)
         is_plain = media_key.lower() not in self._keys and imports.has_plain_name(name, media_key)
         stems = storage.file_stems(media_key, name, has_plain_name=is_plain)
-        return storage.keep_file(folder, stems, storage.picture_ending(content), content)
+        return storage.keep_file(folder, stems, storage.read_header(content).ending, content)
 
     def _is_ours(self, path: Path) -> bool:
         return any(path.is_relative_to(root.resolve()) for root in self._roots)
@@ -229,7 +229,7 @@ def read_picture(path: Path) -> bytes:
     if path.stat().st_size > LARGEST_PICTURE_BYTES:
         raise BadPicture(f"{path.name} is too large to be a picture.")
     content = path.read_bytes()
-    storage.picture_ending(content)
+    storage.read_header(content)
     return content
 
 

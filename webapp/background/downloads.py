@@ -29,7 +29,7 @@ from webapp.errors import (
 from webapp.models import Image, Run
 from webapp.sources.pace import Stopped
 from webapp.states import Health, RunKind, RunState
-from webapp.store import downloads, images, profiles, runs
+from webapp.store import counts, downloads, images, profiles, runs
 from webapp.store.downloads import Claim
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Downloads:
 
         Raises DiskFull when they will not fit."""
         profiles.get_profile(profile_id)
-        count = downloads.count_pending(profile_id)
+        count = counts.count_wishable(profile_id)
         require_room(self._own_folder(profile_id), profile_id, min(limit or count, count))
         run = downloads.request_pending(profile_id, limit)
         if run:
@@ -239,11 +239,18 @@ class Downloads:
             connection.source,
             connection.pace,
             claim.name,
+            claim.media_key,
             folder=folder,
             stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
             stopping=crew.stop,
         )
-        downloads.finish_download(claim, path=str(kept.path), size_bytes=kept.size_bytes, sha256=kept.sha256)
+        downloads.finish_download(
+            claim,
+            path=str(kept.path),
+            size_bytes=kept.size_bytes,
+            sha256=kept.sha256,
+            aspect_ratio=kept.aspect_ratio,
+        )
         crew.failures_in_a_row = 0
         crew.rate.add(kept.size_bytes)
 

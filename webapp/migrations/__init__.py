@@ -8,10 +8,11 @@ A step is `0002_what_it_does.py`, the next free number first, with `up(migrator,
     def up(migrator, db):
         migrator.migrate(migrator.add_column("run", "colour", TextField(null=True)))
 
-Say tables, columns and indexes in full there, by `db.execute_sql` or models of the file's own, and
-never by `webapp.models`, which go on changing. Column after column in the order of the models: a test
-holds that a migrated database is the same as a new one. The number of the last file is the version of
-the database; version 1 is what the first release made. A released file is never changed again.
+Say tables and columns in full there, by `db.execute_sql` or models of the file's own, and never by
+`webapp.models`, which go on changing. Indexes of `webapp.indexes` and triggers are made afterwards by
+themselves; a step only drops those that changed under the same name. A test holds that a migrated database
+has the same as a new one. The number of the last file is the version of the database; version 1 is what the
+first release made. A released file is never changed again.
 """
 
 from pathlib import Path
