@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -173,6 +174,19 @@ def serving() -> Callable[..., AbstractContextManager[str]]:
 def live_url(app: Flask) -> Iterator[str]:
     with served(app) as url:
         yield url
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A real disk of 200 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    asked = [mount, "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    if mount is None or os.geteuid() != 0 or subprocess.run(asked, check=False).returncode != 0:
+        pytest.skip("only root can make a small disk to fill")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def browser_path() -> str | None:

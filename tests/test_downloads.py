@@ -1,8 +1,7 @@
 """Download runs: each way in which a far side or a disk can fail ends in the right state and a sentence."""
 
 import contextlib
-import os
-import shutil
+import re
 import subprocess
 import threading
 from pathlib import Path
@@ -318,29 +317,27 @@ def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile
     assert shelf.downloads.wait_for_run(run.id).state == RunState.DONE
 
 
-@pytest.fixture
-def tiny_disk(tmp_path):
-    """A real disk of 200 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    asked = [mount, "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
-    if mount is None or os.geteuid() != 0 or subprocess.run(asked, check=False).returncode != 0:
-        pytest.skip("only root can make a small disk to fill")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+def a_first_one(work, world):
+    """A profile with one picture, which tells how large they are."""
+    profile = work.accounts.add("Ada", world.cookie_header())
+    work.syncs.wait(work.syncs.start(profile.id).id)
+    run = work.downloads.request(profile.id, list(images.find_ids(profile.id, world.names()[-1:]).values()))
+    assert work.downloads.wait_for_run(run.id).done_count == 1
+    return profile
 
 
-def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, tiny_disk, wait_until):
+def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, flow, tiny_disk, wait_until):
     app = running(storage_roots=(tiny_disk,))
     work = background_of(app)
     ballast = tiny_disk / "ballast"
-    ballast.write_bytes(b"x" * 190_000)
     with store.connection():
-        profile = work.accounts.add("Ada", world.cookie_header())
-        work.syncs.wait(work.syncs.start(profile.id).id)
+        profile = a_first_one(work, world)
         ids = list(images.find_ids(profile.id, world.names()[:20]).values())
-        run = work.downloads.request(profile.id, ids, tiny_disk / "ada")
+        with flow.holding("media") as gate:
+            run = work.downloads.request(profile.id, ids, tiny_disk / "ada")
+            assert gate.reached.wait(5)
+            fill(ballast)
+            gate.release()
         run = work.downloads.wait_for_run(run.id)
         assert (run.state, run.error_code, run.failed_count) == (RunState.PAUSED, "disk_full", 0)
         assert "is full" in run.error
@@ -351,14 +348,30 @@ def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, tiny_
         assert (run.state, run.done_count) == (RunState.DONE, 20)
 
 
+def test_a_batch_that_will_not_fit_is_refused_with_what_it_needs_and_what_is_free(running, world, tiny_disk):
+    app = running(storage_roots=(tiny_disk,))
+    work, client = background_of(app), app.test_client()
+    with store.connection():
+        profile = a_first_one(work, world)
+        names = world.names()[:20]
+    (tiny_disk / "ballast").write_bytes(b"x" * 198_000)
+    body = {"profileId": profile.id, "imageNames": names, "localStoragePath": str(tiny_disk / "ada")}
+    answer = client.post("/api/image-veo3/download-batch", json=body)
+    assert (answer.status_code, answer.get_json()["code"]) == (507, "disk_full")
+    assert re.match(
+        r"20 images need about [\d.]+ MB.* has 0\.0 MB free\. Make room", answer.get_json()["error"]
+    )
+    (tiny_disk / "ballast").unlink()
+    assert client.post("/api/image-veo3/download-batch", json=body).get_json()["data"]["downloaded"] == 20
+
+
 def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny_disk, wait_until):
     """Once there is room it goes on: by Resume where the pause could be written down, else by itself."""
     subprocess.run(["mount", "-o", "remount,size=6m", str(tiny_disk)], check=True)
     app = running(data_dir=tiny_disk / "shelf")
     work, client = background_of(app), app.test_client()
     with store.connection():
-        profile = work.accounts.add("Ada", world.cookie_header())
-        work.syncs.wait(work.syncs.start(profile.id).id)
+        profile = a_first_one(work, world)
     with flow.holding("media", at=3) as gate:
         body = {"profileId": profile.id, "pending": True, "wait": False}
         client.post("/api/image-veo3/download-batch", json=body)

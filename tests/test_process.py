@@ -307,6 +307,13 @@ def test_no_secret_reaches_the_log(shelf, profile_id, world):
     assert not [value for value in values if value in out + err]
 
 
+def test_doctor_and_backup_work_beside_a_server(shelf, profile_id, tmp_path):
+    told = shelf.json("doctor")["data"]
+    assert [row["subject"] for row in told["findings"]][-1] == "cookies of “Ada”"
+    assert shelf.json("backup", str(tmp_path / "copy"))["data"]["sizeBytes"] > 0
+    assert shelf.state()["name"] == "Ada"
+
+
 def test_options_of_serve_work_without_the_word(shelf):
     shelf.serve("--port", "0", "--data-dir", str(Path(shelf.data_dir) / "other"))
     assert shelf.ask("/api/profiles") == []

@@ -132,7 +132,7 @@ def test_a_full_disk_is_said_in_a_sentence():
         pytest.skip("this system has no /dev/full")
     with (
         pytest.raises(DiskFull, match="is full"),
-        storage._explained(Path("/shelf")),
+        storage.explained(Path("/shelf")),
         open("/dev/full", "wb", buffering=0) as file,
     ):
         file.write(b"x")

@@ -1,15 +1,18 @@
 """Flowshelf: a local shelf for a person's Google Flow images. `create_app` puts the parts together."""
 
+import logging
 from pathlib import Path
 
 from flask import Flask, request
 from flask_htmx import HTMX
 
-from webapp import guard, store
+from webapp import guard, storage, store
 from webapp.background import Background
 from webapp.config import Config
 from webapp.sharing import Sharing
 from webapp.views import register_views
+
+log = logging.getLogger(__name__)
 
 LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
 
@@ -17,7 +20,7 @@ LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
 def create_app(config: Config) -> Flask:
     """The dashboard and its API on one data folder. Starts no thread: `app.background.start()` does."""
     make_data_folder(config)
-    store.open_database(config.database_path)
+    _open_database(config)
     assets = asset_root()
     app = Flask(__name__, template_folder=str(assets / "templates"), static_folder=str(assets / "static"))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
@@ -40,13 +43,29 @@ def background_of(app: Flask) -> Background:
 
 
 def make_data_folder(config: Config) -> None:
-    """The data folder and what belongs into it, readable by nobody else."""
+    """The data folder and what belongs into it, readable by nobody else. Raises DiskFull or FolderGone."""
     for folder in (config.data_dir, config.images_dir, config.thumbnails_dir, config.exports_dir):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config.data_dir.chmod(0o700)
-    for path in config.data_dir.iterdir():
-        if path.is_file() and not path.is_symlink():
-            path.chmod(0o600)  # database, its journals, codes, lock: whoever copied them here and how
+        with storage.explained(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with storage.explained(config.data_dir):
+        if config.data_dir.stat().st_mode & 0o777 != 0o700:
+            config.data_dir.chmod(0o700)
+        for path in config.data_dir.iterdir():
+            if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 != 0o600:
+                path.chmod(0o600)  # database, its journals, codes, lock: whoever copied them here and how
+
+
+def _open_database(config: Config) -> None:
+    share = storage.network_share_of(config.data_dir, config.mounts_path)
+    if share:
+        log.warning(
+            "The data folder %s lies on a network share (%s). SQLite's write-ahead log does not work there: "
+            "a slower journal is used. Better put the data folder on a disk of this machine, and only the "
+            "pictures on the share, by FLOWSHELF_STORAGE_ROOTS.",
+            config.data_dir,
+            share,
+        )
+    store.open_database(config.database_path, on_network=share is not None)
 
 
 def asset_root() -> Path:

@@ -37,6 +37,7 @@ class Config:
     flow_next_key: str | None = field(default=None, repr=False)
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
+    mounts_path: Path = Path("/proc/mounts")
 
     @property
     def database_path(self) -> Path:

@@ -14,7 +14,9 @@
     ├── Paused / Cancelled              409                the run that was waited for ended so
     ├── OtherAccount / AccountExists    409                one profile per account
     ├── DiskFull                        507 disk_full
-    ├── FolderGone                      409 folder_gone    the storage root is not there
+    ├── FolderGone                      409 folder_gone    the storage root is not there, or not writable
+    ├── BadDatabase                     500 bad_database   damaged, or not one of ours
+    │   └── NewerDatabase               500 newer_database written by a later Flowshelf
     └── FlowError                       502 flow_error     Flow answered, but not usefully
         ├── FlowUnavailable             503 flow_unavailable   no answer or a passing one; safe to try again
         │   └── SlowDown                503 flow_unavailable   Flow asks the whole profile to slow down
@@ -131,6 +133,14 @@ class DiskFull(FlowshelfError):
 
 class FolderGone(FlowshelfError):
     code, http_status = "folder_gone", 409
+
+
+class BadDatabase(FlowshelfError):
+    code = "bad_database"
+
+
+class NewerDatabase(BadDatabase):
+    code = "newer_database"
 
 
 class FlowError(FlowshelfError):

@@ -6,6 +6,8 @@ The system lets go of the lock when its process ends, however it ends; a pid fil
 import os
 from pathlib import Path
 
+from webapp import storage
+
 LOCK_NAME = "flowshelf.lock"
 # Far behind the address: Windows refuses to read a locked part of a file.
 _LOCKED_BYTE = 1 << 30
@@ -19,8 +21,9 @@ class DataFolderLock:
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Whether the folder is ours now; False when another process has it."""
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+        """Whether the folder is ours now; False when another process has it. Raises FolderGone."""
+        with storage.explained(self._path.parent):
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             _lock(descriptor)
         except OSError:
@@ -31,10 +34,11 @@ class DataFolderLock:
         return True
 
     def say_address(self, url: str) -> None:
-        """Leave the address of our server for other commands to find."""
-        os.ftruncate(self._descriptor, 0)
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        os.write(self._descriptor, url.encode())
+        """Leave the address of our server for other commands to find. Raises DiskFull or FolderGone."""
+        with storage.explained(self._path.parent):
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, url.encode())
 
     def address(self) -> str:
         """The address that the owner left, '' when it serves none."""

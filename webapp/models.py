@@ -1,5 +1,7 @@
 """The database: tables and indexes. Queries live in `webapp.store`.
 
+A change here needs its step in `webapp/migrations`, for databases that are there already.
+
 `veo3_image_generations` begins with the nine columns of the seed, word for word, because others
 read that table; our own columns follow and may be null.
 """
@@ -18,9 +20,7 @@ from playhouse.sqlite_ext import AutoIncrementField
 
 from webapp.states import DownloadState, ExportState, Health, RunState, ScheduleKind
 
-SCHEMA_VERSION = 1
-
-# One app per process at a time: `webapp.store.open_database` points this at its file. A thread that
+# One app per process at a time: `webapp.database` points this at its file. A thread that
 # forgot to open a connection gets an error instead of a connection that nobody closes.
 db = SqliteDatabase(None, autoconnect=False)
 
@@ -310,20 +310,7 @@ class Session(BaseModel):
     created_at = TextField()
 
 
-TABLES = (
-    Profile,
-    Secret,
-    History,
-    Project,
-    Walk,
-    Gap,
-    Run,
-    Schedule,
-    Message,
-    Image,
-    Download,
-    ImageEvent,
-    Tally,
-    Export,
-    Session,
-)
+_OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session)
+# A backup leaves their rows out unless it is asked for them.
+SECRET_TABLES = (Secret, Session)

@@ -21,12 +21,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from webapp.errors import BadPath, BadPicture, DiskFull, FolderGone
 
+RESUME = "press Resume"
 PART_PREFIX = ".flowshelf-"
 PART_PATTERN = f"{PART_PREFIX}*.part"
 ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
 # How a whole file of each kind ends; a JPEG that lost its lower half still opens and verifies.
 _LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
 _PADDING = b"\x00\r\n "
+NETWORK_KINDS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "sshfs"}
+NETWORK_KINDS |= {"davfs", "davfs2", "rclone"}
 MOST_PIXELS = 400_000_000
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
@@ -57,7 +60,7 @@ def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
 def make_folder(folder: Path, roots: Iterable[Path]) -> None:
     """Make `folder` below its root. Raises FolderGone when the root itself is not there."""
     require_root(folder, roots)
-    with _explained(folder):
+    with explained(folder, RESUME):
         folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -121,7 +124,31 @@ def remove_file(path: str, roots: Iterable[Path]) -> bool:
 
 
 def free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
+    """Room on the disk of a folder, which need not be there yet."""
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    return shutil.disk_usage(there).free
+
+
+def network_share_of(path: Path, mounts: Path) -> str | None:
+    """The kind of network share that `path` lies on, None when it lies on none, as far as can be told:
+    Linux lists what is mounted in the file `mounts`, Windows writes shares as `\\\\server\\share`."""
+    path = path.resolve()
+    if path.drive.startswith("\\\\"):
+        return "smb"
+    try:
+        lines = [line.split(" ") for line in mounts.read_text(errors="replace").splitlines()]
+    except OSError:
+        return None
+    found = [(Path(_unescaped(line[1])), line[2]) for line in lines if len(line) > 2]
+    above = [(len(point.parts), kind) for point, kind in found if path.is_relative_to(point)]
+    # Of two mounts on one place the later one is on top.
+    kind = max(reversed(above), key=lambda mount: mount[0], default=(0, ""))[1]
+    return kind if kind.removeprefix("fuse.") in NETWORK_KINDS else None
+
+
+def _unescaped(text: str) -> str:
+    """White space in a list of mounts is written as `\\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 # Names
@@ -186,7 +213,8 @@ def decodes(path: Path) -> bool:
 
 
 def make_thumbnail(source: Path, target: Path, edge: int) -> None:
-    """A WebP of at most `edge` pixels a side. Raises BadPicture when `source` does not decode."""
+    """A WebP of at most `edge` pixels a side. Raises BadPicture when `source` does not decode, DiskFull
+    and FolderGone when the thumbnail cannot be kept."""
     try:
         with Image.open(source, formats=list(ENDINGS)) as picture:
             picture.draft("RGB", (edge, edge))
@@ -198,8 +226,9 @@ def make_thumbnail(source: Path, target: Path, edge: int) -> None:
         raise
     except (OSError, ValueError, SyntaxError, TypeError, ArithmeticError, struct.error) as error:
         raise BadPicture(f"{source.name} is damaged: it cannot be decoded.") from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(target, encoded.getvalue())
+    with explained(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, encoded.getvalue())
 
 
 # Whole files
@@ -215,7 +244,7 @@ def keep_file(folder: Path, stems: list[str], ending: str, content: bytes) -> Pa
 
     The last stem is the image's own and is replaced. Raises DiskFull or FolderGone.
     """
-    with _explained(folder):
+    with explained(folder, RESUME):
         part = _written(folder, content)
         try:
             for stem in stems:
@@ -224,6 +253,25 @@ def keep_file(folder: Path, stems: list[str], ending: str, content: bytes) -> Pa
                     return target
             os.replace(part, target)
             return target
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_beside(target: Path) -> Iterator[Path]:
+    """An empty file, 0600, that becomes `target` in place of what is there once the block ends well.
+
+    Raises DiskFull or FolderGone.
+    """
+    with explained(target.parent):
+        descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, suffix=".part", dir=target.parent)
+        os.close(descriptor)
+        part = Path(name)
+        try:
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(part, target)
         finally:
             part.unlink(missing_ok=True)
 
@@ -260,16 +308,17 @@ def file_sha256(path: Path) -> str:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn what the system says of a folder into a sentence for a person."""
+def explained(folder: Path, then: str = "try again") -> Iterator[None]:
+    """Turn what the system says of a folder into a sentence for a person: DiskFull or FolderGone, with
+    what to do `then`."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(
-                f"The disk that holds {folder} is full. Make room there, then press Resume; nothing was lost."
+                f"The disk that holds {folder} is full. Make room there, then {then}; nothing was lost."
             ) from error
         raise FolderGone(
             f"The folder {folder} cannot be written to ({os.strerror(error.errno or errno.EIO)}). "
-            "Make it writable or connect its disk again, then press Resume; nothing was lost."
+            f"Make it writable or connect its disk again, then {then}; nothing was lost."
         ) from error

@@ -1,5 +1,6 @@
 """Compare every row that has a file with its file: there, size, sha256, and whether it decodes."""
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from webapp.errors import FolderGone
 from webapp.models import Image
 from webapp.store import images
 from webapp.times import now
+
+log = logging.getLogger(__name__)
 
 
 class Finding(StrEnum):
@@ -87,6 +90,20 @@ def look_at(image: Image, roots: Sequence[Path], *, deep: bool) -> Finding:
     except OSError:
         return Finding.DAMAGED
     return Finding.WHOLE if is_as_stored or image.sha256 is None else Finding.CHANGED
+
+
+def note_change(image: Image, path: Path) -> None:
+    """A file is not as it was stored: somebody changed it by hand. A whole picture is taken as it is now,
+    anything else is marked as damaged. `image` is brought up to date as well."""
+    is_whole = storage.decodes(path)
+    now_so = {"size_bytes": path.stat().st_size, "sha256": storage.file_sha256(path), "damaged_at": None}
+    fields = now_so if is_whole else {"damaged_at": now()}
+    if image.damaged_at is None or is_whole:
+        images.mark_as_found([image], **fields)
+        words = "shown as it is now" if is_whole else "no whole picture any more"
+        log.warning("The file of image %s was changed by hand: it is %s", image.id, words)
+    for name, value in fields.items():
+        setattr(image, name, value)
 
 
 def _chunks() -> Iterator[list[Image]]:

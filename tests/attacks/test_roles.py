@@ -9,7 +9,7 @@ from webapp.models import Image
 from webapp.states import Role
 
 # Every view that somebody else than the owner may ask. A new one belongs here only after thinking twice.
-FOR_STRANGERS = {"static", "api.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
+FOR_STRANGERS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
 FOR_GUESTS = FOR_STRANGERS | {
     "pages.gallery",
     "pages.grid",

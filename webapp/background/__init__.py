@@ -15,6 +15,7 @@ write is whole or not there at any moment, so a process may end without waiting 
 """
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -65,6 +66,12 @@ class Background:
     def picture_hosts(self) -> frozenset[str]:
         """Hosts that a signed preview address may point to."""
         return self._config.all_picture_hosts
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether work can begin: started, not stopping, and somewhere to write down what comes of it."""
+        is_running = self._keeper is not None and not self.stopping.is_set()
+        return is_running and os.access(self._config.data_dir, os.W_OK)
 
     def start(self, *, carries_on: bool = True) -> None:
         """Clear up what a killed process left, and let its runs go on (paused ones stay paused).

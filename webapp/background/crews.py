@@ -27,17 +27,18 @@ def finish(run_id: str) -> bool:
     """End a running run when nothing of it is left; whether it ended."""
     if not downloads.finish_run_if_complete(run_id):
         return False
-    _log_state(run_id)
+    log_state(run_id)
     return True
 
 
 def change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
     """Move a run on, unless it is in another state by now."""
     if runs.change_state(run_id, before, after, **fields):
-        _log_state(run_id)
+        log_state(run_id)
 
 
-def _log_state(run_id: str) -> None:
+def log_state(run_id: str) -> None:
+    """One line that says what became of a run."""
     run = runs.get_run(run_id)
     log.info(
         "download %s of %s: %s, %s done, %s failed, %s bytes%s",

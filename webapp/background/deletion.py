@@ -42,10 +42,10 @@ def _may_go(image: Image, roots: Sequence[Path]) -> bool:
 
 
 def _remove_thumbnails(deleted: Iterable[Image], thumbnails_dir: Path) -> None:
-    """Whatever a thumbnail is called, its name begins with the id of its image."""
+    """A thumbnail is called `<id>-<sha256>-<edge>.webp`; an id that was imported may have dashes too."""
     ids = {image.id for image in deleted}
     for folder in {thumbnails_dir / image.profile_id for image in deleted}:
         for path in folder.glob("*"):
-            if path.name.split("-")[0].split(".")[0] in ids:
+            if path.stem.rsplit("-", 2)[0] in ids:
                 with suppress(OSError):
                     path.unlink()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
-from webapp.background.crews import Crew, change, finish
+from webapp.background.crews import Crew, change, finish, log_state
+from webapp.background.room import require_room
 from webapp.background.waiting import Waiting
 from webapp.config import Config
 from webapp.download import download_image
@@ -28,7 +29,7 @@ from webapp.errors import (
 from webapp.models import Image, Run
 from webapp.sources.pace import Stopped
 from webapp.states import Health, RunKind, RunState
-from webapp.store import downloads, images, profiles, runs
+from webapp.store import counts, downloads, images, profiles, runs
 from webapp.store.downloads import Claim
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ class Downloads:
     def request(self, profile_id: str, image_ids: Sequence[str], folder: Path | None = None) -> Run | None:
         """Wish for images; None when all of them are on the shelf already.
 
-        Raises FolderGone when `folder`'s root, or that of a file asked for, is not there.
+        Raises FolderGone when `folder`'s root, or that of a file asked for, is not there, and DiskFull
+        when they will not fit.
         """
         profiles.get_profile(profile_id)
         if folder:
@@ -70,6 +72,7 @@ class Downloads:
         images.mark_missing([image.id for image in missing if image.local_path])
         if not missing:
             return None
+        require_room(folder or self._own_folder(profile_id), profile_id, len(missing))
         asked = {image.id for image in missing}
         ids = [image_id for image_id in image_ids if image_id in asked]
         run = downloads.request_downloads(profile_id, ids, folder and str(folder))
@@ -77,8 +80,12 @@ class Downloads:
         return run
 
     def request_pending(self, profile_id: str, limit: int | None = None) -> Run | None:
-        """Wish for all pending images of a profile, or the newest `limit`; None when there is none."""
+        """Wish for all pending images of a profile, or the newest `limit`; None when there is none.
+
+        Raises DiskFull when they will not fit."""
         profiles.get_profile(profile_id)
+        count = counts.count_wishable(profile_id)
+        require_room(self._own_folder(profile_id), profile_id, min(limit or count, count))
         run = downloads.request_pending(profile_id, limit)
         if run:
             self.carry_on(run.id)
@@ -104,6 +111,7 @@ class Downloads:
             with self._lock:
                 self._send_home(run.id)
                 downloads.cancel_run(run.id)
+                log_state(run.id)
             self._waiting.notify()
 
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
@@ -220,14 +228,12 @@ class Downloads:
                 self._decide(crew, claim, error)
         except Exception as error:
             log.exception("Download of image %s failed", claim.image_id)
-            self._decide(
-                crew, claim, DiskFull(store.DISK_FULL) if store.is_disk_full(error) else _unexpected()
-            )
+            self._decide(crew, claim, store.problem_of(error) or _unexpected())
         finally:
             self._in_flight.discard(claim.download_id)
 
     def _download(self, crew: Crew, claim: Claim, connection: Connection) -> None:
-        folder = Path(claim.folder) if claim.folder else self._config.images_dir / claim.profile_id
+        folder = Path(claim.folder) if claim.folder else self._own_folder(claim.profile_id)
         storage.make_folder(folder, self.roots)
         kept = download_image(
             connection.source,
@@ -289,6 +295,9 @@ class Downloads:
     def _send_home(self, run_id: str) -> None:
         if crew := self._crews.pop(run_id, None):
             crew.stop.set()
+
+    def _own_folder(self, profile_id: str) -> Path:
+        return self._config.images_dir / profile_id
 
     def _make_asked_folder(self, folder: Path) -> None:
         storage.require_root(folder, self.roots)

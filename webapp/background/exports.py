@@ -10,6 +10,7 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.archive import Archive, archive
+from webapp.background.room import megabytes
 from webapp.config import Config
 from webapp.errors import BadRequest, DiskFull, FlowshelfError, FolderGone
 from webapp.models import Export, Image
@@ -81,8 +82,8 @@ class Exports:
         free = storage.free_bytes(self._folder) - exports.count_bytes_to_come() - BYTES_TO_LEAVE_FREE
         if bytes_count > free:
             raise DiskFull(
-                f"This ZIP takes about {_megabytes(bytes_count)}, and the disk that holds the data folder "
-                f"has {_megabytes(max(free, 0))} to spare. Make room there, or select fewer images."
+                f"This ZIP takes about {megabytes(bytes_count)}, and the disk that holds the data folder "
+                f"has {megabytes(max(free, 0))} to spare. Make room there, or select fewer images."
             )
 
     # The thread
@@ -173,7 +174,3 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk that holds the data folder became full. Make room there, then prepare the ZIP again."
     return "The ZIP could not be written; the log says more. Nothing on the shelf was changed."
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"

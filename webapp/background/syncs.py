@@ -135,7 +135,10 @@ class Syncs:
 
     def _set_aside(self, run_id: str) -> bool:
         """End a run that no thread carries: it waited for cookies, or its process was killed."""
-        return runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
+        is_set = runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
+        if is_set:
+            _log_end(runs.get_run(run_id))
+        return is_set
 
     def _run(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
         try:
@@ -155,9 +158,18 @@ class Syncs:
             with self._lock:
                 self._threads.pop(run_id, None)
             self._waiting.notify()
-        if not self._stopping.is_set():
-            with store.connection():  # new cookies may have set it going while this thread was ending
-                self.carry_on(run_id)
+        self._carry_on_later(run_id)
+
+    def _carry_on_later(self, run_id: str) -> None:
+        """New cookies may have set a run going while its thread was ending. A database that is not there
+        is waited for."""
+        while not self._stopping.is_set():
+            try:
+                with store.connection():
+                    return self.carry_on(run_id)
+            except Exception as error:
+                log.error("Sync run %s cannot go on now: %s", run_id, store.problem_of(error) or repr(error))
+                self._stopping.wait(self._config.retry_pauses_seconds[-1])
 
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
         """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""
@@ -171,9 +183,9 @@ class Syncs:
         except FlowshelfError as error:
             return (None, {}) if self._stopping.is_set() else self._failure(profile_id, error)
         except Exception as error:
+            if problem := store.problem_of(error):
+                return self._failure(profile_id, problem)
             log.exception("Sync run %s failed", run_id)
-            if store.is_disk_full(error):
-                return RunState.FAILED, {"error_code": "disk_full", "error": store.DISK_FULL}
             return RunState.FAILED, {"error_code": "error", "error": UNEXPECTED}
 
     @staticmethod

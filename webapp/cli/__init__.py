@@ -3,6 +3,7 @@
 serving     serve and demo
 listening   waitress, and how many may talk to it for how long
 working     sync, download, profiles and verify
+keeping     backup, import and doctor
 shelf       the JSON API of the server that owns the data folder, or of this process when none does
 progress    bars on a terminal, plain lines elsewhere
 """
@@ -11,6 +12,7 @@ import os
 
 import click
 
+from webapp.cli.keeping import backup, doctor_, import_
 from webapp.cli.serving import demo, serve
 from webapp.cli.working import download, profiles, sync, verify
 from webapp.errors import FlowshelfError
@@ -41,5 +43,5 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, sync, download, profiles, verify):
+for command in (serve, demo, sync, download, profiles, verify, backup, import_, doctor_):
     main.add_command(command)

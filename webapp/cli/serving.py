@@ -63,6 +63,7 @@ def serve(data_dir: Path | None, opens: bool, **options: object) -> None:
     """Serve the dashboard and the JSON API."""
     config = read_config(data_dir=data_dir, **options)
     require_share(config)
+    start_logging()
     make_data_folder(config)
     with owned(config) as lock:
         run_server(create_app(config), config, lock, opens=opens)
@@ -75,6 +76,7 @@ def demo(opens: bool, **options: object) -> None:
     with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, worlds):
         config = demo_config(read_config(data_dir=Path(folder), **options), flow)
         require_share(config)
+        start_logging()
         app = create_app(config)
         world, moved = worlds
         with store.connection():
@@ -129,7 +131,6 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
 
 def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool) -> None:
     """Serve until SIGTERM or Ctrl-C; what is under way goes on at the next start."""
-    start_logging()
     work = background_of(app)
     server = listen(app, config)
     url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), server.effective_port)}/"

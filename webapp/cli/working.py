@@ -24,6 +24,14 @@ BATCH = "/api/image-veo3/download-batch"
 # Names that are asked for in one call: small enough for a bar that moves.
 NAMES_PER_CALL = 50
 
+WHAT_TO_DO = {
+    "missing": "Missing: deleted or moved by hand. --set-pending makes them pending again.",
+    "damaged": "Damaged: no whole pictures any more. --set-pending makes them pending again.",
+    "changed": "Changed: whole, but not what Flow sent; they are kept. To have Flow’s picture again delete "
+    "the file, then --set-pending.",
+    "folder_gone": "Folder gone: if it is on a disk that was taken out, connect it again.",
+}
+
 
 @click.command()
 @profile_argument
@@ -210,6 +218,8 @@ def say_report(report: dict) -> None:
     click.echo(words or "No image has a file yet.")
     for problem in report["problems"]:
         click.echo(f"  {problem['finding'].replace('_', ' ')}: {problem['path']}", err=True)
+    for finding in report["counts"].keys() & WHAT_TO_DO:
+        click.echo(WHAT_TO_DO[finding], err=True)
     if report["requeuedCount"]:
         click.echo(f"{report['requeuedCount']} images are pending again: run “flowshelf download”.")
 

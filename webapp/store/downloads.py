@@ -86,6 +86,18 @@ def list_pending_of_run(run_id: str) -> list[str]:
     return [image.id for image in pending.order_by(Image.created_at.desc(), Image.id.desc())]
 
 
+def count_active(profile_id: str) -> int:
+    """Images of a profile that are wished for and not decided."""
+    return Download.select().where(Download.profile_id == profile_id, Download.state.in_(ACTIVE)).count()
+
+
+def count_queue() -> dict[str, int]:
+    """How many wishes of all profiles nobody has claimed, and how many are being fetched."""
+    counts = Download.select(Download.state, fn.COUNT(Download.id)).where(Download.state.in_(ACTIVE))
+    by_state = dict(counts.group_by(Download.state).tuples())
+    return {state.value: by_state.get(state, 0) for state in ACTIVE}
+
+
 def _wish(run: Run, images: Select, folder: str | None) -> None:
     # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
     cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)

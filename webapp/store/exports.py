@@ -50,6 +50,11 @@ def count_bytes_to_come() -> int:
     return Export.select(left).where(Export.state.in_(ACTIVE)).scalar()
 
 
+def count_waiting() -> int:
+    """ZIPs that are prepared or in line."""
+    return Export.select().where(Export.state.in_(ACTIVE)).count()
+
+
 def claim_export() -> Export | None:
     """Take the oldest in line; None when there is none."""
     with transaction():

@@ -184,6 +184,19 @@ def _move_gap(walk: Walk, cursor: str, after_created_at: str | None) -> None:
     ).execute()
 
 
+# When what is known says nothing of what lies around it
+
+
+def forbid_joins(profile_id: str, names: Iterable[str], reason: str) -> None:
+    """Images came in that no walk has stored: the next walk of each history goes from the head and does not
+    stop where it meets what is known. Call it inside a transaction."""
+    for name in names:
+        make_history(profile_id, name)
+        if _gap_at(profile_id, name, "") is None:
+            _open_gap(profile_id, name, reason)
+    Gap.update(may_join=False).where(Gap.profile == profile_id).execute()
+
+
 # When Flow refuses
 
 

@@ -66,6 +66,22 @@ def is_active(profile_id: str, kind: RunKind) -> bool:
     )
 
 
+def count_open() -> dict[str, int]:
+    """Runs that have something to do, by what they do or wait for."""
+    is_of = {
+        "syncs": (Run.kind == RunKind.SYNC) & (Run.state == RunState.RUNNING),
+        "downloads": (Run.kind == RunKind.DOWNLOAD) & (Run.state == RunState.RUNNING),
+        "waitingForCookies": Run.state == RunState.WAITING,
+    }
+    return {name: Run.select().where(condition).count() for name, condition in is_of.items()}
+
+
+def find_last_error() -> Run | None:
+    """The run that ended or stopped with an error last."""
+    moment = fn.COALESCE(Run.finished_at, Run.started_at)
+    return Run.select().where(Run.error.is_null(False)).order_by(moment.desc()).first()
+
+
 def start_sync(
     profile_id: str,
     *,

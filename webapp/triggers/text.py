@@ -1,7 +1,7 @@
 """The words of prompts and titles, found by any three letters in a row (FTS5, trigram tokenizer).
 
 A row of the index has the rowid of its image. SQLite keeps rowids as long as nobody runs VACUUM, which
-Flowshelf never does (a copy is made by SQLite's backup, which keeps them too).
+Flowshelf never does; its copies keep them too.
 """
 
 # Two spaces at the end: so the last two letters begin a trigram as well, and can be found by it.

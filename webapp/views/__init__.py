@@ -7,6 +7,7 @@ selecting   what is done with a selection: sum, names, metadata, hide, delete
 zips        ZIPs of a selection
 share       signing in and out, and the links of a shared shelf
 api         the JSON API
+health      how this Flowshelf is
 problems    errors as a page, a fragment or JSON
 activity    runs, failures, messages and schedules
 overview    the shelf in charts
@@ -23,6 +24,7 @@ from webapp.views import (
     commands,
     detail,
     formats,
+    health,
     overview,
     problems,
     selecting,
@@ -41,6 +43,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(overview.charts)
     app.register_blueprint(share.share)
     app.register_blueprint(api.api)
+    app.register_blueprint(health.health)
     problems.register(app)
     formats.register(app)
     words.register(app)

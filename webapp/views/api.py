@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import UnsupportedMediaType
 
 from webapp import store, verify
-from webapp.access import is_owner, open_to_guests, open_to_strangers
+from webapp.access import is_owner, open_to_guests
 from webapp.errors import (
     BadRequest,
     Cancelled,
@@ -51,15 +50,6 @@ def take_json_only() -> None:
     """A form of another site can be sent without asking first; JSON cannot."""
     if request.method not in ("GET", "HEAD", "OPTIONS") and request.mimetype not in ("", "application/json"):
         raise UnsupportedMediaType
-
-
-@api.get("/healthz")
-@open_to_strangers
-def healthz() -> ResponseReturnValue:
-    """Strangers learn that it is well and nothing else."""
-    if not is_owner():
-        return {"status": "ok"}
-    return {"status": "ok", "version": version("flowshelf")}
 
 
 # Phase 1
@@ -244,6 +234,14 @@ def list_profiles() -> ResponseReturnValue:
 def replace_cookies(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     background().replace_cookies(profile_id, read_body().text("cookies", longest=None))
+    return success(profile_value(profiles.get_profile(profile_id)))
+
+
+@api.post("/api/profiles/<profile_id>/check")
+def check_profile(profile_id: str) -> ResponseReturnValue:
+    """Ask Flow whom the cookies sign in."""
+    profiles.get_profile(profile_id)
+    background().check(profile_id)
     return success(profile_value(profiles.get_profile(profile_id)))
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from flask import Response, abort, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
-from webapp import storage
+from webapp import storage, verify
 from webapp.access import is_owner, open_to_guests
-from webapp.errors import BadPicture, FolderGone, UnknownImage
+from webapp.errors import BadPicture, DiskFull, FolderGone, UnknownImage
 from webapp.models import Image
 from webapp.states import DownloadState, EventKind
 from webapp.store import images, profiles, projects
@@ -121,20 +121,39 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         except BadPicture:
             images.mark_damaged([image.id], now())
             abort(404)
+        except (DiskFull, FolderGone):
+            return send_image(image_id)  # no room to keep it: the picture itself serves
     return _kept(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), image, mimetype="image/webp")
 
 
 def _path_of(image: Image) -> Path:
-    """The file of an image under a storage root; a file that is gone makes the row pending."""
-    if not image.local_path:
-        abort(404)
+    """The file of an image under a storage root. Raises FolderGone to the owner alone: it names a path."""
     try:
-        if storage.is_there(image.local_path, background().downloads.roots):
-            return storage.path_under(image.local_path, background().downloads.roots)
-        images.mark_missing([image.id])
+        return _file_of(image)
     except FolderGone:
-        pass  # the disk is out: no row changes
-    abort(404)
+        if is_owner():
+            raise
+        abort(404)
+
+
+def _file_of(image: Image) -> Path:
+    """The file of an image under a storage root; a file that is gone makes the row pending, one that was
+    changed by hand is noted.
+
+    Raises FolderGone when the whole folder is: then no row changes.
+    """
+    if not image.local_path:
+        raise UnknownImage("This image has no file yet. Download it first.")
+    if not storage.is_there(image.local_path, background().downloads.roots):
+        images.mark_missing([image.id])
+        raise UnknownImage(
+            "The file of this image is not there any more: somebody deleted or moved it. The image is "
+            "pending again; download it to have the file back."
+        )
+    path = storage.path_under(image.local_path, background().downloads.roots)
+    if image.size_bytes is not None and path.stat().st_size != image.size_bytes:
+        verify.note_change(image, path)
+    return path
 
 
 def _kept(path: Path, image: Image, **sent: object) -> Response:

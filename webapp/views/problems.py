@@ -8,7 +8,7 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 from webapp import store
-from webapp.errors import Busy, DiskFull, FlowshelfError, Locked, Overloaded, SignInNeeded
+from webapp.errors import Busy, FlowshelfError, Locked, Overloaded, SignInNeeded
 
 log = logging.getLogger(__name__)
 htmx = HTMX()
@@ -57,8 +57,9 @@ def show_http(error: HTTPException) -> ResponseReturnValue:
 
 
 def show_unexpected(error: Exception) -> ResponseReturnValue:
-    if store.is_disk_full(error):
-        return _answer(DiskFull.http_status, store.DISK_FULL, DiskFull.code, {})
+    if problem := store.problem_of(error):
+        log.error("Request %s %s: %s", request.method, request.path, problem)
+        return show_known(problem)
     log.exception("Request %s %s failed", request.method, request.path)
     return _answer(500, UNEXPECTED, "error", {})
 

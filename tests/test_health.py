@@ -1,0 +1,169 @@
+"""Seen from outside: `/healthz`, a line in the log for each run, and `flowshelf doctor`."""
+
+import json
+import shutil
+import socket
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+import pytest
+from click.testing import CliRunner
+
+from webapp import store
+from webapp.cli import main
+from webapp.models import Profile
+from webapp.times import timestamp
+
+SYNC = "/api/image-veo3/sync-metadata"
+BATCH = "/api/image-veo3/download-batch"
+
+
+def health(client):
+    return client.get("/healthz").get_json()
+
+
+def test_the_owner_is_told_of_readiness_queue_version_and_the_last_error(client, profile_id, flow, work):
+    told = health(client)
+    assert told["status"] == "ok"
+    assert (told["version"], told["ready"], told["lastError"]) == (version("flowshelf"), True, None)
+    client.post(SYNC, json={"profileId": profile_id})
+    with flow.holding("media", at=1) as gate:
+        client.post(BATCH, json={"profileId": profile_id, "pending": True, "wait": False})
+        assert gate.reached.wait(5)
+        queue = health(client)["queue"]
+        assert (queue["syncs"], queue["downloads"], queue["waitingForCookies"]) == (0, 1, 0)
+        assert queue["wanted"] + queue["running"] == 40
+        assert queue["running"] > 0
+        client.post(
+            "/api/image-veo3/sync-metadata", json={"profileId": profile_id, "startCursor": "no place"}
+        )
+        gate.release()
+    told = health(client)["lastError"]
+    assert (told["code"], told["kind"], told["profileId"]) == ("cursor_refused", "sync", profile_id)
+    assert "no place" not in json.dumps(told)
+    work.stopping.set()
+    assert health(client)["ready"] is False
+
+
+def test_each_run_leaves_a_line_without_secrets(client, profile_id, world, caplog, wait_until):
+    caplog.set_level("INFO")
+    client.post(SYNC, json={"profileId": profile_id})
+    client.post(BATCH, json={"profileId": profile_id, "pending": 3})
+    wait_until(lambda: "download " in caplog.text)
+    with_state = [record.getMessage() for record in caplog.records if profile_id in record.getMessage()]
+    assert [line.split()[0] for line in with_state] == ["sync", "download"]
+    assert "done, 3 pages, 40 new, 0 known" in with_state[0]
+    assert "done, 3 done, 0 failed" in with_state[1]
+    assert not [value for value in (*world.cookies().values(), world.key) if value in caplog.text]
+
+
+def test_a_cancelled_and_a_paused_run_leave_a_line_too(client, profile_id, flow, caplog, wait_until):
+    caplog.set_level("INFO")
+    client.post(SYNC, json={"profileId": profile_id})
+    for verb in ("pause", "cancel"):
+        with flow.holding("media", at=1) as gate:
+            body = {"profileId": profile_id, "pending": True, "wait": False}
+            run_id = client.post(BATCH, json=body).get_json()["data"]["runId"]
+            client.post(f"/api/runs/{run_id}/resume")
+            assert gate.reached.wait(5)
+            client.post(f"/api/runs/{run_id}/{verb}")
+            gate.release()
+        flow.reset()
+        said = {"pause": "paused", "cancel": "cancelled"}[verb]
+        wait_until(lambda line=f"download {run_id} of {profile_id}: {said}": line in caplog.text)
+
+
+# `flowshelf doctor`
+
+
+@pytest.fixture
+def doctor(config, monkeypatch):
+    """`flowshelf doctor` in this process: its exit code, and the sentences of each subject."""
+    monkeypatch.setenv("FLOWSHELF_DATA_DIR", str(config.data_dir))
+    monkeypatch.setenv("FLOWSHELF_LABS_URL", config.labs_url)
+    monkeypatch.setenv("FLOWSHELF_MEDIA_URL", config.media_url)
+
+    def run():
+        done = CliRunner().invoke(main, ["doctor", "--json"])
+        assert done.exit_code in (0, 1), done.output
+        told = json.loads(done.stdout.splitlines()[-1])["data"]
+        assert told["isWell"] is (done.exit_code == 0) is all(row["isWell"] for row in told["findings"])
+        return done.exit_code, {
+            row["subject"]: row["sentence"] for row in told["findings"] if not row["isWell"]
+        }
+
+    return run
+
+
+def test_all_is_well_with_nobody_serving(doctor, work, profile_id):
+    work.stop()
+    assert doctor() == (0, {})
+    said = CliRunner().invoke(main, ["doctor"]).output
+    for subject in (
+        "versions",
+        "data folder",
+        "modes",
+        "disk",
+        "database",
+        "reachability",
+        "cookies of “Ada”",
+    ):
+        assert f"well   {subject}: " in said
+
+
+def test_cookies_that_died_or_soon_end_are_told(doctor, work, profile_id, flow, world):
+    work.stop()
+    with store.connection():
+        Profile.update(cookies_expire_at=timestamp(datetime.now(UTC) + timedelta(hours=5))).execute()
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["cookies of “Ada”"])
+    assert "Paste new ones before" in wrong["cookies of “Ada”"]
+    world.sign_out()
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["cookies of “Ada”"])
+    with store.connection():
+        assert Profile.get().health == "waiting_for_cookies"
+
+
+def test_a_service_out_of_reach_is_told_with_its_setting(doctor, work, monkeypatch):
+    work.stop()
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("FLOWSHELF_MEDIA_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
+        code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["reachability"])
+    assert "FLOWSHELF_MEDIA_URL" in wrong["reachability"]
+
+
+def test_open_modes_are_told_with_the_command_that_closes_them(doctor, work, config):
+    work.stop()
+    config.database_path.chmod(0o644)
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["modes"])
+    assert f"chmod 600 '{config.database_path}'" in wrong["modes"]
+
+
+def test_a_damaged_database_is_told_and_left_alone(doctor, work, profile_id, config):
+    work.stop()
+    content = bytearray(config.database_path.read_bytes())
+    content[8192 : 8192 + 40_000] = b"\x55" * 40_000
+    config.database_path.write_bytes(content)
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["database", "cookies"])
+    assert "put a backup in its place" in wrong["database"]
+    assert config.database_path.read_bytes() == bytes(content)
+
+
+def test_a_later_version_and_a_folder_that_is_not_there_are_told(doctor, work, config):
+    work.stop()
+    with closing(sqlite3.connect(config.database_path)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["database", "cookies"])
+    assert "newer Flowshelf" in wrong["database"]
+    shutil.rmtree(config.data_dir)
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["data folder", "cookies"])
+    assert not config.data_dir.exists()

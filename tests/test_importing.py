@@ -1,0 +1,235 @@
+"""The table of the Electron program: what is taken over, what is not, and what a sync makes of it."""
+
+import json
+import os
+import secrets
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner
+
+from webapp import importing, store
+from webapp.cli import main
+from webapp.models import Gap, Image
+from webapp.store import counts, profiles
+
+NINE_COLUMNS = """CREATE TABLE veo3_image_generations (id TEXT PRIMARY KEY, profile_id TEXT NOT NULL,
+    name TEXT NOT NULL UNIQUE, aspect_ratio TEXT, workflow_id TEXT NOT NULL, media_key TEXT NOT NULL,
+    local_path TEXT, fife_url TEXT, created_at TEXT NOT NULL)"""
+MOMENT = "2025-10-30T12:00:00.000000Z"
+
+
+@pytest.fixture
+def electron(tmp_path, world):
+    """Writes the old program's database and its pictures: rows by hand, the rest as it was for an image."""
+    folder = tmp_path / "electron"
+    folder.mkdir()
+
+    def write(*rows):
+        with closing(sqlite3.connect(folder / "app.db")) as connection, connection:
+            connection.execute("DROP TABLE IF EXISTS veo3_image_generations")
+            connection.execute(NINE_COLUMNS)
+            for row in rows:
+                usual = {
+                    "id": "0ccfc9c8-5249-4915-889f-" + secrets.token_hex(6),
+                    "profile_id": "profile_old",
+                    "aspect_ratio": "IMAGE_ASPECT_RATIO_SQUARE",
+                    "workflow_id": "flow",
+                    "media_key": secrets.token_hex(8),
+                    "created_at": "2025-10-30T12:00:00.000Z",
+                }
+                values = usual | row
+                connection.execute(
+                    f"INSERT INTO veo3_image_generations ({', '.join(values)}) "
+                    f"VALUES ({', '.join('?' * len(values))})",
+                    list(values.values()),
+                )
+        return folder / "app.db"
+
+    write.folder = folder
+    return write
+
+
+@pytest.fixture
+def command(config, monkeypatch):
+    """`flowshelf import` in this process; what it printed as JSON."""
+    monkeypatch.setenv("FLOWSHELF_DATA_DIR", str(config.data_dir))
+
+    def run(path, *options, code=0):
+        done = CliRunner().invoke(main, ["import", str(path), "--json", *options])
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def shelf_rows():
+    with store.connection():
+        return {row["name"]: row for row in Image.select().dicts()}
+
+
+def test_rows_come_with_their_files_and_nothing_comes_twice(electron, command, world, config):
+    names = world.names()[:3]
+    picture = electron.folder / "a picture.jpg"
+    picture.write_bytes(world.content(names[0]))
+    path = electron(
+        {"name": f" {names[0][:9]}\n{names[0][9:]}", "local_path": str(picture), "media_key": "key-1"},
+        {"name": names[1], "local_path": str(electron.folder / "gone.jpg")},
+        {"name": names[2], "created_at": "2025-10-30 14:00:00+02:00"},
+    )
+    answer = command(path)["data"]
+    (owner,) = answer.pop("profiles")
+    assert answer == {"added": 3, "skipped": 0, "ignored": 0, "files": 1, "missing": 1, "damaged": 0}
+    rows = shelf_rows()
+    assert set(rows) == set(names)
+    kept = config.images_dir / owner / "key-1.jpg"
+    assert kept.read_bytes() == picture.read_bytes() == world.content(names[0])
+    first = rows[names[0]]
+    assert (first["local_path"], first["size_bytes"]) == (str(kept), kept.stat().st_size)
+    assert first["id"].startswith("0ccfc9c8-5249-4915-889f-")
+    assert rows[names[1]]["local_path"] is None
+    assert {row["created_at"] for row in rows.values()} == {MOMENT}
+    again = command(path)["data"]
+    assert (again["added"], again["skipped"], again["files"]) == (0, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("2025-10-30T12:00:00Z", MOMENT),
+        ("2025-10-30T12:00:00.000Z", MOMENT),
+        ("2025-10-30 12:00:00", MOMENT),
+        ("2025-10-30T14:00:00+02:00", MOMENT),
+        (1761825600, MOMENT),
+        (1761825600000, MOMENT),
+        ("1761825600000", MOMENT),
+        ("2025-10-30T12:00:00.123456789Z", "2025-10-30T12:00:00.123456Z"),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+        (b"2025", None),
+        (1e300, None),
+        ("nan", None),
+    ],
+)
+def test_times_of_every_spelling_become_ours(said, read):
+    assert importing.moment_of(said) == read
+
+
+def test_what_is_no_usable_image_is_counted_and_left(electron, command, world, config):
+    outside = electron.folder / "passwd"
+    outside.write_text("root:x:0:0")
+    half = electron.folder / "half.jpg"
+    half.write_bytes(world.content(world.names()[0])[:-20])
+    path = electron(
+        {"name": "CAMa1", "local_path": str(outside)},
+        {"name": "CAMa2", "local_path": str(half)},
+        {"name": "CAMa3", "local_path": "relative.jpg"},
+        {"name": "CAMa4", "local_path": str(electron.folder)},
+        {"name": "CAMa5", "fife_url": "file:///etc/passwd", "aspect_ratio": b"wide"},
+        {"name": "  \u200b"},
+        {"name": "CAMa6", "media_key": ""},
+        {"name": b"CAMa\xff"},
+        {"name": "CAMa7", "workflow_id": "x" * 100_000},
+        {"name": "CAMa8", "media_key": "../../outside", "local_path": "/dev/zero"},
+    )
+    answer = command(path)["data"]
+    assert (answer["added"], answer["ignored"]) == (6, 4)
+    assert (answer["files"], answer["missing"], answer["damaged"]) == (0, 3, 2)
+    rows = shelf_rows()
+    assert [rows["CAMa5"][column] for column in ("fife_url", "aspect_ratio")] == [None, None]
+    assert not [file for file in config.images_dir.rglob("*") if file.is_file()]
+
+
+def test_two_images_never_share_a_file_nor_an_id(electron, command, world, config):
+    same = {"media_key": "Key", "local_path": str(electron.folder / "a.jpg")}
+    (electron.folder / "a.jpg").write_bytes(world.content(world.names()[0]))
+    rows = [{"name": f"CAMa{n}"} | same for n in range(3)]
+    path = electron(*rows, {"name": "CAMa4", "id": "a/../b"}, {"name": "CAMa\n4"})
+    answer = command(path)["data"]
+    assert (answer["added"], answer["skipped"], answer["files"]) == (4, 1, 3)
+    found = shelf_rows()
+    assert len({row["local_path"] for row in found.values() if row["local_path"]}) == 3
+    assert "/" not in found["CAMa4"]["id"]
+    again = electron(*({"name": f"other {n}", "id": found["CAMa0"]["id"]} for n in range(1)))
+    assert command(again)["data"]["added"] == 1
+    assert shelf_rows()["CAMa0"]["name"] == "CAMa0"
+
+
+def test_a_file_under_a_storage_root_stays_where_it_is(electron, command, world, monkeypatch):
+    monkeypatch.setenv("FLOWSHELF_STORAGE_ROOTS", str(electron.folder))
+    picture = electron.folder / "here.jpg"
+    picture.write_bytes(world.content(world.names()[0]))
+    path = electron({"name": "CAMa1", "local_path": str(picture)})
+    assert command(path)["data"]["files"] == 1
+    assert shelf_rows()["CAMa1"]["local_path"] == str(picture)
+
+
+def test_the_images_of_a_known_profile_find_their_files_and_the_next_sync_misses_nothing(
+    electron, command, world, running, profile_id, work
+):
+    """Some of what Flow lists is on the shelf by an import: meeting it must not end the walk."""
+    names = world.names()
+    picture = electron.folder / "old.jpg"
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id, max_pages=1, histories=("ASSET_MANAGER",)).id)
+        known = {image.name for image in Image.select()}
+    work.stop()
+    here = next(name for name in names if name in known)
+    rest = [name for name in names if name not in known]
+    picture.write_bytes(world.content(here))
+    path = electron(
+        {"name": here, "local_path": str(picture)},
+        *({"name": name, "created_at": world.entry(name).created_at} for name in rest[:18]),
+    )
+    assert command(path, code=1)["error"].startswith("Whose are these images?")
+    answer = command(path, "--profile", "Ada")["data"]
+    assert (answer["added"], answer["skipped"], answer["files"]) == (18, 1, 1)
+    with store.connection():
+        assert not list(Gap.select().where(Gap.may_join))
+        assert counts.count_profile(profile_id).downloaded == 1
+    app = running()
+    with store.connection():
+        syncs = app.extensions["flowshelf"].syncs
+        syncs.wait(syncs.start(profile_id).id)
+        assert set(names) <= {image.name for image in Image.select()}
+        assert counts.count_profile(profile_id).total == 70
+
+
+def test_several_old_profiles_become_several_new_ones(electron, command):
+    path = electron(*({"name": f"CAMa{n}", "profile_id": f"profile_{n % 2}"} for n in range(6)))
+    counts = command(path)["data"]["profiles"]
+    assert sorted(counts.values()) == [3, 3]
+    with store.connection():
+        assert [profile.name for profile in profiles.list_profiles()] == [
+            "Imported profile_0",
+            "Imported profile_1",
+        ]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 200])
+def test_a_file_that_is_no_such_database_is_refused_in_a_sentence(command, tmp_path, content):
+    (tmp_path / "app.db").write_bytes(content)
+    answer = command(tmp_path / "app.db", code=1)
+    assert answer["code"] == "bad_request"
+    assert "database" in answer["error"]
+
+
+def test_a_served_shelf_is_not_imported_into(electron, config):
+    path = electron({"name": "CAMa1"})
+    environ = os.environ | {"FLOWSHELF_DATA_DIR": str(config.data_dir), "FLOWSHELF_PORT": "0"}
+    command = [sys.executable, "-m", "webapp"]
+    with subprocess.Popen(
+        [*command, "serve"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout.readline()
+        done = subprocess.run(
+            [*command, "import", str(path)], env=environ, capture_output=True, text=True, check=False
+        )
+        server.terminate()
+        server.stdout.read()
+    assert done.returncode == 1
+    assert "End it, import, and start it again" in done.stderr
