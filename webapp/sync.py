@@ -205,7 +205,9 @@ class SyncRun:
 
     def _ask(self, walk: Walk) -> HistoryPage:
         return self._pace.tried(
-            lambda: self._source.history_page(walk.history, walk.cursor or None), self._stopping
+            lambda: self._source.history_page(walk.history, walk.cursor or None),
+            self._stopping,
+            gives_up=False,
         )
 
     def _save(self, walk: Walk, page: HistoryPage) -> Step:

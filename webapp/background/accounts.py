@@ -21,12 +21,13 @@ class PastedCredentials:
     """Cookies that are tried before they are kept; the answer to the trial may renew them."""
 
     kept: dict[str, str]
+    expire_at: str | None
 
     def cookies(self) -> dict[str, str]:
         return self.kept
 
-    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
-        self.kept = renewed
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
+        self.kept, self.expire_at = renewed, expire_at
 
     def key(self) -> str | None:
         return None
@@ -50,12 +51,12 @@ class Accounts:
         Raises BadCookies, BadRequest for the name, AccountExists.
         """
         pasted = self._parse(pasted_text)
-        account, cookies = self._try(pasted)
+        account, tried = self._try(pasted)
         if account:
             profiles.check_account(None, account)
         profile = profiles.add_profile(name, self._config.histories)
         try:
-            self._keep(profile.id, account, cookies, pasted.expires_at)
+            self._keep(profile.id, account, tried)
         except FlowshelfError:  # somebody added the same account in this very moment
             profiles.remove_profile(profile.id)
             raise
@@ -69,13 +70,13 @@ class Accounts:
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
-        account, cookies = self._try(pasted)
+        account, tried = self._try(pasted)
         if account is None and profile.account_email:
             raise FlowUnavailable(
                 f"Flow cannot be reached, so it is not known whether these cookies are those of "
                 f"{profile.account_email}. The old ones were kept. Paste them again later."
             )
-        self._keep(profile_id, account, cookies, pasted.expires_at)
+        self._keep(profile_id, account, tried)
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
@@ -92,14 +93,14 @@ class Accounts:
         host = urlsplit(self._config.labs_url).hostname
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=host)
 
-    def _try(self, pasted: PastedCookies) -> tuple[Account | None, dict[str, str]]:
-        """Whom the pasted cookies sign in (None: Flow is out of reach), and the cookies to keep."""
-        credentials = PastedCredentials(dict(pasted.cookies))
+    def _try(self, pasted: PastedCookies) -> tuple[Account | None, PastedCredentials]:
+        """Whom the pasted cookies sign in (None: Flow is out of reach), and what is to be kept of them."""
+        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at)
         source = self._open_source(self._config, credentials, self._stopping)
         try:
-            return source.check(), credentials.kept
+            return source.check(), credentials
         except FlowUnavailable:
-            return None, credentials.kept
+            return None, credentials
         except SignedOut as error:
             raise BadCookies(
                 "Flow does not sign anybody in with these cookies. They may be expired or cut: open Flow in "
@@ -108,12 +109,10 @@ class Accounts:
         finally:
             source.close()
 
-    def _keep(
-        self, profile_id: str, account: Account | None, cookies: dict[str, str], expire_at: str | None
-    ) -> None:
+    def _keep(self, profile_id: str, account: Account | None, tried: PastedCredentials) -> None:
         if account:
             profiles.check_account(profile_id, account)
-        profiles.set_cookies(profile_id, cookies, expire_at)
+        profiles.set_cookies(profile_id, tried.kept, tried.expire_at)
         # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
         self._connections.drop(profile_id)
         if account:

@@ -1,11 +1,12 @@
 """Requests to labs.google with a profile's cookies, which any answer may renew."""
 
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from webapp.config import Config
 from webapp.errors import SignedOut
 from webapp.sources import Credentials
-from webapp.sources.credentials.renewal import renewed_cookies
+from webapp.sources.credentials.renewal import renewed_cookies, renewed_end
 from webapp.sources.http import Answer, HttpClient
 from webapp.sources.refusals import check_destination, check_passing, redirect_target, same_site
 
@@ -21,6 +22,7 @@ class LabsSite:
         self._flow_url = config.flow_url
         self._credentials = credentials
         self._http = http
+        self._end: str | None = None
 
     @property
     def origin(self) -> str:
@@ -63,8 +65,13 @@ class LabsSite:
             "Referer": f"{self.url}{FLOW_PATH}",
         }
         answer = self._http.get(url, headers, limit_bytes)
-        renewed = renewed_cookies(answer.set_cookies())
-        if renewed and renewed != cookies:
-            self._credentials.renew_cookies(cookies, renewed)
+        self._take_over(answer.set_cookies(), cookies)
         check_passing(answer)
         return answer
+
+    def _take_over(self, lines: tuple[str, ...], cookies: dict[str, str]) -> None:
+        """Keep the session cookie that an answer sets; the same one may be given longer to live."""
+        renewed, end = renewed_cookies(lines), renewed_end(lines, datetime.now(UTC))
+        if renewed and (renewed != cookies or end != self._end):
+            self._end = end
+            self._credentials.renew_cookies(cookies, renewed, end)

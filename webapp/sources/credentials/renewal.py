@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
+from webapp import times
+from webapp.sources.credentials.found import expiry
 from webapp.sources.credentials.pasted import WHOLE, part_number
 from webapp.sources.credentials.shapes import SESSION_COOKIE
 
@@ -24,6 +27,25 @@ def renewed_cookies(lines: Iterable[str]) -> dict[str, str]:
         return {SESSION_COOKIE: parts[WHOLE]}
     is_whole = parts and sorted(parts) == list(range(len(parts)))
     return {SESSION_COOKIE: "".join(parts[number] for number in sorted(parts))} if is_whole else {}
+
+
+def renewed_end(lines: Iterable[str], now: datetime) -> str | None:
+    """When the session cookie that an answer sets ends, its first part to end counting; None when the
+    answer does not say."""
+    ends = []
+    for line in lines:
+        name = line.partition("=")[0].strip()
+        if part_number(name) is not None and not _is_deletion(line):
+            ends += [end] if (end := _end(line, now)) else []
+    return times.timestamp(min(ends)) if ends else None
+
+
+def _end(line: str, now: datetime) -> datetime | None:
+    """A lifetime goes before a date, as browsers have it."""
+    if lifetime := re.search(r";\s*max-age=(\d{1,10})\s*(?:;|$)", line, re.IGNORECASE):
+        return expiry(now.timestamp() + int(lifetime[1]))
+    said = re.search(r";\s*expires=([^;]{1,60})", line, re.IGNORECASE)
+    return expiry(said[1]) if said else None
 
 
 def _is_deletion(line: str) -> bool:

@@ -15,7 +15,7 @@ import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
-from webapp.errors import FlowChanged, FlowUnavailable
+from webapp.errors import FlowChanged, FlowUnavailable, SourceClosed
 from webapp.sources.http.answer import Answer
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -113,9 +113,7 @@ class HttpClient:
 
     def _check_stopping(self) -> None:
         if self._is_closed or self._stopping.is_set():
-            raise FlowUnavailable(
-                "Flowshelf is shutting down; this request goes on when it is started again."
-            )
+            raise SourceClosed("Flowshelf is shutting down; this request goes on when it is started again.")
 
     def _session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
