@@ -15,6 +15,8 @@ from webapp.sources.signed_urls import is_picture_url
 
 HISTORY_PATH = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 
+# A page is asked for with at most a thousand.
+MOST_ENTRIES = 10_000
 LONGEST_NAME = 1_000
 LONGEST_WORD = 200
 LONGEST_PROMPT = 20_000
@@ -63,6 +65,8 @@ def read_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
     entries = result.get("userWorkflows") or []
     if not isinstance(entries, list):
         raise UnknownShape("its entries are no list")
+    if len(entries) > MOST_ENTRIES:
+        raise UnknownShape(f"a page of {len(entries)} entries")
     images, names, above = [], [], None
     for entry in entries:
         fields = entry if isinstance(entry, dict) else {}
