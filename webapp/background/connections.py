@@ -45,6 +45,11 @@ class Connection:
     is_stale: bool = False
     checking: threading.Lock = field(default_factory=threading.Lock)
 
+    def close(self) -> None:
+        """Whatever asks or waits to ask comes to its end."""
+        self.source.close()
+        self.pace.close()
+
 
 class Connections:
     def __init__(self, config: Config, open_source: Callable, stopping: threading.Event) -> None:
@@ -111,10 +116,10 @@ class Connections:
             if connection:
                 connection.is_stale = True
         if connection:
-            connection.source.close()
+            connection.close()
 
     def close(self) -> None:
         with self._lock:
             connections, self._connections = list(self._connections.values()), {}
         for connection in connections:
-            connection.source.close()
+            connection.close()

@@ -61,6 +61,7 @@ class Mood:
         self._failed_probes = 0
         self._tries_at = 0.0
         self._reason = ""
+        self._is_closed = False
 
     def begin(self, stopping: threading.Event) -> Turn:
         """Wait for a turn, which `end` gives back. Raises Stopped as soon as `stopping` is set."""
@@ -68,7 +69,7 @@ class Mood:
         with self._changed:
             self._line.append(ticket)
             try:
-                while not stopping.is_set() and not (self._line[0] is ticket and self._has_room()):
+                while not stopping.is_set() and not self._is_turn_of(ticket):
                     self._changed.wait(self._nap_seconds())
                 if stopping.is_set():
                     raise Stopped
@@ -91,6 +92,21 @@ class Mood:
                 self._note_failure(turn, error)
             self._changed.notify_all()
 
+    def wait(self, seconds: float, stopping: threading.Event) -> None:
+        """One thread's own pause. Raises Stopped as soon as `stopping` is set."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            while not self._is_closed and (left := until - time.monotonic()) > 0:
+                if stopping.is_set():
+                    raise Stopped
+                self._changed.wait(min(left, _LONGEST_NAP_SECONDS))
+
+    def close(self) -> None:
+        """Nobody waits any more, because what is asked is closed as well."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
     def rest(self) -> Rest | None:
         """Whether the profile rests, for how long, and why."""
         with self._changed:
@@ -102,6 +118,9 @@ class Mood:
     @property
     def _is_out(self) -> bool:
         return self._failures_in_a_row >= FAILURES_UNTIL_REST
+
+    def _is_turn_of(self, ticket: object) -> bool:
+        return self._is_closed or (self._line[0] is ticket and self._has_room())
 
     def _has_room(self) -> bool:
         if self._rest_seconds() > 0:

@@ -45,7 +45,7 @@ class Pace:
                 if self._is_final(error, turn, is_last=pause is None, gives_up=gives_up):
                     raise
                 if not turn.is_probe:
-                    self._wait(seconds, stopping)
+                    self._mood.wait(seconds, stopping)
             else:
                 self._mood.end(turn)
                 return answer
@@ -55,6 +55,10 @@ class Pace:
         """Whether the profile rests, for how long, and why."""
         return self._mood.rest()
 
+    def close(self) -> None:
+        """Nobody waits any more, because the source was closed."""
+        self._mood.close()
+
     def _is_final(self, error: BaseException, turn: Turn, *, is_last: bool, gives_up: bool) -> bool:
         if isinstance(error, BadPicture):
             return is_last
@@ -62,11 +66,6 @@ class Pace:
             return True
         # A profile without pauses has no patience at all.
         return (is_last or turn.is_probe) and (gives_up or not self._pauses)
-
-    @staticmethod
-    def _wait(seconds: float, stopping: threading.Event) -> None:
-        if stopping.wait(seconds):
-            raise Stopped
 
 
 def _asked(error: BaseException, pause: float) -> float:
