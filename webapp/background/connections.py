@@ -101,9 +101,9 @@ class Connections:
         return connection.pace.rest() if connection else None
 
     def require_answers(self, profile_id: str) -> None:
-        """Raises FlowUnavailable while Flow answers nobody and is only tried from time to time."""
+        """Raises FlowUnavailable while Flow answers nobody and the next try is still to come."""
         rest = self.rest(profile_id)
-        if rest and rest.reason:
+        if rest and rest.reason and rest.seconds:
             raise FlowUnavailable(
                 f"Flow does not answer, so this waits and goes on by itself; the next try is in "
                 f"{rest.seconds:.0f} seconds. The last one ended so: {rest.reason}"

@@ -131,8 +131,9 @@ class Mood:
         return self._most is None or self._active_count < self._most
 
     def _grow(self) -> None:
-        if self._most is not None and self._clock() - self._steady_since >= self._calm_seconds:
-            self._most += 1
+        steady_seconds = self._clock() - self._steady_since
+        if self._most is not None and steady_seconds >= self._calm_seconds:
+            self._most += int(steady_seconds / self._calm_seconds) if self._calm_seconds else 1
             self._steady_since = self._clock()
 
     def _slow_down(self, pause_seconds: float) -> None:
