@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import waitress
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 from waitress import wasyncore
+from werkzeug.test import TestResponse
 
 from webapp import background_of, create_app, store
 from webapp.background import Background
@@ -90,6 +92,32 @@ class Visitor(FlaskClient):
 def client(app: Flask) -> FlaskClient:
     app.test_client_class = Visitor
     return app.test_client()
+
+
+@pytest.fixture
+def fields_of() -> Callable[[BeautifulSoup], dict[str, list[str]]]:
+    """What a browser would send with the form of hidden fields on a page."""
+
+    def fields_of(page: BeautifulSoup) -> dict[str, list[str]]:
+        fields: dict[str, list[str]] = {}
+        for field in page.select("main form input[type=hidden]"):
+            fields.setdefault(field["name"], []).append(field["value"])
+        return fields
+
+    return fields_of
+
+
+@pytest.fixture
+def confirm(
+    client: FlaskClient, fields_of: Callable[[BeautifulSoup], dict]
+) -> Callable[[str, dict], TestResponse]:
+    """Ask what is done to a selection, and say yes on the page that asks."""
+
+    def confirm(verb: str, form: dict) -> TestResponse:
+        question = BeautifulSoup(client.post(f"/selection/ask/{verb}", data=form).text, "html.parser")
+        return client.post(f"/selection/{verb}", data=fields_of(question))
+
+    return confirm
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ LAYERS = (
     ("background",),
     ("sync", "download", "verify"),
     ("store",),
-    ("models",),
+    ("models", "indexes", "triggers"),
     ("sources", "storage", "lock", "demo"),
     ("config",),
     ("errors", "states", "times"),

@@ -1,6 +1,8 @@
 """One image on its own page, its file and thumbnails over HTTP, and the grid it stands in."""
 
 from io import BytesIO
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from bs4 import BeautifulSoup
@@ -104,20 +106,53 @@ def test_a_card_opens_its_image_within_the_filter_also_after_it_was_renewed(read
     assert card["href"] == renewed["href"] == f"/images/{card['data-image']}?kind=uploaded&sort=oldest"
 
 
-def test_the_story_of_an_image_says_when_it_was_found_and_downloaded(read, downloaded):
-    story = read(f"/images/{downloaded.id}").select_one(".story").get_text(" ", strip=True)
-    assert "Found in Flow’s history" in story
-    assert "Downloaded, " in story
+@pytest.fixture
+def story(read):
+    """What the page of an image tells of it, line by line, without the moments."""
+    return lambda image_id: [
+        line.select_one("span").get_text(" ", strip=True)
+        for line in read(f"/images/{image_id}").select(".story li")
+    ]
 
 
-def test_the_story_gives_the_reason_of_a_failure(read, shelf, world, work, profile_id):
+def test_the_story_of_an_image_says_when_it_was_found_and_downloaded(story, downloaded):
+    _, found, fetched = story(downloaded.id)
+    assert found.startswith("Found in Flow’s history")
+    assert fetched == "Downloaded."
+
+
+def test_the_story_keeps_each_failure_with_its_reason_after_a_download_that_worked(
+    story, shelf, flow, work, profile_id
+):
+    reasons = []
     with store.connection():
-        world.delete(images.get_image(shelf[0]).name)
-        run = work.downloads.request(profile_id, shelf[:1])
-        work.downloads.wait_for_run(run.id)
-        reason = Download.get(Download.image == shelf[0]).error
-    story = read(f"/images/{shelf[0]}").select_one(".story").get_text(" ", strip=True)
-    assert f"The download failed. {reason}" in story
+        for status in (403, 400):
+            flow.fail_next(status)
+            work.downloads.wait_for_run(work.downloads.request(profile_id, shelf[:1]).id)
+            reasons.append(Download.get(Download.image == shelf[0]).error)
+        work.downloads.wait_for_run(work.downloads.request(profile_id, shelf[:1]).id)
+    assert story(shelf[0])[2:] == [*(f"The download failed. {reason}" for reason in reasons), "Downloaded."]
+
+
+def test_the_story_tells_what_was_done_to_the_file_and_the_card(
+    story, client, confirm, downloaded, work, profile_id
+):
+    chosen = {"image_id": downloaded.id}
+    moment = confirm("hide", chosen).location.partition("hid=")[2]
+    client.post("/selection/undo", data={"hid": unquote(moment)})
+    confirm("delete", chosen)
+    with store.connection():
+        work.downloads.wait_for_run(work.downloads.request(profile_id, [downloaded.id]).id)
+        Path(images.get_image(downloaded.id).local_path).unlink()
+    client.get(f"/images/{downloaded.id}/file")
+    assert [line.split(";")[0].rstrip(".") for line in story(downloaded.id)[2:]] == [
+        "Downloaded",
+        "Hidden from the gallery",
+        "Shown in the gallery again",
+        "The file was deleted here",
+        "Downloaded",
+        "The file was no longer there",
+    ]
 
 
 def test_all_that_is_known_of_an_image_is_on_its_page(read, downloaded):
@@ -150,7 +185,8 @@ def test_an_original_can_be_fetched_in_parts(fetch, downloaded):
     assert whole.headers["Accept-Ranges"] == "bytes"
     assert (part.status_code, part.data) == (206, whole.data[10:20])
     assert part.headers["Content-Range"] == f"bytes 10-19/{downloaded.size_bytes}"
-    assert fetch(url, Range=f"bytes={downloaded.size_bytes}-").status_code == 416
+    beyond = fetch(url, Range=f"bytes={downloaded.size_bytes}-")
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{downloaded.size_bytes}")
 
 
 @pytest.mark.parametrize("path", ["file", "thumbnail/320", "thumbnail/640"])

@@ -13,7 +13,7 @@ from webapp import background_of, store
 from webapp.demo import World
 from webapp.models import Download, Image
 from webapp.states import DownloadState, RunKind, RunState
-from webapp.store import downloads, images, runs
+from webapp.store import counts, downloads, images, runs
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_a_cancelled_wish_that_waited_for_its_next_try_is_dropped_too(shelf, pro
     wait_until(lambda: shelf.connections.rest(profile_id))
     shelf.downloads.cancel(profile_id)
     wait_until(lambda: not Download.select().where(Download.run == run.id).exists())
-    assert downloads.count_pending(profile_id) == 40
+    assert counts.count_wishable(profile_id) == 40
 
 
 def test_a_damaged_file_can_be_downloaded_again(shelf, fetch, world):
@@ -302,7 +302,7 @@ def test_what_is_asked_for_again_after_a_cancel_arrives(shelf, profile_id, flow,
         )
         gate.release()
     assert shelf.downloads.wait_for_run(run.id).done_count == 1
-    assert images.count_profile(profile_id).downloaded == 1
+    assert counts.count_profile(profile_id).downloaded == 1
 
 
 def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile_id, config, fetch, world):
@@ -353,7 +353,7 @@ def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, tiny_
 
 def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny_disk, wait_until):
     """Once there is room it goes on: by Resume where the pause could be written down, else by itself."""
-    subprocess.run(["mount", "-o", "remount,size=4m", str(tiny_disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,size=6m", str(tiny_disk)], check=True)
     app = running(data_dir=tiny_disk / "shelf")
     work, client = background_of(app), app.test_client()
     with store.connection():
@@ -371,7 +371,7 @@ def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny
 
     def is_complete():
         work.downloads.resume(profile.id)
-        return images.count_profile(profile.id).downloaded == 70
+        return counts.count_profile(profile.id).downloaded == 70
 
     with store.connection():
         wait_until(is_complete)

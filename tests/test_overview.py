@@ -9,7 +9,7 @@ import pytest
 from webapp import store
 from webapp.models import Image
 from webapp.states import RunState
-from webapp.store import images, overview
+from webapp.store import counts, overview
 from webapp.store.filters import matching
 from webapp.views.asking import filter_of
 
@@ -44,7 +44,7 @@ def bars(page, chart):
 
 
 def dated(*moments):
-    for image, moment in zip(Image.select().order_by(Image.id), moments, strict=False):
+    for image, moment in zip(list(Image.select().order_by(Image.id)), moments, strict=False):
         Image.update(created_at=moment).where(Image.id == image.id).execute()
 
 
@@ -55,7 +55,7 @@ def test_every_bar_leads_to_just_the_images_that_it_counts(shelf, page, chart):
     for url, words in found:
         filter_ = filter_of(dict(parse_qsl(urlsplit(url).query)))
         count = int(re.search(r": ([\d,]+)", words)[1].replace(",", ""))
-        assert images.count_images(matching(filter_)).total == count
+        assert counts.count_images(matching(filter_)).total == count
 
 
 def test_all_images_stand_in_the_months_and_the_downloaded_ones_are_told_apart(shelf):

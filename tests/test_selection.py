@@ -54,14 +54,6 @@ def shown_ids(client, address="/"):
     return [box["value"] for box in page_of(client.get(address)).select("#grid input[name=image_id]")]
 
 
-def fields_of(page):
-    """What the browser would send with a form of hidden fields."""
-    fields = {}
-    for field in page.select("main form input[type=hidden]"):
-        fields.setdefault(field["name"], []).append(field["value"])
-    return fields
-
-
 def test_the_sum_counts_all_that_match_but_the_exceptions_and_the_bytes_that_are_known(client, ids, files):
     form = {"everything": "1", "state": "done", "except": ids[:2]}
     words = client.post("/selection", data=form).text
@@ -131,7 +123,7 @@ def test_retry_asks_again_only_for_what_failed(client, ids, profile_id, work):
         assert Download.get().state != DownloadState.FAILED
 
 
-def test_hiding_asks_first_and_names_count_and_bytes(client, ids, files):
+def test_hiding_asks_first_and_names_count_and_bytes(client, fields_of, ids, files):
     page = page_of(client.post("/selection/ask/hide", data={"image_id": ids[:7], "here": "/?sort=oldest"}))
     assert "Hide 7 images?" in page.h1.text
     assert "5 with a file" in page.text
@@ -140,7 +132,7 @@ def test_hiding_asks_first_and_names_count_and_bytes(client, ids, files):
     assert page.select_one("form + form, .actions a")["href"] == "/?sort=oldest"
 
 
-def test_what_is_hidden_leaves_the_gallery_until_it_is_undone(client, ids):
+def test_what_is_hidden_leaves_the_gallery_until_it_is_undone(client, fields_of, ids):
     page = page_of(
         client.post("/selection/ask/hide", data={"image_id": ids[:3], "here": "/?kind=uploaded&hid=old"})
     )
@@ -156,41 +148,77 @@ def test_what_is_hidden_leaves_the_gallery_until_it_is_undone(client, ids):
     assert row(ids[0]).hidden_at is None
 
 
-def test_undoing_a_hiding_leaves_what_was_hidden_before(client, ids):
-    client.post("/selection/hide", data={"image_id": ids[:1]})
-    answer = client.post("/selection/hide", data={"image_id": ids[:2]})
+def test_undoing_a_hiding_leaves_what_was_hidden_before(client, confirm, ids):
+    confirm("hide", {"image_id": ids[:1]})
+    answer = confirm("hide", {"image_id": ids[:2]})
     hid = page_of(client.get(answer.location)).select_one(".outcome button")["value"]
     client.post("/selection/undo", data={"hid": hid})
     assert shown_ids(client, "/?state=hidden") == ids[:1]
 
 
-def test_all_hidden_images_can_be_shown_again_at_once(client, ids):
-    client.post("/selection/hide", data={"image_id": ids[:4]})
+def test_all_hidden_images_can_be_shown_again_at_once(client, confirm, ids):
+    confirm("hide", {"image_id": ids[:4]})
     client.post("/selection/show", data={"everything": "1", "state": "hidden", "except": ids[:1]})
     assert shown_ids(client, "/?state=hidden") == ids[:1]
 
 
 @pytest.mark.parametrize("mode", ["new", "full"])
-def test_no_sync_brings_hidden_images_back(client, ids, work, profile_id, mode):
-    client.post("/selection/hide", data={"image_id": ids[:3]})
+def test_no_sync_brings_hidden_images_back(client, confirm, ids, work, profile_id, mode):
+    confirm("hide", {"image_id": ids[:3]})
     with store.connection():
         run = work.syncs.wait(work.syncs.start(profile_id, mode=mode).id)
         assert run.state == RunState.DONE
     assert set(shown_ids(client, "/?state=hidden")) == set(ids[:3])
 
 
-def test_deleting_asks_first_and_names_the_files_and_their_bytes(client, ids, files):
+def test_deleting_asks_first_and_names_the_files_and_their_bytes(client, fields_of, ids, files):
     page = page_of(client.post("/selection/ask/delete", data={"everything": "1", "except": ids[:1]}))
     assert "Delete 4 files from the disk?" in page.h1.text
     assert all(map(os.path.exists, files))
-    assert fields_of(page) == {"here": ["/"], "everything": ["1"], "except": ids[:1]}
+    assert fields_of(page).items() > {"here": ["/"], "everything": ["1"], "except": ids[:1]}.items()
 
 
-def test_a_deleted_file_leaves_the_disk_with_its_thumbnails_and_its_row_stays(client, ids, files, config):
+def test_nothing_is_done_to_images_that_came_after_the_question(
+    client, fields_of, ids, files, work, profile_id
+):
+    question = page_of(client.post("/selection/ask/delete", data={"everything": "1"}))
+    with store.connection():
+        work.downloads.wait_for_run(work.downloads.request(profile_id, ids[5:6]).id)
+    asked_again = page_of(client.post("/selection/delete", data=fields_of(question)))
+    assert "Delete 6 files from the disk?" in asked_again.h1.text
+    assert "Nothing was done" in asked_again.select_one("main [role=alert]").text
+    assert all(map(os.path.exists, files))
+    assert client.post("/selection/delete", data=fields_of(asked_again)).status_code == 303
+    assert not any(map(os.path.exists, files))
+
+
+@pytest.mark.parametrize("verb", ["hide", "delete"])
+def test_nothing_is_done_before_it_was_asked(client, ids, files, verb):
+    assert "Nothing was done" in client.post(f"/selection/{verb}", data={"image_id": ids[:2]}).text
+    assert row(ids[0]).hidden_at is None
+    assert os.path.exists(files[0])
+
+
+def test_without_javascript_all_but_the_ticked_images_are_counted_and_then_downloaded(
+    client, fields_of, ids, files
+):
+    form = {"everything": "but-ticked", "image_id": ids[10:12], "here": "/"}
+    question = page_of(client.post("/selection/ask/download", data=form))
+    assert f"Download {len(ids) - 2} images?" in question.h1.text
+    assert "5 with a file" in question.text
+    client.post(question.select_one("main form")["action"], data=fields_of(question))
+    with store.connection():
+        wished = {download.image_id for download in Download.select()}
+    assert wished == set(ids) - set(ids[10:12])
+
+
+def test_a_deleted_file_leaves_the_disk_with_its_thumbnails_and_its_row_stays(
+    client, confirm, ids, files, config
+):
     card = page_of(client.get("/")).select_one(f"#look-{ids[0]} img")
     assert fetched(client, card["src"]).status_code == 200
     assert list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
-    answer = client.post("/selection/delete", data={"image_id": ids[:2], "here": "/"})
+    answer = confirm("delete", {"image_id": ids[:2], "here": "/"})
     assert "2 files were deleted" in page_of(client.get(answer.location)).select_one(".outcome").text
     assert [os.path.exists(path) for path in files] == [False, False, True, True, True]
     assert not list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
@@ -198,9 +226,9 @@ def test_a_deleted_file_leaves_the_disk_with_its_thumbnails_and_its_row_stays(cl
 
 
 def test_a_deleted_file_is_not_fetched_again_until_it_is_asked_for_by_name(
-    client, ids, files, work, profile_id
+    confirm, ids, files, work, profile_id
 ):
-    client.post("/selection/delete", data={"image_id": ids[:1]})
+    confirm("delete", {"image_id": ids[:1]})
     with store.connection():
         work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
         assert images.get_image(ids[0]).local_path is None
@@ -209,14 +237,14 @@ def test_a_deleted_file_is_not_fetched_again_until_it_is_asked_for_by_name(
         assert images.get_image(ids[0]).local_path is not None
 
 
-def test_a_file_outside_the_storage_roots_is_left_alone_and_counted(client, ids, files, tmp_path):
+def test_a_file_outside_the_storage_roots_is_left_alone_and_counted(client, confirm, ids, files, tmp_path):
     stranger, link = tmp_path / "letter.jpg", files[1]
     stranger.write_bytes(b"mine")
     os.unlink(link)
     os.symlink(stranger, link)
     with store.connection():
         Image.update(local_path=str(stranger)).where(Image.id == ids[0]).execute()
-    answer = client.post("/selection/delete", data={"image_id": ids[:3]})
+    answer = confirm("delete", {"image_id": ids[:3]})
     assert "2 files stay" in page_of(client.get(answer.location)).select_one(".outcome").text
     assert stranger.read_bytes() == b"mine"
     assert row(ids[0]).local_path == str(stranger)
@@ -224,9 +252,9 @@ def test_a_file_outside_the_storage_roots_is_left_alone_and_counted(client, ids,
     assert row(ids[2]).local_path is None
 
 
-def test_while_the_disk_is_out_no_file_is_forgotten(client, ids, files, config):
+def test_while_the_disk_is_out_no_file_is_forgotten(client, confirm, ids, files, config):
     config.images_dir.rename(config.images_dir.with_name("elsewhere"))
-    answer = client.post("/selection/delete", data={"image_id": ids[:2]})
+    answer = confirm("delete", {"image_id": ids[:2]})
     assert "2 files stay" in page_of(client.get(answer.location)).select_one(".outcome").text
     assert row(ids[0]).local_path == files[0]
 

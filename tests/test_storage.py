@@ -45,7 +45,7 @@ def test_a_plain_key_is_the_name_of_its_file():
     ("kind", "ending"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif")]
 )
 def test_the_ending_is_that_of_the_bytes(kind, ending):
-    assert storage.picture_ending(picture(kind)) == ending
+    assert storage.read_header(picture(kind)).ending == ending
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -53,13 +53,13 @@ def test_the_ending_is_that_of_the_bytes(kind, ending):
 def test_a_picture_that_is_cut_off_is_refused_wherever_it_is_cut(kind, share):
     whole = picture(kind)
     with pytest.raises(BadPicture):
-        storage.picture_ending(whole[: int(len(whole) * share)])
+        storage.read_header(whole[: int(len(whole) * share)])
 
 
 @given(st.binary(max_size=300))
 def test_bytes_that_are_no_picture_are_refused_in_a_sentence(content):
     with pytest.raises(BadPicture):
-        storage.picture_ending(content)
+        storage.read_header(content)
 
 
 def test_a_picture_of_absurd_size_is_refused_by_its_header():
@@ -70,7 +70,7 @@ def test_a_picture_of_absurd_size_is_refused_by_its_header():
 
     content = header + zlib.crc32(header[12:]).to_bytes(4, "big") + b"\x00\x00\x00\x00IEND\xaeB`\x82"
     with pytest.raises(BadPicture, match="100000 by 100000"):
-        storage.picture_ending(content)
+        storage.read_header(content)
 
 
 def test_a_kept_file_is_whole_and_leaves_nothing_beside_it(tmp_path):

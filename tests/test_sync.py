@@ -9,7 +9,8 @@ from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable
 from webapp.models import Gap, Image, db
 from webapp.states import RunKind, RunState, SyncMode
-from webapp.store import histories, images, pages, profiles, runs
+from webapp.store import counts, histories, profiles, runs
+from webapp.sync import answer_question
 
 UPLOADS, GENERATED = "ASSET_MANAGER", "PINHOLE"
 BOTH = (UPLOADS, GENERATED)
@@ -277,9 +278,24 @@ def test_a_full_sync_asks_before_it_marks_more_than_a_tenth(sync, world, profile
     assert "nothing was marked" in sync(SyncMode.FULL).note
     assert not Image.select().where(Image.gone_upstream_at.is_null(False)).exists()
     (walk,) = histories.list_walks_with_question(profile_id)
-    pages.answer_question(walk.id, mark=True)
+    answer_question(walk.id, mark=True)
     assert Image.select().where(Image.gone_upstream_at.is_null(False)).count() == 8
     assert histories.list_walks_with_question(profile_id) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "sentence"), [(True, "They were marked as gone from Flow."), (False, "They were left as before")]
+)
+def test_the_answer_to_a_full_syncs_question_takes_its_place(sync, world, profile_id, mark, sentence):
+    sync()
+    for name in world.names(UPLOADS)[:8]:
+        world.delete(name)
+    run = sync(SyncMode.FULL)
+    (walk,) = histories.list_walks_with_question(profile_id)
+    answer_question(walk.id, mark=mark)
+    note = runs.get_run(run.id).note
+    assert sentence in note
+    assert "nothing was marked" not in note
 
 
 def test_a_full_sync_is_one_walk_that_resume_continues(sync, world, flow):
@@ -421,7 +437,7 @@ def test_cookies_that_could_not_be_checked_are_checked_before_the_first_page(wor
     assert profile.health == "unchecked"
     run = work.syncs.wait(work.syncs.start(profile.id, histories=(UPLOADS,)).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "account_exists")
-    assert images.count_profile(profile.id).total == 0
+    assert counts.count_profile(profile.id).total == 0
 
 
 def test_the_check_before_the_first_page_is_as_patient_as_all_else(work, flow, world):

@@ -6,32 +6,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webapp import storage
-from webapp.sources import Source
+from webapp.sources import Source, aspect_ratio_of
 from webapp.sources.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A whole file under its final name."""
+    """A whole file under its final name, and the shape of its picture where it is one of Flow's."""
 
     path: Path
     size_bytes: int
     sha256: str
+    aspect_ratio: str | None
 
 
 def download_image(
-    source: Source, pace: Pace, name: str, *, folder: Path, stems: list[str], stopping: threading.Event
+    source: Source,
+    pace: Pace,
+    name: str,
+    media_key: str,
+    *,
+    folder: Path,
+    stems: list[str],
+    stopping: threading.Event,
 ) -> KeptFile:
     """Fetch an image, check that it is a whole picture, and keep it in `folder` under the first free
     one of `stems`.
 
     Raises what `Source.fetch_image` raises once patience is at its end, Stopped, DiskFull, FolderGone.
     """
-    content, ending = pace.tried(lambda: _fetch(source, name), stopping)
-    path = storage.keep_file(folder, stems, ending, content)
-    return KeptFile(path, len(content), hashlib.sha256(content).hexdigest())
+    content, header = pace.tried(lambda: _fetch(source, name, media_key), stopping)
+    path = storage.keep_file(folder, stems, header.ending, content)
+    shape = aspect_ratio_of(header.width, header.height)
+    return KeptFile(path, len(content), hashlib.sha256(content).hexdigest(), shape)
 
 
-def _fetch(source: Source, name: str) -> tuple[bytes, str]:
-    content = source.fetch_image(name).content
-    return content, storage.picture_ending(content)
+def _fetch(source: Source, name: str, media_key: str) -> tuple[bytes, storage.PictureHeader]:
+    content = source.fetch_image(name, media_key).content
+    return content, storage.read_header(content)

@@ -32,7 +32,10 @@ class BaseModel(Model):
 
 
 class Profile(BaseModel):
-    """One account of one person; `account_email` is set by the first successful check."""
+    """One account of one person; `account_email` is set by the first successful check.
+
+    `service` is where its cookies sign it in, in the words of `Source.name`.
+    """
 
     id = TextField(primary_key=True)
     name = TextField()
@@ -40,6 +43,7 @@ class Profile(BaseModel):
     health_reason = TextField(null=True)
     account_email = TextField(null=True, constraints=[SQL("UNIQUE COLLATE NOCASE")])
     account_name = TextField(null=True)
+    service = TextField(null=True)
     cookie_names = TextField(default="")
     cookies_expire_at = TextField(null=True)
     checked_at = TextField(null=True)
@@ -58,16 +62,33 @@ class Secret(BaseModel):
 
 
 class History(BaseModel):
-    """What is known of one history of a profile as a whole."""
+    """What is known of one history of a profile as a whole.
+
+    `shows_changes`: the time on the card of a project was seen to move, so it tells of the last change.
+    """
 
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="histories")
     name = TextField()
     answered_at = TextField(null=True)
     refused_at = TextField(null=True)
     synced_at = TextField(null=True)
+    shows_changes = BooleanField(default=False)
 
     class Meta:
         indexes = ((("profile", "name"), True),)
+
+
+class Project(BaseModel):
+    """A project of a profile: its card as it was when its media were last read, at `read_at`."""
+
+    profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    remote_id = TextField()
+    title = TextField()
+    listed_at = TextField(null=True)
+    read_at = TextField()
+
+    class Meta:
+        indexes = ((("profile", "remote_id"), True),)
 
 
 class Walk(BaseModel):
@@ -187,9 +208,28 @@ class Image(BaseModel):
     gone_upstream_at = TextField(null=True)
     hidden_at = TextField(null=True)
     not_wanted_at = TextField(null=True)
+    title = TextField(null=True)
+    version = TextField(null=True)
+    is_archived = BooleanField(null=True)
 
     class Meta:
         table_name = "veo3_image_generations"
+
+
+class Tally(BaseModel):
+    """How many images that are not hidden are of one sort; kept by `webapp.triggers`, '' is not known."""
+
+    profile_id = TextField()
+    month = TextField()
+    kind = TextField()
+    aspect_ratio = TextField()
+    model_name = TextField()
+    has_file = BooleanField()
+    image_count = IntegerField()
+    size_bytes = IntegerField()
+
+    class Meta:
+        table_name = "image_tally"
 
 
 class Schedule(BaseModel):
@@ -228,6 +268,16 @@ class Download(BaseModel):
     finished_at = TextField(null=True)
 
 
+class ImageEvent(BaseModel):
+    """Something that became of an image; written by `webapp.triggers` only. `reason` is of a failure."""
+
+    id = AutoField()
+    image = ForeignKeyField(Image, on_delete="CASCADE")
+    kind = TextField()
+    reason = TextField(null=True)
+    created_at = TextField()
+
+
 class Export(BaseModel):
     """A ZIP of images (`image_ids`, a JSON list) that is prepared in the background and kept for a day.
 
@@ -248,21 +298,19 @@ class Export(BaseModel):
     finished_at = TextField(null=True)
 
 
-TABLES = (Profile, Secret, History, Walk, Gap, Run, Schedule, Message, Image, Download, Export)
-
-# What peewee's declarations cannot say: partial and collated indexes.
-INDEXES = (
-    # One sync and one download per profile at a time, by the database and not by an `if`.
-    """CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON run (profile_id, kind)
-       WHERE state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')""",
-    "CREATE INDEX IF NOT EXISTS runs_by_time ON run (profile_id, kind, started_at)",
-    "CREATE INDEX IF NOT EXISTS all_runs_by_time ON run (started_at, id)",
-    """CREATE INDEX IF NOT EXISTS images_of_run ON veo3_image_generations (stored_run_id)
-       WHERE stored_run_id IS NOT NULL""",
-    "CREATE INDEX IF NOT EXISTS images_by_time ON veo3_image_generations (created_at, id)",
-    "CREATE INDEX IF NOT EXISTS images_of_profile ON veo3_image_generations (profile_id, created_at, id)",
-    "CREATE INDEX IF NOT EXISTS images_by_key ON veo3_image_generations (media_key COLLATE NOCASE)",
-    """CREATE INDEX IF NOT EXISTS images_without_file ON veo3_image_generations (profile_id, created_at, id)
-       WHERE local_path IS NULL""",
-    "CREATE INDEX IF NOT EXISTS downloads_of_run ON download (run_id, state, id)",
+TABLES = (
+    Profile,
+    Secret,
+    History,
+    Project,
+    Walk,
+    Gap,
+    Run,
+    Schedule,
+    Message,
+    Image,
+    Download,
+    ImageEvent,
+    Tally,
+    Export,
 )

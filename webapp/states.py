@@ -35,6 +35,20 @@ class SyncMode(StrEnum):
     RESUME = "resume"
 
 
+class EventKind(StrEnum):
+    """What can become of an image after it was stored. FILE_GONE: its file was not there any more."""
+
+    DOWNLOADED = "downloaded"
+    FAILED = "failed"
+    DELETED = "deleted"
+    FILE_GONE = "file_gone"
+    DAMAGED = "damaged"
+    GONE = "gone"
+    BACK = "back"
+    HIDDEN = "hidden"
+    SHOWN = "shown"
+
+
 class Step(StrEnum):
     """What a page of a history means for the walk that met it."""
 

@@ -13,6 +13,7 @@ import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -141,8 +142,17 @@ def file_stems(media_key: str, name: str, *, has_plain_name: bool) -> list[str]:
 # Pictures
 
 
-def picture_ending(content: bytes) -> str:
-    """The file ending of a picture that is whole as far as its header and its end tell.
+@dataclass(frozen=True, slots=True)
+class PictureHeader:
+    """What the header of a picture tells: the file ending for its kind, and its size in pixels."""
+
+    ending: str
+    width: int
+    height: int
+
+
+def read_header(content: bytes) -> PictureHeader:
+    """The header of a picture that is whole as far as its header and its end tell.
 
     Raises BadPicture otherwise. Decoding every picture would cost more than fetching it; that is
     left to `flowshelf verify --deep` and the thumbnails.
@@ -156,7 +166,7 @@ def picture_ending(content: bytes) -> str:
         raise BadPicture(f"What Flow sent is a picture of {width} by {height} pixels, which cannot be meant.")
     if not _has_its_end(kind, content):
         raise BadPicture("The picture that Flow sent is cut off.")
-    return ENDINGS[kind]
+    return PictureHeader(ENDINGS[kind], width, height)
 
 
 def _has_its_end(kind: str, content: bytes) -> bool:

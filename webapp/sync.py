@@ -21,10 +21,9 @@ from webapp.models import Run, Walk
 from webapp.sources import HistoryPage, Source
 from webapp.sources.pace import Pace, Stopped, jittered
 from webapp.states import Step, SyncMode
-from webapp.store import histories, pages, runs
+from webapp.store import histories, pages, projects, runs
 
 MOST_PAGES_WITHOUT_IMAGE = 50
-DEFAULT_HISTORY = "ASSET_MANAGER"
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ def step_of(page: HistoryPage, known: dict[str, int], walk: Walk, *, may_join: b
     return Step.ON
 
 
-def meet(met: Met, page: HistoryPage) -> None:
+def meet(met: Met, page: HistoryPage, *, may_be_empty: bool = False) -> None:
     """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever."""
     hashes = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in page.names}
     if page.next_cursor in met.cursors or (hashes and hashes <= met.names):
@@ -69,7 +68,7 @@ def meet(met: Met, page: HistoryPage) -> None:
     met.names |= hashes
     if page.next_cursor:
         met.cursors.add(page.next_cursor)
-    met.pages_without_image = 0 if page.images else met.pages_without_image + 1
+    met.pages_without_image = 0 if page.images or may_be_empty else met.pages_without_image + 1
     if met.pages_without_image >= MOST_PAGES_WITHOUT_IMAGE:
         raise FlowError(
             f"Flow sent {MOST_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
@@ -173,7 +172,7 @@ class SyncRun:
             except CursorRefused:
                 self._give_up_cursor(walk, was_handed_out_now=walk.cursor != first_cursor)
                 return
-            meet(met, page)
+            meet(met, page, may_be_empty=not self._source.promise.is_newest_first)
             step = self._save(walk, page)
             self._on_page()
             goes_on = self._goes_on(walk, step) and not self._has_enough_pages()
@@ -204,15 +203,27 @@ class SyncRun:
         return page
 
     def _ask(self, walk: Walk) -> HistoryPage:
-        return self._pace.tried(
-            lambda: self._source.history_page(walk.history, walk.cursor or None),
+        settled = self._settled_projects(walk)
+        page = self._pace.tried(
+            lambda: self._source.history_page(
+                walk.history, walk.cursor or None, lambda project: (project.id, project.listed_at) in settled
+            ),
             self._stopping,
             gives_up=False,
         )
+        by_key = self._source.promise.goes_by_media_key
+        return pages.under_known_names(walk.profile_id, page) if by_key else page
+
+    def _settled_projects(self, walk: Walk) -> set[tuple[str, str]]:
+        """What a quick sync passes over, where the service shows that nothing changed."""
+        if self._source.promise.is_newest_first or runs.get_run(self._run_id).mode != SyncMode.NEW:
+            return set()
+        return projects.list_settled(walk.profile_id, walk.history)
 
     def _save(self, walk: Walk, page: HistoryPage) -> Step:
         known = histories.known_images(walk.profile_id, [image.name for image in page.images])
-        step = step_of(page, known, walk, may_join=histories.may_join(walk))
+        may_join = self._source.promise.is_newest_first and histories.may_join(walk)
+        step = step_of(page, known, walk, may_join=may_join)
         # A full walk that only had its gap closed by a quick sync is still to be resumed.
         ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
         unseen = pages.save_page(runs.get_run(self._run_id), walk, page, step, is_last=ends)
@@ -258,11 +269,32 @@ class SyncRun:
         )
 
 
+def answer_question(walk_id: int, *, mark: bool) -> None:
+    """Take a person's answer to what the end of a full walk left open, and say it where it was asked."""
+    answered = pages.answer_question(walk_id, mark=mark)
+    if answered.count:
+        asked = pages.Unseen(answered.count)
+        runs.replace_note(walk_id, _gone_note(asked), _gone_note(answered) if mark else _kept_note(answered))
+
+
 def _gone_note(unseen: pages.Unseen) -> str:
-    images = "1 image" if unseen.count == 1 else f"{unseen.count} images"
     if unseen.was_marked:
-        return f"{images} of the shelf no longer stand in this history and were marked as gone from Flow."
+        return f"{_missing(unseen)}. {_subject(unseen)} marked as gone from Flow."
     return (
-        f"{images} of the shelf no longer stand in this history. That is more than a tenth of it, so nothing "
-        "was marked: look into Flow first, then say what they are."
+        f"{_missing(unseen)}. That is more than a tenth of it, so nothing was marked: look into Flow first, "
+        "then say what they are."
     )
+
+
+def _kept_note(unseen: pages.Unseen) -> str:
+    return f"{_missing(unseen)}. {_subject(unseen)} left as before, as you said."
+
+
+def _subject(unseen: pages.Unseen) -> str:
+    return "It was" if unseen.count == 1 else "They were"
+
+
+def _missing(unseen: pages.Unseen) -> str:
+    if unseen.count == 1:
+        return "1 image of the shelf no longer stands in this history"
+    return f"{unseen.count} images of the shelf no longer stand in this history"

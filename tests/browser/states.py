@@ -6,7 +6,7 @@ from webapp import store
 from webapp.background import Background
 from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
-from webapp.store import images
+from webapp.store import counts, images
 from webapp.store.filters import Filter
 
 WAIT_SECONDS = 30
@@ -55,7 +55,7 @@ def _syncing(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tu
 
 
 def _downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tuple[str, Pages]]:
-    count = images.count_profile(profile_id).total - LEFT_PENDING
+    count = counts.count_profile(profile_id).total - LEFT_PENDING
     last = images.list_page(Filter(profile_id=profile_id), limit=count).images[-1]
     with flow.holding("media", at=count // 2) as gate:
         run = work.downloads.request_pending(profile_id, limit=count)

@@ -62,10 +62,6 @@ class Background:
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
 
     @property
-    def histories(self) -> tuple[str, ...]:
-        return self._config.histories
-
-    @property
     def picture_hosts(self) -> frozenset[str]:
         """Hosts that a signed preview address may point to."""
         return self._config.all_picture_hosts

@@ -10,7 +10,7 @@ from webapp.background.connections import Connections
 from webapp.config import Config
 from webapp.errors import BadCookies, FlowshelfError, FlowUnavailable, SignedOut
 from webapp.models import Profile
-from webapp.sources import Account
+from webapp.sources import Account, Promise, Source
 from webapp.sources.credentials import PastedCookies, parse_cookies
 from webapp.states import Health
 from webapp.store import profiles
@@ -36,6 +36,18 @@ class PastedCredentials:
         """A check needs no key."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a trial of pasted cookies brought: whom they sign in (None: the service is out of reach), the
+    cookies to keep with their end, and the service that they are for."""
+
+    account: Account | None
+    cookies: dict[str, str]
+    expire_at: str | None
+    service: str
+    promise: Promise
+
+
 class Accounts:
     def __init__(
         self, config: Config, connections: Connections, open_source: Callable, stopping: threading.Event
@@ -51,12 +63,12 @@ class Accounts:
         Raises BadCookies, BadRequest for the name, AccountExists.
         """
         pasted = self._parse(pasted_text)
-        account, tried = self._try(pasted)
-        if account:
-            profiles.check_account(None, account)
-        profile = profiles.add_profile(name, self._config.histories)
+        tried = self._try(pasted)
+        if tried.account:
+            profiles.check_account(None, tried.account)
+        profile = profiles.add_profile(name, tried.promise.histories)
         try:
-            self._keep(profile.id, account, tried)
+            self._keep(profile.id, tried)
         except FlowshelfError:  # somebody added the same account in this very moment
             profiles.remove_profile(profile.id)
             raise
@@ -70,13 +82,13 @@ class Accounts:
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
-        account, tried = self._try(pasted)
-        if account is None and profile.account_email:
+        tried = self._try(pasted)
+        if tried.account is None and profile.account_email:
             raise FlowUnavailable(
                 f"Flow cannot be reached, so it is not known whether these cookies are those of "
                 f"{profile.account_email}. The old ones were kept. Paste them again later."
             )
-        self._keep(profile_id, account, tried)
+        self._keep(profile_id, tried)
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
@@ -93,14 +105,12 @@ class Accounts:
         host = urlsplit(self._config.labs_url).hostname
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=host)
 
-    def _try(self, pasted: PastedCookies) -> tuple[Account | None, PastedCredentials]:
-        """Whom the pasted cookies sign in (None: Flow is out of reach), and what is to be kept of them."""
+    def _try(self, pasted: PastedCookies) -> Tried:
         credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at)
         source = self._open_source(self._config, credentials, self._stopping)
         try:
-            return source.check(), credentials
-        except FlowUnavailable:
-            return None, credentials
+            account = _account_or_none(source)
+            return Tried(account, credentials.kept, credentials.expire_at, source.name, source.promise)
         except SignedOut as error:
             raise BadCookies(
                 "Flow does not sign anybody in with these cookies. They may be expired or cut: open Flow in "
@@ -109,17 +119,25 @@ class Accounts:
         finally:
             source.close()
 
-    def _keep(self, profile_id: str, account: Account | None, tried: PastedCredentials) -> None:
-        if account:
-            profiles.check_account(profile_id, account)
-        profiles.set_cookies(profile_id, tried.kept, tried.expire_at)
+    def _keep(self, profile_id: str, tried: Tried) -> None:
+        if tried.account:
+            profiles.check_account(profile_id, tried.account)
+        profiles.set_cookies(profile_id, tried.cookies, tried.expire_at)
+        profiles.note_service(profile_id, tried.service, tried.promise.histories)
         # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
         self._connections.drop(profile_id)
-        if account:
-            profiles.note_account(profile_id, account)
+        if tried.account:
+            profiles.note_account(profile_id, tried.account)
         else:
             profiles.note_health(
                 profile_id,
                 Health.UNCHECKED,
                 "Flow could not be reached when these cookies were pasted. They are tried at the next sync.",
             )
+
+
+def _account_or_none(source: Source) -> Account | None:
+    try:
+        return source.check()
+    except FlowUnavailable:
+        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from webapp.config import Config
 from webapp.errors import FlowUnavailable, SignedOut
-from webapp.sources import Source
+from webapp.sources import Promise, Source
 from webapp.sources.pace import Pace, Rest
 from webapp.states import Health
 from webapp.store import profiles
@@ -74,6 +74,16 @@ class Connections:
             )
             self._connections[profile_id] = connection
             return connection
+
+    def promise(self, profile_id: str) -> Promise:
+        """What the profile's service promises of its histories; that of the first service when it has no
+        cookies."""
+        try:
+            return self.of(profile_id).source.promise
+        except SignedOut:
+            source = self._open_source(self._config, StoredCredentials(profile_id), self._stopping)
+            source.close()
+            return source.promise
 
     def check(self, profile_id: str, connection: Connection, stopping: threading.Event) -> None:
         """Make sure once that cookies which could not be checked when they were pasted are this profile's.

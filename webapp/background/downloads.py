@@ -242,11 +242,18 @@ class Downloads:
             connection.source,
             connection.pace,
             claim.name,
+            claim.media_key,
             folder=folder,
             stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
             stopping=crew.stop,
         )
-        downloads.finish_download(claim, path=str(kept.path), size_bytes=kept.size_bytes, sha256=kept.sha256)
+        downloads.finish_download(
+            claim,
+            path=str(kept.path),
+            size_bytes=kept.size_bytes,
+            sha256=kept.sha256,
+            aspect_ratio=kept.aspect_ratio,
+        )
         crew.failures_in_a_row = 0
         crew.rate.add(kept.size_bytes)
 

@@ -107,5 +107,7 @@ class Previews:
 
     def _ask(self, profile_id: str, image_id: str) -> str | None:
         connection = self._connections.of(profile_id)
-        name = images.get_image(image_id).name
-        return connection.pace.tried(lambda: connection.source.preview_url(name), self._stopping)
+        image = images.get_image(image_id)
+        return connection.pace.tried(
+            lambda: connection.source.preview_url(image.name, image.media_key), self._stopping
+        )

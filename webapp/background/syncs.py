@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from webapp import store
+from webapp import store, sync
 from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -13,7 +13,6 @@ from webapp.models import Run
 from webapp.sources.pace import Stopped
 from webapp.states import Health, RunKind, RunState, SyncMode
 from webapp.store import profiles, runs
-from webapp.sync import SyncRun
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Syncs:
         downloads_new: bool = False,
     ) -> Run:
         """Begin a sync run, or join the one under way that was asked the same. Raises Busy otherwise."""
-        histories = histories or self._config.histories
+        histories = histories or self._connections.promise(profile_id).histories
         if start_cursor and (mode != SyncMode.ALL or len(histories) != 1):
             raise BadRequest("A startCursor goes with the mode “all” and one history.")
         asked = {
@@ -104,6 +103,11 @@ class Syncs:
         """For a walk it is Pause that ends the run: no gap is ever dropped."""
         self.pause(profile_id)
 
+    @staticmethod
+    def answer(walk_id: int, *, mark: bool) -> None:
+        """Whether images that a full sync did not meet are to be marked as gone from Flow."""
+        sync.answer_question(walk_id, mark=mark)
+
     def carry_on(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
         with self._lock:
@@ -149,6 +153,7 @@ class Syncs:
                     runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
                 if run := runs.find_run(run_id):  # its profile may have been removed
                     _log_end(run)
+                    store.look_at_sizes()
         except Exception:
             # Not even its end could be written down, as when the disk is full: later it may be.
             log.exception("Sync run %s cannot go on now", run_id)
@@ -203,8 +208,8 @@ class Syncs:
                 if not connection.is_stale:
                     raise
 
-    def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:
-        return SyncRun(
+    def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> sync.SyncRun:
+        return sync.SyncRun(
             run_id,
             connection.source,
             connection.pace,

@@ -42,9 +42,9 @@ def sync(profile, resume, full, max_pages, cursor, history, as_json, data_dir) -
     """Bring the metadata of PROFILE (an id or a name) up to date."""
     if bool(cursor) + full + resume > 1:
         raise click.UsageError("Only one of --resume, --full and --cursor says where to begin.")
-    with ending_with_json(as_json), open_shelf(config := read_config(data_dir=data_dir)) as shelf:
+    with ending_with_json(as_json), open_shelf(read_config(data_dir=data_dir)) as shelf:
         mode = "full" if full else "resume" if resume else "new"
-        asked = {"mode": mode, "histories": list(config.histories)}
+        asked = {"mode": mode, "histories": []}
         if cursor:
             asked = {"mode": "all", "history": history, "startCursor": cursor}
         profile_id = find_profile(shelf, profile)["profileId"]

@@ -5,11 +5,28 @@ values; the wire format stops in the modules beside this one.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 KIND_UPLOADED = "uploaded"
 KIND_GENERATED = "generated"
+
+
+# The shapes of Flow's pictures, in its words, as width by height.
+ASPECT_RATIOS = {
+    "IMAGE_ASPECT_RATIO_LANDSCAPE": 16 / 9,
+    "IMAGE_ASPECT_RATIO_PORTRAIT": 9 / 16,
+    "IMAGE_ASPECT_RATIO_SQUARE": 1.0,
+    "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": 4 / 3,
+    "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": 3 / 4,
+}
+
+
+def aspect_ratio_of(width: int, height: int) -> str | None:
+    """The shape that a picture of so many pixels has, give or take what rounding to pixels makes."""
+    ratio = width / height
+    return next((name for name, exact in ASPECT_RATIOS.items() if abs(ratio / exact - 1) < 0.04), None)
 
 
 _INVISIBLE = re.compile(r"[\s\u200b-\u200d\u2060\ufeff\u00ad]+")
@@ -41,11 +58,41 @@ class RemoteImage:
     model_name: str | None = None
     seed: int | None = None
     project_id: str | None = None
+    title: str | None = None
+    version: str | None = None
+    is_archived: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteProject:
+    """A project as a listing shows it. What the time on its card means the service does not say: it may
+    be that of its making or of its last change."""
+
+    id: str
+    title: str
+    listed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a source promises of its histories, by their names; `usual_history` is meant when none is named.
+
+    `is_newest_first`: entries come in the order of their making across all pages, so that a walk may
+    stop where it meets what is known. Otherwise pages stand beside each other, one for each project,
+    and every one that may have changed is read; such a page may be empty.
+    `goes_by_media_key`: an image that another service listed under another name is the same image when
+    it has the same media key.
+    """
+
+    histories: tuple[str, ...]
+    usual_history: str
+    is_newest_first: bool
+    goes_by_media_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """One answer of a history, newest first.
+    """One answer of a history, newest first, or all media of one `project`.
 
     `names` holds the names of all entries, ignored ones too, in order; `last_created_at` is the
     time of the last entry of any kind (None when no entry of the page has a readable time).
@@ -58,6 +105,7 @@ class HistoryPage:
     ignored_count: int
     last_created_at: str | None
     next_cursor: str | None
+    project: RemoteProject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +122,14 @@ class FetchedImage:
 
     content: bytes
     fife_url: str | None = None
+
+
+Skips = Callable[[RemoteProject], bool]
+
+
+def read_all(project: RemoteProject) -> bool:
+    """Skips no project."""
+    return False
 
 
 class Credentials(Protocol):
@@ -102,20 +158,28 @@ class Source(Protocol):
     each ends with FlowUnavailable, those under way too.
     """
 
+    promise: Promise
+    name: str
+    """What a person calls the service, as in “flow.google.com”."""
+
     def check(self) -> Account:
         """Ask whom the cookies sign in."""
 
-    def history_page(self, history: str, cursor: str | None) -> HistoryPage:
-        """One page of a history; `cursor` None is the head.
+    def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
+        """One page of a history; `cursor` None is the head. A source of projects passes over those that
+        `skips` says need not be read; the page is then that of the next one.
 
         Raises CursorRefused (for the head as well: then the service refuses the first page),
         HistoryRefused when it says that there is no such history.
         """
 
-    def fetch_image(self, name: str) -> FetchedImage:
-        """The bytes of one image. Raises ImageRefused, GoneUpstream, KeyRefused, BadPicture."""
+    def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
+        """The bytes of one image, by whichever of the two the service goes by.
 
-    def preview_url(self, name: str) -> str | None:
+        Raises ImageRefused, GoneUpstream, KeyRefused, BadPicture.
+        """
+
+    def preview_url(self, name: str, media_key: str = "") -> str | None:
         """A fresh signed URL of one image, None when the service has none."""
 
     def close(self) -> None:

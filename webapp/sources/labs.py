@@ -6,7 +6,17 @@ from urllib.parse import urlencode
 
 from webapp.config import Config
 from webapp.errors import BadPicture, FlowError, FlowUnavailable, ImageRefused
-from webapp.sources import Account, Credentials, FetchedImage, HistoryPage, labs_history, labs_media
+from webapp.sources import (
+    Account,
+    Credentials,
+    FetchedImage,
+    HistoryPage,
+    Promise,
+    Skips,
+    labs_history,
+    labs_media,
+    read_all,
+)
 from webapp.sources.credentials.key import ApiKey
 from webapp.sources.credentials.session import SignIn
 from webapp.sources.http import Answer, HttpClient, TooLarge
@@ -20,7 +30,10 @@ LARGEST_HISTORY_BYTES = 16 * 1024 * 1024
 class LabsSource:
     """The labs service as a `Source`. Errors name what happened and what to do, never a secret."""
 
+    name = "labs.google"
+
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
+        self.promise = Promise(config.histories, labs_history.DEFAULT_HISTORY, is_newest_first=True)
         self._config = config
         self._http = HttpClient(stopping, config.timeout_seconds)
         self._site = LabsSite(config, credentials, self._http)
@@ -30,7 +43,7 @@ class LabsSource:
     def check(self) -> Account:
         return self._sign_in.account()
 
-    def history_page(self, history: str, cursor: str | None) -> HistoryPage:
+    def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
         secrets = [*self._site.cookies().values(), cursor or ""]
         path = labs_history.path(history, cursor, self._config.page_size)
         answer = self._site.get(path, LARGEST_HISTORY_BYTES)
@@ -44,7 +57,7 @@ class LabsSource:
         except labs_history.UnknownShape as error:
             raise changed(answer, str(error), secrets) from error
 
-    def fetch_image(self, name: str) -> FetchedImage:
+    def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
         answer, secrets = self._media(name)
         if answer.status != 200:
             return self._rescued(answer, labs_media.refusal(answer, secrets))
@@ -55,7 +68,7 @@ class LabsSource:
             content = self._content_behind(document)
         return FetchedImage(content, url)
 
-    def preview_url(self, name: str) -> str | None:
+    def preview_url(self, name: str, media_key: str = "") -> str | None:
         answer, secrets = self._media(name, returnUriOnly="true")
         url = labs_media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
         if answer.status == 200:

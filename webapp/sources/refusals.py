@@ -19,7 +19,8 @@ SIGNED_OUT = (
 )
 MOVED = (
     "Google has moved this account to the new Flow at flow.google.com, and the old service has closed for "
-    "it. The images on this shelf stay."
+    "it. Paste the cookies of flow.google.com on the profile's page to go on there; the images on this "
+    "shelf stay, and none is downloaded twice."
 )
 
 

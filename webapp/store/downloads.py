@@ -86,14 +86,6 @@ def list_pending_of_run(run_id: str) -> list[str]:
     return [image.id for image in pending.order_by(Image.created_at.desc(), Image.id.desc())]
 
 
-def count_pending(profile_id: str) -> int:
-    """Pending images that nobody has wished for yet."""
-    wished = Download.select(Download.image).where(
-        Download.profile_id == profile_id, Download.state.in_(ACTIVE)
-    )
-    return list_pending_query(profile_id).where(Image.id.not_in(wished)).count()
-
-
 def _wish(run: Run, images: Select, folder: str | None) -> None:
     # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
     cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)
@@ -156,13 +148,20 @@ def _claim(row: Download) -> Claim:
     )
 
 
-def finish_download(claim: Claim, *, path: str, size_bytes: int, sha256: str) -> None:
-    """The file stands under its final name: the row may say so now."""
+def finish_download(
+    claim: Claim, *, path: str, size_bytes: int, sha256: str, aspect_ratio: str | None = None
+) -> None:
+    """The file stands under its final name: the row may say so now, and its shape if it lacked one."""
     with transaction():
         if not _leave_queue(claim, DownloadState.DONE):
             return
         Image.update(
-            local_path=path, size_bytes=size_bytes, sha256=sha256, downloaded_at=now(), damaged_at=None
+            local_path=path,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            downloaded_at=now(),
+            damaged_at=None,
+            aspect_ratio=fn.COALESCE(Image.aspect_ratio, aspect_ratio),
         ).where(Image.id == claim.image_id).execute()
         Run.update(done_count=Run.done_count + 1, done_bytes=Run.done_bytes + size_bytes).where(
             Run.id == claim.run_id

@@ -8,13 +8,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 
-from peewee import JOIN, SQL, Expression, Field, Select, Tuple
+from peewee import JOIN, SQL, Expression, Field, Select, Tuple, fn
 
 from webapp.models import Download, Image
 from webapp.states import DownloadState
+from webapp.store import search
 from webapp.store.downloads import ACTIVE
 
 
@@ -40,7 +39,8 @@ class FileState(StrEnum):
 class Filter:
     """Images of one profile (None: of all) that match in every respect that is given.
 
-    Every word of `text` has to occur in the prompt or to begin the name, media key or workflow id.
+    Every word of `text` has to occur in the prompt or the title, or the whole of it to begin the name,
+    media key or workflow id. Versions of one picture share their workflow id.
     `since` and `until` are days as `YYYY-MM-DD`, both included.
     """
 
@@ -50,6 +50,8 @@ class Filter:
     aspect_ratio: str | None = None
     kind: str | None = None
     model_name: str | None = None
+    project_id: str | None = None
+    workflow_id: str | None = None
     since: str | None = None
     until: str | None = None
     sort: Sort = Sort.NEWEST
@@ -79,16 +81,19 @@ class Selection:
     except_ids: frozenset[str] = field(default_factory=frozenset)
 
 
-def matching(filter_: Filter) -> Select:
-    """The images that a filter means, each with its latest wish as `wish`, in no order."""
-    return with_wish().where(*_conditions(filter_))
+def matching(filter_: Filter, *, as_whole: bool = False) -> Select:
+    """The images that a filter means, each with its latest wish as `wish`, in no order.
+
+    `as_whole`: all of them are wanted, not the first by time.
+    """
+    return with_wish().where(*_conditions(filter_, as_whole))
 
 
 def selected(selection: Selection) -> Select:
     """The images that a selection means, each with its latest wish as `wish`, in no order."""
     if selection.everything is None:
         return with_wish().where(Image.id.in_(_listed(selection.ids)))
-    return matching(selection.everything).where(Image.id.not_in(_listed(selection.except_ids)))
+    return matching(selection.everything, as_whole=True).where(Image.id.not_in(_listed(selection.except_ids)))
 
 
 def _listed(ids: Iterable[str]) -> SQL:
@@ -100,15 +105,18 @@ def with_wish() -> Select:
     return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="wish")
 
 
-def _conditions(filter_: Filter) -> list[Expression]:
+def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
     plain = {
         Image.profile_id: filter_.profile_id,
         Image.aspect_ratio: filter_.aspect_ratio,
         Image.kind: filter_.kind,
         Image.model_name: filter_.model_name,
+        Image.project_id: filter_.project_id,
+        Image.workflow_id: filter_.workflow_id,
     }
     conditions = [column == value for column, value in plain.items() if value]
-    conditions += [_mentions(word) for word in filter_.text.split()]
+    if filter_.text.strip():
+        conditions.append(_mentioning(filter_.text.strip(), as_whole))
     conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
     if filter_.since:
         conditions.append(Image.created_at >= filter_.since)
@@ -119,13 +127,22 @@ def _conditions(filter_: Filter) -> list[Expression]:
     return conditions + _STATE_CONDITIONS.get(filter_.state, [])
 
 
-def _mentions(word: str) -> Expression:
-    begins = (
-        Image.name.startswith(word),
-        Image.media_key.startswith(word),
-        Image.workflow_id.startswith(word),
-    )
-    return reduce(or_, begins, Image.prompt.contains(word))
+def _mentioning(text: str, as_whole: bool) -> Expression:
+    candidates = search.find_candidates(text)
+    if candidates is not None:
+        return Image.id.in_(_listed(candidates))
+    has_words = (as_whole and search.has_words(text)) or fn.mentions(Image.prompt, Image.title, text)
+    return has_words | search.begins_name(text)
+
+
+def _wished(*states: DownloadState) -> Expression:
+    """Asked so, and not of the joined wish, SQLite begins with the few wishes in such a state."""
+    return Image.id.in_(Download.select(Download.image).where(Download.state.in_(states)))
+
+
+def _marked(mark: Field) -> Expression:
+    """Few images bear a mark, often none, and of an index without entries SQLite knows no size."""
+    return Image.id.in_(Image.select(Image.id).where(mark.is_null(False)))
 
 
 _NO_FILE = Image.local_path.is_null()
@@ -135,10 +152,10 @@ _STATE_CONDITIONS = {
         Image.gone_upstream_at.is_null(),
         Download.state.is_null() | (Download.state == DownloadState.DONE),
     ],
-    FileState.ACTIVE: [_NO_FILE, Download.state.in_(ACTIVE)],
+    FileState.ACTIVE: [_NO_FILE, _wished(*ACTIVE)],
     FileState.DONE: [Image.local_path.is_null(False)],
-    FileState.FAILED: [_NO_FILE, Download.state == DownloadState.FAILED, Image.gone_upstream_at.is_null()],
-    FileState.GONE: [Image.gone_upstream_at.is_null(False)],
-    FileState.DAMAGED: [Image.damaged_at.is_null(False)],
-    FileState.HIDDEN: [],
+    FileState.FAILED: [_NO_FILE, _wished(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
+    FileState.GONE: [_marked(Image.gone_upstream_at)],
+    FileState.DAMAGED: [_marked(Image.damaged_at)],
+    FileState.HIDDEN: [_marked(Image.hidden_at)],
 }

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from peewee import Case, Expression, Select, fn
+from peewee import Expression
 
 from webapp.errors import UnknownImage
-from webapp.models import Download, Image
-from webapp.states import DownloadState
+from webapp.models import Image, ImageEvent
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
-from webapp.store.downloads import ACTIVE
 from webapp.store.filters import Filter, matching, with_wish
 from webapp.times import now
 
+MOST_VERSIONS = 24
 # A row without a file.
 NO_FILE = dict.fromkeys(("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at"))
 
@@ -26,22 +25,27 @@ class Page:
     newer_than: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts of what the gallery shows of a profile, or of all."""
-
-    total: int
-    downloaded: int
-    failed: int
-    active: int
-    size_bytes: int
-
-
 def get_image(image_id: str) -> Image:
     """One image with its latest wish as `wish`."""
     if image := with_wish().where(Image.id == image_id).first():
         return image
     raise UnknownImage("There is no such image on this shelf.")
+
+
+def list_versions(image: Image) -> list[Image]:
+    """The images of a profile that share a card with one, itself among them, the oldest first; empty when
+    it stands alone."""
+    versions = list(
+        matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id))
+        .order_by(Image.created_at, Image.id)
+        .limit(MOST_VERSIONS)
+    )
+    return versions if len(versions) > 1 else []
+
+
+def list_events(image_id: str) -> list[ImageEvent]:
+    """What became of an image since it was stored, what came first at the top."""
+    return list(ImageEvent.select().where(ImageEvent.image == image_id).order_by(ImageEvent.id))
 
 
 def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: str | None = None) -> Page:
@@ -86,31 +90,6 @@ def _page(rows: list[Image], *, has_newer: bool, has_older: bool) -> Page:
 def count_files() -> int:
     """Images that should have a file, hidden ones too."""
     return Image.select().where(Image.local_path.is_null(False)).count()
-
-
-def count_images(images: Select | None = None) -> Totals:
-    """Counts of the images of a query, of all that are not hidden when none is given."""
-    state = Download.state
-    counted = {
-        "failed": (state == DownloadState.FAILED) & Image.local_path.is_null(),
-        "active": state.in_(ACTIVE),
-    }
-    columns = [fn.COALESCE(fn.SUM(Case(None, [(condition, 1)], 0)), 0) for condition in counted.values()]
-    size = Case(None, [(Image.local_path.is_null(False), Image.size_bytes)], 0)
-    query = matching(Filter()) if images is None else images
-    row = query.select(fn.COUNT(Image.id), fn.COUNT(Image.local_path), *columns, fn.COALESCE(fn.SUM(size), 0))
-    return Totals(*row.tuples().get())
-
-
-def count_profile(profile_id: str) -> Totals:
-    return count_images(matching(Filter(profile_id=profile_id)))
-
-
-def list_values(column: str, profile_id: str | None) -> list[str]:
-    """The values of a column that occur, for the choices of a filter."""
-    field = getattr(Image, column)
-    rows = matching(Filter(profile_id=profile_id)).select(field).where(field.is_null(False)).distinct()
-    return sorted(value for (value,) in rows.tuples())
 
 
 def mark_not_wanted(image_ids: Iterable[str]) -> None:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from peewee import Expression, Function, fn
+from peewee import Case, Expression, Function, fn
 
-from webapp.models import Image, Profile
-from webapp.store.filters import FileState, Filter, matching
-from webapp.store.images import count_images
+from webapp.models import Profile, Tally
+from webapp.store.counts import count_state
+from webapp.store.filters import FileState
 
-YEAR, MONTH = 4, 7  # so much of `created_at` names it
+YEAR = 4  # so much of a month names it
 MOST_MONTHS = 36
 MOST_ROWS = 12
 
@@ -25,12 +25,12 @@ class Share:
 
 def count_by_time(profile_id: str | None) -> list[Share]:
     """Images per month, per year when that would be too many bars; those without any are among them."""
-    months = _count_by(profile_id, fn.SUBSTR(Image.created_at, 1, MONTH))
+    months = _count_by(profile_id, Tally.month)
     if not months:
         return []
     every = _months_between(min(month.value for month in months), max(month.value for month in months))
     if len(every) > MOST_MONTHS:
-        years = _count_by(profile_id, fn.SUBSTR(Image.created_at, 1, YEAR))
+        years = _count_by(profile_id, fn.SUBSTR(Tally.month, 1, YEAR))
         return sorted(years, key=lambda year: year.value)
     counted = {month.value: month for month in months}
     return [counted.get(month, Share(month, 0, 0, 0)) for month in every]
@@ -38,12 +38,12 @@ def count_by_time(profile_id: str | None) -> list[Share]:
 
 def count_by(column: str, profile_id: str | None) -> list[Share]:
     """The most frequent values of a column of images; None: nothing is known of that."""
-    return _count_by(profile_id, getattr(Image, column))[:MOST_ROWS]
+    return _count_by(profile_id, getattr(Tally, column))[:MOST_ROWS]
 
 
 def count_by_profile() -> list[tuple[Profile, Share]]:
     """Profiles that have images, those with the largest files first."""
-    shares = {share.value: share for share in _count_by(None, Image.profile_id)}
+    shares = {share.value: share for share in _count_by(None, Tally.profile_id)}
     rows = [(profile, shares[profile.id]) for profile in Profile.select() if profile.id in shares]
     return sorted(rows, key=lambda row: row[1].size_bytes, reverse=True)
 
@@ -51,18 +51,18 @@ def count_by_profile() -> list[tuple[Profile, Share]]:
 def count_by_state(profile_id: str | None) -> list[tuple[FileState, int]]:
     """What became of the files; images that are in no such state are not counted."""
     states = (FileState.DONE, FileState.ACTIVE, FileState.FAILED, FileState.PENDING, FileState.GONE)
-    counts = [(state, _count_in(state, profile_id)) for state in states]
+    counts = [(state, count_state(state, profile_id)) for state in states]
     return [(state, count) for state, count in counts if count]
 
 
-def _count_in(state: FileState, profile_id: str | None) -> int:
-    return count_images(matching(Filter(profile_id=profile_id, state=state))).total
-
-
 def _count_by(profile_id: str | None, value: Expression | Function) -> list[Share]:
-    counts = (fn.COUNT(Image.id), fn.COUNT(Image.local_path), fn.COALESCE(fn.SUM(Image.size_bytes), 0))
-    rows = matching(Filter(profile_id=profile_id)).select(value, *counts).group_by(value)
-    return [Share(*row) for row in rows.order_by(counts[0].desc(), value).tuples()]
+    total = fn.SUM(Tally.image_count)
+    files = fn.SUM(Case(None, [(Tally.has_file, Tally.image_count)], 0))
+    rows = Tally.select(fn.NULLIF(value, ""), total, files, fn.SUM(Tally.size_bytes))
+    if profile_id:
+        rows = rows.where(Tally.profile_id == profile_id)
+    rows = rows.group_by(value).having(total > 0)
+    return [Share(*row) for row in rows.order_by(total.desc(), value).tuples()]
 
 
 def _months_between(first: str, last: str) -> list[str]:

@@ -2,7 +2,7 @@
 that it did not meet."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from peewee import fn
 
@@ -12,6 +12,7 @@ from webapp.sources import HistoryPage, RemoteImage
 from webapp.states import Step
 from webapp.store import chunked, transaction
 from webapp.store.histories import advance_walk, gap_of, history_row
+from webapp.store.projects import note_project
 from webapp.times import now
 
 
@@ -24,7 +25,9 @@ class Unseen:
 
 
 # What a sync takes over from a fresher answer where the row has nothing yet (rule 10).
-LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "project_id")
+LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "project_id", "version")
+# What a person may have changed there meanwhile, and addresses that expire.
+FRESH_FIELDS = ("fife_url", "title", "is_archived")
 
 
 # Storing a page
@@ -51,8 +54,23 @@ def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: b
             ignored_count=Run.ignored_count + page.ignored_count,
             last_cursor=page.next_cursor,
         ).where(Run.id == run.id).execute()
+        if page.project:
+            note_project(run.profile_id, walk.history, page.project)
         _note_answer(walk, is_complete=step is not Step.ON)
         return _mark_unseen(walk) if walk.is_full and step is Step.END else Unseen()
+
+
+def under_known_names(profile_id: str, page: HistoryPage) -> HistoryPage:
+    """A page whose images bear the names under which the profile has them by their media keys.
+
+    Another service lists the same image under another name.
+    """
+    names = {}
+    for piece in chunked([image.media_key for image in page.images]):
+        rows = Image.select(Image.profile_id, Image.media_key, Image.name).where(Image.media_key.in_(piece))
+        names |= {key: name for owner, key, name in rows.tuples() if owner == profile_id}
+    images = tuple(replace(image, name=names.get(image.media_key, image.name)) for image in page.images)
+    return replace(page, images=images)
 
 
 def _with_times(images: tuple[RemoteImage, ...], above: str | None) -> list[tuple[RemoteImage, str]]:
@@ -76,14 +94,13 @@ def _image_row(run: Run, walk: Walk, image: RemoteImage, created_at: str) -> dic
         "name": image.name,
         "workflow_id": image.workflow_id,
         "media_key": image.media_key,
-        "fife_url": image.fife_url,
         "created_at": created_at,
         "history": walk.history,
         "stored_at": now(),
         "stored_walk_id": walk.id,
         "seen_walk_id": walk.id,
         "stored_run_id": run.id,
-    } | {field: getattr(image, field) for field in LEARNED_FIELDS}
+    } | {field: getattr(image, field) for field in (*LEARNED_FIELDS, *FRESH_FIELDS)}
 
 
 def _refresh_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage, str]]) -> None:
@@ -107,14 +124,13 @@ def _refresh_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage,
 
 
 def _learned(row: Image, image: RemoteImage) -> dict:
-    learned = {
-        field: getattr(image, field)
-        for field in LEARNED_FIELDS
-        if getattr(row, field) is None and getattr(image, field) is not None
+    lacking = [field for field in LEARNED_FIELDS if getattr(row, field) is None]
+    answered = {field: getattr(image, field) for field in (*lacking, *FRESH_FIELDS)}
+    return {
+        field: value
+        for field, value in answered.items()
+        if value is not None and value != getattr(row, field)
     }
-    if image.fife_url and image.fife_url != row.fife_url:
-        learned["fife_url"] = image.fife_url
-    return learned
 
 
 def _note_answer(walk: Walk, *, is_complete: bool) -> None:
@@ -140,13 +156,16 @@ def _mark_unseen(walk: Walk) -> Unseen:
     return Unseen(count, was_marked=True)
 
 
-def answer_question(walk_id: int, *, mark: bool) -> None:
-    """A person's answer to what the end of a full walk left open."""
+def answer_question(walk_id: int, *, mark: bool) -> Unseen:
+    """A person's answer to what the end of a full walk left open; what the question had counted."""
     with transaction():
         walk = Walk.get_or_none(Walk.id == walk_id, Walk.unseen_count > 0)
-        if walk and mark:
+        if walk is None:
+            return Unseen()
+        if mark:
             Image.update(gone_upstream_at=now()).where(_unseen(walk)).execute()
         Walk.update(unseen_count=0).where(Walk.id == walk_id).execute()
+        return Unseen(walk.unseen_count, was_marked=mark)
 
 
 def _unseen(walk: Walk):

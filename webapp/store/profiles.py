@@ -68,6 +68,17 @@ def _tidy_name(name: str) -> str:
     return name
 
 
+def note_service(profile_id: str, service: str, histories: tuple[str, ...]) -> None:
+    """Where the profile's cookies sign in, and which histories it has there; gaps of other histories
+    stay, as those of histories that are not offered do."""
+    with transaction():
+        Profile.update(service=service).where(Profile.id == profile_id).execute()
+        for history in histories:
+            make_history(profile_id, history)
+        elsewhere = (History.profile == profile_id) & History.name.not_in(histories)
+        History.update(refused_at=now()).where(elsewhere, History.refused_at.is_null()).execute()
+
+
 def make_history(profile_id: str, history: str) -> None:
     """Note that a profile has such a history; a history that is new to us is one gap, the head."""
     is_new = History.insert(profile=profile_id, name=history).on_conflict_ignore().as_rowcount().execute()

@@ -2,10 +2,10 @@
 
 import secrets
 
-from peewee import SQL, IntegrityError, Tuple
+from peewee import SQL, IntegrityError, Tuple, fn
 
 from webapp.errors import Busy, UnknownRun
-from webapp.models import Profile, Run
+from webapp.models import Profile, Run, Walk
 from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import transaction
 from webapp.store.messages import tell_change
@@ -141,6 +141,14 @@ def add_note(run_id: str, note: str) -> None:
     """Say one more thing about a run, beside how it ended."""
     run = get_run(run_id)
     Run.update(note=f"{run.note} {note}" if run.note else note).where(Run.id == run_id).execute()
+
+
+def replace_note(walk_id: int, note: str, by: str) -> None:
+    """Say `by` where the runs that carried a walk say `note`."""
+    walk = Walk.get_or_none(Walk.id == walk_id)
+    if walk:
+        carried = (Run.profile == walk.profile_id) & (Run.finished_at >= walk.began_at)
+        Run.update(note=fn.REPLACE(Run.note, note, by)).where(carried).execute()
 
 
 def _make_run(profile: Profile, kind: RunKind, **fields) -> Run:

@@ -23,7 +23,6 @@ from webapp.states import RunKind, RunState, SyncMode
 from webapp.storage import allowed_folder
 from webapp.store import downloads, images, profiles, runs
 from webapp.store.filters import Filter
-from webapp.sync import DEFAULT_HISTORY
 from webapp.views.body import Body, read_body
 from webapp.views.panels import background
 from webapp.views.values import (
@@ -60,7 +59,7 @@ def sync_metadata() -> ResponseReturnValue:
     run = background().syncs.start(
         profile.id,
         mode=body.choice("mode", list(SyncMode), SyncMode.ALL),
-        histories=_histories(body),
+        histories=_histories(body, profile.id),
         start_cursor=body.text("startCursor", default=None, longest=4000),
         max_pages=body.number("maxPages", default=None),
     )
@@ -71,13 +70,15 @@ def sync_metadata() -> ResponseReturnValue:
     return success(sync_result(run))
 
 
-def _histories(body: Body) -> tuple[str, ...]:
-    """One history as the seed has it, or several for a caller that walks all of them."""
-    offered = tuple(dict.fromkeys((DEFAULT_HISTORY, *background().histories)))
-    if several := body.texts("histories", default=None):
-        asked = tuple(dict.fromkeys(several))
+def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
+    """One history as the seed has it, or several for a caller that walks them; an empty list is all."""
+    promise = background().connections.promise(profile_id)
+    several = body.texts("histories", default=None)
+    if several is not None:
+        asked = tuple(dict.fromkeys(several)) or promise.histories
     else:
-        asked = (body.text("history", default=DEFAULT_HISTORY),)
+        asked = (body.text("history", default=promise.usual_history),)
+    offered = tuple(dict.fromkeys((promise.usual_history, *promise.histories)))
     if unknown := [name for name in asked if name not in offered]:
         raise BadRequest(f"There is no history {unknown[0][:60]}. Histories here: {', '.join(offered)}.")
     return asked

@@ -13,6 +13,8 @@ from webapp.store.profiles import get_profile
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MOST_CHARACTERS = 200
+# The value of `everything` in a form of which the ticked images are to be left out.
+ALL_BUT_TICKED = "but-ticked"
 # What the gallery says of the command that led to it.
 SAID = ("hid", "deleted", "kept")
 
@@ -27,6 +29,8 @@ def filter_of(args: Mapping[str, str]) -> Filter:
         aspect_ratio=args.get("aspect") or None,
         kind=args.get("kind") or None,
         model_name=args.get("model") or None,
+        project_id=args.get("project") or None,
+        workflow_id=args.get("card") or None,
         since=_day(args.get("from")),
         until=_day(args.get("to")),
         sort=_choice(Sort, args.get("sort")) or Sort.NEWEST,
@@ -42,6 +46,8 @@ def filter_args(filter_: Filter) -> dict[str, str]:
         "aspect": filter_.aspect_ratio,
         "kind": filter_.kind,
         "model": filter_.model_name,
+        "project": filter_.project_id,
+        "card": filter_.workflow_id,
         "from": filter_.since,
         "to": filter_.until,
         "sort": filter_.sort if filter_.sort is not Sort.NEWEST else None,
@@ -51,11 +57,15 @@ def filter_args(filter_: Filter) -> dict[str, str]:
 
 def selection_of(form: MultiDict) -> Selection:
     """The images that a form means: the one whose button was pressed, all that match but some, or those
-    that were ticked. Raises BadRequest when that is none."""
+    that were ticked. Raises BadRequest when that is none.
+
+    Without JavaScript the ticks themselves are the exceptions, when `everything` says so.
+    """
     if only := form.get("only"):
         return Selection(ids=(only,))
-    if form.get("everything"):
-        return Selection(everything=filter_of(form), except_ids=frozenset(form.getlist("except")))
+    if everything := form.get("everything"):
+        left_out = form.getlist("image_id" if everything == ALL_BUT_TICKED else "except")
+        return Selection(everything=filter_of(form), except_ids=frozenset(left_out))
     ids = tuple(dict.fromkeys(form.getlist("image_id")))
     if not ids:
         raise BadRequest("No image is selected. Tick some pictures first, or press the button of one.")

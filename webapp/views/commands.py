@@ -6,7 +6,7 @@ from flask_htmx import HTMX
 
 from webapp.errors import BadRequest, FlowError, FlowshelfError, UnknownImage
 from webapp.states import SyncMode
-from webapp.store import failures, images, pages, profiles, selections
+from webapp.store import failures, images, profiles, selections
 from webapp.views.asking import selection_of, way_back
 from webapp.views.detail import ONE_YEAR_SECONDS
 from webapp.views.formats import CHOICES
@@ -37,8 +37,7 @@ def pause_sync(profile_id: str) -> ResponseReturnValue:
 
 @commands.post("/walks/<int(max=9223372036854775807):walk_id>/answer")
 def answer_walk(walk_id: int) -> ResponseReturnValue:
-    """Whether images that a full sync did not meet are to be marked as gone from Flow."""
-    pages.answer_question(walk_id, mark=request.form.get("mark") == "yes")
+    background().syncs.answer(walk_id, mark=request.form.get("mark") == "yes")
     return answer_panel("sync")
 
 

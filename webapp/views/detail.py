@@ -9,15 +9,28 @@ from flask.typing import ResponseReturnValue
 from webapp import storage
 from webapp.errors import BadPicture, FolderGone
 from webapp.models import Image
-from webapp.states import DownloadState
-from webapp.store import images, profiles
+from webapp.states import DownloadState, EventKind
+from webapp.store import images, profiles, projects
 from webapp.times import now
 from webapp.views.asking import filter_args, filter_of
-from webapp.views.formats import THUMBNAIL_EDGES, history_word, size
+from webapp.views.formats import THUMBNAIL_EDGES, history_word
 from webapp.views.pages import pages
 from webapp.views.panels import background
 
 ONE_YEAR_SECONDS = 365 * 24 * 3600
+
+EVENT_SENTENCES = {
+    EventKind.DOWNLOADED: "Downloaded",
+    EventKind.FAILED: "The download failed",
+    EventKind.DELETED: "The file was deleted here; it is left out until you ask for it again",
+    EventKind.FILE_GONE: "The file was no longer there",
+    EventKind.DAMAGED: "The file was found to be damaged",
+    EventKind.GONE: "No longer found in Flow’s history",
+    EventKind.BACK: "Found in Flow’s history again",
+    EventKind.HIDDEN: "Hidden from the gallery",
+    EventKind.SHOWN: "Shown in the gallery again",
+}
+WAITS = {DownloadState.WANTED: "Waiting to be downloaded", DownloadState.RUNNING: "Being downloaded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,8 @@ def show_image(image_id: str) -> str:
         args=filter_args(filter_),
         previous_id=previous_id,
         next_id=next_id,
+        versions=images.list_versions(image),
+        project_title=projects.find_title(image.profile_id, image.project_id),
         events=events_of(image),
     )
 
@@ -49,22 +64,16 @@ def show_image(image_id: str) -> str:
 def events_of(image: Image) -> list[Event]:
     """The story of an image as far as the shelf knows it, what came first at the top."""
     where = f" ({history_word(image.history)})" if image.history else ""
-    wish = image.wish if image.wish and not image.local_path else None
-    weight = f", {size(image.size_bytes)}" if image.size_bytes else ""
-    happened = [
-        Event(image.created_at, "Made in Flow" if image.kind != "uploaded" else "Uploaded to Flow"),
+    began = [
+        Event(image.created_at, "Uploaded to Flow" if image.kind == "uploaded" else "Made in Flow"),
         Event(image.stored_at, f"Found in Flow’s history{where}"),
-        Event(image.downloaded_at, f"Downloaded{weight}"),
-        Event(image.damaged_at, "The file was found to be damaged"),
-        Event(image.not_wanted_at, "The file was deleted; it is left out until you ask for it again"),
-        Event(image.gone_upstream_at, "No longer found in Flow’s history"),
-        Event(image.hidden_at, "Hidden from the gallery"),
     ]
-    if wish and wish.state == DownloadState.FAILED:
-        happened.append(Event(wish.finished_at, "The download failed", wish.error))
-    story = sorted((event for event in happened if event.moment), key=lambda event: event.moment)
-    waits = {DownloadState.WANTED: "Waiting to be downloaded", DownloadState.RUNNING: "Being downloaded"}
-    return story + ([Event(None, waits[wish.state])] if wish and wish.state in waits else [])
+    became = [
+        Event(event.created_at, EVENT_SENTENCES[event.kind], event.reason)
+        for event in images.list_events(image.id)
+    ]
+    wait = WAITS.get(image.wish.state) if image.wish and not image.local_path else None
+    return [event for event in began if event.moment] + became + ([Event(None, wait)] if wait else [])
 
 
 @pages.get("/images/<image_id>/file")

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from webapp import times
 from webapp.models import Image
+from webapp.sources import ASPECT_RATIOS
 from webapp.sources.signed_urls import is_good
 from webapp.states import DownloadState, Health
 
@@ -27,8 +28,7 @@ SHAPES = {
     "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": ("four-three", "landscape, 4:3"),
     "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": ("three-four", "portrait, 3:4"),
 }
-# Width by height of each of those; the longer side of a thumbnail is one of the edges.
-RATIOS = {"landscape": 16 / 9, "portrait": 9 / 16, "four-three": 4 / 3, "three-four": 3 / 4}
+# Pixels of the longer side of a thumbnail.
 THUMBNAIL_EDGES = (320, 640)
 # How a browser may want to see the shelf; the first of each is the usual way.
 CHOICES = {"density": ("comfortable", "dense"), "theme": ("system", "light", "dark")}
@@ -153,7 +153,7 @@ def thumbnails(image: Image) -> dict[int, str]:
     """The thumbnails of the file by their width in pixels, narrow first; none without a good file."""
     if file_state(image) != "done":
         return {}
-    slimness = min(1.0, RATIOS.get(shape(image.aspect_ratio), 1.0))
+    slimness = min(1.0, ASPECT_RATIOS.get(image.aspect_ratio, 1.0))
     return {
         round(edge * slimness): url_for(
             "pages.send_thumbnail", image_id=image.id, edge=edge, v=content_version(image)

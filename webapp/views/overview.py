@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, url_for
 
 from webapp import storage
-from webapp.store import images, overview, profiles
+from webapp.store import counts, overview, profiles
 from webapp.store.filters import FileState
 from webapp.store.overview import Share
 from webapp.views.formats import number, shape_words, size
@@ -54,7 +54,7 @@ def show_overview() -> str:
         "overview.html",
         profiles=profiles.list_profiles(),
         profile_id=profile_id,
-        totals=images.count_profile(profile_id),
+        totals=counts.count_profile(profile_id),
         free_bytes=storage.free_bytes(background().downloads.roots[0]),
         columns=_columns(times, profile_id),
         highest=max((share.total for share in times), default=0),
@@ -114,8 +114,8 @@ def _bar(share: Share, label: str, most: int, **fields) -> Bar:
 
 
 def _state_bars(profile_id: str | None) -> list[Bar]:
-    counts = overview.count_by_state(profile_id)
-    total = images.count_profile(profile_id).total
+    states = overview.count_by_state(profile_id)
+    total = counts.count_profile(profile_id).total
     return [
         Bar(
             label=FILE_WORDS[state],
@@ -126,7 +126,7 @@ def _state_bars(profile_id: str | None) -> list[Bar]:
             figure=number(count),
             cells=(number(count), f"{_percent(count, total):.0f} %"),
         )
-        for state, count in counts
+        for state, count in states
     ]
 
 

@@ -5,8 +5,8 @@ import json
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp.store import downloads, images, profiles, schedules
-from webapp.store.filters import FileState, Filter, Sort, matching
+from webapp.store import counts, downloads, images, profiles, projects, schedules
+from webapp.store.filters import FileState, Filter, Sort
 from webapp.views.asking import filter_args, filter_of
 from webapp.views.panels import background, download_panel, download_strip, sync_panel
 
@@ -54,8 +54,8 @@ def shown_images(filter_: Filter) -> dict:
         "filter": filter_,
         "args": filter_args(filter_),
         "page": page_of(filter_),
-        "totals": images.count_images(matching(filter_)),
-        "shelf_count": images.count_profile(filter_.profile_id).total,
+        "totals": counts.count_first(filter_),
+        "shelf_count": counts.count_profile(filter_.profile_id).total,
     }
 
 
@@ -64,11 +64,12 @@ def page_of(filter_: Filter) -> images.Page:
     return images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after)
 
 
-def choices_of(filter_: Filter) -> dict[str, list[str]]:
+def choices_of(filter_: Filter) -> dict[str, list]:
     """What the filter can choose from: the values that occur."""
     return {
-        "aspect": images.list_values("aspect_ratio", filter_.profile_id),
-        "model": images.list_values("model_name", filter_.profile_id),
+        "aspect": counts.list_values("aspect_ratio", filter_.profile_id),
+        "model": counts.list_values("model_name", filter_.profile_id),
+        "project": projects.list_projects(filter_.profile_id),
         "state": list(FileState),
         "sort": list(Sort),
     }
@@ -122,7 +123,7 @@ def ask_remove_profile(profile_id: str) -> str:
     return render_template(
         "profile_remove.html",
         profile=profile,
-        totals=images.count_profile(profile_id),
+        totals=counts.count_profile(profile_id),
         folder=background().folder_of(profile_id),
     )
 
@@ -131,7 +132,7 @@ def profile_page(profile_id: str, problem: str | None = None) -> str:
     return render_template(
         "profile.html",
         profile=profiles.get_profile(profile_id),
-        totals=images.count_profile(profile_id),
+        totals=counts.count_profile(profile_id),
         schedule=schedules.get_schedule(profile_id),
         problem=problem,
     )
@@ -139,7 +140,7 @@ def profile_page(profile_id: str, problem: str | None = None) -> str:
 
 def profile_rows() -> list[dict]:
     return [
-        {"profile": profile, "totals": images.count_profile(profile.id)}
+        {"profile": profile, "totals": counts.count_profile(profile.id)}
         for profile in profiles.list_profiles()
     ]
 

@@ -10,7 +10,7 @@ from webapp.background import Background
 from webapp.models import Gap, History, Profile, Run, Walk
 from webapp.sources.mood import Rest
 from webapp.states import RunKind, RunState
-from webapp.store import downloads, histories, profiles, runs
+from webapp.store import counts, downloads, histories, profiles, runs
 from webapp.views.words import history_sentence
 
 
@@ -156,7 +156,7 @@ def _download_row(profile: Profile) -> DownloadRow:
         bytes_per_second=bytes_rate,
         left_seconds=left_count / images_rate if is_active and images_rate else None,
         rest=work.connections.rest(profile.id) if is_active else None,
-        pending_count=downloads.count_pending(profile.id),
+        pending_count=counts.count_wishable(profile.id),
         reasons=downloads.count_failures_by_reason(run.id) if run and run.failed_count else [],
     )
 

@@ -20,6 +20,7 @@ SENTENCES = {
     405: "This address cannot be used like that.",
     413: "That is too large for Flowshelf to take.",
     415: "This address takes JSON only: send it with “Content-Type: application/json”.",
+    416: "This file has no such part: it ends before it.",
 }
 CODES = {400: "bad_request", 404: "not_found", 405: "bad_request", 413: "too_large", 415: "not_json"}
 
@@ -43,7 +44,10 @@ def show_http(error: HTTPException) -> ResponseReturnValue:
     if status < 400:
         return error.get_response()
     sentence = SENTENCES.get(status, UNEXPECTED if status >= 500 else SENTENCES[400])
-    return _answer(status, sentence, CODES.get(status, "error" if status >= 500 else "bad_request"), {})
+    response = _answer(status, sentence, CODES.get(status, "error" if status >= 500 else "bad_request"), {})
+    for name, value in error.get_headers():
+        response.headers.setdefault(name, value)  # as the length of a file whose part was not there
+    return response
 
 
 def show_unexpected(error: Exception) -> ResponseReturnValue:

@@ -36,23 +36,34 @@ def list_names() -> Response:
     return _streamed(_names(selections.list_ids(selection_of(request.form))), "text/plain")
 
 
-@selecting.post("/selection/ask/<any(hide, delete):verb>")
+@selecting.post("/selection/ask/<any(download, hide, delete):verb>")
 def ask(verb: str) -> str:
     """Names what is about to happen to how many images; the selection goes along in hidden fields."""
-    selection = selection_of(request.form)
+    return _question(verb, selection_of(request.form))
+
+
+def _question(verb: str, selection: Selection, *, has_changed: bool = False) -> str:
     return render_template(
         "selection_ask.html",
         verb=verb,
         sum=selections.sum_of(selection),
-        fields=selection_fields(selection),
+        fields=[*selection_fields(selection), ("seal", selections.seal_of(selection))],
+        has_changed=has_changed,
         back=way_back(),
     )
 
 
+def _is_as_shown(selection: Selection) -> bool:
+    """Whether the selection still is what the person who says yes was asked about."""
+    return request.form.get("seal") == selections.seal_of(selection)
+
+
 @selecting.post("/selection/hide")
 def hide() -> ResponseReturnValue:
-    moment = selections.hide(selection_of(request.form))
-    return redirect(way_back(hid=moment), code=303)
+    selection = selection_of(request.form)
+    if not _is_as_shown(selection):
+        return _question("hide", selection, has_changed=True)
+    return redirect(way_back(hid=selections.hide(selection)), code=303)
 
 
 @selecting.post("/selection/show")
@@ -69,7 +80,10 @@ def undo_hiding() -> ResponseReturnValue:
 
 @selecting.post("/selection/delete")
 def delete_files() -> ResponseReturnValue:
-    deleted, kept = background().delete_files(selections.list_ids(selection_of(request.form)))
+    selection = selection_of(request.form)
+    if not _is_as_shown(selection):
+        return _question("delete", selection, has_changed=True)
+    deleted, kept = background().delete_files(selections.list_ids(selection))
     return redirect(way_back(deleted=deleted, kept=kept), code=303)
 
 

@@ -3,7 +3,7 @@
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.models import Image, Profile, Run
 from webapp.states import RunKind, RunState
-from webapp.store import downloads, histories, images, runs
+from webapp.store import counts, downloads, histories, runs
 from webapp.verify import Report
 
 SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
@@ -75,6 +75,9 @@ EXPORT_FIELDS = (
     "seed",
     "aspectRatio",
     "projectId",
+    "title",
+    "version",
+    "isArchived",
     "profileId",
     "localPath",
     "sizeBytes",
@@ -90,6 +93,9 @@ def export_value(image: Image) -> dict:
     value = image_value(image) | {
         "seed": image.seed,
         "projectId": image.project_id,
+        "title": image.title,
+        "version": image.version,
+        "isArchived": image.is_archived,
         "hiddenAt": image.hidden_at,
     }
     return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
@@ -146,7 +152,7 @@ def profile_value(profile: Profile) -> dict:
     """The seed's state of a profile and its health; never a secret."""
     refused = {history.name for history in histories.list_histories(profile.id) if history.refused_at}
     gaps = [gap for gap in histories.list_gaps(profile.id) if gap.history not in refused]
-    totals = images.count_profile(profile.id)
+    totals = counts.count_profile(profile.id)
     return {
         "profileId": profile.id,
         "name": profile.name,

@@ -1,0 +1,39 @@
+"""Indexes that peewee's declarations cannot say: partial and collated ones.
+
+Each answers a question of `webapp.store`; tests/test_query_plans.py shows which.
+"""
+
+_IMAGES = "ON veo3_image_generations"
+_BY_TIME = "created_at, id"
+
+INDEXES = (
+    # One sync and one download per profile at a time, by the database and not by an `if`.
+    """CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON run (profile_id, kind)
+       WHERE state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')""",
+    "CREATE INDEX IF NOT EXISTS runs_by_time ON run (profile_id, kind, started_at)",
+    "CREATE INDEX IF NOT EXISTS all_runs_by_time ON run (started_at, id)",
+    "CREATE INDEX IF NOT EXISTS downloads_of_run ON download (run_id, state, id)",
+    "CREATE INDEX IF NOT EXISTS downloads_by_state ON download (state, profile_id, is_permanent)",
+    # Whose an image is, and what a person types of its names.
+    f"CREATE INDEX IF NOT EXISTS images_by_exact_key {_IMAGES} (media_key)",
+    f"CREATE INDEX IF NOT EXISTS images_by_key {_IMAGES} (media_key COLLATE NOCASE)",
+    f"CREATE INDEX IF NOT EXISTS images_by_name {_IMAGES} (name COLLATE NOCASE)",
+    f"CREATE INDEX IF NOT EXISTS images_by_workflow {_IMAGES} (workflow_id COLLATE NOCASE)",
+    f"CREATE INDEX IF NOT EXISTS images_of_workflow {_IMAGES} (workflow_id)",
+    f"CREATE INDEX IF NOT EXISTS images_of_run {_IMAGES} (stored_run_id) WHERE stored_run_id IS NOT NULL",
+    # The pages of the gallery, by what they are filtered.
+    f"CREATE INDEX IF NOT EXISTS images_by_time {_IMAGES} ({_BY_TIME})",
+    f"CREATE INDEX IF NOT EXISTS images_of_profile {_IMAGES} (profile_id, {_BY_TIME})",
+    f"CREATE INDEX IF NOT EXISTS images_of_kind {_IMAGES} (kind, {_BY_TIME})",
+    f"CREATE INDEX IF NOT EXISTS images_of_shape {_IMAGES} (aspect_ratio, {_BY_TIME})",
+    f"CREATE INDEX IF NOT EXISTS images_of_model {_IMAGES} (model_name, {_BY_TIME})",
+    f"CREATE INDEX IF NOT EXISTS images_of_project {_IMAGES} (project_id, {_BY_TIME})",
+    f"""CREATE INDEX IF NOT EXISTS images_by_download {_IMAGES} (downloaded_at, id)
+        WHERE downloaded_at IS NOT NULL""",
+    f"CREATE INDEX IF NOT EXISTS images_with_file {_IMAGES} ({_BY_TIME}) WHERE local_path IS NOT NULL",
+    f"CREATE INDEX IF NOT EXISTS images_without_file {_IMAGES} ({_BY_TIME}) WHERE local_path IS NULL",
+    f"CREATE INDEX IF NOT EXISTS images_gone {_IMAGES} ({_BY_TIME}) WHERE gone_upstream_at IS NOT NULL",
+    f"CREATE INDEX IF NOT EXISTS images_hidden {_IMAGES} ({_BY_TIME}) WHERE hidden_at IS NOT NULL",
+    f"CREATE INDEX IF NOT EXISTS images_damaged {_IMAGES} ({_BY_TIME}) WHERE damaged_at IS NOT NULL",
+    f"CREATE INDEX IF NOT EXISTS images_not_wanted {_IMAGES} (id) WHERE not_wanted_at IS NOT NULL",
+)
