@@ -15,13 +15,14 @@ class Kept:
 
     kept: dict[str, str]
     kept_key: str | None = None
+    expire_at: str | None = None
 
     def cookies(self) -> dict[str, str]:
         return dict(self.kept)
 
-    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
         if self.kept == sent:
-            self.kept = renewed
+            self.kept, self.expire_at = renewed, expire_at or self.expire_at
 
     def key(self) -> str | None:
         return self.kept_key

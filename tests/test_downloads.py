@@ -216,7 +216,7 @@ def test_pause_keeps_the_wishes_and_cancel_drops_those_not_begun(shelf, profile_
 def test_a_cancelled_wish_that_waited_for_its_next_try_is_dropped_too(shelf, profile_id, flow, wait_until):
     flow.fail_next(429, count=12, retry_after=60)
     run = shelf.downloads.request_pending(profile_id)
-    wait_until(lambda: shelf.connections.rest_seconds(profile_id) > 0)
+    wait_until(lambda: shelf.connections.rest(profile_id))
     shelf.downloads.cancel(profile_id)
     wait_until(lambda: not Download.select().where(Download.run == run.id).exists())
     assert counts.count_wishable(profile_id) == 40

@@ -8,7 +8,7 @@ from webapp import store
 from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable
 from webapp.models import Gap, Image, db
-from webapp.states import RunState, SyncMode
+from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import counts, histories, profiles, runs
 from webapp.sync import answer_question
 
@@ -378,13 +378,19 @@ def test_what_passes_is_asked_again(sync, flow, break_it):
     assert sync().synced_count == 40
 
 
-def test_a_service_that_stays_away_fails_the_run_and_keeps_the_gap(sync, flow, gaps):
+def test_a_service_that_stays_away_is_told_to_who_waits_and_tried_until_it_is_back(
+    sync, work, profile_id, flow, gaps, wait_until
+):
     flow.fail_next(500, kind="history", count=50)
-    run = sync()
-    assert (run.state, run.error_code) == (RunState.FAILED, "flow_unavailable")
+    with pytest.raises(FlowUnavailable, match="next try is in"):
+        sync()
     assert len(gaps()) == 1
+    assert work.connections.rest(profile_id).reason
     flow.reset()
-    assert sync().synced_count == 40
+    run = runs.find_open_run(profile_id, RunKind.SYNC)
+    wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
+    assert runs.get_run(run.id).synced_count == 40
+    assert work.connections.rest(profile_id) is None
 
 
 def test_an_unknown_shape_stops_the_run_with_a_sample_for_a_report(sync, flow, gaps):

@@ -19,7 +19,8 @@
     │   └── NewerDatabase               500 newer_database written by a later Flowshelf
     └── FlowError                       502 flow_error     Flow answered, but not usefully
         ├── FlowUnavailable             503 flow_unavailable   no answer or a passing one; safe to try again
-        │   └── SlowDown                503 flow_unavailable   Flow asks the whole profile to slow down
+        │   ├── SlowDown                503 flow_unavailable   Flow asks the whole profile to slow down
+        │   └── SourceClosed            503 flow_unavailable   nobody wants the answer any more
         ├── FlowChanged                 502 flow_changed   an answer of a shape we do not know
         ├── SignedOut                   409 waiting_for_cookies
         ├── AccountMoved                409 moved          this account lives at the new Flow now
@@ -164,6 +165,10 @@ class FlowUnavailable(FlowError):
 
 class SlowDown(FlowUnavailable):
     """Flow asks for fewer requests: the whole profile slows down, not one worker."""
+
+
+class SourceClosed(FlowUnavailable):
+    """The connection was given up, because other cookies came or the program stops."""
 
 
 class FlowChanged(FlowError):

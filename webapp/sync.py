@@ -209,6 +209,7 @@ class SyncRun:
                 walk.history, walk.cursor or None, lambda project: (project.id, project.listed_at) in settled
             ),
             self._stopping,
+            gives_up=False,
         )
         by_key = self._source.promise.goes_by_media_key
         return pages.under_known_names(walk.profile_id, page) if by_key else page

@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from webapp.errors import FlowChanged, FlowUnavailable, SignedOut, SlowDown
+from webapp.errors import FlowChanged, FlowUnavailable, SignedOut, SlowDown, SourceClosed
 from webapp.sources import Account
-from webapp.sources.credentials.renewal import renewed_google_cookies
+from webapp.sources.credentials.renewal import google_renewal, renewed_google_cookies
 from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.flow_google.start_page import Start
 from webapp.sources.signed_in import SignedInRequests
@@ -22,7 +22,7 @@ def listing(source):
 
 @pytest.fixture
 def start(config, credentials, http, clock):
-    requests = SignedInRequests(credentials, http, renewed_google_cookies)
+    requests = SignedInRequests(credentials, http, google_renewal)
     return Start(requests, config.flow_url, clock)
 
 
@@ -231,7 +231,7 @@ def test_set_cookie_lines_renew_the_family_and_delete_nothing(lines, changed):
 def test_renewals_of_requests_that_were_under_way_together_are_all_kept(
     config, world, flow, http, credentials
 ):
-    requests = SignedInRequests(credentials, http, renewed_google_cookies)
+    requests = SignedInRequests(credentials, http, google_renewal)
     for name in ("SIDCC", "__Secure-1PSIDCC"):
         flow.answer_next("start", "", "text/html", headers={"Set-Cookie": f"{name}=new; Path=/"})
     with flow.holding("start", at=2) as gate, ThreadPoolExecutor(2) as pool:
@@ -247,5 +247,5 @@ def test_a_source_told_to_stop_asks_nothing(config, credentials, flow, failure):
     stopping = threading.Event()
     stopping.set()
     with closing(FlowGoogleSource(config, credentials, stopping)) as source:
-        failure(FlowUnavailable, source.check)
+        failure(SourceClosed, source.check)
     assert flow.log == []

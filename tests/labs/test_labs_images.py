@@ -149,6 +149,13 @@ def test_another_image_than_the_one_asked_for_is_a_bad_picture(source, flow, wor
     failure(BadPicture, source.fetch_image, world.names()[0])
 
 
+def test_an_answer_about_a_video_that_was_not_asked_for_is_no_verdict_on_the_image(
+    source, flow, world, failure
+):
+    flow.answer_next("media", flow.media_answer(world.names(GENERATED, Kind.VIDEO)[0]))
+    failure(BadPicture, source.fetch_image, world.names()[0])
+
+
 @pytest.mark.parametrize("body", ["[]", "{}", '{"image": null}', "text"])
 def test_a_media_answer_of_an_unknown_shape_is_a_change(source, flow, world, failure, body):
     flow.answer_next("media", body)

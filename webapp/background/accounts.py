@@ -21,12 +21,13 @@ class PastedCredentials:
     """Cookies that are tried before they are kept; the answer to the trial may renew them."""
 
     kept: dict[str, str]
+    expire_at: str | None
 
     def cookies(self) -> dict[str, str]:
         return self.kept
 
-    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
-        self.kept = renewed
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
+        self.kept, self.expire_at = renewed, expire_at
 
     def key(self) -> str | None:
         return None
@@ -38,10 +39,11 @@ class PastedCredentials:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """What a trial of pasted cookies brought: whom they sign in (None: the service is out of reach), the
-    cookies to keep, and the service that they are for."""
+    cookies to keep with their end, and the service that they are for."""
 
     account: Account | None
     cookies: dict[str, str]
+    expire_at: str | None
     service: str
     promise: Promise
 
@@ -66,7 +68,7 @@ class Accounts:
             profiles.check_account(None, tried.account)
         profile = profiles.add_profile(name, tried.promise.histories)
         try:
-            self._keep(profile.id, tried, pasted.expires_at)
+            self._keep(profile.id, tried)
         except FlowshelfError:  # somebody added the same account in this very moment
             profiles.remove_profile(profile.id)
             raise
@@ -86,7 +88,7 @@ class Accounts:
                 f"Flow cannot be reached, so it is not known whether these cookies are those of "
                 f"{profile.account_email}. The old ones were kept. Paste them again later."
             )
-        self._keep(profile_id, tried, pasted.expires_at)
+        self._keep(profile_id, tried)
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
@@ -104,10 +106,11 @@ class Accounts:
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=hosts[0], flow_host=hosts[1])
 
     def _try(self, pasted: PastedCookies) -> Tried:
-        credentials = PastedCredentials(dict(pasted.cookies))
+        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at)
         source = self._open_source(self._config, credentials, self._stopping)
         try:
-            return Tried(_account_or_none(source), credentials.kept, source.name, source.promise)
+            account = _account_or_none(source)
+            return Tried(account, credentials.kept, credentials.expire_at, source.name, source.promise)
         except SignedOut as error:
             raise BadCookies(
                 "Flow does not sign anybody in with these cookies. They may be expired or cut: open Flow in "
@@ -116,10 +119,10 @@ class Accounts:
         finally:
             source.close()
 
-    def _keep(self, profile_id: str, tried: Tried, expire_at: str | None) -> None:
+    def _keep(self, profile_id: str, tried: Tried) -> None:
         if tried.account:
             profiles.check_account(profile_id, tried.account)
-        profiles.set_cookies(profile_id, tried.cookies, expire_at)
+        profiles.set_cookies(profile_id, tried.cookies, tried.expire_at)
         profiles.note_service(profile_id, tried.service, tried.promise.histories)
         # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
         self._connections.drop(profile_id)

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from webapp.config import Config
-from webapp.errors import SignedOut
+from webapp.errors import FlowUnavailable, SignedOut
 from webapp.sources import Promise, Source
-from webapp.sources.pace import Pace
+from webapp.sources.pace import Pace, Rest
 from webapp.states import Health
 from webapp.store import profiles
 
@@ -22,8 +22,8 @@ class StoredCredentials:
     def cookies(self) -> dict[str, str]:
         return profiles.get_cookies(self._profile_id)
 
-    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
-        profiles.renew_cookies(self._profile_id, sent, renewed)
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
+        profiles.renew_cookies(self._profile_id, sent, renewed, expire_at)
 
     def key(self) -> str | None:
         return profiles.get_key(self._profile_id)
@@ -44,6 +44,11 @@ class Connection:
     is_checked: bool
     is_stale: bool = False
     checking: threading.Lock = field(default_factory=threading.Lock)
+
+    def close(self) -> None:
+        """Whatever asks or waits to ask comes to its end."""
+        self.source.close()
+        self.pace.close()
 
 
 class Connections:
@@ -87,7 +92,7 @@ class Connections:
         """
         with connection.checking:
             if not connection.is_checked:
-                account = connection.pace.tried(connection.source.check, stopping)
+                account = connection.pace.tried(connection.source.check, stopping, gives_up=False)
                 profiles.note_account(profile_id, account)
                 connection.is_checked = True
 
@@ -100,10 +105,19 @@ class Connections:
         with self._lock:
             yield connection is None or not connection.is_stale
 
-    def rest_seconds(self, profile_id: str) -> float:
-        """How long the profile still rests because Flow asked it to slow down."""
+    def rest(self, profile_id: str) -> Rest | None:
+        """Whether the profile rests, because Flow asked for it or does not answer."""
         connection = self._connections.get(profile_id)
-        return connection.pace.rest_seconds() if connection else 0.0
+        return connection.pace.rest() if connection else None
+
+    def require_answers(self, profile_id: str) -> None:
+        """Raises FlowUnavailable while Flow answers nobody and the next try is still to come."""
+        rest = self.rest(profile_id)
+        if rest and rest.reason and rest.seconds:
+            raise FlowUnavailable(
+                f"Flow does not answer, so this waits and goes on by itself; the next try is in "
+                f"{rest.seconds:.0f} seconds. The last one ended so: {rest.reason}"
+            )
 
     def drop(self, profile_id: str) -> None:
         """Forget what belongs to the old cookies of a profile."""
@@ -112,10 +126,10 @@ class Connections:
             if connection:
                 connection.is_stale = True
         if connection:
-            connection.source.close()
+            connection.close()
 
     def close(self) -> None:
         with self._lock:
             connections, self._connections = list(self._connections.values()), {}
         for connection in connections:
-            connection.source.close()
+            connection.close()

@@ -2,25 +2,54 @@
 
 import logging
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 
+from webapp import store
 from webapp.background.rate import Rate
 from webapp.models import Run
 from webapp.states import RunState
 from webapp.store import downloads, runs
+from webapp.store.downloads import Claim
 
 log = logging.getLogger(__name__)
+
+# One that fails even then is failed: it may be the image after all.
+MOST_TIMES_PUT_OFF = 2
 
 
 @dataclass(slots=True)
 class Crew:
-    """The threads of one run, since it was last begun or resumed."""
+    """The threads of one run, since it was last begun or resumed.
+
+    `later` are wishes that were put off behind all others, because the service answered nobody.
+    """
 
     run: Run
     stop: threading.Event = field(default_factory=threading.Event)
     threads: set[threading.Thread] = field(default_factory=set)
     failures_in_a_row: int = 0
     rate: Rate = field(default_factory=Rate)
+    later: set[int] = field(default_factory=set)
+    times_put_off: Counter[int] = field(default_factory=Counter)
+
+    def claim(self) -> Claim | None:
+        """The oldest wish; those that were put off come when there is no other."""
+        claim = downloads.claim_download(self.run.id, besides=self.later)
+        if claim is None and self.later:
+            self.later.clear()
+            claim = downloads.claim_download(self.run.id)
+        return claim
+
+    def puts_off(self, download_id: int) -> bool:
+        """Put a wish behind all others; False when it was so often enough."""
+        if self.times_put_off[download_id] == MOST_TIMES_PUT_OFF:
+            return False
+        self.times_put_off[download_id] += 1
+        if len(self.later) == store.ROWS_PER_STATEMENT:
+            self.later.clear()
+        self.later.add(download_id)
+        return True
 
 
 def finish(run_id: str) -> bool:

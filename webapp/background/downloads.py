@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from webapp import storage, store
@@ -20,6 +21,7 @@ from webapp.errors import (
     DiskFull,
     FlowError,
     FlowshelfError,
+    FlowUnavailable,
     FolderGone,
     ImageRefused,
     KeyRefused,
@@ -115,15 +117,21 @@ class Downloads:
             self._waiting.notify()
 
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
-        """Stay until nothing is undecided about these images, or their run stopped short of it."""
-        self._waiting.until(
-            lambda: runs.get_run(run_id).state != RunState.RUNNING or not downloads.is_any_active(image_ids)
-        )
+        """Stay until nothing is undecided about these images, or their run stopped short of it. Raises
+        FlowUnavailable as soon as it waits for Flow to answer."""
+        self._waiting.until(lambda: not downloads.is_any_active(image_ids) or self._is_over(run_id))
         return runs.get_run(run_id)
 
     def wait_for_run(self, run_id: str) -> Run:
-        self._waiting.until(lambda: runs.get_run(run_id).state != RunState.RUNNING)
+        """Stay until a run does not go on. Raises FlowUnavailable as `wait` does."""
+        self._waiting.until(lambda: self._is_over(run_id))
         return runs.get_run(run_id)
+
+    def _is_over(self, run_id: str) -> bool:
+        run = runs.get_run(run_id)
+        if run.state == RunState.RUNNING:
+            self._connections.require_answers(run.profile_id)
+        return run.state != RunState.RUNNING
 
     def rate(self, run_id: str) -> tuple[float, float]:
         """Images and bytes a second of a run, over the last seconds."""
@@ -185,7 +193,7 @@ class Downloads:
     def _next_claim(self, crew: Crew) -> Claim | None:
         """Under the lock, so that a wish is never seen as claimed by nobody."""
         with self._lock:
-            claim = None if crew.stop.is_set() else downloads.claim_download(crew.run.id)
+            claim = None if crew.stop.is_set() else crew.claim()
             if claim:
                 self._in_flight.add(claim.download_id)
             return claim
@@ -224,6 +232,8 @@ class Downloads:
             if self._stopping.is_set() or (connection and connection.is_stale):
                 # The connection was closed under it: asked again at the next start, or with new cookies.
                 downloads.release_download(claim)
+            elif isinstance(error, FlowUnavailable) and self._is_put_off(crew, claim):
+                downloads.release_download(claim)
             else:
                 self._decide(crew, claim, error)
         except Exception as error:
@@ -244,19 +254,19 @@ class Downloads:
             stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
             stopping=crew.stop,
         )
-        downloads.finish_download(
-            claim,
-            path=str(kept.path),
-            size_bytes=kept.size_bytes,
-            sha256=kept.sha256,
-            aspect_ratio=kept.aspect_ratio,
-        )
+        downloads.finish_download(claim, **asdict(kept) | {"path": str(kept.path)})
         crew.failures_in_a_row = 0
         crew.rate.add(kept.size_bytes)
 
     def _wait_for_cookies(self, crew: Crew, claim: Claim, error: SignedOut) -> None:
         profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
         self._halt(crew, RunState.WAITING, error)
+
+    def _is_put_off(self, crew: Crew, claim: Claim) -> bool:
+        """Whether a wish comes again later, because Flow answers nobody: that need not be about its image."""
+        rest = self._connections.rest(claim.profile_id)
+        with self._lock:
+            return rest is not None and rest.reason is not None and crew.puts_off(claim.download_id)
 
     def _decide(self, crew: Crew, claim: Claim, error: FlowshelfError) -> None:
         """What a failure means: for the profile as a whole, for this image for good, or for now."""

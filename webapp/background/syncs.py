@@ -88,9 +88,16 @@ class Syncs:
         return stop is not None and stop.is_set()
 
     def wait(self, run_id: str) -> Run:
-        """Stay until a run ended, is to pause, or waits for cookies."""
-        self._waiting.until(lambda: _is_over(runs.get_run(run_id)))
+        """Stay until a run ended, is to pause, or waits for cookies. Raises FlowUnavailable as soon as it
+        waits for Flow to answer."""
+        self._waiting.until(lambda: self._is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
+
+    def _is_over(self, run: Run) -> bool:
+        if run.state != RunState.RUNNING or run.pause_asked_at is not None:
+            return True
+        self._connections.require_answers(run.profile_id)
+        return False
 
     def cancel(self, profile_id: str) -> None:
         """For a walk it is Pause that ends the run: no gap is ever dropped."""
@@ -228,10 +235,6 @@ class Syncs:
         profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
         said = {"error_code": error.code, "error": str(error)}
         runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **said)
-
-
-def _is_over(run: Run) -> bool:
-    return run.state != RunState.RUNNING or run.pause_asked_at is not None
 
 
 def _log_end(run: Run) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import click
 
 from webapp.cli.shelf import Shelf, pause
+from webapp.errors import FlowUnavailable
 
 POLL_SECONDS = 0.25
 PLAIN_LINE_SECONDS = 5.0
@@ -15,11 +16,15 @@ PLAIN_LINE_SECONDS = 5.0
 def follow(shelf: Shelf, run_id: str, describe: Callable[[dict], str], *, quiet: bool) -> dict:
     """The run as the API tells it, once it stopped running.
 
-    Ctrl-C pauses a run of this process; one of a server goes on there.
+    Ctrl-C pauses a run of this process; one of a server goes on there. Raises FlowUnavailable when the run
+    waits for Flow to answer: it goes on with the server, or with the next command.
     """
     line = StatusLine(quiet=quiet)
     try:
         while (run := shelf.ask("GET", f"/api/runs/{run_id}"))["state"] == "running":
+            if reason := run.get("waitsFor"):
+                line.end()
+                raise FlowUnavailable(reason)
             line.show(describe(run))
             pause(POLL_SECONDS)
         line.show(describe(run), is_last=True)

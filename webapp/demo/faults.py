@@ -2,10 +2,11 @@
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from webapp.demo.journal import Request
 from webapp.demo.wire import Answer
 
 
@@ -25,6 +26,10 @@ class Fault:
 
 
 NO_FAULT = Fault()
+
+
+def no_fault(request: Request) -> Fault:
+    return NO_FAULT
 
 
 class Gate:
@@ -57,15 +62,21 @@ class Faults:
         self._coming: dict[str, deque[Fault]] = defaultdict(deque)
         self._gates: dict[str, list[Gate]] = defaultdict(list)
         self._limits: dict[str, tuple[int, Answer]] = {}
+        self._choose: Callable[[Request], Fault] = no_fault
 
     def add(self, kind: str, fault: Fault, count: int) -> None:
         with self._lock:
             self._coming[kind].extend([fault] * count)
 
-    def take(self, kind: str) -> Fault:
+    def take(self, request: Request) -> Fault:
         """The fault of the request that has just arrived."""
         with self._lock:
-            return self._coming[kind].popleft() if self._coming[kind] else NO_FAULT
+            coming = self._coming[request.kind]
+            return coming.popleft() if coming else self._choose(request)
+
+    def leave_to(self, choose: Callable[[Request], Fault]) -> None:
+        with self._lock:
+            self._choose = choose
 
     def limit(self, kind: str, most: int, answer: Answer) -> None:
         with self._lock:
@@ -106,3 +117,4 @@ class Faults:
         with self._lock:
             self._coming.clear()
             self._limits.clear()
+            self._choose = no_fault

@@ -3,7 +3,7 @@
 import json
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -161,6 +161,11 @@ class FlowServer:
         """429 for every request above so many at once, until `reset`."""
         self._faults.limit(kind, most, _with_pause(_error_of(kind, 429), retry_after))
 
+    def leave_faults_to(self, choose: Callable[[Request], Fault]) -> None:
+        """`choose` says what goes wrong with each request for which nothing was asked for, until `reset`.
+        It is asked by one thread at a time."""
+        self._faults.leave_to(choose)
+
     def holding(self, kind: str, at: int = 1) -> AbstractContextManager[Gate]:
         """From the `at`-th next request of the kind on, all wait until the gate is released."""
         return self._faults.holding(kind, at)
@@ -184,7 +189,7 @@ class FlowServer:
             refusal = self._faults.above_limit(request.kind, active)
             if refusal:
                 return Delivery(refusal)
-            fault = self._faults.take(request.kind)
+            fault = self._faults.take(request)
             self._wait(request.kind, fault)
             if fault.drop or self._stopping.is_set():
                 return Delivery(None)

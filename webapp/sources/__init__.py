@@ -138,8 +138,12 @@ class Credentials(Protocol):
     def cookies(self) -> dict[str, str]:
         """The cookies to send, by name."""
 
-    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str]) -> None:
-        """Keep `renewed` in place of `sent`; nothing happens when other cookies are kept by now."""
+    def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
+        """Keep `renewed` in place of `sent`; nothing happens when other cookies are kept by now.
+
+        `expire_at` is in the form of `webapp.times`, None when the service does not say: then what was
+        known stays.
+        """
 
     def key(self) -> str | None:
         """The API key that was kept, if any."""

@@ -61,8 +61,7 @@ class LabsSource:
         answer, secrets = self._media(name)
         if answer.status != 200:
             return self._rescued(answer, labs_media.refusal(answer, secrets))
-        document = self._document(answer, secrets)
-        labs_media.check_name(document, name)
+        document = self._document(answer, secrets, name)
         url = labs_media.allowed_fife_url(document, self._config.all_picture_hosts)
         content = labs_media.image_bytes(document)
         if content is None:
@@ -73,7 +72,7 @@ class LabsSource:
         answer, secrets = self._media(name, returnUriOnly="true")
         url = labs_media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
         if answer.status == 200:
-            labs_media.check_name(self._document(answer, secrets), name)
+            self._document(answer, secrets, name)
         elif answer.status != 400 or url is None:
             raise labs_media.refusal(answer, secrets)
         return url
@@ -108,11 +107,13 @@ class LabsSource:
             check_not_page(answer)
         return answer
 
-    def _document(self, answer: Answer, secrets: list[str]) -> dict:
+    def _document(self, answer: Answer, secrets: list[str], name: str) -> dict:
         try:
             document = read_document(answer, secrets)
         except FlowUnavailable as error:
             raise BadPicture(str(error)) from error
+        # First of all: what an answer about something else says is no verdict on this image.
+        labs_media.check_name(document, name)
         if labs_media.is_video(document):
             raise ImageRefused("This is a video, which Flowshelf does not keep.")
         if not labs_media.is_image(document):

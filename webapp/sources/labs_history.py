@@ -24,6 +24,8 @@ from webapp.sources.signed_urls import is_picture_url
 
 HISTORY_PATH = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 
+# A page is asked for with at most a thousand.
+MOST_ENTRIES = 10_000
 LARGEST_SEED = 2**63 - 1
 
 _KINDS = {"userUploadedImage": KIND_UPLOADED, "image": KIND_GENERATED}
@@ -61,6 +63,8 @@ def read_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
     entries = result.get("userWorkflows") or []
     if not isinstance(entries, list):
         raise UnknownShape("its entries are no list")
+    if len(entries) > MOST_ENTRIES:
+        raise UnknownShape(f"a page of {len(entries)} entries")
     images, names, above = [], [], None
     for entry in entries:
         fields = entry if isinstance(entry, dict) else {}

@@ -34,9 +34,9 @@ def path(name: str) -> str:
     return f"/v1/media/{encoded}"
 
 
-def check_name(document: dict, asked: str) -> None:
+def check_name(document: object, asked: str) -> None:
     """Raises BadPicture when the answer is about another image than the one that was asked for."""
-    name = document.get("name")
+    name = document.get("name") if isinstance(document, dict) else None
     if isinstance(name, str) and clean_name(name) != clean_name(asked):
         raise BadPicture("Flow sent another image than the one that was asked for. Trying again is safe.")
 

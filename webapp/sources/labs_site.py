@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from webapp.config import Config
 from webapp.sources import Credentials
-from webapp.sources.credentials.renewal import renewed_cookies
+from webapp.sources.credentials.renewal import labs_renewal
 from webapp.sources.http import Answer, HttpClient
 from webapp.sources.refusals import check_destination, check_passing, redirect_target, same_site
 from webapp.sources.signed_in import SignedInRequests
@@ -19,7 +19,7 @@ class LabsSite:
     def __init__(self, config: Config, credentials: Credentials, http: HttpClient) -> None:
         self.url = config.labs_url
         self._flow_url = config.flow_url
-        self._signed_in = SignedInRequests(credentials, http, lambda lines, kept: renewed_cookies(lines))
+        self._signed_in = SignedInRequests(credentials, http, labs_renewal)
 
     @property
     def origin(self) -> str:

@@ -1,63 +1,77 @@
-"""How patiently one profile asks: tries again what may pass, and slows down as a whole.
-
-All threads that work for a profile share one `Pace`. When the service asks any of them to slow
-down, all of them wait.
-"""
+"""How patiently one profile asks: tries again what may pass, in the mood that all its threads share."""
 
 import random
 import threading
 import time
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import TypeVar
 
-from webapp.errors import BadPicture, FlowUnavailable, SlowDown
+from webapp.errors import BadPicture, FlowUnavailable, SourceClosed
+from webapp.sources.mood import Mood, Rest, Stopped, Turn
+
+__all__ = ["Pace", "Rest", "Stopped", "jittered"]
 
 T = TypeVar("T")
 
-
-class Stopped(Exception):
-    """The work was told to stop while it waited; nothing is known to be wrong."""
+# A calm while, in pauses of the longest kind: half a minute where that is eight seconds.
+_CALM_PAUSES = 4
 
 
 class Pace:
     """`pauses_seconds` are the pauses between the tries of one call: one try more than pauses."""
 
-    def __init__(self, pauses_seconds: tuple[float, ...]) -> None:
+    def __init__(
+        self, pauses_seconds: tuple[float, ...], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._pauses = pauses_seconds
-        self._lock = threading.Lock()
-        self._rests_until = 0.0
+        self._calm_seconds = _CALM_PAUSES * max(pauses_seconds, default=0.0)
+        self._mood = Mood(self._calm_seconds, clock)
 
-    def tried(self, call: Callable[[], T], stopping: threading.Event) -> T:
+    def tried(self, call: Callable[[], T], stopping: threading.Event, *, gives_up: bool = True) -> T:
         """What `call` returns, asked again when its failure may pass; the last failure is raised.
 
-        Raises Stopped as soon as `stopping` is set while it waits.
+        A call about no single image but the service itself need not give up: when that does not answer,
+        it is asked again from time to time until it does. Raises Stopped as soon as `stopping` is set
+        while it waits.
         """
-        for pause in self._pauses:
-            self._wait(self.rest_seconds(), stopping)
+        for pause in chain(map(jittered, self._pauses), repeat(None)):
+            turn = self._mood.begin(stopping)
             try:
-                return call()
-            except (FlowUnavailable, BadPicture) as error:
-                self._wait(self._pause_after(error, pause), stopping)
-        self._wait(self.rest_seconds(), stopping)
-        return call()
+                answer = call()
+            except BaseException as error:
+                seconds = _asked(error, jittered(self._calm_seconds) if pause is None else pause)
+                self._mood.end(turn, error, seconds)
+                if self._is_final(error, turn, is_last=pause is None, gives_up=gives_up):
+                    raise
+                if not turn.is_probe:
+                    self._mood.wait(seconds, stopping)
+            else:
+                self._mood.end(turn)
+                return answer
+        raise AssertionError("the loop has no end")
 
-    def rest_seconds(self) -> float:
-        """How long the profile still rests because the service asked for it."""
-        with self._lock:
-            return max(0.0, self._rests_until - time.monotonic())
+    def rest(self) -> Rest | None:
+        """Whether the profile rests, for how long, and why."""
+        return self._mood.rest()
 
-    def _pause_after(self, error: Exception, pause: float) -> float:
-        asked = getattr(error, "retry_after_seconds", None)
-        seconds = asked if asked is not None else jittered(pause)
-        if isinstance(error, SlowDown):
-            with self._lock:
-                self._rests_until = max(self._rests_until, time.monotonic() + seconds)
-        return seconds
+    def close(self) -> None:
+        """Nobody waits any more, because the source was closed."""
+        self._mood.close()
 
-    @staticmethod
-    def _wait(seconds: float, stopping: threading.Event) -> None:
-        if stopping.wait(seconds) if seconds > 0 else stopping.is_set():
-            raise Stopped
+    def _is_final(self, error: BaseException, turn: Turn, *, is_last: bool, gives_up: bool) -> bool:
+        if isinstance(error, BadPicture):
+            return is_last
+        if not isinstance(error, FlowUnavailable) or isinstance(error, SourceClosed):
+            return True
+        # A profile without pauses has no patience at all.
+        return (is_last or turn.is_probe) and (gives_up or not self._pauses)
+
+
+def _asked(error: BaseException, pause: float) -> float:
+    """What the service asked for, else the pause that is due."""
+    asked = getattr(error, "retry_after_seconds", None)
+    return asked if asked is not None else pause
 
 
 def jittered(seconds: float) -> float:

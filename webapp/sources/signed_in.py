@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 from webapp.errors import SignedOut
 from webapp.sources import Credentials
+from webapp.sources.credentials.renewal import Renewal
 from webapp.sources.http import Answer, HttpClient
 
-Renewed = Callable[[Iterable[str], dict[str, str]], dict[str, str]]
+Renewed = Callable[[Iterable[str], dict[str, str]], Renewal]
 
 
 class SignedInRequests:
     """`renewed` tells from the `Set-Cookie` lines of an answer and the cookies kept which ones are kept from
-    then on (empty: no others). Threads may share it.
+    then on; the same ones may be given longer to live. Threads may share it.
 
     Several requests under way may each renew something: a renewal is about the cookies kept by
     then, as long as they came from those that were sent.
@@ -24,6 +25,7 @@ class SignedInRequests:
         self._renewed = renewed
         self._lock = threading.Lock()
         self._latest: dict[str, str] = {}
+        self._expire_at: str | None = None
         self._generation = 0
 
     def cookies(self) -> dict[str, str]:
@@ -54,10 +56,11 @@ class SignedInRequests:
         with self._lock:
             if not lines or self._credentials.cookies() != self._latest or self._generation != generation:
                 return
-            renewed = self._renewed(lines, self._latest)
-            if renewed and renewed != self._latest:
-                self._credentials.renew_cookies(self._latest, renewed)
-                self._latest = renewed
+            renewal = self._renewed(lines, self._latest)
+            is_longer = renewal.expire_at is not None and renewal.expire_at != self._expire_at
+            if renewal.cookies and (renewal.cookies != self._latest or is_longer):
+                self._credentials.renew_cookies(self._latest, renewal.cookies, renewal.expire_at)
+                self._latest, self._expire_at = renewal.cookies, renewal.expire_at
 
     def _kept(self) -> dict[str, str]:
         kept = self._credentials.cookies()

@@ -119,8 +119,8 @@ def _wish(run: Run, images: Select, folder: str | None) -> None:
     Run.update(wished_count=Run.wished_count + wished_count).where(Run.id == run.id).execute()
 
 
-def claim_download(run_id: str) -> Claim | None:
-    """Take the oldest wish of a running run; None when nothing is left to take."""
+def claim_download(run_id: str, *, besides: Iterable[int] = ()) -> Claim | None:
+    """Take the oldest wish of a running run, `besides` some; None when nothing is left to take."""
     with transaction():
         row = (
             Download.select(Download, Image)
@@ -130,6 +130,7 @@ def claim_download(run_id: str) -> Claim | None:
             .where(
                 Download.run == run_id,
                 Download.state == DownloadState.WANTED,
+                Download.id.not_in(list(besides)),
                 Run.state == RunState.RUNNING,
             )
             .order_by(Download.id)

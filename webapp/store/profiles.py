@@ -118,12 +118,17 @@ def set_cookies(profile_id: str, cookies: dict[str, str], expire_at: str | None)
         ).execute()
 
 
-def renew_cookies(profile_id: str, sent: dict[str, str], renewed: dict[str, str]) -> None:
+def renew_cookies(
+    profile_id: str, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None
+) -> None:
     """Keep what the service sent in place of `sent`, unless a person pasted others meanwhile."""
     with transaction():
         if get_cookies(profile_id) == sent:
             _keep_secret(profile_id, COOKIES, json.dumps(renewed))
-            Profile.update(cookie_names=", ".join(sorted(renewed))).where(Profile.id == profile_id).execute()
+            said = {"cookies_expire_at": expire_at} if expire_at else {}
+            Profile.update(cookie_names=", ".join(sorted(renewed)), **said).where(
+                Profile.id == profile_id
+            ).execute()
 
 
 def get_key(profile_id: str) -> str | None:

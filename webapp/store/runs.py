@@ -2,7 +2,7 @@
 
 import secrets
 
-from peewee import IntegrityError, Tuple, fn
+from peewee import SQL, IntegrityError, Tuple, fn
 
 from webapp.errors import Busy, UnknownRun
 from webapp.models import Profile, Run, Walk
@@ -11,6 +11,9 @@ from webapp.store import transaction
 from webapp.store.messages import tell_change
 from webapp.store.profiles import get_profile
 from webapp.times import now
+
+# The row's own number, newest first: a clock could be set back, and the last run would be an older one.
+_BY_COMING = SQL("rowid DESC")
 
 
 def get_run(run_id: str) -> Run:
@@ -30,13 +33,13 @@ def find_open_run(profile_id: str, kind: RunKind) -> Run | None:
 
 def find_last_run(profile_id: str, kind: RunKind) -> Run | None:
     runs = Run.select().where(Run.profile == profile_id, Run.kind == kind)
-    return runs.order_by(Run.started_at.desc()).first()
+    return runs.order_by(_BY_COMING).first()
 
 
 def find_last_sync_in(profile_id: str, history: str) -> Run | None:
     """The last sync run whose last page was one of that history."""
     syncs = Run.select().where(Run.profile == profile_id, Run.kind == RunKind.SYNC, Run.history == history)
-    return syncs.order_by(Run.started_at.desc()).first()
+    return syncs.order_by(_BY_COMING).first()
 
 
 def list_runs(*, profile_id: str | None = None, before: str | None = None, limit: int) -> list[Run]:

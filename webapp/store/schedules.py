@@ -9,7 +9,7 @@ from webapp.models import Profile, Run, Schedule
 from webapp.states import Health, RunKind, ScheduleKind
 from webapp.store.profiles import get_profile
 from webapp.store.runs import find_open_run
-from webapp.times import parsed
+from webapp.times import parsed, timestamp
 
 MOST_HOURS = 24 * 31
 # No sync of these can succeed before a person did something.
@@ -41,13 +41,12 @@ def next_due(schedule: Schedule, moment: datetime) -> datetime | None:
     begun and however it ended; at once when there was none. None: not by the clock, or one is open."""
     if schedule.kind != ScheduleKind.HOURLY or find_open_run(schedule.profile_id, RunKind.SYNC):
         return None
+    # An end that lies ahead is from before the clock was set back, and says nothing about now.
     ended = Run.select(fn.MAX(Run.finished_at)).where(
-        Run.profile == schedule.profile_id, Run.kind == RunKind.SYNC
+        Run.profile == schedule.profile_id, Run.kind == RunKind.SYNC, Run.finished_at <= timestamp(moment)
     )
     last = ended.scalar()
-    if not last or parsed(last) > moment:  # the clock was set back since
-        return moment
-    return parsed(last) + timedelta(hours=schedule.hours)
+    return parsed(last) + timedelta(hours=schedule.hours) if last else moment
 
 
 def is_held(schedule: Schedule) -> bool:

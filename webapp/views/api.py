@@ -12,6 +12,7 @@ from webapp.access import is_owner, open_to_guests
 from webapp.errors import (
     BadRequest,
     Cancelled,
+    FlowUnavailable,
     Paused,
     SignedOut,
     UnknownImage,
@@ -202,7 +203,15 @@ def _image_list(profile_id: str, limit: int | None, before: str | None, value: C
 
 @api.get("/api/runs/<run_id>")
 def get_run(run_id: str) -> ResponseReturnValue:
-    return success(run_value(runs.get_run(run_id)))
+    """Beside the run itself: `waitsFor` is why nothing goes on at the moment, while Flow does not answer."""
+    run = runs.get_run(run_id)
+    value = run_value(run)
+    if run.state == RunState.RUNNING:
+        try:
+            background().connections.require_answers(run.profile_id)
+        except FlowUnavailable as error:
+            value["waitsFor"] = str(error)
+    return success(value)
 
 
 @api.post("/api/runs/<run_id>/<any(pause, resume, cancel):verb>")

@@ -1,6 +1,6 @@
 """Numbers, sizes, times and images as people read them and see them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
@@ -21,6 +21,7 @@ HEALTH_WORDS = {
     Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
     Health.MOVED: "Moved to the new Flow",
 }
+WARNED_BEFORE_END = timedelta(days=3)
 # The shape of a picture as a class of the style sheet, and in words.
 SHAPES = {
     "IMAGE_ASPECT_RATIO_LANDSCAPE": ("landscape", "landscape, 16:9"),
@@ -112,6 +113,24 @@ def is_past(text: str) -> bool:
     return times.parsed(text) < datetime.now(UTC)
 
 
+def ends_soon(text: str | None) -> bool:
+    """Whether cookies that end at this moment are worth a word by now."""
+    return text is not None and times.parsed(text) - datetime.now(UTC) < WARNED_BEFORE_END
+
+
+def time_left(text: str) -> str:
+    """`5 h`, `11 days`."""
+    left = times.parsed(text) - datetime.now(UTC)
+    return duration(left.total_seconds()) if left < timedelta(days=2) else f"{left.days} days"
+
+
+def moment_ahead(seconds: float) -> str:
+    """`in 40 s, at 14:05 UTC`; `now`."""
+    if seconds < 1:
+        return "now"
+    return f"in {duration(seconds)}, at {datetime.now(UTC) + timedelta(seconds=seconds):%H:%M} UTC"
+
+
 def shape(aspect_ratio: str | None) -> str:
     """The class that reserves a picture's place; `unknown` is square and shows all of the picture."""
     return SHAPES.get(aspect_ratio, ("unknown", ""))[0]
@@ -194,6 +213,7 @@ def here() -> str:
 
 def register(app: Flask) -> None:
     filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
+    filters += (ends_soon, time_left, moment_ahead)
     for filter_ in (*filters, shape, shape_words, file_state, look_version):
         app.add_template_filter(filter_)
     for function in (here, thumbnails, preview_url, content_version, density, theme, is_owner, is_guest):

@@ -8,6 +8,7 @@ from flask import current_app
 from webapp import times
 from webapp.background import Background
 from webapp.models import Gap, History, Profile, Run, Walk
+from webapp.sources.mood import Rest
 from webapp.states import RunKind, RunState
 from webapp.store import counts, downloads, histories, profiles, runs
 from webapp.views.words import history_sentence
@@ -30,7 +31,7 @@ class SyncRow:
     is_waiting: bool
     is_pausing: bool
     can_resume: bool
-    rest_seconds: float
+    rest: Rest | None
     images_per_second: float
     question: Walk | None
 
@@ -46,33 +47,45 @@ class DownloadRow:
     is_settling: bool
     is_paused: bool
     is_waiting: bool
+    has_banner: bool
     left_count: int
     percent: int
     images_per_second: float
     bytes_per_second: float
     left_seconds: float | None
-    rest_seconds: float
+    rest: Rest | None
     pending_count: int
     reasons: list[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A region that HTMX replaces as a whole; it asks again only while something `is_active`."""
+    """A region that HTMX replaces as a whole; it asks again only while something `is_active`, and now and
+    then while something `is_waiting` for cookies, which may come from elsewhere."""
 
     rows: list
     profile_id: str | None
     is_active: bool
+    is_waiting: bool
+
+    @property
+    def every(self) -> str | None:
+        """How often it asks again."""
+        return "1s" if self.is_active else "5s" if self.is_waiting else None
 
 
 def sync_panel(profile_id: str | None = None) -> Panel:
     rows = [_sync_row(profile) for profile in _profiles(profile_id)]
-    return Panel(rows, profile_id, any(row.is_active for row in rows))
+    return _panel(rows, profile_id, any(row.is_active for row in rows))
 
 
 def download_panel(profile_id: str | None = None) -> Panel:
     rows = [_download_row(profile) for profile in _profiles(profile_id)]
-    return Panel(rows, profile_id, any(row.is_active or row.is_settling for row in rows))
+    return _panel(rows, profile_id, any(row.is_active or row.is_settling for row in rows))
+
+
+def _panel(rows: list, profile_id: str | None, is_active: bool) -> Panel:
+    return Panel(rows, profile_id, is_active, any(row.is_waiting for row in rows))
 
 
 def download_strip() -> list[DownloadRow]:
@@ -101,10 +114,10 @@ def _sync_row(profile: Profile) -> SyncRow:
         gaps=gaps,
         run=run,
         is_active=is_active,
-        is_waiting=run is not None and run.state == RunState.WAITING,
+        is_waiting=_is_waiting(run),
         is_pausing=is_active and work.syncs.is_pausing(run.id),
         can_resume=not is_active and was_begun and bool(_open_places(known, gaps) or any(full_walks)),
-        rest_seconds=work.connections.rest_seconds(profile.id) if is_active else 0.0,
+        rest=work.connections.rest(profile.id) if is_active else None,
         images_per_second=_images_per_second(run) if is_active else 0.0,
         question=next(iter(histories.list_walks_with_question(profile.id)), None),
     )
@@ -126,6 +139,7 @@ def _download_row(profile: Profile) -> DownloadRow:
     run = runs.find_open_run(profile.id, RunKind.DOWNLOAD) or runs.find_last_run(profile.id, RunKind.DOWNLOAD)
     left_count = downloads.count_left(run.id) if run else 0
     is_active = run is not None and run.state == RunState.RUNNING
+    is_waiting = _is_waiting(run)
     images_rate, bytes_rate = work.downloads.rate(run.id) if run else (0.0, 0.0)
     return DownloadRow(
         profile=profile,
@@ -133,16 +147,22 @@ def _download_row(profile: Profile) -> DownloadRow:
         is_active=is_active,
         is_settling=not is_active and left_count > (downloads.count_wanted(run.id) if run else 0),
         is_paused=run is not None and run.state == RunState.PAUSED,
-        is_waiting=run is not None and run.state == RunState.WAITING,
+        is_waiting=is_waiting,
+        # One banner for a profile: the sync panel has it when that waits as well.
+        has_banner=is_waiting and not _is_waiting(runs.find_open_run(profile.id, RunKind.SYNC)),
         left_count=left_count,
         percent=_percent(run, left_count),
         images_per_second=images_rate,
         bytes_per_second=bytes_rate,
         left_seconds=left_count / images_rate if is_active and images_rate else None,
-        rest_seconds=work.connections.rest_seconds(profile.id) if is_active else 0.0,
+        rest=work.connections.rest(profile.id) if is_active else None,
         pending_count=counts.count_wishable(profile.id),
         reasons=downloads.count_failures_by_reason(run.id) if run and run.failed_count else [],
     )
+
+
+def _is_waiting(run: Run | None) -> bool:
+    return run is not None and run.state == RunState.WAITING
 
 
 def _percent(run: Run | None, left_count: int) -> int:

@@ -19,6 +19,10 @@ LARGEST_PAGE_BYTES = 16 * 1024 * 1024
 EXTRACTION_PAUSE_SECONDS = 60.0
 
 _SCRIPT = re.compile(r"_next/static/chunks/pages/_app-[a-f0-9]+\.js")
+# A page could name any address, also one inside the person's own network.
+_SCRIPT_ADDRESS = re.compile(
+    r"https://(?:[a-z0-9-]+\.)*(?:google|google\.com|gstatic\.com|googleapis\.com)/[\w./-]+", re.ASCII
+)
 _KEY = re.compile(r"AIzaSy[A-Za-z0-9_-]{33}")
 _BY_HAND = "The key can also be given by hand, in the setting FLOWSHELF_FLOW_NEXT_KEY."
 
@@ -93,7 +97,7 @@ class ApiKey:
     def _extract(self) -> str:
         page = self._site.get_page(PAGE_PATH, LARGEST_PAGE_BYTES)
         url = script_url(page.text, page.url) if page.status == 200 else None
-        if url is None or not (url.startswith("https://") or same_site(url, self._site.url)):
+        if url is None or not (same_site(url, self._site.url) or _SCRIPT_ADDRESS.fullmatch(url)):
             raise KeyRefused(
                 f"The API key of the media service was not found: the page {self._site.url}{PAGE_PATH} "
                 f"({page.status}) names no _app script. {_BY_HAND}"

@@ -25,7 +25,7 @@ from webapp.sources import (
     Skips,
     read_all,
 )
-from webapp.sources.credentials.renewal import renewed_google_cookies
+from webapp.sources.credentials.renewal import google_renewal
 from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google import addresses, media, projects
 from webapp.sources.flow_google.calls import DENIED, INVALID, NOT_FOUND, Calls
@@ -51,7 +51,7 @@ class FlowGoogleSource:
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
         self._hosts = config.all_picture_hosts
         self._http = HttpClient(stopping, config.timeout_seconds)
-        requests = SignedInRequests(credentials, self._http, renewed_google_cookies)
+        requests = SignedInRequests(credentials, self._http, google_renewal)
         self._start = Start(requests, config.flow_url)
         self._calls = Calls(config.flow_url, requests, self._start)
         self._projects = projects.Projects(self._listing)

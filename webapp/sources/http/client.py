@@ -1,6 +1,7 @@
 """Sends one request and reads its whole answer within bounds of time and size."""
 
 import http.client
+import io
 import logging
 import socket
 import threading
@@ -15,7 +16,7 @@ import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
-from webapp.errors import FlowChanged, FlowUnavailable
+from webapp.errors import FlowChanged, FlowUnavailable, SourceClosed
 from webapp.sources.http.answer import Answer
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -105,33 +106,28 @@ class HttpClient:
     def _exchange(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, limit_bytes: int
     ) -> Answer:
-        deadline = time.monotonic() + self._total_seconds
         options = {"headers": headers, "data": body, "timeout": self._timeout_seconds, "stream": True}
         with self._session().request(method, url, allow_redirects=False, **options) as response:
-            pieces = self._pieces(response, deadline)
+            pieces = self._pieces(response)
             if response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
                 pieces = _gunzipped(pieces, limit_bytes)
             whole = _joined(pieces, limit_bytes, host_of(url))
             return Answer(url, response.status_code, tuple(response.raw.headers.items()), whole)
 
-    def _pieces(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
-        # read1 returns what has come, so that neither a stop nor the deadline waits for a full piece.
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        # read1 returns what has come, so that a stop does not wait for a full piece.
         while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
             self._check_stopping()
-            if time.monotonic() > deadline:
-                raise TimeoutError
             yield piece
 
     def _check_stopping(self) -> None:
         if self._is_closed or self._stopping.is_set():
-            raise FlowUnavailable(
-                "Flowshelf is shutting down; this request goes on when it is started again."
-            )
+            raise SourceClosed("Flowshelf is shutting down; this request goes on when it is started again.")
 
     def _session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = _Session(self._remember)
+            session = self._local.session = _Session(self._remember, self._total_seconds)
             with self._lock:
                 self._sessions.add(session)
         return session
@@ -145,35 +141,35 @@ class HttpClient:
 
 
 class _Session(requests.Session):
-    def __init__(self, remember) -> None:
+    def __init__(self, remember, total_seconds: float) -> None:
         super().__init__()
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers.clear()
         # Only what `_gunzipped` can bound; requests would offer whatever is installed.
         self.headers.update({"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"})
-        self.mount("http://", _Adapter(remember))
-        self.mount("https://", _Adapter(remember))
+        self.mount("http://", _Adapter(remember, total_seconds))
+        self.mount("https://", _Adapter(remember, total_seconds))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, always: requests would read a redirect's body without bounds, even when told to stay."""
 
 
 class _Adapter(HTTPAdapter):
-    """Tells of each socket it opens, so that closing can end a wait for an answer."""
+    """Tells of each socket it opens, so that closing can end a wait; bounds the time of each answer."""
 
-    def __init__(self, remember) -> None:
-        self._remember = remember
+    def __init__(self, remember, total_seconds: float) -> None:
+        self._remember, self._total_seconds = remember, total_seconds
         super().__init__(pool_connections=4, pool_maxsize=2)
 
     def get_connection_with_tls_context(self, *args, **kwargs):
         pool = super().get_connection_with_tls_context(*args, **kwargs)
         if not getattr(pool.ConnectionCls, "is_watched", False):
-            pool.ConnectionCls = _watched(pool.ConnectionCls, self._remember)
+            pool.ConnectionCls = _watched(pool.ConnectionCls, self._remember, self._total_seconds)
         return pool
 
 
-def _watched(connection_class: type, remember) -> type:
+def _watched(connection_class: type, remember, total_seconds: float) -> type:
     class Watched(connection_class):
         is_watched = True
 
@@ -181,7 +177,37 @@ def _watched(connection_class: type, remember) -> type:
             super().connect()
             remember(self.sock)
 
+        def response_class(self, sock: socket.socket, **given) -> http.client.HTTPResponse:
+            return http.client.HTTPResponse(_Within(sock, total_seconds), **given)
+
     return Watched
+
+
+class _Within(io.RawIOBase):
+    """What a socket receives of one answer, until its time is over.
+
+    A socket's own time-out begins anew with each byte, also between the letters of a header.
+    """
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self._file = sock.makefile("rb", buffering=0)
+        self._until = time.monotonic() + seconds
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """All that an HTTPResponse asks of a socket."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int | None:
+        if time.monotonic() > self._until:
+            raise TimeoutError
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _shut_down(open_socket: socket.socket) -> None:

@@ -1,0 +1,333 @@
+"""Thousands of images against a Flow of which every third answer is broken, while the program is killed.
+
+    python tests/chaos.py --images 3000 --kills 40 [--seed 7]
+
+A real `flowshelf serve` syncs and downloads from a simulated Flow in this process, so that the truth is
+known. It is ended by `kill -9` at random moments, in the middle of its start too; between two kills a
+nurse does what a person would: pastes cookies that died, presses Sync, Download and Resume. At the end
+everything has to be there, byte for byte, and nothing else: see `lies`. Exits 1 when something is wrong.
+
+`--serve` is the program itself, with pauses so short that an hour of patience fits into a minute.
+"""
+
+import argparse
+import hashlib
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from test_process import BATCH, SYNC, Shelf
+
+from webapp.cli import main, serving
+from webapp.config import Config, read_config
+from webapp.demo import FlowServer, World, wire
+from webapp.demo.faults import NO_FAULT, Fault
+from webapp.demo.journal import Request
+
+BROKEN = {
+    "html": wire.text_answer(200, "<!DOCTYPE html><title>Sign in</title>"),
+    "broken json": wire.text_answer(200, '{"result": {"data"', "application/json"),
+}
+IMPATIENT = (0.01, 0.02, 0.04, 0.08)
+# Of no use to anybody: what a broken answer may be, beside those that depend on what is asked.
+FAULTS = (
+    "429",
+    "5xx",
+    "dropped",
+    "cut",
+    "html",
+    "broken json",
+    "broken base64",
+    "slow",
+    "wrong picture",
+    "401",
+)
+
+
+class Dice:
+    """Chooses what goes wrong with a request; every third time something does."""
+
+    def __init__(self, flow: FlowServer, rng: Random) -> None:
+        self._flow, self._rng = flow, rng
+        self._names = [name for history in ("ASSET_MANAGER", "PINHOLE") for name in flow.world.names(history)]
+        self.thrown: Counter[str] = Counter()
+        self.asked_count = 0
+
+    def __call__(self, request: Request) -> Fault:
+        self.asked_count += 1
+        if self._rng.random() >= 1 / 3:
+            return NO_FAULT
+        word = self._rng.choice(FAULTS)
+        fault = self._fault(word, request)
+        self.thrown[word if fault else "none of its kind"] += 1
+        return fault or NO_FAULT
+
+    def _fault(self, word: str, request: Request) -> Fault | None:
+        """What the word means for this request; None where it means nothing."""
+        if word in BROKEN:
+            return Fault(BROKEN[word])
+        if word in ("broken base64", "wrong picture"):
+            return self._media_fault(word, request) if request.kind == "media" else None
+        if word == "401":
+            return Fault(wire.error_of(request.kind, 401)) if request.kind != "picture" else None
+        if word in ("429", "5xx"):
+            return self._refusal(request, self._rng.choice((500, 502, 503, 504)) if word == "5xx" else 429)
+        return {
+            "dropped": Fault(drop=True),
+            "cut": Fault(cut_at=self._rng.randrange(2000)),
+            "slow": Fault(seconds=self._rng.uniform(0.1, 0.6)),
+        }[word]
+
+    def _refusal(self, request: Request, status: int) -> Fault:
+        answer = wire.error_of(request.kind, status)
+        wait = self._rng.choice((None, None, "0", "1"))
+        headers = (("Retry-After", wait),) if wait else ()
+        return Fault(wire.Answer(answer.status, answer.body, answer.content_type, headers))
+
+    def _media_fault(self, word: str, request: Request) -> Fault:
+        """Whole and well-formed, but about another image, or with bytes that were touched on the way."""
+        if word == "wrong picture":
+            return Fault(wire.json_answer(self._flow.media_answer(self._rng.choice(self._names))))
+        answer = self._flow.media_answer(request.path.removeprefix("/v1/media/"))
+        for holder, place in (("image", "encodedImage"), ("userUploadedImage", "image")):
+            if text := answer.get(holder, {}).get(place):
+                at = self._rng.randrange(len(text))
+                answer[holder][place] = text[:at] + self._rng.choice(("\n", "%", "")) + text[at + 1 :]
+        return Fault(wire.json_answer(answer))
+
+
+class Victim(Shelf):
+    """The program, with its log in a file, because nobody empties a pipe."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.log = config.data_dir.with_name("log")
+
+    def popen(self, *arguments: str) -> subprocess.Popen:
+        with self.log.open("ab") as log:
+            command = [sys.executable, __file__, "--serve", *arguments]
+            return subprocess.Popen(command, env=self._environ, stdout=subprocess.PIPE, stderr=log, text=True)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        self.process.send_signal(number)
+        self.process.wait(15)
+        self.process.stdout.close()
+
+
+@dataclass
+class Nurse:
+    """Does what a person would do, step by step: each is one look and at most a few presses."""
+
+    shelf: Victim
+    world: World
+    profile_id: str
+    sync_id: str | None = None
+    pastes: int = 0
+    presses: Counter[str] = field(default_factory=Counter)
+
+    def look_after(self) -> bool:
+        """Whether everything is done."""
+        state = self.shelf.state()
+        if state["health"] == "waiting_for_cookies":
+            return self._paste()
+        is_synced = self._is_synced(state)
+        if not state["isDownloadingImages"]:
+            self._download(state)
+        return is_synced and state["downloaded"] == state["images"]
+
+    def _paste(self) -> bool:
+        self.pastes += 1
+        try:
+            cookies = {"cookies": self.world.cookie_header()}
+            self.shelf.ask(f"/api/profiles/{self.profile_id}/cookies", cookies, "PUT")
+        except AssertionError:  # the check of the paste met a broken answer: once more at the next look
+            self.presses["paste refused"] += 1
+        return False
+
+    def _is_synced(self, state: dict) -> bool:
+        if state["isSyncingMetadata"]:
+            return False
+        if self.sync_id and self.shelf.ask(f"/api/runs/{self.sync_id}")["state"] == "done":
+            return True
+        histories = ["ASSET_MANAGER", "PINHOLE"]
+        asked = {"profileId": self.profile_id, "mode": "new", "histories": histories, "wait": False}
+        self.sync_id = self.shelf.ask(SYNC, asked)["runId"]
+        self.presses["sync"] += 1
+        return False
+
+    def _download(self, state: dict) -> None:
+        if state["downloaded"] == state["images"]:
+            return
+        begun = self.shelf.ask(BATCH, {"profileId": self.profile_id, "pending": True, "wait": False})
+        self.presses["download"] += 1
+        if begun.get("runId") and self.shelf.ask(f"/api/runs/{begun['runId']}")["state"] == "paused":
+            self.shelf.ask(f"/api/runs/{begun['runId']}/resume", {})
+            self.presses["resume"] += 1
+
+
+def lies(data_dir: Path, world: World) -> Iterator[str]:
+    """Everything about rows and files that is not as it should be."""
+    database = sqlite3.connect(data_dir / "flowshelf.sqlite3")
+    database.row_factory = sqlite3.Row
+    yield from (row[0] for row in database.execute("PRAGMA integrity_check") if row[0] != "ok")
+    rows = {row["name"]: row for row in database.execute("SELECT * FROM veo3_image_generations")}
+    expected = {
+        name for name in (*world.names("ASSET_MANAGER"), *world.names("PINHOLE")) if _is_image(world, name)
+    }
+    yield from (f"missing: {name}" for name in expected - rows.keys())
+    yield from (f"unknown to Flow: {name}" for name in rows.keys() - expected)
+    for name in expected & rows.keys():
+        yield from _lies_of(rows[name], world.content(name))
+    kept = {row["local_path"] for row in rows.values()}
+    found = {
+        str(path) for path in data_dir.rglob("*") if path.is_file() and "flowshelf.sqlite3" not in path.name
+    }
+    yield from (f"an orphan: {path}" for path in found - kept if Path(path).suffix not in (".lock", ""))
+    yield from (f"a gap was left: {tuple(row)}" for row in database.execute("SELECT * FROM gap"))
+    undone = "SELECT state, count(*) FROM download WHERE state != 'done' GROUP BY state"
+    yield from (f"{count} wishes are {state}" for state, count in database.execute(undone))
+    open_runs = "SELECT kind, state FROM run WHERE state IN ('running', 'waiting_for_cookies')"
+    yield from (f"a {row['kind']} is {row['state']}" for row in database.execute(open_runs))
+    database.close()
+
+
+def _is_image(world: World, name: str) -> bool:
+    return world.entry(name).kind in ("uploaded", "generated")
+
+
+def _lies_of(row: sqlite3.Row, content: bytes) -> Iterator[str]:
+    path = Path(row["local_path"] or "/nowhere")
+    if not path.is_file() or path.read_bytes() != content:
+        yield f"not byte for byte: {row['name']} at {path}"
+    if (row["size_bytes"], row["sha256"]) != (len(content), hashlib.sha256(content).hexdigest()):
+        yield f"its row lies: {row['name']}"
+    if row["gone_upstream_at"] or row["damaged_at"] or row["not_wanted_at"]:
+        yield f"marked for nothing: {row['name']}"
+
+
+def make_world(images: int, seed: int) -> World:
+    """Uploads and generated pictures in two formats, every seventh only behind a signed address."""
+    world = World(
+        seed,
+        uploaded=images * 2 // 3,
+        generated=images - images * 2 // 3,
+        videos=images // 50,
+        tiny_pictures=True,
+    )
+    for history in ("ASSET_MANAGER", "PINHOLE"):
+        for name in world.names(history)[::7]:
+            world.change(name, inline=False)
+        for name in world.names(history)[::5]:
+            world.change(name, picture_format="PNG")
+    world.add_broken_entry("wrong types")
+    return world
+
+
+def run(folder: Path, *, images: int, kills: int, seed: int, most_seconds: float, say=print) -> list[str]:
+    """The whole story; what was found wrong at its end."""
+    rng, began = Random(seed), time.monotonic()
+    world = make_world(images, seed)
+    with FlowServer(world) as flow:
+        config = Config(
+            folder / "data",
+            labs_url=flow.url,
+            media_url=flow.url,
+            picture_hosts=frozenset({flow.picture_host}),
+        )
+        shelf = Victim(config)
+        shelf.serve()
+        added = shelf.ask("/api/profiles", {"name": "Ada", "cookies": world.cookie_header()})
+        nurse, dice = Nurse(shelf, world, added["profileId"]), Dice(flow, Random(seed))
+        flow.leave_faults_to(dice)
+        try:
+            suffer(nurse, rng, kills, say)
+            recover(nurse, began + most_seconds, say)
+        finally:
+            shelf.kill(signal.SIGTERM)
+        found = [*lies(config.data_dir, world), *flow.violations]
+        say_figures(say, nurse, dice, images=images, kills=kills, seconds=time.monotonic() - began)
+        return found
+
+
+def suffer(nurse: Nurse, rng: Random, kills: int, say) -> None:
+    for number in range(1, kills + 1):
+        until = time.monotonic() + rng.uniform(0.0, 1.5)
+        while time.monotonic() < until:
+            nurse.look_after()
+            pause(0.02)
+        state = nurse.shelf.state()
+        nurse.shelf.kill()
+        say(f"kill {number}: {state['images']} images known, {state['downloaded']} downloaded")
+        while rng.random() < 0.25:  # not even its start is sacred
+            nurse.shelf.process = nurse.shelf.popen()
+            pause(rng.uniform(0.0, 1.0))
+            nurse.shelf.kill()
+        nurse.shelf.serve()
+
+
+def recover(nurse: Nurse, until: float, say) -> None:
+    while not nurse.look_after():
+        if time.monotonic() > until:
+            say(f"Out of time: {nurse.shelf.state()}")
+            return
+        pause(0.05)
+    # A download run ends a moment after its last image.
+    while nurse.shelf.state()["isDownloadingImages"] and time.monotonic() < until:
+        pause(0.05)
+
+
+def say_figures(say, nurse: Nurse, dice: Dice, *, images: int, kills: int, seconds: float) -> None:
+    say(f"{images} images, {kills} kills, {seconds:.0f} s, {dice.asked_count} requests")
+    broken = ", ".join(f"{count} {word}" for word, count in sorted(dice.thrown.items()))
+    say(f"broken: {broken}")
+    presses = ", ".join(f"{count} times {word}" for word, count in sorted(nurse.presses.items()))
+    say(f"pressed: {presses}; {nurse.pastes} pastes")
+
+
+def pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def serve(arguments: list[str]) -> None:
+    """`flowshelf serve`, impatient."""
+    serving.read_config = partial(read_config, retry_pauses_seconds=IMPATIENT, timeout_seconds=(2.0, 5.0))
+    main(["serve", *arguments])
+
+
+def cli() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--minutes", type=float, default=30.0, help="give up after so long")
+    parser.add_argument("--keep", action="store_true", help="keep the folder to look into")
+    asked = parser.parse_args()
+    print(f"seed {asked.seed}")
+    folder = Path(tempfile.mkdtemp(prefix="flowshelf-chaos-"))
+    found = run(
+        folder, images=asked.images, kills=asked.kills, seed=asked.seed, most_seconds=asked.minutes * 60
+    )
+    for lie in found[:50]:
+        print("WRONG:", lie)
+    print("All there, byte for byte." if not found else f"{len(found)} things are wrong.")
+    if asked.keep or found:
+        print(f"The folder is {folder}")
+    else:
+        shutil.rmtree(folder)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[2:]) if sys.argv[1:2] == ["--serve"] else cli()

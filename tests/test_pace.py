@@ -1,0 +1,324 @@
+"""One profile, one mood: how its threads slow down together, rest together, and come back."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from email.utils import formatdate
+from itertools import pairwise
+
+import pytest
+
+from webapp import background_of, store
+from webapp.cli.progress import describe_sync, follow
+from webapp.cli.shelf import OwnShelf
+from webapp.errors import FlowUnavailable, GoneUpstream, SlowDown, SourceClosed
+from webapp.models import Download
+from webapp.sources.mood import FAILURES_UNTIL_REST, Stopped
+from webapp.sources.pace import Pace
+from webapp.states import DownloadState, RunKind, RunState
+from webapp.store import downloads, images, runs
+
+NEVER = threading.Event()
+LONGEST, CALM_SECONDS = 0.125, 0.5
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self):
+        self.seconds = 1000.0
+
+    def __call__(self):
+        return self.seconds
+
+
+class Service:
+    """Something to be asked that serves so many at once and holds all of them until it is let go."""
+
+    def __init__(self, most):
+        self.most, self.active, self.highest = most, 0, 0
+        self.changed = threading.Condition()
+        self.is_let_go = False
+
+    def ask(self):
+        with self.changed:
+            if self.active >= self.most:
+                raise SlowDown("too many", 0.0)
+            self.active += 1
+            self.highest = max(self.highest, self.active)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.is_let_go, 10)
+            self.active -= 1
+
+    def let_go(self):
+        with self.changed:
+            self.is_let_go = True
+            self.changed.notify_all()
+
+    def reached(self, active):
+        with self.changed:
+            return self.changed.wait_for(lambda: self.active == active, 5)
+
+
+@pytest.fixture
+def shelf(running, flow, world):
+    """A profile with 70 images known, at an app with settings of its own; the connection stays open."""
+    with ExitStack() as opened:
+
+        def shelf(**settings):
+            work = background_of(running(**settings))
+            opened.enter_context(store.connection())
+            profile = work.accounts.add("Ada", world.cookie_header())
+            work.syncs.wait(work.syncs.start(profile.id).id)
+            flow.reset()
+            return work, profile.id
+
+        yield shelf
+
+
+def fail(error):
+    def call():
+        raise error
+
+    return call
+
+
+def test_eighteen_one_second_images_at_a_server_that_bears_four_take_little_longer_than_it_needs(shelf, flow):
+    work, profile_id = shelf(download_workers=8, retry_pauses_seconds=(1.0, 2.0, 4.0, 8.0))
+    work.downloads.wait_for_run(work.downloads.request_pending(profile_id, limit=1).id)  # signed in by now
+    flow.reset()
+    flow.latency_seconds = {"media": 1.0}
+    flow.limit_parallel("media", 4)
+    began = time.monotonic()
+    run = work.downloads.wait_for_run(work.downloads.request_pending(profile_id, limit=18).id)
+    seconds = time.monotonic() - began
+    assert (run.state, run.done_count) == (RunState.DONE, 18)
+    assert seconds < 1.3 * 5
+    assert flow.count("media") <= 18 + 4
+
+
+def test_as_many_ask_at_once_as_the_service_bore_and_later_more_again():
+    clock, service = Clock(), Service(2)
+    pace = Pace((0.0, 0.0, LONGEST), clock)
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(pace.tried, service.ask, NEVER) for _ in range(5)]
+        assert service.reached(2)
+        service.most = 5
+        for count in (3, 4):
+            clock.seconds += CALM_SECONDS
+            assert service.reached(count)
+        clock.seconds += CALM_SECONDS
+        assert service.reached(5)
+        service.let_go()
+        for each in asked:
+            each.result(5)
+
+
+@pytest.mark.parametrize("form", [str, lambda seconds: formatdate(time.time() + seconds, usegmt=True)])
+def test_what_the_service_asks_for_is_obeyed_by_all_in_seconds_and_as_a_date(shelf, flow, form):
+    work, profile_id = shelf(download_workers=4)
+    flow.fail_next(503, retry_after=form(2))
+    run = work.downloads.request_pending(profile_id, limit=10)
+    assert work.downloads.wait_for_run(run.id).state == RunState.DONE
+    asked = [request.at - flow.log[0].at for request in flow.asked("media")]
+    assert len([moment for moment in asked if moment > 0.9]) >= 7
+
+
+def test_a_service_that_answers_nobody_is_tried_by_one_from_time_to_time_and_no_image_fails(
+    shelf, flow, wait_until
+):
+    work, profile_id = shelf()
+    with flow.holding("media", at=1) as gate:
+        run = work.downloads.request_pending(profile_id)
+        assert gate.reached.wait(5)
+        flow.fail_next(500, count=100_000)
+        gate.release()
+    wait_until(lambda: (rest := work.connections.rest(profile_id)) and rest.reason)
+    with pytest.raises(FlowUnavailable, match="goes on by itself"):
+        work.downloads.wait_for_run(run.id)
+    before = flow.count("media")
+    wait_until(lambda: flow.count("media") > before + 16)
+    probes = [request.path for request in flow.asked("media")[before:]]
+    # Each image is tried once before any is tried again, beside those that were under way before.
+    assert len(set(probes)) >= len(probes) - work.downloads._config.download_workers
+    assert runs.get_run(run.id).failed_count == 0
+    flow.reset()
+    wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
+    assert (runs.get_run(run.id).done_count, flow.violations) == (70, [])
+    assert work.connections.rest(profile_id) is None
+
+
+def test_an_image_that_never_comes_fails_in_the_end_when_all_others_are_there(
+    shelf, flow, world, wait_until, monkeypatch
+):
+    work, profile_id = shelf(retry_pauses_seconds=(0.01, 0.01))
+    broken = world.names()[3]
+    answer = flow.service.answer
+    monkeypatch.setattr(
+        flow.service,
+        "answer",
+        lambda request, first_page: (
+            fail(ValueError("broken"))() if request.path.endswith(broken) else answer(request, first_page)
+        ),
+    )
+    run = work.downloads.request_pending(profile_id)
+    wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
+    run = runs.get_run(run.id)
+    assert (run.done_count, run.failed_count) == (69, 1)
+    (image,) = downloads.list_outcomes(images.find_ids(profile_id, [broken]).values())
+    assert (image.wish.error_code, image.wish.is_permanent) == ("flow_unavailable", False)
+    flow._journal.clear()  # the failure of the simulation was ours
+
+
+def test_threads_that_fail_side_by_side_met_one_failure():
+    pace, barrier = Pace((0.0,)), threading.Barrier(8)
+
+    def call():
+        barrier.wait(5)
+        raise FlowUnavailable("away")
+
+    with ThreadPoolExecutor(8) as pool:
+        for each in [pool.submit(pace.tried, call, NEVER) for _ in range(8)]:
+            assert isinstance(each.exception(10), FlowUnavailable)
+    assert pace.rest() is None
+
+
+def test_any_answer_ends_the_count_of_failures_and_the_rest():
+    clock = Clock()
+    pace = Pace((0.0, 0.0, 0.0, LONGEST), clock)
+    with pytest.raises(FlowUnavailable):
+        pace.tried(fail(FlowUnavailable("no answer at all")), NEVER)
+    rest = pace.rest()
+    assert rest.reason == "no answer at all"
+    assert 0.75 * CALM_SECONDS <= rest.seconds <= 1.25 * CALM_SECONDS
+    clock.seconds += rest.seconds
+    with pytest.raises(GoneUpstream):
+        pace.tried(fail(GoneUpstream("deleted")), NEVER)
+    assert pace.rest() is None
+
+
+def test_each_failed_try_makes_the_rest_longer_up_to_a_bound_and_as_long_as_was_asked_for():
+    clock = Clock()
+    pace = Pace((0.0, 0.0, 0.0, LONGEST), clock)
+    rests = []
+    for error in [FlowUnavailable("away")] * 5 + [SlowDown("away", 3000.0)]:
+        with pytest.raises(FlowUnavailable):
+            pace.tried(fail(error), NEVER)
+        rests.append(pace.rest().seconds)
+        clock.seconds += rests[-1]
+    expected = [CALM_SECONDS * factor for factor in (1, 2, 4, 4, 4)]
+    assert all(0.75 * e <= got <= 1.25 * e for got, e in zip(rests, expected, strict=False))
+    assert rests[5] == 3000.0
+
+
+def test_pauses_grow_and_are_jittered():
+    asked = []
+
+    def call():
+        asked.append(time.monotonic())
+        raise FlowUnavailable("away")
+
+    for _ in range(2):
+        with pytest.raises(FlowUnavailable):
+            Pace((0.04, 0.08, 0.16)).tried(call, NEVER)
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    for pause, expected in zip(pauses[:3] + pauses[4:], (0.04, 0.08, 0.16) * 2, strict=True):
+        assert pause >= 0.75 * expected
+    assert pauses[0] != pauses[4]
+
+
+def test_a_closed_source_is_not_asked_again_and_counts_for_nothing():
+    pace, asked = Pace((0.0,) * FAILURES_UNTIL_REST), []
+
+    def call():
+        asked.append(1)
+        raise SourceClosed("other cookies came")
+
+    with pytest.raises(SourceClosed):
+        pace.tried(call, NEVER)
+    assert len(asked) == 1
+
+
+def test_whoever_stands_in_line_leaves_it_when_told_to_stop():
+    clock, stop = Clock(), threading.Event()
+    pace = Pace((0.0, 0.0, 0.0, LONGEST), clock)
+    with pytest.raises(FlowUnavailable):
+        pace.tried(fail(FlowUnavailable("away")), NEVER)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(pace.tried, lambda: "answer", stop)
+        stop.set()
+        assert isinstance(waiting.exception(5), Stopped)
+    clock.seconds += 100
+    assert pace.tried(lambda: "answer", NEVER) == "answer"
+
+
+def test_a_paused_run_whose_profile_rests_is_paused_at_once_and_keeps_its_wishes(shelf, flow, wait_until):
+    work, profile_id = shelf(retry_pauses_seconds=(0.0, 0.0, 0.0, 15.0))
+    flow.fail_next(503, count=1000)
+    run = work.downloads.request_pending(profile_id)
+    wait_until(lambda: work.connections.rest(profile_id))
+    work.downloads.pause(profile_id)
+    wait_until(lambda: not Download.select().where(Download.state == DownloadState.RUNNING).exists())
+    assert (runs.get_run(run.id).state, downloads.count_left(run.id)) == (RunState.PAUSED, 70)
+
+
+def test_the_panels_say_when_flow_is_tried_next_and_why(running, world, flow, wait_until):
+    app = running(retry_pauses_seconds=(0.0, 0.0, 0.0, 1.0))
+    work = background_of(app)
+    with store.connection():
+        profile_id = work.accounts.add("Ada", world.cookie_header()).id
+        flow.fail_next(500, kind="history", count=1000)
+        work.syncs.start(profile_id)
+        wait_until(lambda: (rest := work.connections.rest(profile_id)) and rest.reason)
+    page = app.test_client().get("/").text
+    assert "<strong>Flow does not answer</strong>; next try in" in page
+    assert "has a failure of its own (500)" in page
+
+
+def test_the_api_and_the_terminal_say_that_a_run_waits_for_flow_and_leave_it_to_go_on(
+    running, world, flow, wait_until
+):
+    app = running(retry_pauses_seconds=(0.0, 0.0, 0.0, 1.0))
+    work = background_of(app)
+    with store.connection():
+        profile_id = work.accounts.add("Ada", world.cookie_header()).id
+    flow.fail_next(500, kind="history", count=1000)
+    asked = {"profileId": profile_id}
+    answer = app.test_client().post("/api/image-veo3/sync-metadata", json=asked)
+    assert (answer.status_code, answer.json["code"]) == (503, "flow_unavailable")
+    with store.connection():
+        run_id = runs.find_open_run(profile_id, RunKind.SYNC).id
+    with pytest.raises(FlowUnavailable, match="goes on by itself"):
+        follow(OwnShelf(app), run_id, describe_sync, quiet=True)
+    flow.reset()
+    rest, began = work.connections.rest(profile_id).seconds, time.monotonic()
+    shelf = OwnShelf(app)
+    shelf.ask("PUT", f"/api/profiles/{profile_id}/cookies", {"cookies": world.cookie_header()})
+    wait_until(lambda: shelf.ask("GET", f"/api/runs/{run_id}")["state"] == "done")
+    assert time.monotonic() - began < rest, "a good paste says that Flow is back: it is asked at once"
+
+
+def test_a_pause_that_the_sync_was_asked_for_is_obeyed_by_the_downloads(shelf, flow, wait_until):
+    work, profile_id = shelf()
+    flow.fail_next(429, kind="history", retry_after=2)
+    sync = work.syncs.start(profile_id)
+    wait_until(lambda: work.connections.rest(profile_id))
+    run = work.downloads.request_pending(profile_id, limit=3)
+    assert work.downloads.wait_for_run(run.id).done_count == 3
+    assert work.syncs.wait(sync.id).state == RunState.DONE
+    (refused, *_), (first, *_) = flow.asked("history"), flow.asked("media")
+    assert first.at - refused.at > 1.5
+
+
+def test_after_an_outage_of_yesterday_a_caller_waits_for_the_try_that_is_due(shelf, flow, wait_until):
+    work, profile_id = shelf()
+    flow.fail_next(500, kind="history", count=5)
+    with flow.holding("history", at=6) as gate:
+        run = work.syncs.start(profile_id)
+        assert gate.reached.wait(5)
+        assert work.connections.rest(profile_id).reason
+        work.connections.require_answers(profile_id)  # somebody is asking: that is no reason to turn away
+        gate.release()
+    wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
+    assert work.syncs.wait(run.id).state == RunState.DONE
