@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from webapp import storage
 from webapp.errors import BadPicture, FolderGone
 from webapp.models import Image
-from webapp.states import DownloadState
-from webapp.store import images, profiles
+from webapp.states import DownloadState, RunKind
+from webapp.store import images, profiles, runs
 from webapp.times import now
 from webapp.views.asking import filter_args, filter_of
-from webapp.views.formats import THUMBNAIL_EDGES, history_word, size
+from webapp.views.formats import THUMBNAIL_EDGES, file_state, history_word, size
 from webapp.views.pages import pages
 from webapp.views.panels import background
 
@@ -30,9 +30,14 @@ class Event:
 
 
 @pages.get("/images/<image_id>")
-def show_image(image_id: str) -> str:
-    """An image and its neighbours in the filter that the address spells."""
+def show_image(image_id: str) -> ResponseReturnValue:
+    """An image and its neighbours in the filter that the address spells; 204 for a page that asks again
+    while what it has `seen` is still so."""
     image = images.get_image(image_id)
+    is_under_way = is_on_its_way(image)
+    seen = f"{file_state(image)}-{is_under_way:d}"
+    if request.args.get("seen") == seen:
+        return "", 204
     filter_ = filter_of(request.args)
     previous_id, next_id = images.list_neighbours(filter_, image)
     return render_template(
@@ -43,7 +48,15 @@ def show_image(image_id: str) -> str:
         previous_id=previous_id,
         next_id=next_id,
         events=events_of(image),
+        is_under_way=is_under_way,
+        seen=seen,
     )
+
+
+def is_on_its_way(image: Image) -> bool:
+    """Whether the file may come any moment: not while its run is paused or waits for cookies."""
+    state = file_state(image)
+    return state == "running" or (state == "wanted" and runs.is_active(image.profile_id, RunKind.DOWNLOAD))
 
 
 def events_of(image: Image) -> list[Event]:

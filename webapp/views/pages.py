@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Blueprint, make_response, render_template, request
+from flask import Blueprint, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.store import downloads, images, profiles, schedules
@@ -13,16 +13,18 @@ from webapp.views.panels import background, download_panel, download_strip, sync
 pages = Blueprint("pages", __name__)
 
 IMAGES_PER_PAGE = 60
+# As many small cards as a very large screen shows.
+MOST_CARDS = 300
 
 
 @pages.get("/")
-def gallery() -> str:
+def gallery() -> ResponseReturnValue:
     """The images that match the address's filter; a welcome when there is no profile."""
     everyone = profiles.list_profiles()
     if not everyone:
         return render_template("welcome.html")
     filter_ = filter_of(request.args)
-    return render_template(
+    page = render_template(
         "gallery.html",
         profiles=everyone,
         profile_id=filter_.profile_id,
@@ -31,6 +33,10 @@ def gallery() -> str:
         choices=choices_of(filter_),
         **shown_images(filter_),
     )
+    answer = make_response(page)
+    # What HTMX puts into the address: only what was chosen, without the empty fields of the form.
+    answer.headers["HX-Replace-Url"] = url_for("pages.gallery", **filter_args(filter_))
+    return answer
 
 
 @pages.get("/grid")
@@ -48,12 +54,20 @@ def more() -> str:
     )
 
 
+@pages.get("/grid/totals")
+def show_totals() -> str:
+    """How many match alone, for a gallery that is left as it is while a run ends."""
+    return render_template("partials/totals.html", is_fragment=True, **counts_of(filter_of(request.args)))
+
+
 def shown_images(filter_: Filter) -> dict:
     """What the grid says: the page that the address asks for, and counts of all that match."""
+    return {"filter": filter_, "page": page_of(filter_)} | counts_of(filter_)
+
+
+def counts_of(filter_: Filter) -> dict:
     return {
-        "filter": filter_,
         "args": filter_args(filter_),
-        "page": page_of(filter_),
         "totals": images.count_images(matching(filter_)),
         "shelf_count": images.count_profile(filter_.profile_id).total,
     }
@@ -77,7 +91,7 @@ def choices_of(filter_: Filter) -> dict[str, list[str]]:
 @pages.get("/cards")
 def cards() -> ResponseReturnValue:
     """What became of cards in view: their pictures and states, to be swapped in by their ids."""
-    ids, args = request.args.getlist("id")[:IMAGES_PER_PAGE], filter_args(filter_of(request.args))
+    ids, args = request.args.getlist("id")[:MOST_CARDS], filter_args(filter_of(request.args))
     outcomes = downloads.list_outcomes(ids)
     answer = make_response(render_template("partials/cards.html", images=outcomes, args=args))
     if under_way := background().previews.list_under_way(ids):
