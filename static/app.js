@@ -1,204 +1,187 @@
-// The pages work without this file. It keeps the cards in step with the panels, counts what is
-// selected, hides pictures that do not load, and says when Flowshelf does not answer.
-
-const MOST_CARDS = 60;
-const ON_THE_WAY = ["wanted", "running"];
-const NEAR_TOP_PIXELS = 600;
-const ASK_AGAIN_MILLISECONDS = 3000;
-const LOOK_AGAIN_MILLISECONDS = 700;
+// The pages work without this file. It keeps the cards in step with the panels, counts what is selected,
+// keeps the place, lays an image over the gallery, and gives keys their meaning.
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const boxes = () => all('#grid input[name="image_id"]');
-const selected = () => boxes().filter((box) => box.checked);
+const on = (name, act, options) => document.addEventListener(name, act, options);
+const topOf = (element) => element.getBoundingClientRect().top;
+const cards = () => all("#cards .card");
+const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 1); // rows touch, at parts of a pixel
 
 /** GET a fragment; when nothing answers, htmx:sendError below says so. */
-const ask = (url, place, swap) => htmx.ajax("GET", url, { source: place, target: place, swap }).catch(() => {});
+const get = (url, target, more) => htmx.ajax("GET", url, { source: target, target, ...more }).catch(() => {});
 
-// Cards and grid
+/** Have the page ask what is new of messages and runs. */
+const lookForNews = () => byId("messenger") && htmx.trigger("#messenger", "look"); // guests are told none
 
-/** Ask for the cards on this page that are in one of `states`, or for all; they are swapped by their ids. */
-function refreshCards(states) {
-  const parts = all("#grid [data-state]").filter((part) => !states || states.includes(part.dataset.state));
-  const ids = parts.slice(0, MOST_CARDS).map((part) => ["id", part.dataset.image]);
-  askForCards(ids);
-}
+// Cards: asked for when something became of them, and swapped by their ids
+
+const MOST_CARDS = 300;
+const NEAR_TOP_PIXELS = 600;
+const ON_THE_WAY = '.state:is([data-state="wanted"], [data-state="running"])';
+const NEXT_CARDS = 60; // of those on the way, the first of which come first
 
 const mayAsk = () => Boolean(byId("grid")?.dataset.previewsUrl); // a guest's cards stay as they came
+const askForCards = (id) => id.length && mayAsk() && get(byId("grid").dataset.cardsUrl, "#grid", { swap: "none", values: { id } });
 
-function askForCards(ids) {
-  if (!ids.length || !mayAsk()) return;
-  const { cardsUrl } = byId("grid").dataset;
-  const glue = cardsUrl.includes("?") ? "&" : "?";
-  ask(`${cardsUrl}${glue}${new URLSearchParams(ids)}`, "#grid", "none");
+function refreshCards(selector = ".state", most = Infinity) {
+  const ids = all(`#cards ${selector}`).slice(0, most).map((state) => state.dataset.image);
+  while (ids.length) askForCards(ids.splice(0, MOST_CARDS));
 }
 
 /** Ask for the first page anew where that disturbs nobody; elsewhere offer a link when images arrived. */
 function refreshGrid(haveArrived) {
   if (!byId("grid")) return; // panels stand on other pages too
   const { url } = byId("grid").dataset;
-  const isFree = url && scrollY < NEAR_TOP_PIXELS && !selected().length && !isEverything();
-  if (isFree) ask(url, "#grid", "outerHTML");
-  if (isFree || haveArrived) byId("show-newest").hidden = Boolean(isFree);
+  const isFree = Boolean(url) && scrollY < NEAR_TOP_PIXELS && !selected().length && !isEverything();
+  if (isFree) get(url, "#grid", { swap: "outerHTML" });
+  if (isFree || haveArrived) byId("show-newest").hidden = isFree;
 }
 
-document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+on("htmx:oobBeforeSwap", ({ detail }) => {
   const { version } = detail.fragment.firstElementChild.dataset;
   if (version && version === detail.target.dataset.version) detail.shouldSwap = false;
 });
 
-/** The address of a filter names only what was chosen. */
-document.addEventListener("htmx:configRequest", ({ detail }) => {
-  if (detail.elt.id !== "filter") return;
-  [...detail.formData.entries()].filter(([, value]) => !value).forEach(([name]) => detail.formData.delete(name));
-});
-
 // Previews: cards in view that have no picture ask for theirs, all of them in one request
 
-const inView = new IntersectionObserver(
-  (entries) => {
-    const looks = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
-    looks.forEach((look) => inView.unobserve(look));
-    requestPreviews(looks.map((look) => look.dataset.image));
-  },
-  { rootMargin: "300px" },
-);
+const LOOK_AGAIN_MILLISECONDS = 700;
+const renewed = new Set();
 
-const watchPreviews = () => all('#grid .look[data-version="none"]').forEach((look) => inView.observe(look));
+const inView = new IntersectionObserver((entries) => {
+  const looks = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
+  looks.forEach((look) => inView.unobserve(look));
+  requestPreviews(looks.map((look) => look.dataset.image));
+}, { rootMargin: "300px" });
 
 function requestPreviews(ids, again = "") {
   if (!ids.length || !mayAsk()) return;
-  const body = new URLSearchParams([...ids.slice(0, MOST_CARDS).map((id) => ["id", id]), ["again", again]]);
-  const headers = { "HX-Request": "true" };
-  fetch(byId("grid").dataset.previewsUrl, { method: "POST", body, headers })
-    .then(() => lookAgain(ids))
-    .catch(() => {}); // the panels say so when nothing answers
+  const body = new URLSearchParams([...ids.map((id) => ["id", id]), ["again", again]]);
+  fetch(byId("grid").dataset.previewsUrl, { method: "POST", body, headers: { "HX-Request": "true" } })
+    .then(() => lookAgain(ids), () => {}); // whatever asks next says that nothing answers
 }
 
-const waiting = new Set();
+const lookAgain = (ids) => setTimeout(() => askForCards(ids.filter((id) => byId(`look-${id}`))), LOOK_AGAIN_MILLISECONDS);
 
-function lookAgain(ids) {
-  ids.forEach((id) => waiting.add(id));
-  clearTimeout(lookAgain.timer);
-  lookAgain.timer = setTimeout(() => {
-    const some = [...waiting].filter((id) => byId(`look-${id}`)).slice(0, MOST_CARDS);
-    waiting.clear();
-    askForCards(some.map((id) => ["id", id]));
-  }, LOOK_AGAIN_MILLISECONDS);
+on("previews-under-way", ({ detail }) => lookAgain(detail.ids));
+
+/** A picture that does not load becomes the motif; its address is renewed once. */
+function showMotif(image) {
+  image.closest(".picture").classList.add("is-broken");
+  const look = image.closest(".look");
+  if (!look || renewed.has(look.dataset.image)) return;
+  look.dataset.version = "broken";
+  renewed.add(look.dataset.image);
+  requestPreviews([look.dataset.image], "yes");
 }
 
-document.addEventListener("previews-under-way", ({ detail }) => lookAgain(detail.ids));
+on("error", ({ target }) => target.matches?.(".picture img") && showMotif(target), true);
+all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showMotif);
 
-// Panels
+// Panels: what a swap must not take away, and what follows from what they say
 
 const before = new Map();
 
-const refreshPanel = (panel) => "active" in panel.dataset || ask(panel.dataset.url, panel, "outerHTML");
-
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const panel = detail.target;
-  const isPoll = detail.requestConfig.verb === "get";
-  if (panel.id === "problem" && isPoll) panel.dataset.passing = "";
-  if (!panel.matches(".panel")) return;
+on("htmx:beforeSwap", ({ detail }) => {
+  const { target, requestConfig } = detail;
+  const isAsked = requestConfig.verb === "get";
+  if (!target.isConnected) detail.shouldSwap = false; // its surroundings have been exchanged meanwhile
+  if (target.id === "problem" && isAsked) target.dataset.passing = "";
+  if (!target.matches(".panel")) return;
   // A button that is being pressed must not be swapped away under the finger.
-  if (isPoll && panel.querySelector("button:active, summary:active")) detail.shouldSwap = false;
-  // A button that was disabled while it was sent has lost the focus already.
-  const hadFocus = panel.contains(isPoll ? document.activeElement : detail.requestConfig.elt);
-  const opened = all("details[open]", panel).map((details) => details.id);
-  before.set(panel.id, { ...panel.dataset, hadFocus, opened });
+  if (isAsked && target.querySelector(":is(button, summary):active")) detail.shouldSwap = false;
+  before.set(target.id, { ...target.dataset, hadFocus: target.contains(document.activeElement) });
 });
 
-document.addEventListener("htmx:afterSettle", ({ detail }) => {
+on("htmx:afterSettle", ({ detail }) => {
   const was = before.get(detail.target.id);
   before.delete(detail.target.id);
   if (was) afterPanel(byId(detail.target.id), was, detail.requestConfig.verb === "post");
-  showSelection();
-  watchPreviews();
+  if (detail.elt.matches?.(".export")) announce(detail.elt);
+  freshen();
 });
 
 function afterPanel(panel, was, isCommand) {
-  was.opened.map(byId).forEach((details) => details && (details.open = true));
   if (was.hadFocus && !panel.contains(document.activeElement)) panel.focus({ preventScroll: true });
-  const hasEnded = "active" in was && !("active" in panel.dataset);
-  if (("active" in was) !== ("active" in panel.dataset)) htmx.trigger(document.body, "runs-changed");
-  // What a person did; how a run ended by itself is a message.
-  if (hasEnded) byId("announcement").textContent = all("[data-outcome]", panel).map((one) => one.innerText).join(" ");
-  if (panel.id === "sync-panel") {
-    const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
-    // An answered question marks images without a run.
-    if (hasEnded || isCommand) refreshCards();
-    if (hasEnded || haveArrived) refreshGrid(haveArrived);
-    if (hasEnded && byId("download-panel")) refreshPanel(byId("download-panel"));
-  } else {
-    refreshCards(isCommand ? ["pending", "failed", "gone", ...ON_THE_WAY] : ON_THE_WAY);
-    if (hasEnded) refreshGrid(false);
-    if (byId("download-pending")) byId("download-pending").disabled = panel.dataset.pending === "0";
-  }
+  const [wasActive, isActive] = [was, panel.dataset].map((data) => "active" in data);
+  const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
+  const hasEnded = wasActive && !isActive;
+  if (wasActive !== isActive) lookForNews();
+  if (wasActive !== isActive || isCommand) refreshCards();
+  else if (panel.id === "download-panel") refreshCards(ON_THE_WAY, NEXT_CARDS);
+  if (hasEnded || haveArrived) refreshGrid(haveArrived);
+  if (hasEnded) announce(panel);
+  const pending = byId("download-pending");
+  if (pending && panel.dataset.pending) pending.disabled = panel.dataset.pending === "0";
+}
+
+/** What a person did, in words; how a run ended by itself is a message. */
+function announce(part) {
+  const words = all("[data-outcome]", part).map((one) => one.innerText).join(" ");
+  if (words) byId("announcement").textContent = words;
 }
 
 // The second click of a double click is not meant for the button that came into the place of the first.
-const isSecond = ({ detail, target }) => detail > 1 && target.closest(".panel button");
-document.addEventListener("click", (event) => isSecond(event) && event.preventDefault());
+on("click", (event) => event.detail > 1 && event.target.closest(".panel button") && event.preventDefault());
 
 // Selection: the ticked cards, or all that match but the exceptions; then the server knows which those are
 
-const SUM_AFTER_MILLISECONDS = 250;
-let lastTicked = null;
-let wasEverything = false;
-let sumAsked = 0;
 const excepted = new Set();
-const met = new WeakSet();
+let wasEverything = false;
+let lastTicked = null;
+
+const boxes = () => all('#grid [name="image_id"]');
+const selected = () => boxes().filter((box) => box.checked);
 const isEverything = () => Boolean(byId("everything")?.checked);
 
-/** Bring exceptions, counts and buttons in step with the ticks, whoever made them. */
-function showSelection() {
-  if (!byId("selection")) return;
-  if (wasEverything && !isEverything()) boxes().forEach((box) => (box.checked = false));
-  wasEverything = isEverything();
-  boxes().forEach((box) => excepted[wasEverything && !box.checked ? "add" : "delete"](box.value));
-  if (!wasEverything) excepted.clear();
-  const ticked = selected().length;
-  const count = wasEverything ? byId("everything").dataset.count - excepted.size : ticked;
-  if (wasEverything) byId("everything").indeterminate = excepted.size > 0;
-  const page = byId("select-all");
-  if (page) page.checked = ticked > 0 && ticked === boxes().length;
-  if (page) page.indeterminate = ticked > 0 && !page.checked;
-  showCount(count);
+function tick(some, isTicked) {
+  some.forEach((box) => (box.checked = isTicked));
+  if (isEverything()) some.forEach((box) => excepted[isTicked ? "delete" : "add"](box.value));
 }
 
-/** Say how many are selected, and ask anew for their bytes when they changed or a download ended. */
-function showCount(count) {
+/** Bring ticks, count and buttons in step, whoever changed one of them; cards that were scrolled in too. */
+function showSelection() {
+  if (!byId("selection")) return;
+  const hasTurned = wasEverything !== isEverything();
+  wasEverything = isEverything();
+  if (hasTurned) excepted.clear();
+  if (hasTurned || wasEverything) boxes().forEach((box) => (box.checked = wasEverything && !excepted.has(box.value)));
+  if (wasEverything) byId("everything").indeterminate = excepted.size > 0;
+  const count = wasEverything ? byId("totals").dataset.count - excepted.size : selected().length;
   all(".needs-selection").forEach((button) => (button.disabled = !count));
-  const isLoading = "active" in byId("download-panel").dataset;
-  const key = [isLoading, wasEverything, ...excepted, ...selected().map((box) => box.value)].join();
+  const isLoading = "active" in byId("download-panel").dataset; // then the bytes will have changed
+  showCount(count, [isLoading, count, ...excepted, ...selected().map((box) => box.value)].join());
+}
+
+function showCount(count, key) {
   if (key === showCount.key) return;
   showCount.key = key;
   byId("selected-count").value = count ? `${count.toLocaleString("en")} selected` : "";
   byId("selected-sum").textContent = "";
-  clearTimeout(showCount.timer);
-  if (count) showCount.timer = setTimeout(askSum, SUM_AFTER_MILLISECONDS);
+  if (count) htmx.trigger("#selected-sum", "selected");
 }
 
-const posted = (url) => fetch(url, { method: "POST", body: new URLSearchParams(new FormData(byId("selection"))) });
-
-/** What the selection comes to in bytes, which only the server knows. */
-async function askSum() {
-  const number = ++sumAsked;
-  const answer = await posted(byId("selected-sum").dataset.url).catch(() => null);
-  const words = answer?.ok ? await answer.text() : "";
-  if (number === sumAsked && byId("selected-count").value) byId("selected-sum").textContent = words.trim();
+function selectLoaded() {
+  tick(boxes(), true);
+  showSelection();
 }
 
-/** Cards that are scrolled in belong to everything, unless they were unticked before. */
-const arriving = new MutationObserver(() => {
-  if (!wasEverything || !isEverything()) return;
-  const fresh = boxes().filter((box) => !met.has(box));
-  fresh.forEach((box) => met.add(box) && (box.checked = !excepted.has(box.value)));
-  if (fresh.length) showSelection();
+function unselect() {
+  if (isEverything()) byId("everything").checked = false;
+  tick(boxes(), false);
+  showSelection();
+}
+
+on("click", ({ target, shiftKey }) => {
+  if (target.name !== "image_id") return;
+  const [from, to] = [lastTicked, target].map((box) => boxes().indexOf(box)).sort((a, b) => a - b);
+  tick(shiftKey && from >= 0 ? boxes().slice(from, to + 1) : [target], target.checked);
+  lastTicked = target;
 });
-if (byId("selection")) arriving.observe(byId("selection"), { childList: true, subtree: true });
 
-document.addEventListener("formdata", ({ target, formData }) => {
+on("change", showSelection);
+
+on("formdata", ({ target, formData }) => {
   if (!target.matches("#selection")) return; // a field that is called id would stand in for target.id
   formData.set("here", location.pathname + location.search); // the filter may have changed since
   if (!isEverything()) return;
@@ -206,121 +189,77 @@ document.addEventListener("formdata", ({ target, formData }) => {
   excepted.forEach((id) => formData.append("except", id));
 });
 
-// Buttons that a page or a file answers: the browser sends the form itself.
-document.addEventListener("submit", (event) => event.submitter?.matches("[data-page]") && event.stopPropagation(), true);
-
-async function copyNames(button) {
-  const names = posted(button.formAction).then((answer) => (answer.ok ? answer.blob() : Promise.reject(answer)));
-  await navigator.clipboard.write([new ClipboardItem({ "text/plain": names })]);
-  byId("selected-sum").textContent = "names copied";
-}
-
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("#copy-names");
-  if (!button || !navigator.clipboard?.write) return; // not offered over plain http: the page of names is
-  event.preventDefault();
-  copyNames(button).catch(() => byId("selection").requestSubmit(button));
-});
-
-const openMenu = () => document.querySelector(".menu[open]");
-
-document.addEventListener("click", ({ target }) => {
-  const menu = openMenu();
-  if (menu && (!menu.contains(target) || target.closest(".choice"))) menu.open = false;
-});
-
-document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && openMenu();
-  if (!menu) return;
-  event.stopImmediatePropagation(); // Esc closes one thing at a time
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
-
-/** A ZIP that stopped asking for itself is ready, or will not be. */
-document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  if (detail.elt.matches?.(".export:not([hx-get])")) byId("announcement").textContent = detail.elt.querySelector("h2").innerText;
-});
-
-document.addEventListener("click", ({ target, shiftKey }) => {
-  const toast = target.closest(".toast");
-  if (target.closest(".dismiss")) toast ? toast.remove() : byId("problem").replaceChildren();
-  if (target.name !== "image_id") return;
-  const [from, to] = [lastTicked, target].map((box) => boxes().indexOf(box)).sort((a, b) => a - b);
-  if (shiftKey && from >= 0) boxes().slice(from, to + 1).forEach((box) => (box.checked = target.checked));
-  lastTicked = target;
-});
-
-document.addEventListener("change", ({ target }) => {
-  if (target.id === "select-all") boxes().forEach((box) => (box.checked = target.checked));
-  if (target.id === "everything" && target.checked) boxes().forEach((box) => met.add(box) && (box.checked = true));
-  showSelection();
-});
+on("submit", (event) => {
+  document.querySelector(".menu:popover-open")?.hidePopover();
+  if (event.submitter?.matches("[data-page]")) event.stopPropagation(); // a page or a file answers, not HTMX
+}, true);
 
 // What was selected is on its way: the next selection begins anew, and the gallery is free to grow.
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
+on("htmx:afterRequest", ({ detail }) => {
   const { submitter } = detail.requestConfig.triggeringEvent ?? {};
   if (submitter?.id !== "download-selected" || detail.xhr.status !== 200) return;
   const hadFocus = document.activeElement === submitter;
-  if (byId("everything")) byId("everything").checked = false;
-  boxes().forEach((box) => (box.checked = false));
-  showSelection();
+  unselect();
   if (hadFocus) byId("download-panel").focus({ preventScroll: true });
 });
 
-// Pictures that do not load
+// Copying; the names of a selection are a page where the browser offers no clipboard, over plain http on a LAN
 
-const renewed = new Set();
+on("click", (event) => {
+  const button = event.target.closest("#copy-names");
+  if (!button || !navigator.clipboard?.write) return;
+  event.preventDefault();
+  byId("more-actions").hidePopover();
+  const body = new URLSearchParams(new FormData(byId("selection")));
+  const names = fetch(button.formAction, { method: "POST", body }).then((answer) => answer.blob());
+  const copied = navigator.clipboard.write([new ClipboardItem({ "text/plain": names })]);
+  copied.then(() => (byId("selected-sum").textContent = "names copied"), () => byId("selection").requestSubmit(button));
+});
 
-function showMotif(image) {
-  image.closest(".picture").classList.add("is-broken");
-  const look = image.closest(".look");
-  if (!look || renewed.has(look.dataset.image)) return;
-  look.dataset.version = "broken";
-  renewed.add(look.dataset.image); // once: an address that stays bad is no reason to ask for ever
-  requestPreviews([look.dataset.image], "yes");
-}
-
-document.addEventListener("error", ({ target }) => target.matches?.(".picture img") && showMotif(target), true);
-all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showMotif);
+on("click", ({ target }) => {
+  const button = target.closest("[data-copies]");
+  if (!button) return;
+  getSelection().selectAllChildren(byId(button.dataset.copies));
+  const word = button.querySelector("span");
+  word.textContent = document.execCommand("copy") ? "Copied" : "Not allowed";
+  setTimeout(() => (word.textContent = "Copy"), 2000);
+});
 
 // Place: the address follows the page in view; reload and Back find the same card at the same height
 
 const REST_MILLISECONDS = 250;
-const cards = () => all("#cards .card");
-const topOf = (element) => element.getBoundingClientRect().top;
-const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 0);
+let release = null;
+
+/** Holds the first card in view; what it returns brings that card back to where it stood. */
+function holdPlace() {
+  const card = firstInView();
+  const was = card && topOf(card);
+  return () => card?.isConnected && scrollBy(0, topOf(card) - was);
+}
 
 function notePlace() {
   const card = firstInView();
   if (!card || history.state?.lightbox) return;
-  const starts = all("#cards [data-place]").filter((start) => start.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const isAhead = (mark) => mark.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const mark = all("#cards [data-place]").filter(isAhead).at(-1);
   // Not the state that HTMX leaves: at Back it would ask for the whole page again.
-  history.replaceState({ card: card.id, top: topOf(card) }, "", starts.at(-1)?.dataset.place ?? location.href);
+  history.replaceState({ card: card.id, top: topOf(card) }, "", mark?.dataset.place ?? location.href);
 }
 
-/** Change what stands above without moving what is looked at. */
-function keepPlace(change) {
-  const card = firstInView();
-  const was = card && topOf(card);
-  change();
-  if (card?.isConnected) scrollBy(0, topOf(card) - was);
+function rest() {
+  notePlace();
+  setTabStop();
 }
 
-document.addEventListener("scroll", () => {
-  clearTimeout(notePlace.timer);
-  notePlace.timer = setTimeout(notePlace, REST_MILLISECONDS);
+on("scroll", () => {
+  clearTimeout(rest.timer);
+  rest.timer = setTimeout(rest, REST_MILLISECONDS);
 }, { passive: true });
 
-let anchor = null;
+on("htmx:beforeSwap", ({ detail }) => (release = detail.target.id === "cards" ? holdPlace() : release));
 
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.target.isConnected) detail.shouldSwap = false; // the grid has been exchanged meanwhile
-  if (detail.target.id === "cards") anchor = { card: firstInView(), top: topOf(firstInView()) };
-});
-
-document.addEventListener("htmx:afterSwap", ({ detail }) => {
-  if (detail.target.id === "cards" && anchor) scrollBy(0, topOf(anchor.card) - anchor.top);
+on("htmx:afterSwap", ({ detail }) => {
+  if (detail.target.id === "cards") release();
   if (detail.target.id !== "grid") return;
   // A kept card came with another filter: its neighbours are those of the filter that is looked at now.
   const { search } = new URL(byId("grid").dataset.cardsUrl, location);
@@ -328,31 +267,27 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
   notePlace();
 });
 
-document.addEventListener("submit", ({ target, submitter }) => {
+on("submit", ({ target, submitter }) => {
   if (target.id !== "density") return;
-  keepPlace(() => (byId("grid").dataset.density = submitter.value));
+  const release = holdPlace();
+  byId("grid").dataset.density = submitter.value;
   all('[form="density"]').forEach((button) => (button.ariaPressed = String(button === submitter)));
+  release();
 });
 
 // Lightbox: the page of one image over the gallery
 
 const lightbox = byId("lightbox");
+const content = lightbox?.querySelector(".content");
 const inImage = (selector) => document.querySelector(`#image ${selector}`);
-const content = () => lightbox.querySelector(".content");
-const isPlain = (event) => !(event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 
 function showImage(url) {
   if (!lightbox.open) {
     lightbox.showModal();
     lightbox.focus(); // rather than the first of its buttons
   }
-  htmx.ajax("GET", url, { source: content(), target: content(), select: "#image" }).then(afterImage, () => {});
-}
-
-function openImage(url) {
-  if (!lightbox.open) notePlace();
-  if (!lightbox.open) history.pushState({ lightbox: true }, "", url);
-  showImage(url);
+  get(url, content, { select: "#image" }).then(afterImage);
 }
 
 function afterImage() {
@@ -362,18 +297,20 @@ function afterImage() {
   lightbox.querySelector("[role=status]").textContent = image.querySelector("h1").textContent;
   if (!lightbox.contains(document.activeElement)) lightbox.focus();
   const ahead = document.querySelector(".pager .ahead");
-  if (ahead && byId(`card-${image.dataset.image}`) === cards().at(-1)) htmx.trigger(ahead, "revealed");
+  if (ahead && byId(`card-${image.dataset.image}`) === cards().at(-1)) htmx.trigger(ahead, "intersect");
 }
 
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  const isCommand = detail.requestConfig.verb === "post" && detail.target?.id === "image";
-  if (isCommand && byId("download-panel")) refreshPanel(byId("download-panel"));
+on("click", (event) => {
+  const link = event.target.closest("#grid .look, #lightbox .neighbours a");
+  if (!link || !lightbox || !isPlain(event) || event.defaultPrevented) return;
+  event.preventDefault();
+  if (!lightbox.open) notePlace();
+  if (!lightbox.open) history.pushState({ lightbox: true }, "", link.href);
+  showImage(link.href);
 });
 
-const isOfLightbox = (element) => lightbox && element === content();
-
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!isOfLightbox(detail.elt)) return;
+on("htmx:beforeSwap", ({ detail }) => {
+  if (!lightbox || detail.elt !== content) return;
   if (!lightbox.open) detail.shouldSwap = false;
   else if (detail.isError) lightbox.close(); // what is wrong is said on the page below
 });
@@ -381,8 +318,8 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 lightbox?.addEventListener("close", () => {
   const { image } = byId("image")?.dataset ?? {};
   const look = byId(`look-${image}`);
-  content().replaceChildren();
-  if (look) askForCards([["id", image]]); // it may have been downloaded from here
+  content.replaceChildren();
+  if (look) askForCards([image]); // it may have been downloaded from here
   if (history.state?.lightbox) history.back();
   look?.focus(); // of the image that was shown last, which need not be the first
 });
@@ -392,119 +329,83 @@ addEventListener("popstate", ({ state }) => {
   else if (lightbox?.open) lightbox.close();
 });
 
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("#grid .look, #lightbox .neighbours a");
-  if (!link || !lightbox || !isPlain(event) || event.defaultPrevented) return;
-  event.preventDefault();
-  openImage(link.href);
-});
-
 // Zoom, and swiping while the picture is whole
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
 const SWIPE_PIXELS = 60;
 const zoom = () => Number(inImage(".stage")?.dataset.zoom ?? 1);
+let down = null; // where a finger or the mouse went down on the picture
 
 /** The point of the picture under `x`, `y` stays there. */
 function zoomTo(level, x = innerWidth / 2, y = innerHeight / 2) {
   const [stage, picture] = [inImage(".stage"), inImage(".picture")];
   if (!stage) return;
   const was = picture.getBoundingClientRect();
-  if (zoom() === 1) {
-    stage.style.setProperty("--whole", `${was.width}px`);
-    stage.style.setProperty("--frame", `${stage.offsetHeight}px`);
-  }
   stage.dataset.zoom = level;
   stage.style.setProperty("--zoom", level);
   const is = picture.getBoundingClientRect();
-  stage.scrollBy(is.left + ((x - was.left) / was.width) * is.width - x, is.top + ((y - was.top) / was.height) * is.height - y);
+  const [right, below] = [(x - was.left) / was.width, (y - was.top) / was.height];
+  stage.scrollBy(is.left + right * is.width - x, is.top + below * is.height - y);
+  stage.focus({ preventScroll: true });
 }
 
-const zoomBy = (steps) => zoomTo(ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.indexOf(zoom()) + steps))]);
+const zoomBy = (steps) => zoomTo(ZOOMS.at(Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.indexOf(zoom()) + steps))));
 
-let held = null;
+on("pointerdown", (event) => (down = event.isPrimary && event.target.closest("#image .stage") ? event : null));
 
-document.addEventListener("pointerdown", ({ target, clientX, clientY, pointerType, isPrimary }) => {
-  const stage = target.closest("#image .stage");
-  held = stage && isPrimary ? { stage, x: clientX, y: clientY, byMouse: pointerType === "mouse", moved: false } : null;
+on("pointermove", ({ buttons, pointerType, movementX, movementY }) => {
+  if (down && buttons && pointerType === "mouse" && zoom() > 1) inImage(".stage").scrollBy(-movementX, -movementY);
 });
 
-document.addEventListener("pointermove", ({ clientX, clientY, movementX, movementY }) => {
-  if (!held) return;
-  held.moved ||= Math.hypot(clientX - held.x, clientY - held.y) > 5;
-  if (held.byMouse && zoom() > 1) held.stage.scrollBy(-movementX, -movementY);
+on("pointerup", ({ clientX, clientY, pointerType }) => {
+  if (!down || pointerType === "mouse" || zoom() > 1 || visualViewport.scale > 1) return;
+  const [right, below] = [clientX - down.clientX, Math.abs(clientY - down.clientY)];
+  if (Math.abs(right) > Math.max(SWIPE_PIXELS, 2 * below)) byId(right > 0 ? "to-previous" : "to-next")?.click();
 });
 
-document.addEventListener("pointerup", ({ clientX, clientY }) => {
-  if (!held || held.byMouse || zoom() > 1 || visualViewport.scale > 1) return;
-  const [right, down] = [clientX - held.x, Math.abs(clientY - held.y)];
-  if (Math.abs(right) > Math.max(SWIPE_PIXELS, 2 * down)) byId(right > 0 ? "to-previous" : "to-next")?.click();
-});
+on("dragstart", (event) => event.target.closest("#image .stage") && event.preventDefault());
 
-document.addEventListener("dragstart", (event) => event.target.closest("#image .stage") && event.preventDefault());
-
-document.addEventListener("click", (event) => {
+on("click", (event) => {
+  const { zooms } = event.target.closest("[data-zooms]")?.dataset ?? {};
+  if (zooms) zoomBy(Number(zooms));
   // A click by keyboard has no place (detail 0): it follows the link to the original.
   if (!event.target.closest("#image .stage .picture") || !event.detail || !isPlain(event)) return;
   event.preventDefault();
-  if (!held?.moved) zoomTo(zoom() > 1 ? 1 : 2, event.clientX, event.clientY);
+  const wasDragged = down && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > 5;
+  if (!wasDragged) zoomTo(zoom() > 1 ? 1 : 2, event.clientX, event.clientY);
 });
 
-// Copying, and dialogs
+// Keys, never while somebody types. The grid is one stop of Tab: arrows go from card to card, Tab goes through
+// the controls of the card in focus and then leaves the grid.
 
-async function copy(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const field = document.createElement("textarea"); // over plain http on a LAN there is no clipboard
-  field.value = text;
-  (document.querySelector("dialog[open]") ?? document.body).append(field);
-  field.select();
-  const isCopied = document.execCommand("copy");
-  field.remove();
-  if (!isCopied) throw new Error("refused");
-}
-
-document.addEventListener("click", async ({ target }) => {
-  const button = target.closest("[data-copies]");
-  if (!button) return;
-  const word = button.querySelector("span");
-  await copy(byId(button.dataset.copies).textContent).then(() => (word.textContent = "Copied"), () => (word.textContent = "Not allowed"));
-  setTimeout(() => (word.textContent = "Copy"), 2000);
-});
-
-document.addEventListener("click", ({ target }) => {
-  const { opens, zooms } = target.closest("[data-opens], [data-zooms]")?.dataset ?? {};
-  if (opens) byId(opens).showModal();
-  if (zooms) zoomBy(Number(zooms));
-  if (target.closest("[data-close]") || target.matches("dialog")) target.closest("dialog").close();
-});
-
-// Keys, never while somebody types
-
+let entered = null; // the card that had the focus last
+const cardInFocus = () => document.activeElement.closest("#cards .card");
 const isTyping = (target) => target.closest('input:not([type="checkbox"]), textarea, select, [contenteditable]');
-const cardInFocus = () => document.activeElement.closest(".card");
-const middleOf = (element) => element.getBoundingClientRect().left + element.offsetWidth / 2;
-let lastCard = null;
 
-document.addEventListener("focusin", ({ target }) => (lastCard = target.closest(".card") ?? lastCard));
-
-/** The card beside, above or below another one, as they stand on the shelves. */
-function cardAt(card, key) {
-  const list = cards();
-  const at = list.indexOf(card);
-  if (key === "ArrowLeft" || key === "ArrowRight") return list[at + (key === "ArrowRight" ? 1 : -1)];
-  const isBeyond = (one) => (key === "ArrowDown" ? topOf(one) > topOf(card) + 1 : topOf(one) < topOf(card) - 1);
-  const beyond = (key === "ArrowDown" ? list.slice(at) : list.slice(0, at).reverse()).filter(isBeyond);
-  const row = beyond.filter((one) => Math.abs(topOf(one) - topOf(beyond[0])) < 1);
-  return row.sort((a, b) => Math.abs(middleOf(a) - middleOf(card)) - Math.abs(middleOf(b) - middleOf(card)))[0];
+function tabStop() {
+  const isInView = entered?.isConnected && Math.abs(topOf(entered) - innerHeight / 2) < innerHeight / 2;
+  return cardInFocus() ?? (isInView ? entered : firstInView() ?? cards().at(-1));
 }
+
+function setTabStop() {
+  const stop = tabStop();
+  all("#cards :is(a, input, button)").forEach((control) => (control.tabIndex = stop.contains(control) ? 0 : -1));
+}
+
+on("focusin", () => {
+  if (!cardInFocus() || cardInFocus() === entered) return;
+  entered = cardInFocus();
+  setTabStop();
+});
 
 function moveFocus({ key }) {
-  const from = cardInFocus() ?? (lastCard?.isConnected && lastCard);
-  const to = cardInFocus() ? cardAt(from, key) : from || firstInView();
+  const columns = getComputedStyle(byId("cards")).gridTemplateColumns.split(" ").length;
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key] ?? 0;
+  const to = cardInFocus() ? cards()[cards().indexOf(cardInFocus()) + steps] : tabStop();
   to?.querySelector(".look").focus();
 }
 
-function tick() {
+function tickFocused() {
   const look = document.activeElement.closest(".look");
   look?.closest(".card").querySelector('[name="image_id"]')?.click();
   return Boolean(look);
@@ -515,22 +416,18 @@ function download() {
   button?.click();
 }
 
-const tickAll = () => byId("select-all")?.checked || byId("select-all")?.click();
-
-function clear() {
-  const ticked = selected();
-  ticked.forEach((box) => (box.checked = false));
-  ticked[0]?.dispatchEvent(new Event("change", { bubbles: true }));
+/** Out of the search, which keeps its words, and on to the pictures that it found. */
+function leaveSearch(event) {
+  byId("q").blur();
+  if (byId("cards")) moveFocus(event);
 }
 
-const pan = (right, down) => inImage(".stage").scrollBy({ left: right, top: down });
-const EVERYWHERE = { "/": () => byId("q")?.focus(), "?": () => byId("keys").showModal() };
-const IN_GRID = { ArrowLeft: moveFocus, ArrowRight: moveFocus, ArrowUp: moveFocus, ArrowDown: moveFocus, " ": tick, d: download, a: tickAll, Escape: clear };
+const EVERYWHERE = { "/": () => byId("q")?.focus(), "?": () => byId("keys").showPopover() };
+const IN_GRID = { " ": tickFocused, d: download, a: selectLoaded, Escape: unselect };
+for (const side of ["Left", "Right", "Up", "Down"]) IN_GRID[`Arrow${side}`] = moveFocus;
 const AT_IMAGE = {
-  ArrowLeft: () => (zoom() > 1 ? pan(-80, 0) : byId("to-previous")?.click()),
-  ArrowRight: () => (zoom() > 1 ? pan(80, 0) : byId("to-next")?.click()),
-  ArrowUp: () => zoom() > 1 && pan(0, -80),
-  ArrowDown: () => zoom() > 1 && pan(0, 80),
+  ArrowLeft: () => zoom() === 1 && byId("to-previous")?.click(), // a zoomed picture is scrolled by the browser
+  ArrowRight: () => zoom() === 1 && byId("to-next")?.click(),
   "+": () => zoomBy(1),
   "=": () => zoomBy(1),
   "-": () => zoomBy(-1),
@@ -540,15 +437,16 @@ const AT_IMAGE = {
 
 /** What a key does where the focus is; keys of controls that use them themselves stay theirs. */
 function actionOf({ key, target, ctrlKey, metaKey, altKey }) {
-  const dialog = document.querySelector("dialog[open]");
-  if (altKey || isTyping(target) || (dialog && dialog !== lightbox)) return null;
+  const above = document.querySelector("dialog[open], :popover-open");
+  if (key === "Escape" && target.id === "q") return leaveSearch;
+  if (altKey || isTyping(target) || (above && above !== lightbox)) return null;
   const isFree = target === document.body || target.closest("main:focus, #grid");
-  if (ctrlKey || metaKey) return key === "a" && target.closest("#grid") ? tickAll : null;
+  if (ctrlKey || metaKey) return key === "a" && target.closest("#grid") ? selectLoaded : null;
   const own = byId("image") ? AT_IMAGE[key] : byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
-  return own || (!dialog && EVERYWHERE[key]);
+  return own || (!above && EVERYWHERE[key]);
 }
 
-document.addEventListener("keydown", (event) => {
+on("keydown", (event) => {
   const action = event.defaultPrevented || event.isComposing ? null : actionOf(event);
   if (action && action(event) !== false) event.preventDefault();
 });
@@ -556,47 +454,58 @@ document.addEventListener("keydown", (event) => {
 // Messages: each is shown once in this browser, in whichever of its pages it comes first
 
 const TOLD = "flowshelf-told";
-const lookForMessages = () => byId("messenger") && htmx.trigger("#messenger", "look"); // guests are told none
-
-document.addEventListener("htmx:configRequest", ({ detail }) => {
+on("told", ({ detail }) => (localStorage[TOLD] = detail.newest));
+on("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[TOLD]) detail.formData.set("since", localStorage[TOLD]);
 });
-document.addEventListener("told", ({ detail }) => (localStorage[TOLD] = detail.newest));
-document.addEventListener("visibilitychange", () => document.hidden || lookForMessages());
-document.addEventListener("animationend", ({ target }) => target.matches(".toast") && target.remove());
+on("animationend", ({ target }) => target.matches(".toast") && target.remove());
+on("click", ({ target }) => target.closest(".dismiss")?.closest(".toast, .problem").remove());
+
+// A page that nobody sees asks nothing, and catches up when it is looked at; and no selection has no bytes.
+on("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail;
+  const isVain = elt.id === "selected-sum" && !byId("selected-count").value;
+  if (isVain || (document.hidden && !requestConfig.triggeringEvent)) event.preventDefault();
+});
+on("visibilitychange", () => document.hidden || lookForNews());
 
 // Trouble
 
-let asking = 0;
+const ASK_AGAIN_MILLISECONDS = 3000;
 
-document.addEventListener("htmx:sendError", () => {
+on("htmx:sendError", () => {
   byId("problem").replaceChildren(byId("lost").content.cloneNode(true));
   byId("problem").dataset.passing = "";
-  clearTimeout(asking); // panels that ask by themselves go on doing so; the others are asked for
-  asking = setTimeout(() => {
-    all(".panel[data-url]").forEach(refreshPanel);
-    lookForMessages();
-  }, ASK_AGAIN_MILLISECONDS);
+  clearTimeout(lookForNews.timer);
+  lookForNews.timer = setTimeout(lookForNews, ASK_AGAIN_MILLISECONDS);
 });
 
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  const isOver = "passing" in byId("problem").dataset || detail.requestConfig.verb === "post";
+on("htmx:afterRequest", ({ detail }) => {
+  const isCommand = detail.requestConfig.verb === "post";
+  const isOver = "passing" in byId("problem").dataset || isCommand;
   const { status } = detail.xhr; // for htmx an error that is shown is a success
   if (!isOver || status < 200 || status >= 400) return;
+  if (isCommand && detail.elt.id !== "selected-sum") lookForNews();
   byId("problem").replaceChildren();
   delete byId("problem").dataset.passing;
 });
 
 // A form is sent once, however often its button is pressed.
-document.addEventListener("submit", (event) => {
+on("submit", (event) => {
   if (event.target.hasAttribute("hx-post")) return;
   if (event.target.ariaBusy === "true") event.preventDefault();
   event.target.ariaBusy = "true";
 });
 addEventListener("pageshow", () => all("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy")));
 
-showSelection();
-watchPreviews();
+/** What cards need that have just come. */
+function freshen() {
+  showSelection();
+  all('#grid .look[data-version="none"]').forEach((look) => inView.observe(look));
+  setTabStop();
+}
+
+freshen();
 if (byId("cards")) {
   history.scrollRestoration = "manual";
   const card = byId(history.state?.card);

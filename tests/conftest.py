@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,8 +159,10 @@ def served(app: Flask, **settings: object) -> Iterator[str]:
     finally:
         background_of(app).stopping.set()
         server.task_dispatcher.shutdown(timeout=2)
-        # Closing from this thread would leave the loop alive or raise EBADF.
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        # Closing from this thread would leave the loop alive or raise EBADF. Awake already, the loop may
+        # close the trigger before it is pulled.
+        with suppress(OSError):
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(5)
 
 

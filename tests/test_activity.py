@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
 from webapp import store
 from webapp.models import Gap, History, Message, Run
@@ -100,14 +101,27 @@ def test_a_browser_that_never_asked_is_shown_nothing_old(failed, client):
     assert json.loads(told.headers["HX-Trigger"])["told"]["newest"] == messages.newest_message_id()
 
 
+def test_nothing_new_is_no_answer_and_the_news_of_a_run_is_said_once(shelf, profile_id, flow, client):
+    told = client.get("/messages/new")
+    asks_again = BeautifulSoup(told.text, "html.parser").find(id="messenger")["hx-get"]
+    assert "runs-changed" not in json.loads(told.headers["HX-Trigger"])
+    assert client.get(asks_again).status_code == 204
+    with flow.holding("history") as gate:
+        run = shelf.syncs.start(profile_id)
+        gate.reached.wait(5)
+        assert "runs-changed" in json.loads(client.get(asks_again).headers["HX-Trigger"])
+    shelf.syncs.wait(run.id)
+    assert "runs-changed" in json.loads(client.get(asks_again).headers["HX-Trigger"])
+
+
 @pytest.mark.parametrize("since", ["-5", "99999999999999999999999", "many", ""])
 def test_an_odd_number_of_the_last_message_does_no_harm(failed, client, since):
     assert client.get(f"/messages/new?since={since}").status_code == 200
     assert client.get(f"/messages?before={since}").status_code == 200
 
 
-def test_it_asks_again_only_while_something_is_under_way(shelf, profile_id, flow, client):
-    assert "every" not in client.get("/messages/new").text
+def test_a_page_asks_often_while_something_is_under_way_and_seldom_while_not(shelf, profile_id, flow, client):
+    assert "every 20s" in client.get("/messages/new").text
     with flow.holding("history") as gate:
         shelf.syncs.start(profile_id)
         gate.reached.wait(5)

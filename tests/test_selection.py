@@ -266,7 +266,11 @@ def test_names_are_a_plain_page_one_a_line(client, ids, world):
 
 
 def test_metadata_of_a_filter_is_a_file_with_a_header_and_a_line_for_each_image(client, ids, profile_id):
-    answer = client.get("/metadata.csv?kind=generated")
+    links = page_of(client.get("/?kind=generated")).select("a[href^='/metadata']")
+    assert [link["href"] for link in links] == [
+        f"/metadata.{form}?kind=generated" for form in ("csv", "json")
+    ]
+    answer = client.get(links[0]["href"])
     assert "attachment" in answer.headers["Content-Disposition"]
     assert "flowshelf-metadata-20" in answer.headers["Content-Disposition"]
     lines = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline="")))

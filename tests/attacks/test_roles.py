@@ -97,7 +97,7 @@ def test_a_guest_sees_pictures_and_neither_paths_nor_accounts_nor_addresses_of_f
     for page in pages:
         assert not [secret for secret in secrets if secret in page.text]
         assert hidden.id not in page.text
-        assert set(re.findall(r'action="([^"]+)"', page.text)) <= {"/", "/density", "/theme", "/sign-out"}
+        assert set(re.findall(r' action="([^"]+)"', page.text)) <= {"/", "/density", "/theme", "/sign-out"}
         assert flow.picture_host not in page.headers["Content-Security-Policy"]
     assert f"/images/{shown.id}/thumbnail" in pages[0].text
 

@@ -14,6 +14,8 @@ from webapp import store
 from webapp.background import Background
 from webapp.demo import FlowServer, World
 from webapp.demo.entries import Kind
+from webapp.store import selections
+from webapp.store.filters import Filter, Selection
 
 # Chromium logs every answer that is an error, and htmx that there was none; a test that provokes it says so.
 ANSWER_LOGGED = "Failed to load resource: the server responded with a status of {}"
@@ -141,3 +143,10 @@ def synced(work: Background, profile_id: str) -> str:
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
     return profile_id
+
+
+@pytest.fixture
+def shelf(synced: str) -> list[str]:
+    """The ids of all images on the shelf, newest first."""
+    with store.connection():
+        return selections.list_ids(Selection(everything=Filter()))

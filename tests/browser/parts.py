@@ -7,10 +7,16 @@ from playwright.sync_api import Locator, Page, expect
 
 from webapp import store
 from webapp.demo import World
+from webapp.demo.entries import Kind
 from webapp.models import Image
 from webapp.store import images
 
 expect.set_options(timeout=8000)
+
+
+def long_shelf() -> World:
+    """More pictures than one page of the gallery shows; all rows carry a preview."""
+    return World(uploaded=40, generated=30, videos=3, tiny_pictures=True, fife_url_kinds=Kind)
 
 
 def button(place: Page | Locator, name: str) -> Locator:

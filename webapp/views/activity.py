@@ -86,20 +86,25 @@ def show_messages() -> str:
 
 @activity.get("/messages/new")
 def show_toasts() -> ResponseReturnValue:
-    """Messages that a browser has not shown yet. It asks again only while something is under way.
+    """What a page asks now and then: messages that its browser has not shown yet, and the news that a run
+    began or ended; 204 when neither is so.
 
     A browser that never asked before is told which message is the newest and shows none.
     """
-    newest = messages.newest_message_id()
-    since = max(request.args.get("since", newest, type=int), 0)
-    answer = make_response(
-        render_template(
-            "partials/toasts.html",
-            messages=messages.list_messages_since(min(since, newest), MOST_TOASTS),
-            is_active=runs.is_any_active(),
-        )
+    newest, version = messages.newest_message_id(), runs.version()
+    since = min(max(request.args.get("since", newest, type=int), 0), newest)
+    known = request.args.get("runs", version)
+    if since == newest and request.args.get("runs") == version:
+        return "", 204
+    page = render_template(
+        "partials/toasts.html",
+        messages=messages.list_messages_since(since, MOST_TOASTS),
+        version=version,
+        is_active=runs.is_any_active(),
     )
-    answer.headers["HX-Trigger"] = json.dumps({"told": {"newest": newest}})
+    answer = make_response(page)
+    news = {"told": {"newest": newest}} | ({} if known == version else {"runs-changed": {}})
+    answer.headers["HX-Trigger"] = json.dumps(news)
     return answer
 
 

@@ -11,13 +11,12 @@ from webapp.store import failures, images, profiles, selections
 from webapp.views.asking import selection_of, way_back
 from webapp.views.detail import ONE_YEAR_SECONDS
 from webapp.views.formats import CHOICES
-from webapp.views.pages import profile_page, profile_rows
+from webapp.views.pages import MOST_CARDS, profile_page, profile_rows
 from webapp.views.panels import background, download_panel, sync_panel
 
 commands = Blueprint("commands", __name__)
 htmx = HTMX()
 
-MOST_PREVIEWS = 60
 PANELS = {"sync": sync_panel, "download": download_panel}
 
 
@@ -83,7 +82,7 @@ def steer_downloads(profile_id: str, verb: str) -> ResponseReturnValue:
 @commands.post("/previews")
 def request_previews() -> ResponseReturnValue:
     """Have previews fetched for the cards that are named; the cards in view ask for themselves."""
-    ids = request.form.getlist("id")[:MOST_PREVIEWS]
+    ids = request.form.getlist("id")[:MOST_CARDS]
     background().previews.request(ids, again=request.form.get("again") == "yes")
     return ("", 204) if htmx else redirect(way_back(), code=303)
 

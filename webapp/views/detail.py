@@ -10,11 +10,11 @@ from webapp import storage, verify
 from webapp.access import is_owner, open_to_guests
 from webapp.errors import BadPicture, DiskFull, FolderGone, UnknownImage
 from webapp.models import Image
-from webapp.states import DownloadState, EventKind
-from webapp.store import images, profiles, projects
+from webapp.states import DownloadState, EventKind, RunKind
+from webapp.store import images, profiles, projects, runs
 from webapp.times import now
 from webapp.views.asking import filter_args, filter_asked
-from webapp.views.formats import THUMBNAIL_EDGES, history_word
+from webapp.views.formats import THUMBNAIL_EDGES, file_state, history_word
 from webapp.views.pages import pages
 from webapp.views.panels import background
 
@@ -61,9 +61,14 @@ def shown_image(image_id: str) -> Image:
 
 @pages.get("/images/<image_id>")
 @open_to_guests
-def show_image(image_id: str) -> str:
-    """An image and its neighbours in the filter that the address spells."""
+def show_image(image_id: str) -> ResponseReturnValue:
+    """An image and its neighbours in the filter that the address spells; 204 for a page that asks again
+    while what it has `seen` is still so."""
     image = shown_image(image_id)
+    is_under_way = is_on_its_way(image)
+    seen = f"{file_state(image)}-{is_under_way:d}"
+    if request.args.get("seen") == seen:
+        return "", 204
     filter_ = filter_asked()
     previous_id, next_id = images.list_neighbours(filter_, image)
     return render_template(
@@ -76,7 +81,15 @@ def show_image(image_id: str) -> str:
         versions=images.list_versions(image),
         project_title=projects.find_title(image.profile_id, image.project_id),
         events=events_of(image) if is_owner() else [],
+        is_under_way=is_under_way,
+        seen=seen,
     )
+
+
+def is_on_its_way(image: Image) -> bool:
+    """Whether the file may come any moment: not while its run is paused or waits for cookies."""
+    state = file_state(image)
+    return state == "running" or (state == "wanted" and runs.is_active(image.profile_id, RunKind.DOWNLOAD))
 
 
 def events_of(image: Image) -> list[Event]:

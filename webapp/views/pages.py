@@ -1,8 +1,9 @@
 """Whole pages and panels: what is asked by GET, one image aside."""
 
 import json
+from collections.abc import Callable
 
-from flask import Blueprint, make_response, render_template, request
+from flask import Blueprint, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.access import is_owner, open_to_guests
@@ -14,11 +15,13 @@ from webapp.views.panels import background, download_panel, download_strip, sync
 pages = Blueprint("pages", __name__)
 
 IMAGES_PER_PAGE = 60
+# As many small cards as a very large screen shows.
+MOST_CARDS = 300
 
 
 @pages.get("/")
 @open_to_guests
-def gallery() -> str:
+def gallery() -> ResponseReturnValue:
     """The images that match the address's filter; a welcome when there is no profile."""
     everyone = profiles.list_profiles()
     if not everyone and is_owner():
@@ -26,10 +29,14 @@ def gallery() -> str:
     filter_ = filter_asked()
     shown = {"profiles": everyone, "profile_id": filter_.profile_id, "choices": choices_of(filter_)}
     shown |= shown_images(filter_)
-    if not is_owner():
-        return render_template("guest_gallery.html", **shown)
-    panels = {"sync": sync_panel(filter_.profile_id), "download": download_panel(filter_.profile_id)}
-    return render_template("gallery.html", **panels, **shown)
+    if is_owner():
+        panels = {"sync": sync_panel(filter_.profile_id), "download": download_panel(filter_.profile_id)}
+        answer = make_response(render_template("gallery.html", **panels, **shown))
+    else:
+        answer = make_response(render_template("guest_gallery.html", **shown))
+    # What HTMX puts into the address: only what was chosen, without the empty fields of the form.
+    answer.headers["HX-Replace-Url"] = url_for("pages.gallery", **filter_args(filter_))
+    return answer
 
 
 @pages.get("/grid")
@@ -49,13 +56,22 @@ def more() -> str:
     )
 
 
+@pages.get("/grid/totals")
+def show_totals() -> str:
+    """How many match alone, counted to the end, for a gallery that is left as it is while a run ends."""
+    shown = counts_of(filter_of(request.args), counts.count_all)
+    return render_template("partials/totals.html", is_fragment=True, **shown)
+
+
 def shown_images(filter_: Filter) -> dict:
     """What the grid says: the page that the address asks for, and counts of all that match."""
+    return {"filter": filter_, "page": page_of(filter_)} | counts_of(filter_)
+
+
+def counts_of(filter_: Filter, count: Callable[[Filter], counts.Totals] = counts.count_first) -> dict:
     return {
-        "filter": filter_,
         "args": filter_args(filter_),
-        "page": page_of(filter_),
-        "totals": counts.count_first(filter_),
+        "totals": count(filter_),
         "shelf_count": counts.count_profile(filter_.profile_id).total,
     }
 
@@ -79,7 +95,7 @@ def choices_of(filter_: Filter) -> dict[str, list]:
 @pages.get("/cards")
 def cards() -> ResponseReturnValue:
     """What became of cards in view: their pictures and states, to be swapped in by their ids."""
-    ids, args = request.args.getlist("id")[:IMAGES_PER_PAGE], filter_args(filter_of(request.args))
+    ids, args = request.args.getlist("id")[:MOST_CARDS], filter_args(filter_of(request.args))
     outcomes = downloads.list_outcomes(ids)
     answer = make_response(render_template("partials/cards.html", images=outcomes, args=args))
     if under_way := background().previews.list_under_way(ids):

@@ -4,39 +4,34 @@ import json
 import zipfile
 
 import pytest
+from parts import long_shelf
 from playwright.sync_api import expect
 
 from webapp import store
 from webapp.states import RunState
 from webapp.store import selections
-from webapp.store.filters import Filter, Selection
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def ids(work, profile_id):
-    """All images, newest first; the four newest have a file."""
-    with store.connection():
-        work.syncs.wait(work.syncs.start(profile_id).id)
-        ids = selections.list_ids(Selection(everything=Filter()))
-        run = work.downloads.request(profile_id, ids[:4])
-        assert work.downloads.wait_for_run(run.id).state == RunState.DONE
-    return ids
+def world():
+    return long_shelf()
 
 
 @pytest.fixture
-def page(chromium, live_url, ids):
-    """The gallery; no script may fail and nothing may be refused by the content policy."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 700})
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page, problems = context.new_page(), []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.goto(live_url)
-    yield page
-    context.close()
-    assert problems == []
+def ids(shelf, work, synced):
+    """All images, newest first; the four newest have a file."""
+    with store.connection():
+        run = work.downloads.request(synced, shelf[:4])
+        assert work.downloads.wait_for_run(run.id).state == RunState.DONE
+    return shelf
+
+
+@pytest.fixture
+def page(open_page, ids):
+    permissions = ["clipboard-read", "clipboard-write"]
+    return open_page(viewport={"width": 1200, "height": 700}, permissions=permissions)
 
 
 def test_all_that_match_but_one_are_zipped_also_those_scrolled_in_later(page, ids, tmp_path):
@@ -65,7 +60,7 @@ def test_hiding_comes_back_to_the_filter_it_began_in_and_is_undone(page, ids):
     expect(page.locator("#grid li.card")).to_have_count(4)
     page.wait_for_selector(".needs-selection:disabled")  # what was everything is nothing in another filter
     page.check(f"#card-{ids[0]} input[name=image_id]")
-    page.click("#more-actions summary")
+    page.click("#more")
     page.click("text=Hide…")
     page.click("main button:has-text('Hide')")
     page.wait_for_selector("text=1 image is hidden")
@@ -79,13 +74,13 @@ def test_names_are_copied_and_the_menu_closes_with_escape(page, ids):
     boxes = page.locator("#grid input[name=image_id]")
     boxes.nth(1).click()
     boxes.nth(3).click(modifiers=["Shift"])
-    page.click("#more-actions summary")
+    page.click("#more")
     page.click("#copy-names")
     page.wait_for_selector("text=names copied")
     with store.connection():
         names = [image.name for image in selections.list_in_order(ids[1:4])]
     assert page.evaluate("navigator.clipboard.readText()").split() == names
-    page.click("#more-actions summary")
+    page.click("#more")
     page.keyboard.press("Escape")
-    assert page.locator("#more-actions[open]").count() == 0
+    assert page.locator("#more-actions:popover-open").count() == 0
     assert page.locator("#selected-count").inner_text() == "3 selected"

@@ -1,42 +1,19 @@
 """The gallery in a real browser: scrolling on, keeping one's place, the lightbox, and the keyboard."""
 
 import pytest
+from parts import long_shelf
+from playwright.sync_api import expect
 
 from webapp import store
-from webapp.models import Image
+from webapp.store import images
 
 pytestmark = pytest.mark.browser
 ON_FOCUS = "document.activeElement.dataset.image"
 
 
 @pytest.fixture
-def shelf(work, profile_id):
-    """The ids of all images on the shelf, newest first."""
-    with store.connection():
-        work.syncs.wait(work.syncs.start(profile_id).id)
-        rows = Image.select().order_by(Image.created_at.desc(), Image.id.desc())
-        return [row.id for row in rows]
-
-
-@pytest.fixture
-def open_gallery(chromium, live_url, shelf):
-    """Opens the gallery in a browser of its own; whatever its console complains of fails the test."""
-    contexts, complaints = [], []
-
-    def open_gallery(path="/", **settings):
-        context = chromium.new_context(base_url=live_url, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(8000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.goto(path)
-        return page
-
-    yield open_gallery
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def world():
+    return long_shelf()
 
 
 def wait_for_cards(page, count):
@@ -54,8 +31,8 @@ def height_of(page, image_id):
     return page.evaluate("id => document.getElementById(`card-${id}`).getBoundingClientRect().top", image_id)
 
 
-def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(open_gallery, shelf):
-    page = open_gallery()
+def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(shelf, open_page):
+    page = open_page()
     page.check(f"#card-{shelf[3]} input")
     scroll_to(page, shelf[50])
     wait_for_cards(page, len(shelf))
@@ -64,8 +41,8 @@ def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(open_gallery, shelf)
     assert page.is_hidden("#pager-older")
 
 
-def test_reload_and_back_find_the_same_picture_at_the_same_height(open_gallery, shelf):
-    page = open_gallery(viewport={"width": 500, "height": 700})
+def test_reload_and_back_find_the_same_picture_at_the_same_height(shelf, open_page):
+    page = open_page(viewport={"width": 500, "height": 700})
     scroll_to(page, shelf[59])
     wait_for_cards(page, len(shelf))
     scroll_to(page, shelf[64])
@@ -80,8 +57,8 @@ def test_reload_and_back_find_the_same_picture_at_the_same_height(open_gallery, 
     assert height_of(page, shelf[64]) == pytest.approx(was, abs=2)
 
 
-def test_scrolling_up_brings_what_is_newer_and_moves_nothing(open_gallery, shelf):
-    page = open_gallery(f"/?before={shelf[59]}", viewport={"width": 500, "height": 700})
+def test_scrolling_up_brings_what_is_newer_and_moves_nothing(shelf, open_page):
+    page = open_page(f"/?before={shelf[59]}", viewport={"width": 500, "height": 700})
     page.evaluate("scrollTo(0, document.querySelector('#pager-newer').getBoundingClientRect().top - 400)")
     was = height_of(page, shelf[60])
     wait_for_cards(page, len(shelf))
@@ -89,8 +66,8 @@ def test_scrolling_up_brings_what_is_newer_and_moves_nothing(open_gallery, shelf
     assert height_of(page, shelf[60]) == pytest.approx(was, abs=2)
 
 
-def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(open_gallery, shelf):
-    page = open_gallery("/?sort=oldest")
+def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(shelf, open_page):
+    page = open_page("/?sort=oldest")
     oldest = shelf[::-1]
     page.click(f"#look-{oldest[1]}")
     page.wait_for_selector(f"#lightbox[open] #image[data-image='{oldest[1]}']")
@@ -106,8 +83,8 @@ def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(op
     assert page.evaluate(ON_FOCUS) == oldest[2]
 
 
-def test_a_card_that_stays_while_the_filter_changes_opens_within_the_new_one(open_gallery, shelf):
-    page = open_gallery()
+def test_a_card_that_stays_while_the_filter_changes_opens_within_the_new_one(shelf, open_page):
+    page = open_page()
     page.select_option("#filter [name=kind]", "uploaded")
     page.wait_for_url("**/?kind=uploaded")
     uploads = page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)")
@@ -119,8 +96,8 @@ def test_a_card_that_stays_while_the_filter_changes_opens_within_the_new_one(ope
     assert page.locator(".card").count() == len(uploads)
 
 
-def test_back_closes_the_lightbox_and_forward_opens_it_again(open_gallery, shelf):
-    page = open_gallery()
+def test_back_closes_the_lightbox_and_forward_opens_it_again(shelf, open_page):
+    page = open_page()
     page.check(f"#card-{shelf[1]} input")
     page.click(f"#look-{shelf[4]}")
     page.wait_for_selector("#lightbox #image")
@@ -135,26 +112,26 @@ def test_back_closes_the_lightbox_and_forward_opens_it_again(open_gallery, shelf
     assert page.is_visible("#to-next")
 
 
-def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(open_gallery, shelf):
-    page = open_gallery()
+def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(shelf, open_page):
+    page = open_page()
     page.click(f"#look-{shelf[2]}")
     page.click("#lightbox >> text=Download")
     page.wait_for_selector("#lightbox >> text=Open original")
-    page.click("#lightbox [data-close]")
+    page.click("#lightbox [aria-label=Close]")
     page.wait_for_selector(f"#state-{shelf[2]}[data-state='done']")
 
 
-def test_the_path_of_a_file_is_copied(open_gallery, shelf, work, profile_id):
+def test_the_path_of_a_file_is_copied(shelf, open_page, work, profile_id):
     with store.connection():
         work.downloads.wait_for_run(work.downloads.request(profile_id, shelf[:1]).id)
-    page = open_gallery(f"/images/{shelf[0]}", permissions=["clipboard-read", "clipboard-write"])
+    page = open_page(f"/images/{shelf[0]}", permissions=["clipboard-read", "clipboard-write"])
     page.click('[data-copies="file-path"]')
     page.wait_for_selector("text=Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#file-path")
 
 
-def test_a_swipe_goes_on_and_a_zoomed_picture_stays(open_gallery, shelf):
-    page = open_gallery(has_touch=True, viewport={"width": 390, "height": 800})
+def test_a_swipe_goes_on_and_a_zoomed_picture_stays(shelf, open_page):
+    page = open_page(has_touch=True, viewport={"width": 390, "height": 800})
     page.click(f"#look-{shelf[1]}")
     page.wait_for_selector(f"#image[data-image='{shelf[1]}']")
     swipe(page, 300, 100)
@@ -176,8 +153,8 @@ def swipe(page, start, end):
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-def test_the_keyboard_alone_finds_selects_and_downloads(open_gallery, shelf, wait_until):
-    page = open_gallery()
+def test_the_keyboard_alone_finds_selects_and_downloads(shelf, open_page, wait_until):
+    page = open_page()
     page.keyboard.press("ArrowDown")
     assert page.evaluate(ON_FOCUS) == shelf[0]
     page.keyboard.press("ArrowRight")
@@ -196,37 +173,85 @@ def test_the_keyboard_alone_finds_selects_and_downloads(open_gallery, shelf, wai
     assert page.locator(".card input:checked").count() == page.locator(".card").count()
 
 
-def test_keys_mean_nothing_while_somebody_types(open_gallery, shelf):
-    page = open_gallery()
+def test_the_grid_is_one_stop_of_tab_and_a_card_leads_through_its_controls(shelf, open_page):
+    page = open_page()
+    scroll_to(page, shelf[50])
+    wait_for_cards(page, len(shelf))
+    scroll_to(page, shelf[0])
+    page.focus("#grid .densities button:last-of-type")
+    for control in (f"#look-{shelf[0]}", f"#card-{shelf[0]} input", f"#get-{shelf[0]}"):
+        page.keyboard.press("Tab")
+        expect(page.locator(control)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".colophon button").first).to_be_focused()
+    page.focus(f"#look-{shelf[0]}")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    expect(page.locator(f"#card-{shelf[1]} input")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator("#grid .densities button").last).to_be_focused()
+
+
+def test_a_search_is_left_with_escape_and_back_finds_it_and_the_place_again(shelf, open_page):
+    page = open_page(viewport={"width": 500, "height": 700})
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.fill("#q", "in")
+    expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
+    found = page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)")
+    assert 8 < len(found) < len(shelf)
+    expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: {len(found)} images, 0 downloaded")
+    page.keyboard.press("Escape")
+    assert page.input_value("#q") == "in"
+    assert page.url.endswith("/?q=in")
+    assert page.evaluate(ON_FOCUS) == found[0]
+    scroll_to(page, found[2])
+    was = height_of(page, found[2])
+    page.goto("/profiles")
+    page.go_back()
+    expect(page.locator("#q")).to_have_value("in")
+    assert page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)") == found
+    assert height_of(page, found[2]) == pytest.approx(was, abs=2)
+
+
+def test_keys_mean_nothing_while_somebody_types(shelf, open_page):
+    page = open_page()
     page.keyboard.press("/")
     page.keyboard.type("a?d/ ")
     assert page.input_value("#q") == "a?d/ "
-    assert page.locator("input:checked, dialog[open]").count() == 0
+    assert page.locator("input:checked, dialog[open], :popover-open").count() == 0
 
 
-def test_a_question_mark_lists_the_keys_and_escape_closes_the_list(open_gallery, shelf):
-    page = open_gallery()
+def test_a_question_mark_lists_the_keys_and_escape_closes_the_list(shelf, open_page):
+    page = open_page()
     page.keyboard.press("?")
-    assert "Search" in page.inner_text("#keys[open]")
+    assert "Search" in page.inner_text("#keys:popover-open")
     page.keyboard.press("a")
     page.keyboard.press("Escape")
     page.wait_for_selector("#keys", state="hidden")
     assert page.locator(".card input:checked").count() == 0
 
 
-def test_a_density_changes_at_once_and_without_losing_the_place(open_gallery, shelf):
-    page = open_gallery(viewport={"width": 900, "height": 700})
+def test_a_density_changes_at_once_and_without_losing_the_place(shelf, open_page, world, work, synced):
+    with store.connection():
+        world.change(images.get_image(shelf[3]).name, content=b"no picture at all")
+        work.downloads.wait_for_run(work.downloads.request(synced, [shelf[3]]).id)
+    page = open_page(viewport={"width": 900, "height": 700})
     page.check(f"#card-{shelf[2]} input")
     with page.expect_response("**/density"):
         page.click("button[value=dense]")
     assert page.get_attribute("#grid", "data-density") == "dense"
     assert page.is_checked(f"#card-{shelf[2]} input")
+    expect(page.locator(f"#card-{shelf[3]} .words")).to_be_visible()
+    expect(page.locator(f"#card-{shelf[3]} .reason")).to_have_text("What Flow sent is not a picture.")
+    expect(page.locator(f"#card-{shelf[3]} .reason")).to_be_visible()
     page.reload()
     assert page.get_attribute("#grid", "data-density") == "dense"
 
 
-def test_without_javascript_links_do_all_of_it(open_gallery, shelf):
-    page = open_gallery(java_script_enabled=False)
+def test_without_javascript_links_do_all_of_it(shelf, open_page):
+    page = open_page(java_script_enabled=False)
     page.click(".pager a[rel=next]")
     assert page.url.endswith(f"/?before={shelf[59]}")
     page.click(f"#look-{shelf[61]}")

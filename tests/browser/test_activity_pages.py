@@ -1,0 +1,91 @@
+"""Activity and overview in a real browser: what is said once, and bars that lead into the gallery."""
+
+import re
+
+import pytest
+from parts import button, download_panel, sync_panel
+from playwright.sync_api import expect
+
+from webapp import store
+from webapp.states import DownloadState
+from webapp.store import images
+
+pytestmark = pytest.mark.browser
+WAIT_SECONDS = 10
+
+
+def test_the_end_of_a_sync_is_said_once_in_all_pages_and_can_be_read_again(profile_id, open_page, watch):
+    page = open_page("/activity")
+    other = page.context.new_page()
+    watch.follow(other)
+    other.goto("/activity")
+    for one in (other, page):
+        one.wait_for_function("localStorage['flowshelf-told'] !== undefined")
+    page.bring_to_front()
+    button(sync_panel(page), "Sync").click()
+    toast = page.locator("#toasts .toast")
+    expect(toast).to_contain_text("“Ada” is synced: 30 new images.")
+    expect(page.locator("#runs li")).to_contain_text("30 new")
+    toast.get_by_role("button", name="Dismiss").click()
+    expect(toast).to_have_count(0)
+    with other.expect_response("**/messages/new?since=*"):
+        other.goto("/profiles")
+    expect(other.locator("#messenger")).not_to_have_attribute("hx-trigger", "load")
+    expect(other.locator("#toasts .toast")).to_have_count(0)
+    other.goto("/activity")
+    expect(other.locator(".messages li")).to_contain_text("“Ada” is synced: 30 new images.")
+
+
+def test_an_idle_page_hears_of_what_was_begun_elsewhere_and_is_left_as_it_was(
+    shelf, synced, open_page, work, flow
+):
+    """On the second page of the gallery, on one image, and on a page without panels."""
+    older, image, profiles = [
+        open_page(path) for path in (f"/?before={shelf[9]}", f"/images/{shelf[0]}", "/profiles")
+    ]
+    pages = (older, image, profiles)
+    older.locator("#q").focus()
+    older.evaluate("scrollTo(0, 200)")
+    image.locator("#get-file").focus()
+    with flow.holding("media", at=3), store.connection():
+        run = work.downloads.request(synced, shelf[:5])
+        expect(profiles.locator("#download-strip")).to_contain_text("Ada: downloading")
+        expect(image.locator("#download-strip")).to_contain_text("Ada: downloading")
+        expect(button(download_panel(older), "Pause")).to_be_visible()
+    with store.connection():
+        work.downloads.wait_for_run(run.id)
+    for page in pages:
+        expect(page.locator("#toasts")).to_contain_text("5 images of “Ada” downloaded.")
+        expect(page.locator("#download-strip a")).to_have_count(0)
+    expect(older.locator("#totals")).to_contain_text("5 downloaded")
+    expect(older.locator("#q")).to_be_focused()
+    expect(image.locator("#get-file")).to_be_focused()
+    assert older.evaluate("scrollY") == 200
+
+
+def test_the_page_of_a_wanted_image_rests_while_its_run_does_and_goes_on_with_it(
+    shelf, synced, open_page, work, flow
+):
+    with flow.holding("media", at=3) as gate, store.connection():
+        run = work.downloads.request(synced, shelf)
+        assert gate.reached.wait(WAIT_SECONDS)
+        wanted = next(each for each in shelf if images.get_image(each).wish.state == DownloadState.WANTED)
+        page = open_page(f"/images/{wanted}")
+        expect(page.locator("#image")).to_have_attribute("hx-trigger", re.compile("every 1s"))
+        work.downloads.pause(synced)
+        expect(page.locator("#image")).to_have_attribute("hx-trigger", "runs-changed from:body")
+    with store.connection():
+        work.downloads.resume(synced)
+        work.downloads.wait_for_run(run.id)
+    expect(page.get_by_role("link", name="Download to this device")).to_be_visible()
+
+
+def test_a_column_of_the_chart_opens_the_gallery_with_its_images(synced, open_page):
+    page = open_page("/overview")
+    column = page.get_by_role("link", name="images, 0 downloaded").first
+    name = column.locator("title").text_content()
+    count = int(name.partition(": ")[2].partition(" ")[0])
+    column.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#grid li.card")).to_have_count(count)
+    expect(page.locator("#filter input[name=from]")).to_have_value(page.url.partition("from=")[2][:10])
