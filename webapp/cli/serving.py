@@ -170,3 +170,4 @@ def start_logging() -> None:
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    logging.getLogger("peewee.migrations").setLevel(logging.WARNING)  # what a migration did is said by us

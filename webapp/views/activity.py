@@ -10,7 +10,7 @@ from webapp.states import RunKind, ScheduleKind
 from webapp.store import downloads, failures, histories, messages, profiles, runs, schedules
 from webapp.views.asking import way_back
 from webapp.views.pages import chosen_profile_id
-from webapp.views.panels import background, sync_panel
+from webapp.views.panels import background, download_panel, sync_panel
 from webapp.views.words import history_sentence
 
 activity = Blueprint("activity", __name__)
@@ -31,6 +31,7 @@ def show_activity() -> str:
         "activity.html",
         profiles=everyone,
         sync=sync_panel(profile_id),
+        download=download_panel(profile_id),
         schedules=[schedules.get_schedule(profile.id) for profile in shown],
         failures=[(profile, failures.list_groups(profile.id)) for profile in shown],
         messages=messages.list_messages(profile_id=profile_id, limit=6),
