@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from webapp import store, sync
+from webapp import gone, store, sync
 from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -106,7 +106,7 @@ class Syncs:
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
         """Whether images that a full sync did not meet are to be marked as gone from Flow."""
-        sync.answer_question(walk_id, mark=mark)
+        gone.answer_question(walk_id, mark=mark)
 
     def carry_on(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
