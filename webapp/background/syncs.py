@@ -207,6 +207,7 @@ class Syncs:
         wait for them."""
         while True:
             connection = self._connections.of(profile_id)
+            runs.turn_to(run_id, connection.source.promise)
             try:
                 self._connections.check(profile_id, connection, stop)
                 self._sync_run(run_id, connection, stop).carry_on()

@@ -3,8 +3,9 @@
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.models import Image, Profile, Run
 from webapp.states import RunKind, RunState
-from webapp.store import counts, downloads, histories, runs
+from webapp.store import counts, downloads, runs
 from webapp.verify import Report
+from webapp.views.panels import list_histories, list_open_gaps
 
 SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
 
@@ -158,8 +159,7 @@ def run_result(run: Run) -> dict:
 
 def profile_value(profile: Profile) -> dict:
     """The seed's state of a profile and its health; never a secret."""
-    refused = {history.name for history in histories.list_histories(profile.id) if history.refused_at}
-    gaps = [gap for gap in histories.list_gaps(profile.id) if gap.history not in refused]
+    gaps = list_open_gaps(profile.id, list_histories(profile.id))
     totals = counts.count_profile(profile.id)
     return {
         "profileId": profile.id,
