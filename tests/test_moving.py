@@ -1,6 +1,8 @@
 """An account that Google moves from the old Flow to flow.google.com, and what a person then has to do."""
 
+import json
 import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
@@ -158,6 +160,57 @@ def test_an_account_that_was_not_moved_is_told_so_and_goes_back(
     assert "Uploads: complete" in said
     assert "Projects" not in said
     assert kept() == shelf
+
+
+@pytest.mark.parametrize("days", [1, 40])
+def test_the_end_of_cookies_of_google_is_told_and_warned_of(work, client, world, profile_id, days):
+    """By the first that ends of those that last: the rotating ones are renewed all the time."""
+    world.migrate()
+    end = datetime.now(UTC) + timedelta(days=days, hours=5)
+    ends = {"SID": end, "__Secure-1PSIDTS": datetime.now(UTC) + timedelta(minutes=10)}
+    cookies = [
+        {"name": name, "value": value, "domain": ".google.com"}
+        | {"expirationDate": ends.get(name, end + timedelta(days=300)).timestamp()}
+        for name, value in world.google.cookies().items()
+    ]
+    with store.connection():
+        work.replace_cookies(profile_id, json.dumps(cookies))
+        last_sync(work, profile_id)
+        assert profiles.get_profile(profile_id).cookies_expire_at[:16] == f"{end:%Y-%m-%dT%H:%M}"
+    page = client.get(f"/profiles/{profile_id}").text
+    assert (f"{days} days left" if days > 2 else "28 h left") in page.replace("29 h", "28 h")
+    assert ("The cookies end in" in panel(client, profile_id)) == (days < 3)
+    world.google.rotate()
+    client.post(f"/api/profiles/{profile_id}/check")
+    with store.connection():
+        assert profiles.get_cookies(profile_id) == world.google.cookies()
+        assert profiles.get_profile(profile_id).cookies_expire_at[:16] == f"{end:%Y-%m-%dT%H:%M}"
+
+
+def test_a_session_that_google_ended_asks_for_cookies_of_the_new_flow(work, client, world, profile_id, paste):
+    world.migrate()
+    with store.connection():
+        paste(world.google.cookie_header())
+        last_sync(work, profile_id)
+        world.google.sign_out()
+        waiting = work.syncs.wait(work.syncs.start(profile_id).id)
+        assert waiting.state == RunState.WAITING
+        assert "Sign in at https://flow.google.com and paste the cookies again" in panel(client, profile_id)
+        world.google.sign_in()
+        paste(world.google.cookie_header())
+        assert work.syncs.wait(waiting.id).state == RunState.DONE
+
+
+def test_the_page_shows_how_to_copy_the_cookies_that_are_needed(work, client, world, profile_id):
+    def shown_open():
+        page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
+        return [each.summary.text for each in page.select("#cookies details[open]")]
+
+    assert shown_open() == ["They show at labs.google"]
+    world.migrate()
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+    assert shown_open() == ["How to copy the cookies", "They show at flow.google.com"]
 
 
 def test_what_was_found_at_the_new_flow_is_known_at_the_old_one(work, world, profile_id, shelf, paste):

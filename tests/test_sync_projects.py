@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bs4 import BeautifulSoup
 
 from webapp import background_of, store
 from webapp.demo import World
@@ -242,4 +243,84 @@ def test_the_histories_of_the_other_service_are_refused_by_name(work, client, pr
     assert (answer.status_code, answer.json["error"]) == (
         400,
         f"There is no history PINHOLE. Histories here: {PROJECTS}.",
+    )
+
+
+# In words
+
+
+@pytest.fixture
+def words(client):
+    def words(address):
+        page = BeautifulSoup(client.get(address).text, "html.parser")
+        return " ".join(page.main.get_text(" ").split())
+
+    return words
+
+
+def test_the_panel_speaks_of_projects(work, flow, profile_id, words, wait_until):
+    with store.connection(), flow.holding("project", at=3) as gate:
+        run = work.syncs.start(profile_id)
+        assert gate.reached.wait(5)
+        assert "Reading project 3" in words("/")
+        work.syncs.pause(profile_id)
+        assert "Pausing after this project" in words("/")
+        gate.release()
+        wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
+    said = words("/")
+    assert "projects 3" in said
+    assert "Projects: stopped just now at project 3, the rest is still to come." in said
+    assert "Images older than" not in said
+    assert "3 projects" in words(f"/runs/{run.id}")
+
+
+def test_projects_of_the_same_title_can_be_told_apart(sync, world, client, profile_id):
+    world.add_project("Twin" * 40)
+    world.projects.rename(world.projects.ids()[-1], "Twin" * 40)
+    sync()
+    page = BeautifulSoup(client.get(f"/?profile={profile_id}").text, "html.parser")
+    shown = [option.text for option in page.select("select[name=project] option")]
+    twins = [each for each in shown if each.startswith("Twin")]
+    assert len(twins) == len(set(twins)) == 2
+    assert all(len(each) < 90 for each in twins)
+    assert len(shown) == len(set(shown))
+
+
+def test_an_answer_of_another_shape_stops_the_run_with_a_sample_to_attach(
+    sync, work, flow, world, profile_id, words
+):
+    sync()
+    url = "https://flow-content.google/image/a?Expires=1&Signature=secret-signature"
+    flow.payload_next("project", {"odd": url, "token": world.google.token, **world.google.cookies()})
+    run = work.syncs.wait(work.syncs.start(profile_id).id)
+    assert (run.state, run.error_code) == (RunState.FAILED, "flow_changed")
+    assert "What Flow answered, for a report" in words("/")
+    said = words(f"/runs/{run.id}")
+    assert "the media of a project cannot be read" in said
+    assert '{"odd":"https://flow-content.google/image/a?' in said
+    secrets = ["secret-signature", world.google.token, *world.google.cookies().values()]
+    assert [secret for secret in secrets if secret in said] == []
+    assert sync()[0].state == RunState.DONE
+
+
+def test_an_image_says_where_it_stands_in_flow_and_shows_its_versions(sync, world, profile_id, client, words):
+    original = world.names("PINHOLE", Kind.GENERATED)[3]
+    version = world.add_version(original)
+    world.change(original, is_archived=True)
+    sync()
+    entry = world.entry(version)
+    image = Image.get(Image.media_key == entry.media_key)
+    said = words(f"/images/{image.id}")
+    assert f"Project {world.projects.find(entry.project_id).title}" in said
+    assert "Version derived In Flow archived" in said
+    shown = words(f"/?profile={profile_id}&card={entry.workflow_id}")
+    assert "Of" in shown
+    assert ": 2 images" in shown
+    asked = {"profileId": profile_id}
+    listed = client.post("/api/image-veo3/get-local-images", json=asked).json["data"]
+    value = next(each for each in listed if each["id"] == image.id)
+    assert (value["projectId"], value["version"], value["isArchived"]) == (
+        entry.project_id,
+        "derived",
+        True,
     )

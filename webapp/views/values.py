@@ -55,6 +55,10 @@ def image_value(image: Image) -> dict:
         "kind": image.kind,
         "prompt": image.prompt,
         "modelName": image.model_name,
+        "projectId": image.project_id,
+        "title": image.title,
+        "version": image.version,
+        "isArchived": image.is_archived,
         "sizeBytes": image.size_bytes,
         "sha256": image.sha256,
         "downloadedAt": image.downloaded_at,
@@ -63,8 +67,9 @@ def image_value(image: Image) -> dict:
     return {name: field for name, field in value.items() if field is not None}
 
 
-# Where the file lies is nobody's business, and whoever has the address may look at Flow's picture.
-NOT_FOR_GUESTS = ("localPath", "fifeUrl")
+# Where the file lies is nobody's business, nor what the owner calls things in Flow; and whoever has the
+# address may look at Flow's picture.
+NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived")
 
 
 def guest_image_value(image: Image) -> dict:
@@ -99,14 +104,7 @@ EXPORT_FIELDS = (
 
 
 def export_value(image: Image) -> dict:
-    value = image_value(image) | {
-        "seed": image.seed,
-        "projectId": image.project_id,
-        "title": image.title,
-        "version": image.version,
-        "isArchived": image.is_archived,
-        "hiddenAt": image.hidden_at,
-    }
+    value = image_value(image) | {"seed": image.seed, "hiddenAt": image.hidden_at}
     return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
 
 
