@@ -59,10 +59,14 @@ def step_of(page: HistoryPage, known: dict[str, int], walk: Walk, *, may_join: b
     return Step.ON
 
 
-def meet(met: Met, page: HistoryPage, *, may_be_empty: bool = False) -> None:
-    """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever."""
+def meet(met: Met, page: HistoryPage, *, is_project: bool = False) -> None:
+    """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever.
+
+    A project may be empty, and one that moved in the listing meanwhile may come twice.
+    """
     hashes = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in page.names}
-    if page.next_cursor in met.cursors or (hashes and hashes <= met.names):
+    is_met = not is_project and bool(hashes) and hashes <= met.names
+    if page.next_cursor in met.cursors or is_met:
         raise CircularHistory(
             "Flow repeats itself: it handed out pages of this history that this sync has already seen. "
             "The sync stopped and remembers the place; press Resume to go on from there later."
@@ -70,7 +74,7 @@ def meet(met: Met, page: HistoryPage, *, may_be_empty: bool = False) -> None:
     met.names |= hashes
     if page.next_cursor:
         met.cursors.add(page.next_cursor)
-    met.pages_without_image = 0 if page.images or may_be_empty else met.pages_without_image + 1
+    met.pages_without_image = 0 if page.images or is_project else met.pages_without_image + 1
     if met.pages_without_image >= MOST_PAGES_WITHOUT_IMAGE:
         raise FlowError(
             f"Flow sent {MOST_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
@@ -174,7 +178,7 @@ class SyncRun:
             except CursorRefused:
                 self._give_up_cursor(walk, was_handed_out_now=walk.cursor != first_cursor)
                 return
-            meet(met, page, may_be_empty=not self._source.promise.is_newest_first)
+            meet(met, page, is_project=not self._source.promise.is_newest_first)
             if page.next_cursor is None and not self._has_read_missed(walk, page):
                 return
             step = self._save(walk, page)
