@@ -1,6 +1,6 @@
 """Thousands of images against a Flow of which every third answer is broken, while the program is killed.
 
-    python tests/chaos.py --images 3000 --kills 40 [--seed 7]
+    python tests/chaos.py --images 3000 --kills 40 [--seed 7] [--service google]
 
 A real `flowshelf serve` syncs and downloads from a simulated Flow in this process, so that the truth is
 known. It is ended by `kill -9` at random moments, in the middle of its start too; between two kills a
@@ -32,14 +32,17 @@ from test_process import BATCH, SYNC, Shelf
 
 from webapp.cli import main, serving
 from webapp.config import Config, read_config
-from webapp.demo import FlowServer, World, wire
+from webapp.demo import FlowServer, World, flow_google_wire, wire
+from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
+from webapp.demo.flow_google import CALL_KINDS
 from webapp.demo.journal import Request
 
 BROKEN = {
     "html": wire.text_answer(200, "<!DOCTYPE html><title>Sign in</title>"),
     "broken json": wire.text_answer(200, '{"result": {"data"', "application/json"),
 }
+SERVICES = ("labs", "google")
 IMPATIENT = (0.01, 0.02, 0.04, 0.08)
 # Of no use to anybody: what a broken answer may be, beside those that depend on what is asked.
 FAULTS = (
@@ -53,6 +56,8 @@ FAULTS = (
     "slow",
     "wrong picture",
     "401",
+    "stale token",
+    "rotation",
 )
 
 
@@ -78,10 +83,12 @@ class Dice:
         """What the word means for this request; None where it means nothing."""
         if word in BROKEN:
             return Fault(BROKEN[word])
+        if word in ("stale token", "rotation"):
+            return self._token_fault(word) if request.kind in CALL_KINDS else None
         if word in ("broken base64", "wrong picture"):
-            return self._media_fault(word, request) if request.kind == "media" else None
+            return self._image_fault(word, request)
         if word == "401":
-            return Fault(wire.error_of(request.kind, 401)) if request.kind != "picture" else None
+            return Fault(_error_of(request.kind, 401)) if request.kind != "picture" else None
         if word in ("429", "5xx"):
             return self._refusal(request, self._rng.choice((500, 502, 503, 504)) if word == "5xx" else 429)
         return {
@@ -91,13 +98,17 @@ class Dice:
         }[word]
 
     def _refusal(self, request: Request, status: int) -> Fault:
-        answer = wire.error_of(request.kind, status)
+        answer = _error_of(request.kind, status)
         wait = self._rng.choice((None, None, "0", "1"))
         headers = (("Retry-After", wait),) if wait else ()
         return Fault(wire.Answer(answer.status, answer.body, answer.content_type, headers))
 
-    def _media_fault(self, word: str, request: Request) -> Fault:
+    def _image_fault(self, word: str, request: Request) -> Fault | None:
         """Whole and well-formed, but about another image, or with bytes that were touched on the way."""
+        if request.kind == "address" and word == "wrong picture":
+            return Fault(flow_google_wire.result("address", self._record_of_another()))
+        if request.kind != "media":
+            return None
         if word == "wrong picture":
             return Fault(wire.json_answer(self._flow.media_answer(self._rng.choice(self._names))))
         answer = self._flow.media_answer(request.path.removeprefix("/v1/media/"))
@@ -106,6 +117,21 @@ class Dice:
                 at = self._rng.randrange(len(text))
                 answer[holder][place] = text[:at] + self._rng.choice(("\n", "%", "")) + text[at + 1 :]
         return Fault(wire.json_answer(answer))
+
+    def _token_fault(self, word: str) -> Fault | None:
+        session = self._flow.world.google
+        if word == "rotation":
+            return session.rotate()
+        session.change_token()
+        return Fault(flow_google_wire.handshake(session.token))
+
+    def _record_of_another(self) -> list:
+        entry = self._flow.world.entry(self._rng.choice(self._names))
+        return flow_google_wire.record(entry, None, self._flow.url + self._flow.world.asset_path(entry))
+
+
+def _error_of(kind: str, status: int) -> wire.Answer:
+    return flow_google_wire.transport_error(status) if kind in CALL_KINDS else wire.error_of(kind, status)
 
 
 class Victim(Shelf):
@@ -150,7 +176,7 @@ class Nurse:
     def _paste(self) -> bool:
         self.pastes += 1
         try:
-            cookies = {"cookies": self.world.cookie_header()}
+            cookies = {"cookies": cookies_of(self.world)}
             self.shelf.ask(f"/api/profiles/{self.profile_id}/cookies", cookies, "PUT")
         except AssertionError:  # the check of the paste met a broken answer: once more at the next look
             self.presses["paste refused"] += 1
@@ -159,12 +185,13 @@ class Nurse:
     def _is_synced(self, state: dict) -> bool:
         if state["isSyncingMetadata"]:
             return False
-        if self.sync_id and self.shelf.ask(f"/api/runs/{self.sync_id}")["state"] == "done":
+        is_done = self.sync_id and self.shelf.ask(f"/api/runs/{self.sync_id}")["state"] == "done"
+        if is_done and not state["hasMore"]:
             return True
-        histories = ["ASSET_MANAGER", "PINHOLE"]
-        asked = {"profileId": self.profile_id, "mode": "new", "histories": histories, "wait": False}
+        mode = "resume" if self.sync_id and state["hasMore"] else "new"
+        asked = {"profileId": self.profile_id, "mode": mode, "histories": [], "wait": False}
         self.sync_id = self.shelf.ask(SYNC, asked)["runId"]
-        self.presses["sync"] += 1
+        self.presses[f"sync {mode}"] += 1
         return False
 
     def _download(self, state: dict) -> None:
@@ -182,14 +209,13 @@ def lies(data_dir: Path, world: World) -> Iterator[str]:
     database = sqlite3.connect(data_dir / "flowshelf.sqlite3")
     database.row_factory = sqlite3.Row
     yield from (row[0] for row in database.execute("PRAGMA integrity_check") if row[0] != "ok")
-    rows = {row["name"]: row for row in database.execute("SELECT * FROM veo3_image_generations")}
-    expected = {
-        name for name in (*world.names("ASSET_MANAGER"), *world.names("PINHOLE")) if _is_image(world, name)
-    }
-    yield from (f"missing: {name}" for name in expected - rows.keys())
-    yield from (f"unknown to Flow: {name}" for name in rows.keys() - expected)
-    for name in expected & rows.keys():
-        yield from _lies_of(rows[name], world.content(name))
+    rows = {row["media_key"]: row for row in database.execute("SELECT * FROM veo3_image_generations")}
+    names = {*world.names("ASSET_MANAGER"), *world.names("PINHOLE")}
+    expected = {world.entry(name).media_key: name for name in names if _is_image(world, name)}
+    yield from (f"missing: {key}" for key in expected.keys() - rows.keys())
+    yield from (f"unknown to Flow: {key}" for key in rows.keys() - expected.keys())
+    for key in expected.keys() & rows.keys():
+        yield from _lies_of(rows[key], world.content(expected[key]))
     kept = {row["local_path"] for row in rows.values()}
     found = {
         str(path) for path in data_dir.rglob("*") if path.is_file() and "flowshelf.sqlite3" not in path.name
@@ -217,7 +243,11 @@ def _lies_of(row: sqlite3.Row, content: bytes) -> Iterator[str]:
         yield f"marked for nothing: {row['name']}"
 
 
-def make_world(images: int, seed: int) -> World:
+def cookies_of(world: World) -> str:
+    return world.google.cookie_header() if world.moved else world.cookie_header()
+
+
+def make_world(images: int, seed: int, service: str) -> World:
     """Uploads and generated pictures in two formats, every seventh only behind a signed address."""
     world = World(
         seed,
@@ -232,23 +262,31 @@ def make_world(images: int, seed: int) -> World:
         for name in world.names(history)[::5]:
             world.change(name, picture_format="PNG")
     world.add_broken_entry("wrong types")
+    if service == "google":
+        world.add_project("Nothing in it")
+        for name in world.names("PINHOLE", Kind.GENERATED)[::11]:
+            world.add_version(name)
+        world.migrate()
     return world
 
 
-def run(folder: Path, *, images: int, kills: int, seed: int, most_seconds: float, say=print) -> list[str]:
+def run(
+    folder: Path, *, images: int, kills: int, seed: int, most_seconds: float, service: str = "labs", say=print
+) -> list[str]:
     """The whole story; what was found wrong at its end."""
     rng, began = Random(seed), time.monotonic()
-    world = make_world(images, seed)
+    world = make_world(images, seed, service)
     with FlowServer(world) as flow:
         config = Config(
             folder / "data",
             labs_url=flow.url,
             media_url=flow.url,
+            flow_url=flow.url,
             picture_hosts=frozenset({flow.picture_host}),
         )
         shelf = Victim(config)
         shelf.serve()
-        added = shelf.ask("/api/profiles", {"name": "Ada", "cookies": world.cookie_header()})
+        added = shelf.ask("/api/profiles", {"name": "Ada", "cookies": cookies_of(world)})
         nurse, dice = Nurse(shelf, world, added["profileId"]), Dice(flow, Random(seed))
         flow.leave_faults_to(dice)
         try:
@@ -312,12 +350,18 @@ def cli() -> None:
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--minutes", type=float, default=30.0, help="give up after so long")
+    parser.add_argument("--service", choices=SERVICES, default=SERVICES[0])
     parser.add_argument("--keep", action="store_true", help="keep the folder to look into")
     asked = parser.parse_args()
     print(f"seed {asked.seed}")
     folder = Path(tempfile.mkdtemp(prefix="flowshelf-chaos-"))
     found = run(
-        folder, images=asked.images, kills=asked.kills, seed=asked.seed, most_seconds=asked.minutes * 60
+        folder,
+        images=asked.images,
+        kills=asked.kills,
+        seed=asked.seed,
+        most_seconds=asked.minutes * 60,
+        service=asked.service,
     )
     for lie in found[:50]:
         print("WRONG:", lie)

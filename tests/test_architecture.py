@@ -16,6 +16,7 @@ LAYERS = (
     ("access",),
     ("background", "sharing"),
     ("sync", "download", "verify", "importing", "doctor"),
+    ("gone",),
     ("store",),
     ("database",),
     ("models", "indexes", "triggers", "migrations"),

@@ -84,6 +84,7 @@ def doctor(config, monkeypatch):
     monkeypatch.setenv("FLOWSHELF_DATA_DIR", str(config.data_dir))
     monkeypatch.setenv("FLOWSHELF_LABS_URL", config.labs_url)
     monkeypatch.setenv("FLOWSHELF_MEDIA_URL", config.media_url)
+    monkeypatch.setenv("FLOWSHELF_FLOW_URL", config.flow_url)
 
     def run():
         done = CliRunner().invoke(main, ["doctor", "--json"])

@@ -72,6 +72,14 @@ def test_names_of_ignored_entries_count_as_met():
         meet(met, page(others=("v1", "v3"), next_cursor="4"))
 
 
+def test_a_project_may_come_twice_but_not_lead_to_the_same_place_again():
+    met = Met()
+    meet(met, page("a", next_cursor="second"), is_project=True)
+    meet(met, page("a", next_cursor="third"), is_project=True)
+    with pytest.raises(CircularHistory):
+        meet(met, page("b", next_cursor="second"), is_project=True)
+
+
 @given(st.integers(0, MOST_PAGES_WITHOUT_IMAGE - 1))
 def test_fifty_pages_in_a_row_without_an_image_are_too_many(count):
     met = Met()

@@ -25,6 +25,7 @@ class Shelf:
             "FLOWSHELF_DATA_DIR": str(config.data_dir),
             "FLOWSHELF_LABS_URL": config.labs_url,
             "FLOWSHELF_MEDIA_URL": config.media_url,
+            "FLOWSHELF_FLOW_URL": config.flow_url,
             "FLOWSHELF_PICTURE_HOSTS": ",".join(config.picture_hosts),
             "FLOWSHELF_PORT": "0",
             "FLOWSHELF_PAGE_DELAY": "0",

@@ -15,31 +15,33 @@ from webapp.config import Config
 from webapp.demo import FlowServer, World
 from webapp.errors import FlowshelfError
 from webapp.models import Gap, Image, Run
-from webapp.sources.labs import LabsSource
 from webapp.sources.pace import Pace, Stopped
+from webapp.sources.services import open_source
 from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import histories, profiles, runs
 from webapp.sync import MOST_PAGES_WITHOUT_IMAGE, SyncRun
 
 HISTORIES = ("ASSET_MANAGER", "PINHOLE")
 PAGES = st.one_of(st.none(), st.integers(1, 6))
+SHARE = st.floats(0, 0.999)
+MEANWHILE = ("grows", "comes", "goes", "token")
 
 
 class Walks(RuleBasedStateMachine):
-    @initialize(uploaded=st.integers(0, 60), generated=st.integers(0, 25), page_size=st.integers(1, 12))
-    def begin(self, uploaded, generated, page_size):
-        self.world = World(uploaded=uploaded, generated=generated, videos=3, tiny_pictures=True)
+    """What both services have in common; `histories` and `page_kind` are their own."""
+
+    def set_up(self, world, cookies):
+        self.world = world
         self.flow = FlowServer(self.world).start()
         self.folder = TemporaryDirectory()
         store.open_database(Path(self.folder.name) / "flowshelf.sqlite3")
         self.stopping = threading.Event()
-        self.page_size = page_size
+        self.page_size = 18
         self.run_id = None
         self.cursors = []
-        self.no_image_count = 3
         with store.connection():
-            self.profile_id = profiles.add_profile("Ada", HISTORIES).id
-            profiles.set_cookies(self.profile_id, self.world.cookies(), None)
+            self.profile_id = profiles.add_profile("Ada", self.histories).id
+            profiles.set_cookies(self.profile_id, cookies, None)
         self.source = self.open_source()
 
     def open_source(self):
@@ -47,9 +49,11 @@ class Walks(RuleBasedStateMachine):
             data_dir=Path(self.folder.name),
             labs_url=self.flow.url,
             media_url=self.flow.url,
+            flow_url=self.flow.url,
             page_size=self.page_size,
         )
-        return LabsSource(config, StoredCredentials(self.profile_id), self.stopping)
+        with store.connection():
+            return open_source(config, StoredCredentials(self.profile_id), self.stopping)
 
     # What Flow does
 
@@ -61,15 +65,7 @@ class Walks(RuleBasedStateMachine):
     def flow_gets_generated_images(self, count):
         self.world.add_generated(count)
 
-    # Fifty pages in a row without an image stop a run, and a page may hold one entry.
-    @precondition(lambda self: self.no_image_count < MOST_PAGES_WITHOUT_IMAGE - 10)
-    @rule(count=st.integers(1, 9))
-    def flow_gets_entries_that_are_no_image(self, count):
-        self.no_image_count += count + 1
-        self.world.add_videos(count)
-        self.world.add_broken_entry("without media")
-
-    @rule(share=st.floats(0, 0.999))
+    @rule(share=SHARE)
     def flow_loses_an_image(self, share):
         if names := self.world.names("ASSET_MANAGER"):
             self.world.delete(names[int(share * len(names))])
@@ -77,12 +73,6 @@ class Walks(RuleBasedStateMachine):
     @rule()
     def flow_forgets_its_cursors(self):
         self.world.expire_cursors()
-
-    @rule(page_size=st.integers(1, 12))
-    def page_size_changes(self, page_size):
-        self.page_size = page_size
-        self.source.close()
-        self.source = self.open_source()
 
     # What people do
 
@@ -94,15 +84,15 @@ class Walks(RuleBasedStateMachine):
         fault=st.sampled_from(["none", "none", "fails", "cut", "repeats", "html"]),
     )
     def sync(self, mode, max_pages, stop_after, dies, fault):
-        asked = {"histories": HISTORIES, "mode": mode, "start_cursor": None, "max_pages": max_pages}
+        asked = {"histories": self.histories, "mode": mode, "start_cursor": None, "max_pages": max_pages}
         self.carry(self.start(asked), stop_after, dies, fault)
 
     @precondition(lambda self: self.cursors)
-    @rule(share=st.floats(0, 0.999), max_pages=PAGES)
+    @rule(share=SHARE, max_pages=PAGES)
     def sync_from_a_cursor_that_was_once_handed_out(self, share, max_pages):
         cursor = self.cursors[int(share * len(self.cursors))]
         asked = {
-            "histories": HISTORIES[:1],
+            "histories": self.histories[:1],
             "mode": SyncMode.ALL,
             "start_cursor": cursor,
             "max_pages": max_pages,
@@ -128,6 +118,7 @@ class Walks(RuleBasedStateMachine):
 
         def on_page():
             pages.append(1)
+            self.meanwhile(len(pages))
             if len(pages) == stop_after:
                 stop.set()
 
@@ -157,13 +148,16 @@ class Walks(RuleBasedStateMachine):
     def break_answers(self, fault):
         match fault:
             case "fails":
-                self.flow.fail_next(500, kind="history", count=1)
+                self.flow.fail_next(500, kind=self.page_kind, count=1)
             case "cut":
-                self.flow.cut_next("history", at_bytes=40)
+                self.flow.cut_next(self.page_kind, at_bytes=40)
             case "repeats":
-                self.flow.repeat_page_next(2)
+                self.repeat_answers()
             case "html":
-                self.flow.answer_next("history", b"<html>Sign in", content_type="text/html")
+                self.flow.answer_next(self.page_kind, b"<html>Sign in", content_type="text/html")
+
+    def meanwhile(self, page_count):
+        """What happens at Flow while a walk is under way."""
 
     # What must hold at any time
 
@@ -205,41 +199,163 @@ class Walks(RuleBasedStateMachine):
         with store.connection():
             if self.run_id:
                 runs.change_state(self.run_id, (RunState.RUNNING,), RunState.PAUSED)
-            asked = {"histories": HISTORIES, "mode": SyncMode.NEW, "start_cursor": None, "max_pages": None}
+            asked = {
+                "histories": self.histories,
+                "mode": SyncMode.NEW,
+                "start_cursor": None,
+                "max_pages": None,
+            }
             run = runs.start_sync(self.profile_id, **asked)
             state = self.outcome(run.id, threading.Event(), lambda: None)
-            missing = self.remote_names() - self.stored_names()
-            if self.remote_names("ASSET_MANAGER") and self.remote_names("PINHOLE"):
+            runs.change_state(run.id, (RunState.RUNNING,), state)
+            missing = self.remote_keys() - self.stored_keys()
+            if self.has_something_everywhere():
                 assert state is RunState.DONE
                 assert histories.list_gaps(self.profile_id) == []
                 assert not missing, f"{len(missing)} images were lost"
-                self.a_second_quick_sync_costs_one_page_a_history()
+                called_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))
+                assert not called_gone & self.remote_keys(), "what Flow still has is called gone"
+                self.a_second_quick_sync_costs_little()
 
-    def a_second_quick_sync_costs_one_page_a_history(self):
-        self.flow.reset()
-        asked = {"histories": HISTORIES, "mode": SyncMode.NEW, "start_cursor": None, "max_pages": None}
+    def quick_sync(self):
+        asked = {"histories": self.histories, "mode": SyncMode.NEW, "start_cursor": None, "max_pages": None}
         run = runs.start_sync(self.profile_id, **asked)
-        runs.change_state(run.id, (RunState.RUNNING,), RunState.DONE)
+        return run, self.outcome(run.id, threading.Event(), lambda: None)
 
-    def remote_names(self, history=None):
+    def a_second_quick_sync_costs_little(self):
+        self.flow.reset()
+        assert self.quick_sync()[1] is RunState.DONE
+        assert self.flow.count(self.page_kind) <= self.most_pages_when_in_sync()
+
+    def remote_keys(self, history=None):
         kinds = {"ASSET_MANAGER": "uploaded", "PINHOLE": "generated"}
         wanted = [history] if history else list(kinds)
-        return {
-            name
-            for each in wanted
-            for name in self.world.names(each)
-            if self.world.entry(name).kind == kinds[each]
-        }
+        entries = [self.world.entry(name) for each in wanted for name in self.world.names(each)]
+        return {entry.media_key for entry in entries if entry.kind in kinds.values() and not entry.breakage}
 
-    def stored_names(self):
-        return {name for (name,) in Image.select(Image.name).tuples()}
+    def stored_keys(self, *conditions):
+        return {key for (key,) in Image.select(Image.media_key).where(True, *conditions).tuples()}
 
 
-TestWalks = Walks.TestCase
-TestWalks.settings = settings(
-    # "pytest --hypothesis-profile=long" looks ten times as long.
-    max_examples=settings.default.max_examples * 2 // 5,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+class LabsWalks(Walks):
+    """Two histories, newest first, in pages."""
+
+    histories, page_kind = HISTORIES, "history"
+
+    @initialize(uploaded=st.integers(0, 60), generated=st.integers(0, 25), page_size=st.integers(1, 12))
+    def begin(self, uploaded, generated, page_size):
+        world = World(uploaded=uploaded, generated=generated, videos=3, tiny_pictures=True)
+        self.no_image_count = 3
+        self.set_up(world, world.cookies())
+        self.page_size_changes(page_size)
+
+    # Fifty pages in a row without an image stop a run, and a page may hold one entry.
+    @precondition(lambda self: self.no_image_count < MOST_PAGES_WITHOUT_IMAGE - 10)
+    @rule(count=st.integers(1, 9))
+    def flow_gets_entries_that_are_no_image(self, count):
+        self.no_image_count += count + 1
+        self.world.add_videos(count)
+        self.world.add_broken_entry("without media")
+
+    @rule(page_size=st.integers(1, 12))
+    def page_size_changes(self, page_size):
+        self.page_size = page_size
+        self.source.close()
+        self.source = self.open_source()
+
+    def repeat_answers(self):
+        self.flow.repeat_page_next(2)
+
+    def has_something_everywhere(self):
+        return bool(self.remote_keys("ASSET_MANAGER") and self.remote_keys("PINHOLE"))
+
+    def most_pages_when_in_sync(self):
+        # One each, unless a first page of videos alone proves nothing.
+        return 2 + self.no_image_count
+
+
+class ProjectWalks(Walks):
+    """Projects beside each other, which come, go, grow and move in their listing, also during a walk."""
+
+    histories, page_kind = ("PROJECTS",), "project"
+
+    @initialize(
+        uploaded=st.integers(0, 9),
+        generated=st.integers(1, 25),
+        page_size=st.integers(1, 5),
+        tells_changes=st.booleans(),
+    )
+    def begin(self, uploaded, generated, page_size, tells_changes):
+        world = World(uploaded=uploaded, generated=generated, videos=1, tiny_pictures=True)
+        world.projects.page_size, world.projects.tells_changes = page_size, tells_changes
+        world.migrate()
+        self.coming = []
+        self.set_up(world, world.google.cookies())
+
+    @rule(has_images=st.booleans())
+    def flow_gets_a_project(self, has_images):
+        project_id = self.world.add_project("A new one")
+        if has_images:
+            self.world.add_generated(2, project_id=project_id)
+
+    @rule(share=SHARE, count=st.integers(1, 3))
+    def a_project_grows(self, share, count):
+        self.world.add_generated(count, project_id=self.project_at(share))
+
+    @rule(share=SHARE)
+    def a_project_is_renamed(self, share):
+        self.world.projects.rename(self.project_at(share), "Renamed")
+
+    @rule(share=SHARE)
+    def a_project_is_removed(self, share):
+        if len(self.world.projects.ids()) > 3:
+            self.world.remove_project(self.project_at(share))
+
+    @rule(
+        after_pages=st.integers(1, 5), what=st.sampled_from(["grows", "comes", "goes", "token"]), share=SHARE
+    )
+    def something_is_to_happen_during_a_walk(self, after_pages, what, share):
+        self.coming.append((after_pages, what, share))
+
+    def meanwhile(self, page_count):
+        due = [each for each in self.coming if each[0] == page_count]
+        self.coming = [each for each in self.coming if each[0] != page_count]
+        for _, what, share in due:
+            match what:
+                case "grows":
+                    self.a_project_grows(share, 1)
+                case "comes":
+                    self.flow_gets_a_project(True)
+                case "goes":
+                    self.a_project_is_removed(share)
+                case "token":
+                    self.world.google.change_token()
+
+    def project_at(self, share):
+        ids = self.world.projects.ids() or [self.world.add_project("The first")]
+        return ids[int(share * len(ids))]
+
+    def repeat_answers(self):
+        self.world.google.change_token()
+
+    def has_something_everywhere(self):
+        return bool(self.remote_keys())
+
+    def most_pages_when_in_sync(self):
+        return len(self.world.projects.ids())
+
+
+def few(share):
+    """So many examples of a hundred; "pytest --hypothesis-profile=long" looks ten times as long."""
+    return settings(
+        max_examples=settings.default.max_examples * share // 100,
+        stateful_step_count=20,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+TestLabsWalks = LabsWalks.TestCase
+TestLabsWalks.settings = few(30)
+TestProjectWalks = ProjectWalks.TestCase
+TestProjectWalks.settings = few(8)

@@ -150,6 +150,7 @@ def services(config: Config) -> Iterator[Finding]:
     for variable, url in (
         ("FLOWSHELF_LABS_URL", config.labs_url),
         ("FLOWSHELF_MEDIA_URL", config.media_url),
+        ("FLOWSHELF_FLOW_URL", config.flow_url),
     ):
         try:
             reach(url, config.timeout_seconds[0])

@@ -79,13 +79,15 @@ class History(BaseModel):
 
 
 class Project(BaseModel):
-    """A project of a profile: its card as it was when its media were last read, at `read_at`."""
+    """A project of a profile: its card as it was when its media were last read, at `read_at` by the walk
+    with the id `read_walk_id`."""
 
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
     remote_id = TextField()
     title = TextField()
     listed_at = TextField(null=True)
     read_at = TextField()
+    read_walk_id = IntegerField(null=True)
 
     class Meta:
         indexes = ((("profile", "remote_id"), True),)

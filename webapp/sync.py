@@ -8,7 +8,8 @@ gap's new place in one transaction. A run can be carried on from its rows after 
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from webapp.errors import (
     CircularHistory,
@@ -17,6 +18,7 @@ from webapp.errors import (
     HistoryEmpty,
     HistoryRefused,
 )
+from webapp.gone import gone_note
 from webapp.models import Run, Walk
 from webapp.sources import HistoryPage, Source
 from webapp.sources.pace import Pace, Stopped, jittered
@@ -57,10 +59,14 @@ def step_of(page: HistoryPage, known: dict[str, int], walk: Walk, *, may_join: b
     return Step.ON
 
 
-def meet(met: Met, page: HistoryPage, *, may_be_empty: bool = False) -> None:
-    """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever."""
+def meet(met: Met, page: HistoryPage, *, is_project: bool = False) -> None:
+    """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever.
+
+    A project may be empty, and one that moved in the listing meanwhile may come twice.
+    """
     hashes = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in page.names}
-    if page.next_cursor in met.cursors or (hashes and hashes <= met.names):
+    is_met = not is_project and bool(hashes) and hashes <= met.names
+    if page.next_cursor in met.cursors or is_met:
         raise CircularHistory(
             "Flow repeats itself: it handed out pages of this history that this sync has already seen. "
             "The sync stopped and remembers the place; press Resume to go on from there later."
@@ -68,7 +74,7 @@ def meet(met: Met, page: HistoryPage, *, may_be_empty: bool = False) -> None:
     met.names |= hashes
     if page.next_cursor:
         met.cursors.add(page.next_cursor)
-    met.pages_without_image = 0 if page.images or may_be_empty else met.pages_without_image + 1
+    met.pages_without_image = 0 if page.images or is_project else met.pages_without_image + 1
     if met.pages_without_image >= MOST_PAGES_WITHOUT_IMAGE:
         raise FlowError(
             f"Flow sent {MOST_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
@@ -172,11 +178,30 @@ class SyncRun:
             except CursorRefused:
                 self._give_up_cursor(walk, was_handed_out_now=walk.cursor != first_cursor)
                 return
-            meet(met, page, may_be_empty=not self._source.promise.is_newest_first)
+            meet(met, page, is_project=not self._source.promise.is_newest_first)
+            if page.next_cursor is None and not self._has_read_missed(walk, page):
+                return
             step = self._save(walk, page)
             self._on_page()
             goes_on = self._goes_on(walk, step) and not self._has_enough_pages()
             walk = histories.get_walk(walk.id)
+
+    def _has_read_missed(self, walk: Walk, last_page: HistoryPage) -> bool:
+        """Before a full walk says what is gone, it asks for each project that the listing did not show to
+        it: that may have moved to a place the walk had left behind. False when there were enough pages."""
+        if not walk.is_full or self._source.promise.is_newest_first:
+            return True
+        for project in pages.list_missed_projects(walk):
+            if project.id == (last_page.project and last_page.project.id):
+                continue
+            if self._has_enough_pages():
+                return False
+            self._wait_between_pages()
+            page = self._tried(partial(self._source.project_page, project))
+            # The walk stays where it is: its last page is still to be stored.
+            self._save(walk, replace(page, next_cursor=walk.cursor))
+            self._on_page()
+        return not self._has_enough_pages()
 
     def _wait_between_pages(self) -> None:
         if self._stopping.wait(jittered(self._page_delay_seconds) if self._pages_read else 0):
@@ -200,23 +225,26 @@ class SyncRun:
                 "Flow says that this history is empty, but there are images of it on the shelf. Nothing was "
                 "changed. Check in Flow that this account still shows its pictures, then sync again."
             )
+        if is_nothing and self._source.promise.empty_note:
+            runs.add_note(self._run_id, self._source.promise.empty_note)
         return page
 
     def _ask(self, walk: Walk) -> HistoryPage:
         settled = self._settled_projects(walk)
-        page = self._pace.tried(
+        return self._tried(
             lambda: self._source.history_page(
                 walk.history, walk.cursor or None, lambda project: (project.id, project.listed_at) in settled
-            ),
-            self._stopping,
-            gives_up=False,
+            )
         )
-        by_key = self._source.promise.goes_by_media_key
-        return pages.under_known_names(walk.profile_id, page) if by_key else page
+
+    def _tried(self, ask: Callable[[], HistoryPage]) -> HistoryPage:
+        page = self._pace.tried(ask, self._stopping, gives_up=False)
+        return pages.under_known_names(runs.get_run(self._run_id).profile_id, page)
 
     def _settled_projects(self, walk: Walk) -> set[tuple[str, str]]:
         """What a quick sync passes over, where the service shows that nothing changed."""
-        if self._source.promise.is_newest_first or runs.get_run(self._run_id).mode != SyncMode.NEW:
+        is_quick = runs.get_run(self._run_id).mode == SyncMode.NEW and not walk.is_full
+        if self._source.promise.is_newest_first or not is_quick:
             return set()
         return projects.list_settled(walk.profile_id, walk.history)
 
@@ -228,7 +256,7 @@ class SyncRun:
         ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
         unseen = pages.save_page(runs.get_run(self._run_id), walk, page, step, is_last=ends)
         if unseen.count:
-            runs.add_note(self._run_id, _gone_note(unseen))
+            runs.add_note(self._run_id, gone_note(unseen))
         return step
 
     def _goes_on(self, walk: Walk, step: Step) -> bool:
@@ -267,34 +295,3 @@ class SyncRun:
         runs.add_note(
             run.id, "Flow no longer knew the place to go on from, so the history is read from its head."
         )
-
-
-def answer_question(walk_id: int, *, mark: bool) -> None:
-    """Take a person's answer to what the end of a full walk left open, and say it where it was asked."""
-    answered = pages.answer_question(walk_id, mark=mark)
-    if answered.count:
-        asked = pages.Unseen(answered.count)
-        runs.replace_note(walk_id, _gone_note(asked), _gone_note(answered) if mark else _kept_note(answered))
-
-
-def _gone_note(unseen: pages.Unseen) -> str:
-    if unseen.was_marked:
-        return f"{_missing(unseen)}. {_subject(unseen)} marked as gone from Flow."
-    return (
-        f"{_missing(unseen)}. That is more than a tenth of it, so nothing was marked: look into Flow first, "
-        "then say what they are."
-    )
-
-
-def _kept_note(unseen: pages.Unseen) -> str:
-    return f"{_missing(unseen)}. {_subject(unseen)} left as before, as you said."
-
-
-def _subject(unseen: pages.Unseen) -> str:
-    return "It was" if unseen.count == 1 else "They were"
-
-
-def _missing(unseen: pages.Unseen) -> str:
-    if unseen.count == 1:
-        return "1 image of the shelf no longer stands in this history"
-    return f"{unseen.count} images of the shelf no longer stand in this history"

@@ -37,7 +37,7 @@ def cards(page: Page, state: str = "") -> Locator:
 
 def add_profile(page: Page, name: str, cookies: str) -> None:
     page.get_by_label("Name of the profile").fill(name)
-    page.get_by_label("Cookies of labs.google").fill(cookies)
+    page.get_by_label("Cookies of Flow").fill(cookies)
     button(page, "Check and add").click()
 
 

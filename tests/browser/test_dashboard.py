@@ -59,7 +59,7 @@ def test_a_pasted_curl_command_adds_a_profile_with_the_name_and_mail_of_its_acco
 
 def test_cookies_that_do_not_do_get_a_sentence_and_are_not_shown_again(page, watch):
     watch.expect_status(422)
-    cookies = page.get_by_label("Cookies of labs.google")
+    cookies = page.get_by_label("Cookies of Flow")
     dead = "__Secure-next-auth.session-token=eyJhbGciOiJkaXIifQ..dead.dead.dead"
     for pasted, sentence in ((dead, "does not sign anybody in"), ("my secret diary", "no cookies")):
         add_profile(page, "Ada", pasted)
@@ -115,7 +115,7 @@ def test_cookies_that_die_on_the_way_are_asked_for_and_the_work_goes_on_by_itsel
     page.get_by_role("link", name="Paste new cookies").click()
     expect(page.get_by_text("Waiting for new cookies")).to_be_visible()
     world.sign_in()
-    page.get_by_label("Cookies of labs.google").fill(world.cookie_header())
+    page.get_by_label("Cookies of Flow").fill(world.cookie_header())
     button(page, "Check and replace").click()
     expect(page.get_by_text("Signed in", exact=True)).to_be_visible()
     page.get_by_role("link", name="Show images").click()

@@ -8,7 +8,6 @@ from kept import walk
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.errors import CursorRefused, FlowChanged, HistoryRefused
-from webapp.sources import Promise
 from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.flow_google.projects import Projects, read_listing
 
@@ -20,7 +19,8 @@ def read_ids(pages):
 
 
 def test_its_promise_is_pages_beside_each_other(source):
-    assert source.promise == Promise((PROJECTS,), PROJECTS, is_newest_first=False, goes_by_media_key=True)
+    assert (source.promise.histories, source.promise.is_newest_first) == ((PROJECTS,), False)
+    assert source.promise.offered == (PROJECTS,)
     assert source.name == "flow.google.com"
 
 

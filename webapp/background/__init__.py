@@ -32,10 +32,10 @@ from webapp.background.schedule import Scheduler
 from webapp.background.syncs import Syncs
 from webapp.background.waiting import Waiting
 from webapp.config import Config
-from webapp.errors import FlowshelfError
+from webapp.errors import AccountMoved, Busy, FlowshelfError
 from webapp.models import Image
 from webapp.sources.services import open_source
-from webapp.states import RunKind, RunState
+from webapp.states import Health, RunKind, RunState
 from webapp.store import downloads as wishes
 from webapp.store import runs
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
@@ -107,9 +107,24 @@ class Background:
             self._keeper.close()
 
     def replace_cookies(self, profile_id: str, pasted_text: str) -> None:
-        """Other cookies for a profile; what waited for them goes on. Raises what `Accounts` raises."""
-        self.accounts.replace_cookies(profile_id, pasted_text)
+        """Other cookies for a profile; what waited for them goes on. Those of another service let everything
+        go on there. Raises what `Accounts` raises."""
+        before = get_profile(profile_id)
+        after = self.accounts.replace_cookies(profile_id, pasted_text)
         self.continue_waiting(profile_id)
+        was_elsewhere = before.service is not None or before.health == Health.MOVED
+        if was_elsewhere and after.service != before.service:
+            self._follow(profile_id)
+
+    def _follow(self, profile_id: str) -> None:
+        """An account has moved: its downloads that met a closed door go on, and its history there is read."""
+        run = runs.find_open_run(profile_id, RunKind.DOWNLOAD)
+        if run and run.error_code == AccountMoved.code:
+            self.downloads.resume(profile_id)
+        try:
+            self.syncs.start(profile_id)
+        except Busy:  # a person was quicker
+            log.info("%s syncs already where its account has moved to", profile_id)
 
     def check(self, profile_id: str) -> None:
         """Ask Flow whether the cookies still sign in; what waited for that goes on."""

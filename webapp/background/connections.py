@@ -78,12 +78,12 @@ class Connections:
     def promise(self, profile_id: str) -> Promise:
         """What the profile's service promises of its histories; that of the first service when it has no
         cookies."""
-        try:
-            return self.of(profile_id).source.promise
-        except SignedOut:
-            source = self._open_source(self._config, StoredCredentials(profile_id), self._stopping)
-            source.close()
-            return source.promise
+        if connection := self._connections.get(profile_id):
+            return connection.source.promise
+        # For a look only: a connection belongs to those who ask.
+        source = self._open_source(self._config, StoredCredentials(profile_id), self._stopping)
+        source.close()
+        return source.promise
 
     def check(self, profile_id: str, connection: Connection, stopping: threading.Event) -> None:
         """Make sure once that cookies which could not be checked when they were pasted are this profile's.

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from webapp import store, sync
+from webapp import gone, store, sync
 from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -106,7 +106,7 @@ class Syncs:
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
         """Whether images that a full sync did not meet are to be marked as gone from Flow."""
-        sync.answer_question(walk_id, mark=mark)
+        gone.answer_question(walk_id, mark=mark)
 
     def carry_on(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
@@ -207,6 +207,7 @@ class Syncs:
         wait for them."""
         while True:
             connection = self._connections.of(profile_id)
+            runs.turn_to(run_id, connection.source.promise)
             try:
                 self._connections.check(profile_id, connection, stop)
                 self._sync_run(run_id, connection, stop).carry_on()

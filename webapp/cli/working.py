@@ -42,7 +42,7 @@ WHAT_TO_DO = {
     "--cursor", metavar="C", help="Begin at this cursor of one history instead of the newest image."
 )
 @click.option(
-    "--history", default="ASSET_MANAGER", show_default=True, help="The history that --cursor is of."
+    "--history", help="The history that --cursor is of; without it the usual one of the profile's service."
 )
 @json_option
 @data_dir_option
@@ -54,7 +54,7 @@ def sync(profile, resume, full, max_pages, cursor, history, as_json, data_dir) -
         mode = "full" if full else "resume" if resume else "new"
         asked = {"mode": mode, "histories": []}
         if cursor:
-            asked = {"mode": "all", "history": history, "startCursor": cursor}
+            asked = {"mode": "all", "startCursor": cursor} | ({"history": history} if history else {})
         profile_id = find_profile(shelf, profile)["profileId"]
         asked |= {"profileId": profile_id, "maxPages": max_pages, "wait": False}
         run = follow(shelf, shelf.ask("POST", SYNC, asked)["runId"], describe_sync, quiet=as_json)

@@ -80,19 +80,24 @@ class Promise:
     `is_newest_first`: entries come in the order of their making across all pages, so that a walk may
     stop where it meets what is known. Otherwise pages stand beside each other, one for each project,
     and every one that may have changed is read; such a page may be empty.
-    `goes_by_media_key`: an image that another service listed under another name is the same image when
-    it has the same media key.
+    `empty_note` is what a person should know when there is nothing at all.
     """
 
     histories: tuple[str, ...]
     usual_history: str
     is_newest_first: bool
-    goes_by_media_key: bool = False
+    empty_note: str = ""
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """All histories that can be asked for here."""
+        return tuple(dict.fromkeys((self.usual_history, *self.histories)))
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """One answer of a history, newest first, or all media of one `project`.
+    """One answer of a history, newest first, or all media of one `project` (None when that was refused: then
+    nothing is known of it).
 
     `names` holds the names of all entries, ignored ones too, in order; `last_created_at` is the
     time of the last entry of any kind (None when no entry of the page has a readable time).
@@ -172,6 +177,12 @@ class Source(Protocol):
 
         Raises CursorRefused (for the head as well: then the service refuses the first page),
         HistoryRefused when it says that there is no such history.
+        """
+
+    def project_page(self, project: RemoteProject) -> HistoryPage:
+        """All media of one project, whether or not a listing shows it; it has no next page.
+
+        Raises HistoryRefused where there are no projects.
         """
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:

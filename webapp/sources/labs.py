@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from webapp.config import Config
-from webapp.errors import BadPicture, FlowError, FlowUnavailable, ImageRefused
+from webapp.errors import BadPicture, FlowError, FlowUnavailable, HistoryRefused, ImageRefused
 from webapp.sources import (
     Account,
     Credentials,
     FetchedImage,
     HistoryPage,
     Promise,
+    RemoteProject,
     Skips,
     labs_history,
     labs_media,
@@ -56,6 +57,9 @@ class LabsSource:
             return labs_history.read_page(document, self._config.all_picture_hosts)
         except labs_history.UnknownShape as error:
             raise changed(answer, str(error), secrets) from error
+
+    def project_page(self, project: RemoteProject) -> HistoryPage:
+        raise HistoryRefused("labs.google has no projects that could be read one by one.")
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
         answer, secrets = self._media(name)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from peewee import fn
 
 from webapp.errors import UnknownRun
-from webapp.models import Gap, History, Image, Run, Walk
-from webapp.sources import HistoryPage, RemoteImage
+from webapp.models import Gap, History, Image, Project, Run, Walk
+from webapp.sources import HistoryPage, RemoteImage, RemoteProject
 from webapp.states import Step
 from webapp.store import chunked, transaction
 from webapp.store.histories import advance_walk, gap_of, history_row
-from webapp.store.projects import note_project
+from webapp.store.projects import note_project, unread_by
 from webapp.times import now
 
 
@@ -25,9 +25,9 @@ class Unseen:
 
 
 # What a sync takes over from a fresher answer where the row has nothing yet (rule 10).
-LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "project_id", "version")
+LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "version")
 # What a person may have changed there meanwhile, and addresses that expire.
-FRESH_FIELDS = ("fife_url", "title", "is_archived")
+FRESH_FIELDS = ("fife_url", "title", "is_archived", "project_id")
 
 
 # Storing a page
@@ -55,7 +55,7 @@ def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: b
             last_cursor=page.next_cursor,
         ).where(Run.id == run.id).execute()
         if page.project:
-            note_project(run.profile_id, walk.history, page.project)
+            note_project(walk, page.project)
         _note_answer(walk, is_complete=step is not Step.ON)
         return _mark_unseen(walk) if walk.is_full and step is Step.END else Unseen()
 
@@ -63,14 +63,19 @@ def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: b
 def under_known_names(profile_id: str, page: HistoryPage) -> HistoryPage:
     """A page whose images bear the names under which the profile has them by their media keys.
 
-    Another service lists the same image under another name.
+    Of the two services one calls an image by its media key, and the other by a name of its own.
     """
     names = {}
     for piece in chunked([image.media_key for image in page.images]):
         rows = Image.select(Image.profile_id, Image.media_key, Image.name).where(Image.media_key.in_(piece))
         names |= {key: name for owner, key, name in rows.tuples() if owner == profile_id}
-    images = tuple(replace(image, name=names.get(image.media_key, image.name)) for image in page.images)
-    return replace(page, images=images)
+    return replace(page, images=tuple(_under_known_name(image, names) for image in page.images))
+
+
+def _under_known_name(image: RemoteImage, names: dict[str, str]) -> RemoteImage:
+    known = names.get(image.media_key, image.name)
+    is_of_other_service = image.media_key in (image.name, known)
+    return replace(image, name=known) if is_of_other_service else image
 
 
 def _with_times(images: tuple[RemoteImage, ...], above: str | None) -> list[tuple[RemoteImage, str]]:
@@ -143,6 +148,14 @@ def _note_answer(walk: Walk, *, is_complete: bool) -> None:
 # Gone upstream
 
 
+def list_missed_projects(walk: Walk) -> list[RemoteProject]:
+    """Projects of images that a full walk has not seen, because it did not read them either: the listing
+    may have shown them elsewhere meanwhile, or shows them no longer."""
+    of_unseen = Image.select(Image.project_id).where(_not_seen(walk))
+    missed = unread_by(walk).where(Project.remote_id.in_(of_unseen)).order_by(Project.id)
+    return [RemoteProject(project.remote_id, project.title, project.listed_at) for project in missed]
+
+
 def _mark_unseen(walk: Walk) -> Unseen:
     """When what was not seen is more than a tenth of the history's images, nothing is marked and a
     person is asked."""
@@ -169,6 +182,12 @@ def answer_question(walk_id: int, *, mark: bool) -> Unseen:
 
 
 def _unseen(walk: Walk):
+    """What a walk has not seen although it read all of the history, or the project that it stood in."""
+    elsewhere = unread_by(walk).select(Project.remote_id)
+    return _not_seen(walk) & (Image.project_id.is_null() | Image.project_id.not_in(elsewhere))
+
+
+def _not_seen(walk: Walk):
     return (
         (Image.profile_id == walk.profile_id)
         & (Image.history == walk.history)

@@ -69,14 +69,18 @@ def _tidy_name(name: str) -> str:
 
 
 def note_service(profile_id: str, service: str, histories: tuple[str, ...]) -> None:
-    """Where the profile's cookies sign in, and which histories it has there; gaps of other histories
-    stay, as those of histories that are not offered do."""
+    """Where the profile's cookies sign in, and which histories it has there. Those of another service are
+    noted as not offered; their gaps stay, should the account come back."""
     with transaction():
+        is_other = get_profile(profile_id).service != service
         Profile.update(service=service).where(Profile.id == profile_id).execute()
         for history in histories:
             make_history(profile_id, history)
-        elsewhere = (History.profile == profile_id) & History.name.not_in(histories)
-        History.update(refused_at=now()).where(elsewhere, History.refused_at.is_null()).execute()
+        of_profile, is_here = History.profile == profile_id, History.name.in_(histories)
+        if is_other:
+            History.update(refused_at=None).where(of_profile, is_here).execute()
+        is_open = History.refused_at.is_null()
+        History.update(refused_at=now()).where(of_profile, ~is_here, is_open).execute()
 
 
 def make_history(profile_id: str, history: str) -> None:

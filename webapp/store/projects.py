@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from webapp.models import History, Project
+from peewee import fn
+
+from webapp.models import History, Project, Walk
 from webapp.sources import RemoteProject
 from webapp.store.histories import history_row
 from webapp.times import now, parsed
@@ -24,15 +26,22 @@ def find_title(profile_id: str, remote_id: str | None) -> str | None:
     return project and project.title
 
 
-def note_project(profile_id: str, history: str, project: RemoteProject) -> None:
-    """The media of a project were read; call it in the transaction that stores them."""
-    known = Project.get_or_none(Project.profile == profile_id, Project.remote_id == project.id)
+def note_project(walk: Walk, project: RemoteProject) -> None:
+    """A walk read the media of a project; call it in the transaction that stores them."""
+    known = Project.get_or_none(Project.profile == walk.profile_id, Project.remote_id == project.id)
     if known and known.listed_at and project.listed_at and known.listed_at != project.listed_at:
-        History.update(shows_changes=True).where(history_row(profile_id, history)).execute()
+        History.update(shows_changes=True).where(history_row(walk.profile_id, walk.history)).execute()
     fields = {"title": project.title, "listed_at": project.listed_at, "read_at": now()}
-    Project.insert(profile=profile_id, remote_id=project.id, **fields).on_conflict(
+    fields["read_walk_id"] = walk.id
+    Project.insert(profile=walk.profile_id, remote_id=project.id, **fields).on_conflict(
         conflict_target=[Project.profile, Project.remote_id], update=fields
     ).execute()
+
+
+def unread_by(walk: Walk):
+    """The projects on the shelf that neither this walk has read nor a later one, as a query."""
+    is_unread = fn.COALESCE(Project.read_walk_id, 0) < walk.id
+    return Project.select().where(Project.profile == walk.profile_id, is_unread)
 
 
 def list_settled(profile_id: str, history: str) -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from peewee import SQL, IntegrityError, Tuple, fn
 
 from webapp.errors import Busy, UnknownRun
 from webapp.models import Profile, Run, Walk
+from webapp.sources import Promise
 from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import transaction
 from webapp.store.messages import tell_change
@@ -130,6 +131,14 @@ def open_download_run(profile_id: str) -> Run:
     """The profile's open download run, made when there is none. Call it inside a transaction."""
     run = find_open_run(profile_id, RunKind.DOWNLOAD)
     return run or _make_run(get_profile(profile_id), RunKind.DOWNLOAD)
+
+
+def turn_to(run_id: str, promise: Promise) -> None:
+    """A sync whose account has moved since it was asked for reads the histories of the other service."""
+    run = get_run(run_id)
+    if set(run.histories.split(",")).isdisjoint(promise.offered):
+        begins_anew = {"history": None, "walk": None, "start_cursor": None, "history_page_count": 0}
+        Run.update(histories=",".join(promise.histories), **begins_anew).where(Run.id == run_id).execute()
 
 
 def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> bool:

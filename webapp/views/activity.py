@@ -10,7 +10,7 @@ from webapp.states import RunKind, ScheduleKind
 from webapp.store import downloads, failures, histories, messages, profiles, runs, schedules
 from webapp.views.asking import way_back
 from webapp.views.pages import chosen_profile_id
-from webapp.views.panels import background, download_panel, sync_panel
+from webapp.views.panels import background, download_panel, list_histories, sync_panel
 from webapp.views.words import history_sentence
 
 activity = Blueprint("activity", __name__)
@@ -142,5 +142,5 @@ def _history_sentences(profile_id: str) -> list[str]:
     gaps = histories.list_gaps(profile_id)
     return [
         history_sentence(history, gaps, runs.find_last_sync_in(profile_id, history.name))
-        for history in histories.list_histories(profile_id)
+        for history in list_histories(profile_id)
     ]

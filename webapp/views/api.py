@@ -82,9 +82,9 @@ def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
         asked = tuple(dict.fromkeys(several)) or promise.histories
     else:
         asked = (body.text("history", default=promise.usual_history),)
-    offered = tuple(dict.fromkeys((promise.usual_history, *promise.histories)))
-    if unknown := [name for name in asked if name not in offered]:
-        raise BadRequest(f"There is no history {unknown[0][:60]}. Histories here: {', '.join(offered)}.")
+    if unknown := [name for name in asked if name not in promise.offered]:
+        here = ", ".join(promise.offered)
+        raise BadRequest(f"There is no history {unknown[0][:60]}. Histories here: {here}.")
     return asked
 
 

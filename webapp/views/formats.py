@@ -8,13 +8,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp import times
 from webapp.access import is_guest, is_owner
-from webapp.models import Image
+from webapp.models import Image, Project
 from webapp.sources import ASPECT_RATIOS
 from webapp.sources.signed_urls import is_good
 from webapp.states import DownloadState, Health
 
-# What people call the histories of Flow.
-HISTORY_WORDS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated"}
+# What people call the histories of Flow, and the pieces in which they come.
+HISTORY_WORDS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated", "PROJECTS": "projects"}
+PAGE_WORDS = {"PROJECTS": "project"}
 HEALTH_WORDS = {
     Health.UNCHECKED: "Not checked yet",
     Health.WELL: "Signed in",
@@ -103,6 +104,22 @@ def time_tag(text: str | None) -> Markup:
 
 def history_word(history: str) -> str:
     return HISTORY_WORDS.get(history, history.replace("_", " ").lower())
+
+
+def page_word(history: str | None, count: int = 1) -> str:
+    """`page`, `pages`; `project`, `projects` where a page of the history is one."""
+    word = PAGE_WORDS.get(history, "page")
+    return word if count == 1 else f"{word}s"
+
+
+def project_words(project: Project) -> str:
+    """Title and day, because many projects are called alike; the id of one without a title."""
+    title = shortened(project.title) or project.remote_id
+    return f"{title} ({day(project.listed_at)})" if project.listed_at else title
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 
 def health_word(health: str) -> str:
@@ -213,7 +230,7 @@ def here() -> str:
 
 def register(app: Flask) -> None:
     filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
-    filters += (ends_soon, time_left, moment_ahead)
+    filters += (ends_soon, time_left, moment_ahead, page_word, project_words)
     for filter_ in (*filters, shape, shape_words, file_state, look_version):
         app.add_template_filter(filter_)
     for function in (here, thumbnails, preview_url, content_version, density, theme, is_owner, is_guest):

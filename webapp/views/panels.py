@@ -25,7 +25,6 @@ class SyncRow:
 
     profile: Profile
     histories: list[str]
-    gaps: list[Gap]
     run: Run | None
     is_active: bool
     is_waiting: bool
@@ -97,12 +96,25 @@ def _profiles(profile_id: str | None) -> list[Profile]:
     return [profiles.get_profile(profile_id)] if profile_id else profiles.list_profiles()
 
 
+def list_histories(profile_id: str) -> list[History]:
+    """The histories of the service that a profile's cookies sign in to; those of one that its account has
+    left are nobody's business any more."""
+    offered = background().connections.promise(profile_id).offered
+    return [history for history in histories.list_histories(profile_id) if history.name in offered]
+
+
+def list_open_gaps(profile_id: str, known: list[History]) -> list[Gap]:
+    """Gaps of histories that answer; one that Flow does not offer keeps its gap and needs no word."""
+    answering = {history.name for history in known if not history.refused_at}
+    return [gap for gap in histories.list_gaps(profile_id) if gap.history in answering]
+
+
 def _sync_row(profile: Profile) -> SyncRow:
     work = background()
-    gaps = histories.list_gaps(profile.id)
     run = runs.find_open_run(profile.id, RunKind.SYNC) or runs.find_last_run(profile.id, RunKind.SYNC)
     is_active = run is not None and run.state == RunState.RUNNING
-    known = histories.list_histories(profile.id)
+    known = list_histories(profile.id)
+    gaps = list_open_gaps(profile.id, known)
     was_begun = any(history.answered_at for history in known)
     full_walks = [histories.find_open_full_walk(profile.id, history.name) for history in known]
     return SyncRow(
@@ -111,22 +123,15 @@ def _sync_row(profile: Profile) -> SyncRow:
             history_sentence(history, gaps, runs.find_last_sync_in(profile.id, history.name))
             for history in known
         ],
-        gaps=gaps,
         run=run,
         is_active=is_active,
         is_waiting=_is_waiting(run),
         is_pausing=is_active and work.syncs.is_pausing(run.id),
-        can_resume=not is_active and was_begun and bool(_open_places(known, gaps) or any(full_walks)),
+        can_resume=not is_active and was_begun and bool(gaps or any(full_walks)),
         rest=work.connections.rest(profile.id) if is_active else None,
         images_per_second=_images_per_second(run) if is_active else 0.0,
         question=next(iter(histories.list_walks_with_question(profile.id)), None),
     )
-
-
-def _open_places(known: list[History], gaps: list[Gap]) -> list[Gap]:
-    """Gaps of histories that answer; one that Flow does not offer keeps its gap and needs no word."""
-    refused = {history.name for history in known if history.refused_at}
-    return [gap for gap in gaps if gap.history not in refused]
 
 
 def _images_per_second(run: Run) -> float:

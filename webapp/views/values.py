@@ -3,8 +3,9 @@
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.models import Image, Profile, Run
 from webapp.states import RunKind, RunState
-from webapp.store import counts, downloads, histories, runs
+from webapp.store import counts, downloads, runs
 from webapp.verify import Report
+from webapp.views.panels import list_histories, list_open_gaps
 
 SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
 
@@ -54,6 +55,10 @@ def image_value(image: Image) -> dict:
         "kind": image.kind,
         "prompt": image.prompt,
         "modelName": image.model_name,
+        "projectId": image.project_id,
+        "title": image.title,
+        "version": image.version,
+        "isArchived": image.is_archived,
         "sizeBytes": image.size_bytes,
         "sha256": image.sha256,
         "downloadedAt": image.downloaded_at,
@@ -62,8 +67,9 @@ def image_value(image: Image) -> dict:
     return {name: field for name, field in value.items() if field is not None}
 
 
-# Where the file lies is nobody's business, and whoever has the address may look at Flow's picture.
-NOT_FOR_GUESTS = ("localPath", "fifeUrl")
+# Where the file lies is nobody's business, nor what the owner calls things in Flow; and whoever has the
+# address may look at Flow's picture.
+NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived")
 
 
 def guest_image_value(image: Image) -> dict:
@@ -98,14 +104,7 @@ EXPORT_FIELDS = (
 
 
 def export_value(image: Image) -> dict:
-    value = image_value(image) | {
-        "seed": image.seed,
-        "projectId": image.project_id,
-        "title": image.title,
-        "version": image.version,
-        "isArchived": image.is_archived,
-        "hiddenAt": image.hidden_at,
-    }
+    value = image_value(image) | {"seed": image.seed, "hiddenAt": image.hidden_at}
     return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
 
 
@@ -158,8 +157,7 @@ def run_result(run: Run) -> dict:
 
 def profile_value(profile: Profile) -> dict:
     """The seed's state of a profile and its health; never a secret."""
-    refused = {history.name for history in histories.list_histories(profile.id) if history.refused_at}
-    gaps = [gap for gap in histories.list_gaps(profile.id) if gap.history not in refused]
+    gaps = list_open_gaps(profile.id, list_histories(profile.id))
     totals = counts.count_profile(profile.id)
     return {
         "profileId": profile.id,

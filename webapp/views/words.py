@@ -9,7 +9,7 @@ from webapp import times
 from webapp.models import Gap, History, Run, Schedule
 from webapp.states import RunKind, RunState, ScheduleKind, SyncMode
 from webapp.store import schedules
-from webapp.views.formats import ago, day, duration, history_word, number, size
+from webapp.views.formats import PAGE_WORDS, ago, day, duration, history_word, number, page_word, size
 
 SYNC_WORDS = {
     SyncMode.NEW: "Quick sync",
@@ -50,9 +50,9 @@ def run_look(run: Run) -> str:
 
 
 def run_counts(run: Run) -> str:
-    """`12 new, 58 known, 4 pages`; `40 done, 2 failed, 12 MB`."""
+    """`12 new, 58 known, 4 pages`, or so many projects; `40 done, 2 failed, 12 MB`."""
     if run.kind == RunKind.SYNC:
-        pages = f"{number(run.page_count)} page{'' if run.page_count == 1 else 's'}"
+        pages = f"{number(run.page_count)} {page_word(run.history, run.page_count)}"
         return f"{number(run.synced_count)} new, {number(run.skipped_count)} known, {pages}"
     failed = f", {number(run.failed_count)} failed" if run.failed_count else ""
     return f"{number(run.done_count)} done{failed}, {size(run.done_bytes)}"
@@ -109,6 +109,8 @@ def history_sentence(history: History, gaps: list[Gap], run: Run | None) -> str:
         return f"{name}: not synced yet."
     if not places:
         return f"{name}: complete, last synced {ago(history.synced_at)}."
+    if history.name in PAGE_WORDS:
+        return f"{name}: {_where(run)}the rest is still to come."
     count = "1 gap" if len(places) == 1 else f"{len(places)} gaps"
     return f"{name}: {_where(run)}{count}.{_still_to_come(places)}"
 
@@ -117,7 +119,7 @@ def _where(run: Run | None) -> str:
     """`stopped on 3 November 2026 at page 12, `."""
     if run is None or run.state == RunState.CANCELLED:
         return ""
-    page = f"page {number(max(run.history_page_count, 1))}"
+    page = f"{page_word(run.history)} {number(max(run.history_page_count, 1))}"
     if run.state == RunState.RUNNING:
         return f"being read, at {page}, "
     return f"stopped {_on_day(run.finished_at or run.started_at)} at {page}, "

@@ -87,16 +87,14 @@ def parse_cookies(
 
 def _plain(text: str) -> str:
     if len(text) > LARGEST_PASTE:
-        raise BadCookies(
-            f"The pasted text is longer than cookies can be ({len(text):,} characters). {_ADVICE}"
-        )
+        raise BadCookies(f"The pasted text is longer than cookies can be ({len(text):,} characters). {_BOTH}")
     plain = text.translate(_INVISIBLE).translate(_PLAIN).strip()
     if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", plain):
-        raise BadCookies(f"The pasted text holds control characters, which no cookie has. {_ADVICE}")
+        raise BadCookies(f"The pasted text holds control characters, which no cookie has. {_BOTH}")
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'`":
         plain = plain[1:-1].strip()
     if not plain:
-        raise BadCookies(f"There is nothing in the pasted text. {_ADVICE}")
+        raise BadCookies(f"There is nothing in the pasted text. {_BOTH}")
     return plain
 
 

@@ -37,6 +37,10 @@ from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
 PROJECTS = "PROJECTS"
+NO_PROJECTS = (
+    "flow.google.com lists no projects for this account. If its pictures still show at "
+    "https://labs.google/fx, Google has not moved it yet: paste the cookies of labs.google instead."
+)
 LARGEST_LISTING_BYTES = 16 * 1024 * 1024
 LARGEST_ADDRESS_BYTES = 4 * 1024 * 1024
 
@@ -46,7 +50,7 @@ class FlowGoogleSource:
     secret."""
 
     name = "flow.google.com"
-    promise = Promise((PROJECTS,), PROJECTS, is_newest_first=False, goes_by_media_key=True)
+    promise = Promise((PROJECTS,), PROJECTS, is_newest_first=False, empty_note=NO_PROJECTS)
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
         self._hosts = config.all_picture_hosts
@@ -74,6 +78,9 @@ class FlowGoogleSource:
         last_id = projects.read_place(cursor)[1]
         names = tuple(passed) or ((last_id,) if last_id else ())
         return HistoryPage((), names, len(names), 0, None, None)
+
+    def project_page(self, project: RemoteProject) -> HistoryPage:
+        return media.page_of(project, self._media(project), [], None)
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
         """The bytes of one image. A signed URL that has expired on the way is replaced by another, once."""
@@ -113,7 +120,7 @@ class FlowGoogleSource:
         arguments = media.media_arguments(project.id)
         reply = self._calls.ask(media.MEDIA_CALL, arguments, LARGEST_ANSWER_BYTES)
         if reply.code in (NOT_FOUND, DENIED):
-            return media.Contents(record_count=1)
+            return media.Contents(record_count=1, is_refused=reply.code == DENIED)
         if reply.code is not None:
             raise self._calls.changed(f"a project is refused ({reply.reason})", reply.reason)
         try:

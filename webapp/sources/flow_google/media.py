@@ -37,13 +37,14 @@ class Card:
 
 @dataclass(slots=True)
 class Contents:
-    """The answer about one project, while it is read record by record."""
+    """The answer about one project, while it is read record by record; `is_refused` when it is not ours."""
 
     cards: dict[str, Card] = field(default_factory=dict)
     images: list[RemoteImage] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     record_count: int = 0
     unknown_count: int = 0
+    is_refused: bool = False
 
 
 def media_arguments(project_id: str) -> list:
@@ -86,7 +87,7 @@ def page_of(
         ignored_count=contents.record_count - len(images),
         last_created_at=images[-1].created_at if images else None,
         next_cursor=next_cursor,
-        project=project,
+        project=None if contents.is_refused else project,
     )
 
 

@@ -1,0 +1,227 @@
+"""An account that Google moves from the old Flow to flow.google.com, and what a person then has to do."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+
+from webapp import store
+from webapp.demo import World
+from webapp.demo.entries import Kind
+from webapp.errors import OtherAccount
+from webapp.models import Image
+from webapp.states import Health, RunKind, RunState
+from webapp.store import profiles, runs
+
+
+@pytest.fixture
+def world() -> World:
+    return World(uploaded=8, generated=12, videos=2, tiny_pictures=True)
+
+
+@pytest.fixture
+def shelf(work, profile_id):
+    """All of an account at the old Flow: synced and downloaded."""
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
+        yield {row.media_key: (row.id, row.name, row.local_path, row.sha256) for row in Image.select()}
+
+
+@pytest.fixture
+def paste(client, profile_id, work):
+    """Paste cookies on the profile's page; the page that answers."""
+
+    def paste(cookies):
+        address = f"/profiles/{profile_id}/cookies"
+        answer = client.post(address, data={"cookies": cookies}, follow_redirects=True)
+        return BeautifulSoup(answer.text, "html.parser")
+
+    return paste
+
+
+def kept():
+    rows = Image.select().where(Image.local_path.is_null(False))
+    return {row.media_key: (row.id, row.name, row.local_path, row.sha256) for row in rows}
+
+
+def last_sync(work, profile_id):
+    run = runs.find_last_run(profile_id, RunKind.SYNC)
+    return work.syncs.wait(run.id)
+
+
+def panel(client, profile_id):
+    page = BeautifulSoup(client.get(f"/panels/sync?profile={profile_id}").text, "html.parser")
+    return " ".join(page.text.split())
+
+
+def test_an_account_that_moves_keeps_its_rows_and_files_and_goes_on_there(
+    work, client, flow, world, profile_id, shelf, paste
+):
+    world.migrate()
+    moved = work.syncs.wait(work.syncs.start(profile_id).id)
+    assert (moved.state, moved.error_code) == (RunState.FAILED, "moved")
+    assert "Paste the cookies of flow.google.com on the profile's page" in panel(client, profile_id)
+    written = {path: os.stat(path).st_mtime_ns for _, _, path, _ in shelf.values()}
+    flow.reset()
+
+    page = paste(world.google.cookie_header())
+    assert "flow.google.com" in page.select_one("#account + p ~ dl").text
+    run = last_sync(work, profile_id)
+    assert (run.state, run.histories, run.synced_count) == (RunState.DONE, "PROJECTS", 0)
+    assert run.skipped_count == len(shelf) == 20
+    assert kept() == shelf
+    assert {path: os.stat(path).st_mtime_ns for path in written} == written
+
+    added = world.add_generated(3)
+    work.syncs.wait(work.syncs.start(profile_id).id)
+    done = work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
+    assert (done.done_count, done.failed_count) == (3, 0)
+    assert kept().items() >= shelf.items()
+    assert kept().keys() - shelf.keys() == {world.entry(name).media_key for name in added}
+    assert (flow.count("media"), flow.count("address"), flow.count("history")) == (0, 3, 0)
+
+
+def test_the_histories_that_an_account_has_left_are_quiet(
+    work, client, world, profile_id, shelf, paste, ask_profile
+):
+    world.migrate()
+    work.syncs.wait(work.syncs.start(profile_id, max_pages=1).id)
+    paste(world.google.cookie_header())
+    last_sync(work, profile_id)
+    said = panel(client, profile_id)
+    assert "Projects: complete" in said
+    assert "Uploads" not in said
+    assert "Generated" not in said
+    assert ask_profile() == ("well", False)
+    run = BeautifulSoup(client.get(f"/runs/{last_sync(work, profile_id).id}").text, "html.parser")
+    assert [each.text for each in run.select("ul.plain li")] == ["Projects: complete, last synced just now."]
+
+
+@pytest.fixture
+def ask_profile(client):
+    def ask():
+        value = client.get("/api/profiles").json["data"][0]
+        return value["health"], value["hasMore"]
+
+    return ask
+
+
+def test_downloads_that_met_the_closed_door_go_on_at_the_new_one(work, world, profile_id, flow, paste):
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        world.migrate()
+        flow.answer_next("media", "", status=308, headers={"Location": "https://flow.google.com/"}, count=9)
+        halted = work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
+        assert (halted.state, halted.error_code) == (RunState.PAUSED, "moved")
+        assert profiles.get_profile(profile_id).health == Health.MOVED
+        paste(world.google.cookie_header())
+        done = work.downloads.wait_for_run(halted.id)
+        assert (done.state, done.done_count, done.failed_count) == (RunState.DONE, 20, 0)
+        last_sync(work, profile_id)
+
+
+def test_what_waits_for_cookies_goes_on_with_those_of_the_other_service(work, world, profile_id, paste):
+    with store.connection():
+        world.sign_out()
+        waiting = work.syncs.wait(work.syncs.start(profile_id).id)
+        assert waiting.state == RunState.WAITING
+        world.migrate()
+        paste(world.google.cookie_header())
+        run = work.syncs.wait(waiting.id)
+        assert (run.state, run.histories, run.synced_count) == (RunState.DONE, "PROJECTS", 20)
+
+
+def test_cookies_of_another_account_at_the_new_flow_are_refused(work, world, flow, profile_id, shelf):
+    other = World(generated=1, tiny_pictures=True, email="grace@example.com", seed=2)
+    other.migrate()
+    flow.add_world(other)
+    world.migrate()
+    with pytest.raises(OtherAccount, match=r"belongs to ada@example\.com\. The old cookies were kept"):
+        work.replace_cookies(profile_id, other.google.cookie_header())
+    assert profiles.get_profile(profile_id).service == "labs.google"
+    assert profiles.get_cookies(profile_id) == world.cookies()
+
+
+def test_an_account_that_was_not_moved_is_told_so_and_goes_back(
+    work, client, world, profile_id, shelf, paste, ask_profile
+):
+    paste(world.google.cookie_header())
+    assert last_sync(work, profile_id).note.startswith("flow.google.com lists no projects for this account.")
+    assert "Google has not moved it yet: paste the cookies of labs.google" in panel(client, profile_id)
+    world.add_uploaded(2)
+    page = paste(world.cookie_header())
+    assert "labs.google" in page.select_one("#account + p ~ dl").text
+    run = last_sync(work, profile_id)
+    assert (run.state, run.synced_count) == (RunState.DONE, 2)
+    said = panel(client, profile_id)
+    assert "Uploads: complete" in said
+    assert "Projects" not in said
+    assert kept() == shelf
+
+
+@pytest.mark.parametrize("days", [1, 40])
+def test_the_end_of_cookies_of_google_is_told_and_warned_of(work, client, world, profile_id, days):
+    """By the first that ends of those that last: the rotating ones are renewed all the time."""
+    world.migrate()
+    end = datetime.now(UTC) + timedelta(days=days, hours=5)
+    ends = {"SID": end, "__Secure-1PSIDTS": datetime.now(UTC) + timedelta(minutes=10)}
+    cookies = [
+        {"name": name, "value": value, "domain": ".google.com"}
+        | {"expirationDate": ends.get(name, end + timedelta(days=300)).timestamp()}
+        for name, value in world.google.cookies().items()
+    ]
+    with store.connection():
+        work.replace_cookies(profile_id, json.dumps(cookies))
+        last_sync(work, profile_id)
+        assert profiles.get_profile(profile_id).cookies_expire_at[:16] == f"{end:%Y-%m-%dT%H:%M}"
+    page = client.get(f"/profiles/{profile_id}").text
+    assert (f"{days} days left" if days > 2 else "28 h left") in page.replace("29 h", "28 h")
+    assert ("The cookies end in" in panel(client, profile_id)) == (days < 3)
+    world.google.rotate()
+    client.post(f"/api/profiles/{profile_id}/check")
+    with store.connection():
+        assert profiles.get_cookies(profile_id) == world.google.cookies()
+        assert profiles.get_profile(profile_id).cookies_expire_at[:16] == f"{end:%Y-%m-%dT%H:%M}"
+
+
+def test_a_session_that_google_ended_asks_for_cookies_of_the_new_flow(work, client, world, profile_id, paste):
+    world.migrate()
+    with store.connection():
+        paste(world.google.cookie_header())
+        last_sync(work, profile_id)
+        world.google.sign_out()
+        waiting = work.syncs.wait(work.syncs.start(profile_id).id)
+        assert waiting.state == RunState.WAITING
+        assert "Sign in at https://flow.google.com and paste the cookies again" in panel(client, profile_id)
+        world.google.sign_in()
+        paste(world.google.cookie_header())
+        assert work.syncs.wait(waiting.id).state == RunState.DONE
+
+
+def test_the_page_shows_how_to_copy_the_cookies_that_are_needed(work, client, world, profile_id):
+    def shown_open():
+        page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
+        return [each.summary.text for each in page.select("#cookies details[open]")]
+
+    assert shown_open() == ["They show at labs.google"]
+    world.migrate()
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+    assert shown_open() == ["How to copy the cookies", "They show at flow.google.com"]
+
+
+def test_what_was_found_at_the_new_flow_is_known_at_the_old_one(work, world, profile_id, shelf, paste):
+    world.migrate()
+    paste(world.google.cookie_header())
+    last_sync(work, profile_id)
+    world.add_generated(2)
+    assert work.syncs.wait(work.syncs.start(profile_id).id).synced_count == 2
+    world.moved = False
+    paste(world.cookie_header())
+    assert last_sync(work, profile_id).synced_count == 0
+    keys = [row.media_key for row in Image.select()]
+    true = world.names("ASSET_MANAGER", Kind.UPLOADED) + world.names("PINHOLE", Kind.GENERATED)
+    assert sorted(keys) == sorted(world.entry(name).media_key for name in true)
