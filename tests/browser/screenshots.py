@@ -52,9 +52,9 @@ def take_all(folder: Path) -> None:
     with dashboard(FlowServer(World.sample())) as (flow, work, url), chromium() as browser:
         desks = {(width, theme): desk(browser, url, width, theme) for width in SIZES for theme in THEMES}
         for state, pages in states(flow, work):
-            for name, path in pages.items():
+            for name, look in pages.items():
                 for (width, theme), page in desks.items():
-                    page.goto(path)
+                    look.show(page)
                     drawn(page).save(folder / f"{name}-{state}-{width}-{theme}.png")
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
 
