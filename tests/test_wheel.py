@@ -63,7 +63,12 @@ def clean_tree(tmp_path_factory):
 def build(clean_tree, tmp_path_factory):
     """Builds wheels as pip does by itself, with what a build requires put in place once for all of them."""
     requires = tomllib.loads((clean_tree / "pyproject.toml").read_text())["build-system"]["requires"]
-    return [*pip_of(tmp_path_factory.mktemp("build"), *requires), "wheel", "--no-deps", "--no-build-isolation"]
+    return [
+        *pip_of(tmp_path_factory.mktemp("build"), *requires),
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+    ]
 
 
 @pytest.fixture(scope="module")

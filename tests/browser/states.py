@@ -17,7 +17,6 @@ WAIT_SECONDS = 30
 LEFT_PENDING = 3
 
 
-
 @dataclass(frozen=True)
 class Look:
     """A page, or what lies over it after some clicks: the last of them brings what is waited for."""
@@ -50,7 +49,6 @@ LAID_OVER = {
 }
 
 
-
 def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tuple[str, Pages]]:
     """A state and the paths of the pages that show it; the shelf stays so until the next is asked for.
 
@@ -67,7 +65,10 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
         flow.world.change(newest.name, content=b"this is no picture")
         yield from _downloading(flow, work, profile_id)
         failed = runs.find_last_run(profile_id, RunKind.DOWNLOAD)
-        yield "failing", GALLERY | picture | {"run": Look(f"/runs/{failed.id}"), "activity": Look("/activity")}
+        yield (
+            "failing",
+            GALLERY | picture | {"run": Look(f"/runs/{failed.id}"), "activity": Look("/activity")},
+        )
         flow.world.change(newest.name, content=None)
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)
         work.exports.request(Selection(ids=(newest.id,)))
@@ -76,7 +77,10 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
         views = {name: f"/{name}" for name in ("overview", "activity", "messages", "exports", "share")}
         run = {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
         yield "full", {name: Look(path) for name, path in (people | views | run).items()} | picture
-        yield "full", {"gallery": Look(f"/?profile={profile_id}"), "hide": ask("hide"), "delete": ask("delete")}
+        yield (
+            "full",
+            {"gallery": Look(f"/?profile={profile_id}"), "hide": ask("hide"), "delete": ask("delete")},
+        )
         yield "full", LAID_OVER
         _lose_cookies(flow, work, profile_id)
         yield "waiting", GALLERY | {"profile": Look(profile), "dense": DENSE}
