@@ -181,9 +181,7 @@ def modules() -> list[Module]:
 
 def place_problems(module: Module) -> list[str]:
     """A part that is in no layer."""
-    return (
-        [] if module.part in RANKS else [f"give {module.part} a line in LAYERS and in the design, or move it"]
-    )
+    return [] if module.part in RANKS else [f"give {module.part} a line in LAYERS, or move it"]
 
 
 @pytest.mark.parametrize(

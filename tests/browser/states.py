@@ -45,7 +45,7 @@ def ask(verb: str) -> Look:
 LAID_OVER = {
     "lightbox": Look("/", (".card .look",), "#lightbox #image"),
     "menu": Look("/", (TICKED, "#more"), ".menu:popover-open"),
-    "keys": Look("/", ("[popovertarget=keys]",), "#keys:popover-open"),
+    "keys": Look("/profiles", ("[popovertarget=keys]",), "#keys:popover-open"),
 }
 
 
