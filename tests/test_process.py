@@ -178,7 +178,7 @@ def test_downloads_that_were_cancelled_when_they_were_killed_are_pending_again(s
 
 
 def test_a_full_sync_that_was_stopped_goes_on_where_it_stood(shelf, profile_id, flow):
-    shelf.json("sync", "Ada")
+    shelf.ask(SYNC, {"profileId": profile_id})
     shelf.kill(signal.SIGTERM)
     with flow.holding("history", at=2) as gate:
         process = shelf.popen("sync", "Ada", "--full")
@@ -243,8 +243,9 @@ def test_a_cursor_and_a_limit_of_pages_work_from_the_terminal(shelf, profile_id)
 
 
 def test_verify_finds_what_is_missing_changed_and_damaged_and_can_fetch_it_again(shelf, profile_id, world):
-    shelf.json("sync", "Ada")
-    shelf.json("download", "Ada")
+    for history in ("ASSET_MANAGER", "PINHOLE"):
+        shelf.ask(SYNC, {"profileId": profile_id, "history": history})
+    shelf.ask(BATCH, {"profileId": profile_id, "pending": True})
     missing, changed, damaged, *_ = shelf.files()
     missing.unlink()
     changed.write_bytes(world.content(world.names()[0]) + b"\xff\xd9")

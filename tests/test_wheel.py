@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
 import venv
 import zipfile
 from contextlib import contextmanager
@@ -36,6 +37,13 @@ def tried(*command):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def pip_of(folder, *requirements):
+    """A bare venv with these and no pip of its own, which takes seconds to put there; how it is asked."""
+    venv.create(folder, symlinks=True)
+    run(*PIP, "--python", folder, "install", "--no-compile", *requirements)
+    return [*PIP, "--python", folder]
+
+
 def tree_files():
     """What a clone would hold if everything were committed: nothing that git ignores, hence nothing built."""
     listed = run("git", "-C", REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -52,9 +60,21 @@ def clean_tree(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def wheel(clean_tree, tmp_path_factory):
+def build(clean_tree, tmp_path_factory):
+    """Builds wheels as pip does by itself, with what a build requires put in place once for all of them."""
+    requires = tomllib.loads((clean_tree / "pyproject.toml").read_text())["build-system"]["requires"]
+    return [
+        *pip_of(tmp_path_factory.mktemp("build"), *requires),
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+    ]
+
+
+@pytest.fixture(scope="module")
+def wheel(build, clean_tree, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    run(*PIP, "wheel", "--no-deps", "--wheel-dir", folder, clean_tree)
+    run(*build, "--wheel-dir", folder, clean_tree)
     return next(folder.glob("flowshelf-*.whl"))
 
 
@@ -68,8 +88,7 @@ def wheel_names(wheel):
 def flowshelf(wheel, tmp_path_factory):
     """The command of the wheel, installed with what it requires and nothing else."""
     folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder, symlinks=True)  # without pip of its own, which takes seconds to put there
-    run(*PIP, "--python", folder, "install", wheel)
+    pip_of(folder, wheel)
     return folder / "bin" / "flowshelf"
 
 
@@ -138,11 +157,11 @@ def test_the_wheel_holds_the_htmx_that_the_design_names(wheel):
     assert base64.b64encode(digest).decode() == HTMX_SHA384
 
 
-def test_a_build_refuses_an_htmx_that_is_not_the_known_one(clean_tree, tmp_path):
+def test_a_build_refuses_an_htmx_that_is_not_the_known_one(build, clean_tree, tmp_path):
     tree = shutil.copytree(clean_tree, tmp_path / "tree", ignore=shutil.ignore_patterns("vendor"))
     hook = tree / "hatch_build.py"
     hook.write_text(hook.read_text().replace(HTMX_SHA384, "another"))
-    built = tried(*PIP, "wheel", "--no-deps", "--wheel-dir", tmp_path, tree)
+    built = tried(*build, "--wheel-dir", tmp_path, tree)
     assert built.returncode != 0
     assert "not htmx 2.0.10 as Flowshelf knows it" in built.stdout + built.stderr
 

@@ -16,21 +16,23 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from states import states
 
 from webapp import background_of, create_app, store
-from webapp.background import Background
 from webapp.cli.listening import listen
 from webapp.config import Config
 from webapp.demo import FlowServer, World
+from webapp.states import Role
 from webapp.store import runs
 
 README_PICTURE = Path(__file__).parent / "dashboard.png"
 SIZES = {390: 844, 1440: 900}
+ENDS = {360: 780, 3840: 2160}
 THEMES = ("light", "dark")
-MOST_SECONDS = 180
+MOST_SECONDS = 600
 DRAWN = """() => Promise.all(
     [...document.images]
         .filter((image) => image.getBoundingClientRect().top < innerHeight)
@@ -49,21 +51,52 @@ def main(arguments: list[str]) -> None:
 
 def take_all(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with dashboard(FlowServer(World.sample())) as (flow, work, url), chromium() as browser:
+    with dashboard(FlowServer(World.sample())) as (flow, app, url), chromium() as browser:
         desks = {(width, theme): desk(browser, url, width, theme) for width in SIZES for theme in THEMES}
-        for state, pages in states(flow, work):
-            for name, path in pages.items():
+        for state, pages in states(flow, background_of(app)):
+            for name, look in pages.items():
                 for (width, theme), page in desks.items():
-                    page.goto(path)
+                    look.show(page)
                     drawn(page).save(folder / f"{name}-{state}-{width}-{theme}.png")
+        take_gallery_at_its_ends(folder, browser, url)
+    flow = FlowServer(World.sample())
+    with dashboard(flow, share=True) as (_, app, url), chromium() as browser:
+        take_shared(folder, flow, app, url, browser)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+
+
+def take_gallery_at_its_ends(folder: Path, browser: Browser, url: str) -> None:
+    """On the narrowest phone and the widest screen."""
+    for width in ENDS:
+        page = desk(browser, url, width, "light")
+        page.goto("/")
+        drawn(page).save(folder / f"gallery-waiting-{width}-light.png")
+        page.context.close()
+
+
+def take_shared(folder: Path, flow: FlowServer, app: Flask, url: str, browser: Browser) -> None:
+    """What somebody sees who has to sign in, a guest, and the owner of a shared shelf."""
+    work, codes = background_of(app), app.extensions["flowshelf.sharing"].codes
+    guest, owner = (f"/enter?code={codes.code_of(role)}" for role in (Role.GUEST, Role.OWNER))
+    pages = {"sign-in": "/", "guest": guest, "share": f"{owner}&next=/share"}
+    with store.connection():
+        profile_id = work.accounts.add("Ada", flow.world.cookie_header()).id
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        work.downloads.wait_for_run(work.downloads.request_pending(profile_id, limit=9).id)
+    for width in SIZES:
+        for theme in THEMES:
+            page = desk(browser, url, width, theme)
+            for name, path in pages.items():
+                page.goto(path)
+                drawn(page).save(folder / f"{name}-shared-{width}-{theme}.png")
+            page.context.close()
 
 
 def take_readme_picture() -> None:
     """Downloads at about half, as they run: with their pace, and most cards on the shelf."""
     flow = FlowServer(World.sample(), latency_seconds={"media": 0.3})
-    with dashboard(flow) as (flow, work, url), chromium() as browser, store.connection():
-        page = desk(browser, url, 1440, "light")
+    with dashboard(flow) as (flow, app, url), chromium() as browser, store.connection():
+        work, page = background_of(app), desk(browser, url, 1440, "light")
         profile_id = work.accounts.add("Ada", flow.world.cookie_header()).id
         work.syncs.wait(work.syncs.start(profile_id).id)
         run = work.downloads.request_pending(profile_id)
@@ -80,7 +113,7 @@ def wait_for_downloads(run_id: str, count: int) -> None:
 
 
 def desk(browser: Browser, url: str, width: int, theme: str) -> Page:
-    size = {"width": width, "height": SIZES[width]}
+    size = {"width": width, "height": (SIZES | ENDS)[width]}
     return browser.new_page(base_url=url, viewport=size, color_scheme=theme, reduced_motion="reduce")
 
 
@@ -91,7 +124,7 @@ def drawn(page: Page) -> Image.Image:
 
 
 @contextmanager
-def dashboard(flow: FlowServer) -> Iterator[tuple[FlowServer, Background, str]]:
+def dashboard(flow: FlowServer, share: bool = False) -> Iterator[tuple[FlowServer, Flask, str]]:
     with tempfile.TemporaryDirectory(prefix="flowshelf-") as folder, flow:
         config = Config(
             data_dir=Path(folder),
@@ -101,6 +134,8 @@ def dashboard(flow: FlowServer) -> Iterator[tuple[FlowServer, Background, str]]:
             port=0,
             page_delay_seconds=0.0,
             retry_pauses_seconds=(0.1,) * 4,
+            share=share,
+            host="127.0.0.1",
         )
         app = create_app(config)
         work = background_of(app)
@@ -108,7 +143,7 @@ def dashboard(flow: FlowServer) -> Iterator[tuple[FlowServer, Background, str]]:
         threading.Thread(target=server.run, daemon=True).start()
         work.start()
         try:
-            yield flow, work, f"http://127.0.0.1:{server.effective_port}"
+            yield flow, app, f"http://127.0.0.1:{server.effective_port}"
         finally:
             work.stop()
 

@@ -1,18 +1,52 @@
 """A shelf brought through its states, one after the other, for whoever wants to look at its pages."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from playwright.sync_api import Page
 
 from webapp import store
 from webapp.background import Background
 from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
-from webapp.store import counts, images
-from webapp.store.filters import Filter
+from webapp.states import RunKind
+from webapp.store import counts, images, runs
+from webapp.store.filters import Filter, Selection
 
 WAIT_SECONDS = 30
 LEFT_PENDING = 3
 
-Pages = dict[str, str]
+
+@dataclass(frozen=True)
+class Look:
+    """A page, or what lies over it after some clicks: the last of them brings what is waited for."""
+
+    path: str
+    clicks: tuple[str, ...] = ()
+    awaits: str = "main"
+
+    def show(self, page: Page) -> None:
+        page.goto(self.path)
+        for place in self.clicks:
+            page.locator(place).first.click()
+        page.wait_for_selector(self.awaits)
+
+
+Pages = dict[str, Look]
+GALLERY = {"gallery": Look("/")}
+DENSE = Look("/", ("button[value=dense]",), "[data-density=dense]")  # remembered from here on
+TICKED = "#grid input[name=image_id]"
+
+
+def ask(verb: str) -> Look:
+    return Look("/", (TICKED, "#more", f".menu [formaction*='/ask/{verb}']"), "main .facts")
+
+
+LAID_OVER = {
+    "lightbox": Look("/", (".card .look",), "#lightbox #image"),
+    "menu": Look("/", (TICKED, "#more"), ".menu:popover-open"),
+    "keys": Look("/profiles", ("[popovertarget=keys]",), "#keys:popover-open"),
+}
 
 
 def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tuple[str, Pages]]:
@@ -20,38 +54,43 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
 
     Holds this thread's connection to the database.
     """
-    yield "empty", {"welcome": "/", "problem": "/no-such-page"}
+    yield "empty", {"welcome": Look("/"), "problem": Look("/no-such-page")}
     with store.connection():
         profile_id = work.accounts.add(name, flow.world.cookie_header()).id
-        yield "empty", {"gallery": "/"}
+        yield "empty", GALLERY
         yield from _syncing(flow, work, profile_id)
         newest = images.list_page(Filter(profile_id=profile_id), limit=1).images[0]
-        picture = {"image": f"/images/{newest.id}"}
-        yield "listed", {"gallery": "/", "older": _older_page(profile_id)} | picture
+        picture = {"image": Look(f"/images/{newest.id}")}
+        yield "listed", GALLERY | {"older": _older_page(profile_id)} | picture
         flow.world.change(newest.name, content=b"this is no picture")
         yield from _downloading(flow, work, profile_id)
-        yield "failing", {"gallery": "/"} | picture
+        failed = runs.find_last_run(profile_id, RunKind.DOWNLOAD)
+        yield (
+            "failing",
+            GALLERY | picture | {"run": Look(f"/runs/{failed.id}"), "activity": Look("/activity")},
+        )
         flow.world.change(newest.name, content=None)
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)
+        work.exports.request(Selection(ids=(newest.id,)))
         profile = f"/profiles/{profile_id}"
         people = {"profiles": "/profiles", "profile": profile, "remove": f"{profile}/remove"}
-        views = {
-            "overview": "/overview",
-            "activity": "/activity",
-            "messages": "/messages",
-            "zips": "/exports",
-            "share": "/share",
-        }
-        yield "full", {"gallery": f"/?profile={profile_id}"} | people | picture | views
+        views = {name: f"/{name}" for name in ("overview", "activity", "messages", "exports", "share")}
+        run = {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
+        yield "full", {name: Look(path) for name, path in (people | views | run).items()} | picture
+        yield (
+            "full",
+            {"gallery": Look(f"/?profile={profile_id}"), "hide": ask("hide"), "delete": ask("delete")},
+        )
+        yield "full", LAID_OVER
         _lose_cookies(flow, work, profile_id)
-        yield "waiting", {"gallery": "/", "profile": profile}
+        yield "waiting", GALLERY | {"profile": Look(profile), "dense": DENSE}
 
 
 def _syncing(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tuple[str, Pages]]:
     with flow.holding("history", at=3) as gate:
         run = work.syncs.start(profile_id)
         _reach(gate)
-        yield "syncing", {"gallery": "/"}
+        yield "syncing", GALLERY
     work.syncs.wait(run.id)
 
 
@@ -61,7 +100,7 @@ def _downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterato
     with flow.holding("media", at=count // 2) as gate:
         run = work.downloads.request_pending(profile_id, limit=count)
         _reach(gate)
-        yield "downloading", {"gallery": "/", "image": f"/images/{last.id}"}
+        yield "downloading", GALLERY | {"image": Look(f"/images/{last.id}")}
     work.downloads.wait_for_run(run.id)
 
 
@@ -72,10 +111,9 @@ def _lose_cookies(flow: FlowServer, work: Background, profile_id: str) -> None:
     work.syncs.wait(work.syncs.start(profile_id).id)
 
 
-def _older_page(profile_id: str) -> str:
-    return (
-        f"/?profile={profile_id}&before={images.list_page(Filter(profile_id=profile_id), limit=6).older_than}"
-    )
+def _older_page(profile_id: str) -> Look:
+    first = images.list_page(Filter(profile_id=profile_id), limit=6)
+    return Look(f"/?profile={profile_id}&before={first.older_than}")
 
 
 def _reach(gate: Gate) -> None:

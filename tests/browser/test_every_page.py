@@ -16,6 +16,16 @@ NARROW = (390, 320)
 SERIOUS = ("serious", "critical")
 AXE = """async (options) => (await axe.run(document, {resultTypes: ["violations"], ...options})).violations
     .map(({id, impact, nodes}) => ({id, impact, where: nodes.map(({html}) => html)}))"""
+SHIFTS = """() => {
+    const observer = new PerformanceObserver(() => {});
+    observer.observe({type: "layout-shift", buffered: true});
+    const seen = observer.takeRecords().filter((one) => one.value > 0.01 && !one.hadRecentInput);
+    return seen.flatMap(({sources}) => sources.map(({node}) => node?.id || node?.className || String(node)));
+}"""
+AT_REST = ("empty", "full")  # elsewhere news may arrive while we look
+COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that a theme can break
+GROUND = "getComputedStyle(document.documentElement).backgroundColor"
+SCHEME = "getComputedStyle(document.documentElement).colorScheme"
 MOST_TABS = 40
 OUTLINE = """element => {
     const {outlineStyle, outlineWidth} = getComputedStyle(element);
@@ -35,21 +45,27 @@ def axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
 
+def shifts(page: Page) -> list[str]:
+    """What moved by itself while the page was drawn, as browsers see it."""
+    return page.evaluate(SHIFTS)
+
+
 def overflow(page: Page) -> dict[int, int]:
     """By how many pixels the page is wider than narrow windows."""
     found = {}
     for width in NARROW:
         page.set_viewport_size({"width": width, "height": 844})
-        found[width] = page.evaluate("document.documentElement.scrollWidth") - width
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        found[width] = max(0, wide - width)  # less where a lightbox keeps the place of a scroll bar
     return found
 
 
 def violations(page: Page, axe: str) -> list:
-    """What axe finds in light, and the contrasts that it finds in dark."""
+    """What axe finds in light, and what it finds in the colours of the dark."""
     page.evaluate(axe)
     found = page.evaluate(AXE, {})
     page.emulate_media(color_scheme="dark")
-    found += page.evaluate(AXE, {"runOnly": ["color-contrast"]})
+    found += page.evaluate(AXE, {"runOnly": COLOURS})
     page.emulate_media(color_scheme="light")
     return [violation for violation in found if violation["impact"] in SERIOUS]
 
@@ -72,10 +88,30 @@ def test_every_page_in_every_state_fits_a_phone_and_shuts_nobody_out(
     for name in world.names()[:2]:
         world.change(name, prompt="Donaudampfschifffahrt" * 15)
     for state, pages in states(flow, work, name="W" * 80):
-        for name, path in pages.items():
-            page.goto(path)
+        for name, look in pages.items():
+            look.show(page)
+            if state in AT_REST:
+                assert shifts(page) == [], (state, name)
             assert overflow(page) == dict.fromkeys(NARROW, 0), (state, name)
             assert violations(page, axe) == [], (state, name)
+            if (state, name) == ("failing", "gallery"):
+                page.set_viewport_size({"width": 390, "height": 844})
+                expect(cards(page).first.locator(".picture")).to_be_in_viewport()
+
+
+def test_the_switch_of_colours_is_stronger_than_the_system_and_remembered(profile_id, open_page, axe):
+    for chosen, system in (("Dark", "light"), ("Light", "dark")):
+        page = open_page("/overview", color_scheme=system)
+        was, pale = page.evaluate(GROUND), page.evaluate(SCHEME)
+        button(page, chosen).click()
+        assert page.url.endswith("/overview")
+        assert page.evaluate(SCHEME) == chosen.lower() != pale
+        assert page.evaluate(GROUND) != was
+        page.evaluate(axe)
+        assert page.evaluate(AXE, {"runOnly": COLOURS}) == []
+        button(page, "As the system").click()
+        page.reload()
+        assert page.evaluate(GROUND) == was
 
 
 def test_the_keyboard_alone_is_enough_and_its_focus_can_be_seen(profile_id, page):

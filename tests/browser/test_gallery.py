@@ -69,7 +69,8 @@ def test_scrolling_up_brings_what_is_newer_and_moves_nothing(shelf, open_page):
 def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(shelf, open_page):
     page = open_page("/?sort=oldest")
     oldest = shelf[::-1]
-    page.click(f"#look-{oldest[1]}")
+    page.focus(f"#look-{oldest[1]}")
+    page.keyboard.press("Enter")
     page.wait_for_selector(f"#lightbox[open] #image[data-image='{oldest[1]}']")
     assert page.url.endswith(f"/images/{oldest[1]}?sort=oldest")
     page.keyboard.press("ArrowRight")

@@ -40,8 +40,12 @@ WHOLE_PAGES = (
     "pages.show_image",
     "pages.show_profile",
     "pages.show_profiles",
+    "overview.show_overview",
     "activity.show_activity",
+    "activity.show_messages",
     "activity.show_run",
+    "zips.show_exports",
+    "zips.show_export",
     "share.show_share",
 )
 
