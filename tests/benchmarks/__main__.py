@@ -1,0 +1,42 @@
+"""Runs the benchmarks and prints what they come to."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+import click
+
+from tests.benchmarks import downloads
+from tests.benchmarks.measuring import Row, Scale
+
+BENCHMARKS = {"downloads": downloads.measure}
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Small numbers, one round: a look, not a measurement.")
+@click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
+def main(names: tuple[str, ...], quick: bool) -> None:
+    """Measure all that Flowshelf promises of its speed, or what NAMES says."""
+    click.echo(f"{_machine()}; load before: {os.getloadavg()[0]:.2f}\n")
+    click.echo("| what | Flowshelf | beside it | ratio | target | met |\n|---|---|---|---|---|---|")
+    for name in names or BENCHMARKS:
+        for row in BENCHMARKS[name](Scale(is_quick=quick)):
+            click.echo(_line(row))
+
+
+def _line(row: Row) -> str:
+    is_met = {True: "yes", False: "**no**", None: ""}[row.is_met if row.target else None]
+    cells = (row.what, row.ours, row.beside, row.ratio, row.target, is_met)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _machine() -> str:
+    cpu = next(
+        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").open() if "model name" in line), "?"
+    )
+    return f"{os.cpu_count()} cores ({cpu}), {platform.system()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
