@@ -1,9 +1,10 @@
 """The media call of the labs service: how it is asked and what it answers (flow-labs-api.md, part 4)."""
 
-import binascii
 import re
 from collections.abc import Iterable, Set
 from urllib.parse import quote
+
+import pybase64
 
 from webapp.errors import BadPicture, FlowError, GoneUpstream, ImageRefused, KeyRefused, SignedOut
 from webapp.sources import clean_name
@@ -58,7 +59,7 @@ def image_bytes(document: dict) -> bytes | None:
 def _decoded(text: str) -> bytes:
     prefix = _DATA_PREFIX.match(text)
     try:
-        return binascii.a2b_base64(text[prefix.end() :] if prefix else text, strict_mode=True)
+        return pybase64.b64decode(text[prefix.end() :] if prefix else text, validate=True)
     except ValueError:
         reason = "The image came damaged (its base64 is broken). Trying again is safe."
     # Outside the handler: nothing of the text belongs into the error.
