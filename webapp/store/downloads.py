@@ -19,7 +19,7 @@ from webapp.times import now
 
 ACTIVE = (DownloadState.WANTED, DownloadState.RUNNING)
 
-# As text, because peewee takes longer to write these two than SQLite to answer them, for each image.
+# As text, because for each image peewee takes longer to write these than SQLite to answer them.
 _TAKE_WISH = f"""UPDATE download SET state = '{DownloadState.RUNNING}' WHERE id = (
     SELECT wish.id FROM download AS wish JOIN run ON run.id = wish.run_id
     WHERE wish.run_id = ? AND wish.state = '{DownloadState.WANTED}' AND run.state = '{RunState.RUNNING}'
@@ -32,6 +32,12 @@ _WHAT_WAS_TAKEN = """SELECT wish.id, wish.run_id, image.id, image.profile_id, im
         WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid)
     FROM download AS wish JOIN veo3_image_generations AS image ON image.id = wish.image_id
     WHERE wish.id = ?"""
+_FINISH_WISH = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
+    WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
+_FILL_ROW = """UPDATE veo3_image_generations
+    SET local_path = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
+    damaged_at = NULL, aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
+_COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_bytes + ? WHERE id = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +151,11 @@ def finish_download(
     claim: Claim, *, path: str, size_bytes: int, sha256: str, aspect_ratio: str | None = None
 ) -> None:
     """The file stands under its final name: the row may say so now, and its shape if it lacked one."""
+    moment = now()
     with transaction():
-        if not _leave_queue(claim, DownloadState.DONE):
-            return
-        Image.update(
-            local_path=path,
-            size_bytes=size_bytes,
-            sha256=sha256,
-            downloaded_at=now(),
-            damaged_at=None,
-            aspect_ratio=fn.COALESCE(Image.aspect_ratio, aspect_ratio),
-        ).where(Image.id == claim.image_id).execute()
-        Run.update(done_count=Run.done_count + 1, done_bytes=Run.done_bytes + size_bytes).where(
-            Run.id == claim.run_id
-        ).execute()
+        if db.execute_sql(_FINISH_WISH, (moment, claim.download_id, claim.run_id)).rowcount:
+            db.execute_sql(_FILL_ROW, (path, size_bytes, sha256, moment, aspect_ratio, claim.image_id))
+            db.execute_sql(_COUNT_DONE, (size_bytes, claim.run_id))
 
 
 def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool) -> None:
