@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from tests.benchmarks import downloads
+from tests.benchmarks import downloads, gallery
 from tests.benchmarks.measuring import Row, Scale
 
-BENCHMARKS = {"downloads": downloads.measure}
+BENCHMARKS = {"downloads": downloads.measure, "gallery": gallery.measure}
 
 
 @click.command()

@@ -12,7 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.benchmarks import media_server, working
-from tests.benchmarks.measuring import Row, Scale, at_most, faster_than, in_own_process, median, peak_mb, seconds_of
+from tests.benchmarks.measuring import (
+    Row,
+    Scale,
+    at_most,
+    faster_than,
+    in_own_process,
+    median,
+    peak_mb,
+    seconds_of,
+)
 from webapp.demo import FlowServer, World
 
 WORKERS = 8
@@ -93,7 +102,10 @@ def _there(*command: str) -> list[str] | None:
 
 
 def _write_seconds(content: bytes, count: int) -> float:
-    with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder, ThreadPoolExecutor(WORKERS) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder,
+        ThreadPoolExecutor(WORKERS) as pool,
+    ):
         places = [Path(folder, str(place)) for place in range(count)]
         return seconds_of(lambda: list(pool.map(lambda path: path.write_bytes(content), places)))
 

@@ -46,7 +46,9 @@ def faster_than(what: str, ours: float, peer: str, theirs: float | None, times: 
         return Row(what, shown, f"{peer}: skipped, not installed")
     ratio = ours / theirs
     target = f">= {number(times)}x" if times else ""
-    return Row(what, shown, f"{peer}: {number(theirs)} /s", f"{ratio:.2f}x", target, not times or ratio >= times)
+    return Row(
+        what, shown, f"{peer}: {number(theirs)} /s", f"{ratio:.2f}x", target, not times or ratio >= times
+    )
 
 
 def number(value: float) -> str:
@@ -92,4 +94,3 @@ def processor_seconds(process_id: int) -> float:
     """Time that a process has used of all processors."""
     user, system = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-

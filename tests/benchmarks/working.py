@@ -15,7 +15,9 @@ HISTORY = "ASSET_MANAGER"
 
 
 @contextmanager
-def working(labs_url: str, cookies: str, *, media_url: str = "", **settings) -> Iterator[tuple[Background, str]]:
+def working(
+    labs_url: str, cookies: str, *, media_url: str = "", **settings
+) -> Iterator[tuple[Background, str]]:
     """Its background and the id of its one profile."""
     with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder:
         urls = {"labs_url": labs_url, "media_url": media_url or labs_url}

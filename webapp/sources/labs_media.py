@@ -46,7 +46,7 @@ def check_name(document: object, asked: str) -> None:
         raise BadPicture("Flow sent another image than the one that was asked for. Trying again is safe.")
 
 
-def lifted(answer: Answer) -> tuple[Answer, bytes | None]:
+def lifted(answer: Answer) -> tuple[Answer, memoryview | None]:
     """An answer without the text of its picture, and that text; None where it was not found at once.
 
     Parsing half a megabyte of base64 as JSON takes longer than all else that is done with an answer. A
@@ -58,14 +58,13 @@ def lifted(answer: Answer) -> tuple[Answer, bytes | None]:
         end = answer.body.find(b'"', start)
         if start < len(mark) or end - start < _LONG_TEXT_BYTES:
             continue
-        text = answer.body[start:end]
-        if b"\\" not in text:
+        if answer.body.find(b"\\", start, end) < 0:
             body = b"".join((answer.body[:start], _LIFTED.encode(), answer.body[end:]))
-            return replace(answer, body=body), text
+            return replace(answer, body=body), memoryview(answer.body)[start:end]
     return answer, None
 
 
-def image_bytes(document: dict, text_lifted: bytes | None = None) -> bytes | None:
+def image_bytes(document: dict, text_lifted: memoryview | None = None) -> bytes | None:
     """The bytes inside a media answer, None when it carries none. Raises BadPicture when they are damaged.
 
     Nothing but base64 is taken, white space neither: the service has never been seen to break
@@ -79,7 +78,7 @@ def image_bytes(document: dict, text_lifted: bytes | None = None) -> bytes | Non
     return None
 
 
-def _decoded(text: bytes) -> bytes:
+def _decoded(text: bytes | memoryview) -> bytes:
     prefix = _DATA_PREFIX.match(text)
     try:
         return pybase64.b64decode(text[prefix.end() :] if prefix else text, validate=True)
