@@ -32,9 +32,8 @@ def _line(row: Row) -> str:
 
 
 def _machine() -> str:
-    cpu = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").open() if "model name" in line), "?"
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "unknown")
     return f"{os.cpu_count()} cores ({cpu}), {platform.system()}, Python {platform.python_version()}"
 
 
