@@ -14,9 +14,9 @@ BATCH = 20_000
 PEOPLE = ("Ada", "Bob")
 YEARS = 6.3
 COMMON_WORD, RARE_WORD, TWO_LETTERS = "red", "zeppelin", "夜の"
-_WORDS = """red kite dunes fox night forest silver river mountain castle portrait of a woman in soft light with
-    city neon rain dog cat robot garden flower sea storm old man child painting oil watercolor cinematic wide
-    shot macro""".split()  # noqa: SIM905
+_WORDS = """red kite dunes fox night forest silver river mountain castle portrait of a woman in soft light
+    with city neon rain dog cat robot garden flower sea storm old man child painting oil watercolor cinematic
+    wide shot macro""".split()  # noqa: SIM905
 _WITHOUT_SPACES = ("夜の海", "赤い凧", "砂丘", "森の狐", "東京の雨", "静かな川")
 
 
