@@ -7,10 +7,19 @@ from pathlib import Path
 
 import click
 
-from tests.benchmarks import downloads, gallery
+from tests.benchmarks import downloads, gallery, latency, load, metadata, start, thumbnails, weight
 from tests.benchmarks.measuring import Row, Scale
 
-BENCHMARKS = {"downloads": downloads.measure, "gallery": gallery.measure}
+BENCHMARKS = {
+    "downloads": downloads.measure,
+    "latency": latency.measure,
+    "metadata": metadata.measure,
+    "gallery": gallery.measure,
+    "load": load.measure,
+    "start": start.measure,
+    "thumbnails": thumbnails.measure,
+    "weight": weight.measure,
+}
 
 
 @click.command()

@@ -57,7 +57,7 @@ def _serve(content: bytes, ready) -> None:
 def _answer(connection: socket.socket, encoded: bytes) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection:
-        while asked := _request(connection):
+        while asked := request_of(connection):
             name = json.dumps(unquote(asked.split(b" ")[1].decode().split("?")[0].removeprefix("/v1/media/")))
             before = f'{{"name":{name},"userUploadedImage":{{"image":"'.encode()
             after = b'","aspectRatio":"IMAGE_ASPECT_RATIO_LANDSCAPE"}}'
@@ -71,7 +71,8 @@ def _answer(connection: socket.socket, encoded: bytes) -> None:
                 return
 
 
-def _request(connection: socket.socket) -> bytes:
+def request_of(connection: socket.socket) -> bytes:
+    """The head of the next request on a connection; empty when there is none any more."""
     kept = b""
     while b"\r\n\r\n" not in kept and len(kept) < MOST_REQUEST_BYTES:
         try:

@@ -1,6 +1,7 @@
 """A `flowshelf serve` of its own process, or another server, and how quickly it answers."""
 
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -77,6 +78,13 @@ class Browser:
     def post(self, path: str, **fields: str) -> bytes:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._asked("POST", path, urlencode(fields), form)
+
+    def get_json(self, path: str):
+        return json.loads(self._asked("GET", path, None, {}))
+
+    def post_json(self, path: str, value: object):
+        form = {"Content-Type": "application/json"}
+        return json.loads(self._asked("POST", path, json.dumps(value), form))
 
     def _asked(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         self._connection.request(method, path, body, headers)
