@@ -21,7 +21,7 @@ def measure(scale: Scale) -> Iterator[Row]:
     seconds = scale.of(20, 5)
     with (
         tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder,
-        _flow(scale.of(6_000, 1_500)) as flow,
+        _flow(scale.of(9_000, 3_000)) as flow,
     ):
         url, cookies = flow
         with (
@@ -31,7 +31,9 @@ def measure(scale: Scale) -> Iterator[Row]:
             with Browser(ours) as browser:
                 browser.post("/profiles", name="Ada", cookies=cookies)
                 profile = _profile_of(browser)
-                browser.post_json("/api/image-veo3/sync-metadata", {"profileId": profile, "maxPages": 100})
+                browser.post_json(
+                    "/api/image-veo3/sync-metadata", {"profileId": profile, "maxPages": scale.of(50, 15)}
+                )
                 browser.post_json("/api/image-veo3/download-batch", _wish(profile))
                 browser.post_json("/api/image-veo3/sync-metadata", _walk(profile))
             values = _polled(ours, seconds)
@@ -59,7 +61,8 @@ def _working(folder: str, labs_url: str, media_url: str) -> Iterator[str]:
     environ = {
         "FLOWSHELF_LABS_URL": labs_url,
         "FLOWSHELF_MEDIA_URL": media_url,
-        "FLOWSHELF_PAGE_DELAY": "0.1",
+        "FLOWSHELF_PAGE_DELAY": "0.3",
+        "FLOWSHELF_PAGE_SIZE": "100",
         "FLOWSHELF_DOWNLOAD_WORKERS": "8",
         "FLOWSHELF_HISTORIES": "ASSET_MANAGER",
     }

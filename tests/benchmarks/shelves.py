@@ -1,10 +1,12 @@
 """A data folder with very many images, made at once: the rows first, what is derived of them afterwards."""
 
 import random
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.benchmarks.media_server import picture
 from webapp import store
 from webapp.models import Image, db
 from webapp.store import profiles
@@ -39,6 +41,27 @@ def make_shelf(data_dir: Path, count: int) -> None:
             for statement in (*STATEMENTS, *REBUILD):
                 db.execute_sql(statement)
         store.look_at_sizes()
+
+
+def give_files(data_dir: Path, count: int) -> dict[str, Path]:
+    """Let the newest images have real files; their paths by their ids."""
+    content, paths = picture(), {}
+    with sqlite3.connect(data_dir / "flowshelf.sqlite3") as database:
+        database.create_function("mentions", 3, lambda *_: False)
+        found = database.execute(
+            "SELECT id, profile_id FROM veo3_image_generations ORDER BY created_at DESC LIMIT ?", (count,)
+        )
+        for image_id, profile_id in found.fetchall():
+            path = data_dir / "images" / profile_id / f"{image_id}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            database.execute(
+                "UPDATE veo3_image_generations SET local_path = ?, size_bytes = ?, sha256 = ? WHERE id = ?",
+                (str(path), len(content), image_id * 2, image_id),
+            )
+            paths[image_id] = path
+    database.close()
+    return paths
 
 
 def _batches(owners: list[str], count: int) -> Iterator[list[dict]]:

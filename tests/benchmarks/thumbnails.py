@@ -1,6 +1,5 @@
 """Thumbnails: beside Pillow alone on the same pictures, and the first screen of sixty fresh ones."""
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from tests.benchmarks.measuring import Row, Scale, at_most, faster_than, in_own_process, seconds_of
-from tests.benchmarks.media_server import picture
 from tests.benchmarks.serving import Browser, flowshelf
-from tests.benchmarks.shelves import make_shelf
+from tests.benchmarks.shelves import give_files, make_shelf
 from webapp import storage
 
 SCREEN = 60
@@ -26,7 +24,7 @@ def measure(scale: Scale) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder:
         data_dir = Path(folder, "data")
         in_own_process(make_shelf, data_dir, 1_000)
-        images = _give_files(data_dir, count)
+        images = give_files(data_dir, count)
         first = next(iter(images.values()))
         pillow = seconds_of(lambda: [_by_pillow(first) for _ in range(count)])
         ours = seconds_of(
@@ -46,27 +44,6 @@ def _by_pillow(path: Path) -> bytes:
         encoded = BytesIO()
         whole.convert("RGB").save(encoded, "WEBP", quality=80)
         return encoded.getvalue()
-
-
-def _give_files(data_dir: Path, count: int) -> dict[str, Path]:
-    """Let the newest images have real files; their paths by their ids."""
-    content, paths = picture(), {}
-    with sqlite3.connect(data_dir / "flowshelf.sqlite3") as database:
-        database.create_function("mentions", 3, lambda *_: False)
-        found = database.execute(
-            "SELECT id, profile_id FROM veo3_image_generations ORDER BY created_at DESC LIMIT ?", (count,)
-        )
-        for image_id, profile_id in found.fetchall():
-            path = data_dir / "images" / profile_id / f"{image_id}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            database.execute(
-                "UPDATE veo3_image_generations SET local_path = ?, size_bytes = ?, sha256 = ? WHERE id = ?",
-                (str(path), len(content), image_id * 2, image_id),
-            )
-            paths[image_id] = path
-    database.close()
-    return paths
 
 
 def _screen_seconds(url: str, images: dict[str, Path]) -> float:

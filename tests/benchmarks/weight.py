@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tests.benchmarks.measuring import Row, Scale, at_most, in_own_process
 from tests.benchmarks.serving import flowshelf
-from tests.benchmarks.shelves import make_shelf
+from tests.benchmarks.shelves import give_files, make_shelf
 
+PAGE = 60
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LOOK = """() => new Promise(resolve => {
   let shift = 0;
@@ -34,6 +35,7 @@ def measure(scale: Scale) -> Iterator[Row]:
         return
     with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder, sync_playwright() as playwright:
         in_own_process(make_shelf, Path(folder, "data"), scale.of(10_000, 1_000))
+        give_files(Path(folder, "data"), PAGE)
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         with flowshelf(Path(folder, "data")) as (url, _):
             page = browser.new_page()
