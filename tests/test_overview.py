@@ -110,3 +110,9 @@ def test_an_empty_shelf_says_what_to_do_next(page, client):
 
 def test_a_profile_without_images_leads_to_its_sync(profile_id, page):
     assert "Go to Sync" in page()
+
+
+def test_the_overview_says_what_the_database_and_its_search_take(shelf, page):
+    assert re.search(r"<dt>database</dt><dd>[\d.]+ \w+, [\d.]+ \w+ of it for the search</dd>", page())
+    whole, index = overview.database_bytes()
+    assert 0 < index < whole

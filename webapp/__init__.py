@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask, request
 from flask_htmx import HTMX
 
-from webapp import guard, storage, store
+from webapp import guard, packing, storage, store
 from webapp.background import Background
 from webapp.config import Config
 from webapp.sharing import Sharing
@@ -31,6 +31,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["flowshelf"] = Background(config)
     app.extensions["flowshelf.sharing"] = sharing = Sharing(config)
     HTMX(app)
+    packing.pack_answers(app)
     guard.protect(app, config)
     _open_connections(app)
     guard.ask_to_sign_in(app, sharing)

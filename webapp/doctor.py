@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 
 from webapp import database, storage
 from webapp.config import Config
@@ -142,8 +143,15 @@ def database_of(config: Config) -> Finding:
     if database.is_behind(found):
         sentence = f"It is whole, of version {found.version}. Start Flowshelf: it is brought up to date then."
         return Finding("database", False, sentence)
-    size = path.stat().st_size / 1e6
-    return Finding("database", True, f"It is whole, of version {found.version}, {size:,.1f} MB.")
+    size, index_size = path.stat().st_size / 1e6, _index_bytes(path) / 1e6
+    sizes = f"{size:,.1f} MB, {index_size:,.1f} MB of it for the search"
+    return Finding("database", True, f"It is whole, of version {found.version}, {sizes}.")
+
+
+def _index_bytes(path: Path) -> int:
+    with database.explained(), closing(database.reading(path)) as reader:
+        (found,) = reader.execute("SELECT SUM(LENGTH(block)) FROM image_text_data").fetchone()
+    return found
 
 
 def services(config: Config) -> Iterator[Finding]:

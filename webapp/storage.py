@@ -59,6 +59,8 @@ def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
 
 def make_folder(folder: Path, roots: Iterable[Path]) -> None:
     """Make `folder` below its root. Raises FolderGone when the root itself is not there."""
+    if folder.is_dir():
+        return
     require_root(folder, roots)
     with explained(folder, RESUME):
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,4 +14,4 @@ def now() -> str:
 
 def parsed(text: str) -> datetime:
     """The aware moment of a text that `timestamp` made."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 from webapp.errors import Overloaded
 
+# Fast downloads bring a change every few milliseconds, and each look asks the database.
+_BETWEEN_LOOKS_SECONDS = 0.02
+
 
 class Waiting:
     """Wakes those who wait whenever something about a run changed."""
@@ -37,3 +40,4 @@ class Waiting:
                 raise Overloaded("Flowshelf is shutting down. The work goes on when it is started again.")
             with self._changed:
                 self._changed.wait(timeout=0.25)
+            self._stopping.wait(_BETWEEN_LOOKS_SECONDS)

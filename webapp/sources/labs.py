@@ -65,9 +65,10 @@ class LabsSource:
         answer, secrets = self._media(name)
         if answer.status != 200:
             return self._rescued(answer, labs_media.refusal(answer, secrets))
+        answer, text = labs_media.lifted(answer)
         document = self._document(answer, secrets, name)
         url = labs_media.allowed_fife_url(document, self._config.all_picture_hosts)
-        content = labs_media.image_bytes(document)
+        content = labs_media.image_bytes(document, text)
         if content is None:
             content = self._content_behind(document)
         return FetchedImage(content, url)

@@ -96,9 +96,7 @@ def _tallied(filter_: Filter) -> Totals | None:
         return None
     if replace(filter_, sort=Sort.NEWEST) != of_tally:
         return None
-    files = fn.SUM(Case(None, [(Tally.has_file, Tally.image_count)], 0))
-    sums = [fn.COALESCE(each, 0) for each in (fn.SUM(Tally.image_count), files, fn.SUM(Tally.size_bytes))]
-    total, downloaded, size_bytes = _tally(filter_).select(*sums).tuples().get()
+    total, downloaded, size_bytes = _sums(filter_)
     if filter_.state is FileState.DONE:
         return Totals(total, downloaded, 0, 0, size_bytes)
     failed, active = (
@@ -106,6 +104,13 @@ def _tallied(filter_: Filter) -> Totals | None:
         for state in (FileState.FAILED, FileState.ACTIVE)
     )
     return Totals(total, downloaded, failed, active, size_bytes)
+
+
+def _sums(filter_: Filter) -> tuple[int, int, int]:
+    """Images, files and their bytes, of a filter that asks for nothing that is not tallied."""
+    files = fn.SUM(Case(None, [(Tally.has_file, Tally.image_count)], 0))
+    sums = [fn.COALESCE(each, 0) for each in (fn.SUM(Tally.image_count), files, fn.SUM(Tally.size_bytes))]
+    return _tally(filter_).select(*sums).tuples().get()
 
 
 def _is_text_alone(filter_: Filter) -> bool:
@@ -143,7 +148,7 @@ def _count_pending(profile_id: str | None) -> int:
 
 def count_wishable(profile_id: str) -> int:
     """Pending images of a profile that nobody has wished for yet; see `downloads.list_pending_query`."""
-    everything = count_profile(profile_id)
+    total, downloaded, _ = _sums(Filter(profile_id=profile_id))
     of_profile = (Image.profile_id == profile_id) & Image.local_path.is_null() & Image.hidden_at.is_null()
     queued_count = _count_queued(profile_id)
     left_out = [Image.not_wanted_at.is_null(False), Image.gone_upstream_at.is_null(False), _REFUSED]
@@ -151,7 +156,7 @@ def count_wishable(profile_id: str) -> int:
         left_out, queued_count = [*left_out, _QUEUED], 0
     ids = reduce(or_, (Image.select(Image.id).where(each) for each in left_out))
     left_out_count = Image.select().where(of_profile, Image.id.in_(ids)).count()
-    return max(0, everything.total - everything.downloaded - left_out_count - queued_count)
+    return max(0, total - downloaded - left_out_count - queued_count)
 
 
 def _count_queued(profile_id: str | None) -> int:

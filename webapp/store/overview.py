@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from peewee import Case, Expression, Function, fn
 
-from webapp.models import Profile, Tally
+from webapp.models import Profile, Tally, db
 from webapp.store.counts import count_state
 from webapp.store.filters import FileState
 
+# What FTS5 fills a leaf of its index with.
+_LEAF_BYTES = 4050
 YEAR = 4  # so much of a month names it
 MOST_MONTHS = 36
 MOST_ROWS = 12
@@ -53,6 +55,15 @@ def count_by_state(profile_id: str | None) -> list[tuple[FileState, int]]:
     states = (FileState.DONE, FileState.ACTIVE, FileState.FAILED, FileState.PENDING, FileState.GONE)
     counts = [(state, count_state(state, profile_id)) for state in states]
     return [(state, count) for state, count in counts if count]
+
+
+def database_bytes() -> tuple[int, int]:
+    """The size of the database, and how much of it about is the index of words: counted by its leaves, for
+    to read them all would take a second."""
+    leaves = "SELECT MAX(pgno) / 2 AS count FROM image_text_idx GROUP BY segid"
+    (leaf_count,) = db.execute_sql(f"SELECT COALESCE(SUM(count), 0) FROM ({leaves})").fetchone()
+    whole = db.pragma("page_count") * db.pragma("page_size")
+    return whole, min(leaf_count * _LEAF_BYTES, whole)
 
 
 def _count_by(profile_id: str | None, value: Expression | Function) -> list[Share]:

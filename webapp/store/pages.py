@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from peewee import fn
 
 from webapp.errors import UnknownRun
-from webapp.models import Gap, History, Image, Project, Run, Walk
+from webapp.models import Gap, History, Image, Project, Run, Walk, db
 from webapp.sources import HistoryPage, RemoteImage, RemoteProject
 from webapp.states import Step
 from webapp.store import chunked, transaction
@@ -86,9 +86,12 @@ def _with_times(images: tuple[RemoteImage, ...], above: str | None) -> list[tupl
 def _add_images(run: Run, walk: Walk, images: list[tuple[RemoteImage, str]]) -> int:
     """Insert what is new and return how many that were; a name in the table is left as it is."""
     rows = [_image_row(run, walk, image, created_at) for image, created_at in images]
-    return sum(
-        Image.insert_many(piece).on_conflict_ignore().as_rowcount().execute() for piece in chunked(rows)
-    )
+    if not rows:
+        return 0
+    columns, values = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
+    insert = f"INSERT INTO veo3_image_generations ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
+    # Peewee would write a statement of hundreds of variables anew for each page.
+    return db.connection().executemany(insert, rows).rowcount
 
 
 def _image_row(run: Run, walk: Walk, image: RemoteImage, created_at: str) -> dict:
@@ -121,6 +124,8 @@ def _refresh_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage,
         for row in rows:
             if learned := _learned(row, by_name[row.name]):
                 Image.update(learned).where(Image.id == row.id).execute()
+        if not rows:
+            continue
         Image.update(
             seen_walk_id=fn.MAX(fn.COALESCE(Image.seen_walk_id, 0), walk.id),
             history=walk.history,

@@ -1,6 +1,7 @@
 """Numbers, sizes, times and images as people read them and see them."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
@@ -31,6 +32,8 @@ SHAPES = {
     "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": ("four-three", "landscape, 4:3"),
     "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": ("three-four", "portrait, 3:4"),
 }
+# Characters; a text that is hardly longer is not cut.
+LONGEST_TITLE, TITLE_LEEWAY = 90, 5
 # Pixels of the longer side of a thumbnail.
 THUMBNAIL_EDGES = (320, 640)
 # How a browser may want to see the shelf; the first of each is the usual way.
@@ -186,6 +189,24 @@ def thumbnails(image: Image) -> dict[int, str]:
     }
 
 
+@lru_cache
+def drawn_icon(name: str) -> Markup:
+    """A drawing of `partials/icons.html`."""
+    return Markup(
+        '<svg class="icon icon-{0}" aria-hidden="true" focusable="false"><use href="#icon-{0}"/></svg>'
+    ).format(name)
+
+
+def image_title(image: Image) -> str:
+    """What an image is called in a line: the beginning of its prompt, else of its title."""
+    words = (image.prompt or image.title or "").strip()
+    if not words:
+        return "Generated picture" if image.kind == "generated" else "Uploaded picture"
+    if len(words) <= LONGEST_TITLE + TITLE_LEEWAY:
+        return words
+    return f"{words[: LONGEST_TITLE - 3].rsplit(' ', 1)[0]}..."
+
+
 def content_version(image: Image) -> str:
     """Names the bytes of the file in an address, so that a browser may keep what it got."""
     return (image.sha256 or "")[:12]
@@ -238,4 +259,6 @@ def register(app: Flask) -> None:
     for filter_ in (*filters, shape, shape_words, file_state, look_version):
         app.add_template_filter(filter_)
     for function in (here, thumbnails, preview_url, content_version, density, theme, is_owner, is_guest):
+        app.add_template_global(function)
+    for function in (drawn_icon, image_title):
         app.add_template_global(function)

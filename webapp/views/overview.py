@@ -50,12 +50,15 @@ class Bar:
 def show_overview() -> str:
     profile_id = chosen_profile_id()
     times = overview.count_by_time(profile_id)
+    database_bytes, index_bytes = overview.database_bytes()
     return render_template(
         "overview.html",
         profiles=profiles.list_profiles(),
         profile_id=profile_id,
         totals=counts.count_profile(profile_id),
         free_bytes=storage.free_bytes(background().downloads.roots[0]),
+        database_bytes=database_bytes,
+        index_bytes=index_bytes,
         columns=_columns(times, profile_id),
         highest=max((share.total for share in times), default=0),
         states=_state_bars(profile_id),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Blueprint, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -69,11 +70,10 @@ def shown_images(filter_: Filter) -> dict:
 
 
 def counts_of(filter_: Filter, count: Callable[[Filter], counts.Totals] = counts.count_first) -> dict:
-    return {
-        "args": filter_args(filter_),
-        "totals": count(filter_),
-        "shelf_count": counts.count_profile(filter_.profile_id).total,
-    }
+    totals, shelf = count(filter_), Filter(profile_id=filter_.profile_id)
+    is_whole = replace(filter_, sort=shelf.sort) == shelf
+    shelf_count = totals.total if is_whole else counts.count_profile(shelf.profile_id).total
+    return {"args": filter_args(filter_), "totals": totals, "shelf_count": shelf_count}
 
 
 def page_of(filter_: Filter) -> images.Page:

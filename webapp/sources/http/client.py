@@ -7,7 +7,8 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -60,7 +61,7 @@ class HttpClient:
     ) -> None:
         self._stopping = stopping
         self._timeout_seconds = timeout_seconds
-        self._total_seconds = total_seconds
+        self._limits = _Limits(total_seconds, self._check_stopping)
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: WeakSet[requests.Session] = WeakSet()
@@ -108,17 +109,11 @@ class HttpClient:
     ) -> Answer:
         options = {"headers": headers, "data": body, "timeout": self._timeout_seconds, "stream": True}
         with self._session().request(method, url, allow_redirects=False, **options) as response:
-            pieces = self._pieces(response)
+            pieces = _pieces(response, limit_bytes)
             if response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
                 pieces = _gunzipped(pieces, limit_bytes)
             whole = _joined(pieces, limit_bytes, host_of(url))
             return Answer(url, response.status_code, tuple(response.raw.headers.items()), whole)
-
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
-        # read1 returns what has come, so that a stop does not wait for a full piece.
-        while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
-            self._check_stopping()
-            yield piece
 
     def _check_stopping(self) -> None:
         if self._is_closed or self._stopping.is_set():
@@ -127,7 +122,7 @@ class HttpClient:
     def _session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = _Session(self._remember, self._total_seconds)
+            session = self._local.session = _Session(self._remember, self._limits)
             with self._lock:
                 self._sessions.add(session)
         return session
@@ -140,16 +135,24 @@ class HttpClient:
             _shut_down(new_socket)
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How long one answer may take, and what raises when none is wanted any more."""
+
+    seconds: float
+    check_stopping: Callable[[], None]
+
+
 class _Session(requests.Session):
-    def __init__(self, remember, total_seconds: float) -> None:
+    def __init__(self, remember, limits: _Limits) -> None:
         super().__init__()
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers.clear()
         # Only what `_gunzipped` can bound; requests would offer whatever is installed.
         self.headers.update({"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"})
-        self.mount("http://", _Adapter(remember, total_seconds))
-        self.mount("https://", _Adapter(remember, total_seconds))
+        self.mount("http://", _Adapter(remember, limits))
+        self.mount("https://", _Adapter(remember, limits))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, always: requests would read a redirect's body without bounds, even when told to stay."""
@@ -158,18 +161,18 @@ class _Session(requests.Session):
 class _Adapter(HTTPAdapter):
     """Tells of each socket it opens, so that closing can end a wait; bounds the time of each answer."""
 
-    def __init__(self, remember, total_seconds: float) -> None:
-        self._remember, self._total_seconds = remember, total_seconds
+    def __init__(self, remember, limits: _Limits) -> None:
+        self._remember, self._limits = remember, limits
         super().__init__(pool_connections=4, pool_maxsize=2)
 
     def get_connection_with_tls_context(self, *args, **kwargs):
         pool = super().get_connection_with_tls_context(*args, **kwargs)
         if not getattr(pool.ConnectionCls, "is_watched", False):
-            pool.ConnectionCls = _watched(pool.ConnectionCls, self._remember, self._total_seconds)
+            pool.ConnectionCls = _watched(pool.ConnectionCls, self._remember, self._limits)
         return pool
 
 
-def _watched(connection_class: type, remember, total_seconds: float) -> type:
+def _watched(connection_class: type, remember, limits: _Limits) -> type:
     class Watched(connection_class):
         is_watched = True
 
@@ -178,20 +181,21 @@ def _watched(connection_class: type, remember, total_seconds: float) -> type:
             remember(self.sock)
 
         def response_class(self, sock: socket.socket, **given) -> http.client.HTTPResponse:
-            return http.client.HTTPResponse(_Within(sock, total_seconds), **given)
+            return http.client.HTTPResponse(_Within(sock, limits), **given)
 
     return Watched
 
 
 class _Within(io.RawIOBase):
-    """What a socket receives of one answer, until its time is over.
+    """What a socket receives of one answer, until its time is over or nobody wants it any more.
 
     A socket's own time-out begins anew with each byte, also between the letters of a header.
     """
 
-    def __init__(self, sock: socket.socket, seconds: float) -> None:
+    def __init__(self, sock: socket.socket, limits: _Limits) -> None:
         self._file = sock.makefile("rb", buffering=0)
-        self._until = time.monotonic() + seconds
+        self._until = time.monotonic() + limits.seconds
+        self._check_stopping = limits.check_stopping
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """All that an HTTPResponse asks of a socket."""
@@ -201,6 +205,7 @@ class _Within(io.RawIOBase):
         return True
 
     def readinto(self, buffer) -> int | None:
+        self._check_stopping()
         if time.monotonic() > self._until:
             raise TimeoutError
         return self._file.readinto(buffer)
@@ -216,6 +221,15 @@ def _shut_down(open_socket: socket.socket) -> None:
         socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
     except OSError:
         return  # the other side was faster
+
+
+def _pieces(response: requests.Response, limit_bytes: int) -> Iterator[bytes]:
+    """A body whose length was said comes as one piece, which is never copied; any other as it arrives."""
+    length = response.raw.length_remaining
+    is_bounded = length is not None and length <= limit_bytes
+    read, size = (response.raw.read, length) if is_bounded else (response.raw.read1, PIECE_BYTES)
+    while piece := read(size, decode_content=False):
+        yield piece
 
 
 def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
@@ -241,7 +255,7 @@ def _joined(pieces: Iterator[bytes], limit_bytes: int, host: str) -> bytes:
                 f"The answer of {host} is larger than {_size(limit_bytes)}, which is not expected."
             )
         kept.append(piece)
-    return b"".join(kept)
+    return kept[0] if len(kept) == 1 else b"".join(kept)
 
 
 def _size(count_bytes: int) -> str:

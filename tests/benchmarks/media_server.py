@@ -1,0 +1,85 @@
+"""A media service that is faster than everybody who asks it: each answer lies ready in memory.
+
+It knows nothing but the way an answer looks; what may be asked and by whom is the simulated Flow's to say.
+"""
+
+import base64
+import json
+import multiprocessing
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from urllib.parse import unquote
+
+from PIL import Image
+
+PICTURE_BYTES = 465_000
+PICTURE_SIZE = (1376, 768)
+MOST_REQUEST_BYTES = 64 * 1024
+
+
+def picture(size_bytes: int = PICTURE_BYTES) -> bytes:
+    """A JPEG of Flow's usual size in pixels, as near below `size_bytes` as its quality allows."""
+    bands = [Image.effect_noise(PICTURE_SIZE, 40) for _ in range(3)]
+    for quality in range(95, 0, -1):
+        encoded = BytesIO()
+        Image.merge("RGB", bands).save(encoded, "JPEG", quality=quality)
+        if encoded.tell() <= size_bytes:
+            return encoded.getvalue()
+    raise ValueError("no JPEG is that small")
+
+
+@contextmanager
+def serving(content: bytes) -> Iterator[str]:
+    """The address of a service, in a process of its own, that shows `content` for every name."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(content, there), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{here.recv()}"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(content: bytes, ready) -> None:
+    encoded = base64.b64encode(content)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        ready.send(listening.getsockname()[1])
+        while True:
+            connection, _ = listening.accept()
+            threading.Thread(target=_answer, args=(connection, encoded), daemon=True).start()
+
+
+def _answer(connection: socket.socket, encoded: bytes) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection:
+        while asked := request_of(connection):
+            name = json.dumps(unquote(asked.split(b" ")[1].decode().split("?")[0].removeprefix("/v1/media/")))
+            before = f'{{"name":{name},"userUploadedImage":{{"image":"'.encode()
+            after = b'","aspectRatio":"IMAGE_ASPECT_RATIO_LANDSCAPE"}}'
+            length = len(before) + len(encoded) + len(after)
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            try:
+                connection.sendall(head.encode() + before)
+                connection.sendall(encoded)
+                connection.sendall(after)
+            except OSError:
+                return
+
+
+def request_of(connection: socket.socket) -> bytes:
+    """The head of the next request on a connection; empty when there is none any more."""
+    kept = b""
+    while b"\r\n\r\n" not in kept and len(kept) < MOST_REQUEST_BYTES:
+        try:
+            piece = connection.recv(MOST_REQUEST_BYTES)
+        except OSError:
+            return b""
+        if not piece:
+            return b""
+        kept += piece
+    return kept

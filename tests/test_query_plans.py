@@ -1,0 +1,126 @@
+"""The important questions are answered by their indexes, however many images there are: SQLite says so."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from webapp import store
+from webapp.models import Image, db
+from webapp.store import counts, downloads, images, profiles, runs
+from webapp.store.filters import FileState, Filter, Sort
+
+ADA = "profile_000000000001"
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """Enough rows that SQLite prefers an index to reading all, in all states."""
+    store.open_database(tmp_path / "flowshelf.sqlite3")
+    with store.connection():
+        with store.transaction():
+            Image.insert_many([_row(number) for number in range(3_000)]).execute()
+        store.look_at_sizes()
+        yield
+
+
+def _row(number: int) -> dict:
+    moment = f"2025-01-01T00:{number // 60 % 60:02}:{number % 60:02}.{number:06}Z"
+    return {
+        "id": f"{number:032x}",
+        "profile_id": ADA if number % 2 else "profile_000000000002",
+        "name": f"name{number}",
+        "workflow_id": f"workflow{number}",
+        "media_key": f"key{number}",
+        "created_at": moment,
+        "kind": "uploaded" if number % 3 else "generated",
+        "aspect_ratio": "IMAGE_ASPECT_RATIO_SQUARE" if number % 5 else None,
+        "model_name": "GEM_PIX" if number % 3 == 0 else None,
+        "project_id": f"project{number % 40}",
+        "prompt": f"a red kite, number {number}",
+        "local_path": f"/nowhere/{number}" if number % 2 else None,
+        "downloaded_at": moment if number % 2 else None,
+        "gone_upstream_at": moment if number % 500 == 0 else None,
+        "hidden_at": moment if number % 700 == 0 else None,
+    }
+
+
+def plans_of(ask: Callable[[], object], monkeypatch) -> list[tuple[str, list[str]]]:
+    """All that is asked of SQLite, each with the steps in which it goes about that."""
+    asked, execute = [], db.execute_sql
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            db, "execute_sql", lambda sql, given=None: asked.append((sql, given)) or execute(sql, given)
+        )
+        ask()
+    return [
+        (sql, [row[-1] for row in db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", given).fetchall()])
+        for sql, given in asked
+    ]
+
+
+def whole_reads(plans: list[tuple[str, list[str]]]) -> list[str]:
+    """Steps that go through all images or wishes. In the order of a page an index is gone through as far as
+    the page reaches, which is no such step."""
+    found = []
+    for sql, steps in plans:
+        for alias in re.findall(r'"(?:veo3_image_generations|download)" AS "(\w+)"', sql):
+            is_inner = f"CO-ROUTINE {alias}" in steps or f"MATERIALIZE {alias}" in steps
+            found += [
+                step for step in steps if re.fullmatch(rf"SCAN {alias}(?: LEFT-JOIN)?", step) and not is_inner
+            ]
+    return found
+
+
+PAGES = {
+    "images_by_time": Filter(),
+    "images_of_profile": Filter(profile_id=ADA),
+    "images_of_kind": Filter(kind="generated"),
+    "images_of_shape": Filter(aspect_ratio="IMAGE_ASPECT_RATIO_SQUARE"),
+    "images_of_model": Filter(model_name="GEM_PIX"),
+    "images_of_project": Filter(project_id="project7"),
+    "images_by_download": Filter(sort=Sort.DOWNLOADED),
+    "images_with_file": Filter(state=FileState.DONE),
+    "images_without_file": Filter(state=FileState.PENDING),
+    "images_hidden": Filter(state=FileState.HIDDEN),
+    "images_gone": Filter(state=FileState.GONE),
+    "images_damaged": Filter(state=FileState.DAMAGED),
+    "downloads_by_state": Filter(state=FileState.FAILED),
+    "image_text VIRTUAL TABLE": Filter(text="number 2999"),
+}
+
+
+@pytest.mark.parametrize(("index", "asked"), PAGES.items(), ids=PAGES)
+def test_a_page_of_the_gallery_comes_by_the_index_of_its_filter(shelf, monkeypatch, index, asked):
+    plans = plans_of(lambda: images.list_page(asked, limit=60), monkeypatch)
+    assert index in str(plans)
+    assert not whole_reads(plans)
+
+
+@pytest.mark.parametrize("sort", Sort)
+def test_a_page_far_down_is_found_by_its_cursor_and_needs_no_sorting(shelf, monkeypatch, sort):
+    edge = f"{1501:032x}"
+    plans = plans_of(lambda: images.list_page(Filter(sort=sort), limit=60, before=edge), monkeypatch)
+    assert "TEMP B-TREE" not in str(plans)
+    assert "(created_at" in str(plans) or "(downloaded_at" in str(plans)
+
+
+QUESTIONS = {
+    "counts of the shelf": lambda: counts.count_first(Filter()),
+    "counts of a filter": lambda: counts.count_first(Filter(kind="generated", aspect_ratio="x")),
+    "what can be downloaded": lambda: counts.count_wishable(ADA),
+    "a word": lambda: counts.count_first(Filter(text="2999")),
+    "two letters": lambda: counts.count_first(Filter(text="99")),
+    "the beginning of a name": lambda: counts.count_first(Filter(text="name29")),
+    "the next wish": lambda: downloads.claim_download("none"),
+    "wishes left": lambda: downloads.count_left("none"),
+    "failures": lambda: downloads.count_failures_by_reason("none"),
+    "a run": lambda: runs.find_last_run(ADA, "sync"),
+    "whose downloads go on": profiles.list_profiles_downloading,
+    "names that are known": lambda: images.find_ids(ADA, ["name7", "name8"]),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_is_asked_again_and_again_reads_no_table_of_images_or_wishes_whole(shelf, monkeypatch, question):
+    assert not whole_reads(plans_of(QUESTIONS[question], monkeypatch))
