@@ -70,6 +70,12 @@ def violations(page: Page, axe: str) -> list:
     return [violation for violation in found if violation["impact"] in SERIOUS]
 
 
+def choose(page: Page, word: str) -> None:
+    """Press one of the three colours, and wait for the page that has it."""
+    button(page, word).click()
+    expect(button(page, word)).to_have_attribute("aria-pressed", "true")
+
+
 def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
     """Press Tab until the focus is where it should get to, and see it there."""
     for _ in range(MOST_TABS):
@@ -103,14 +109,13 @@ def test_the_switch_of_colours_is_stronger_than_the_system_and_remembered(profil
     for chosen, system in (("Dark", "light"), ("Light", "dark")):
         page = open_page("/overview", color_scheme=system)
         was, pale = page.evaluate(GROUND), page.evaluate(SCHEME)
-        button(page, chosen).click()
+        choose(page, chosen)
         assert page.url.endswith("/overview")
         assert page.evaluate(SCHEME) == chosen.lower() != pale
         assert page.evaluate(GROUND) != was
         page.evaluate(axe)
         assert page.evaluate(AXE, {"runOnly": COLOURS}) == []
-        button(page, "As the system").click()
-        page.reload()
+        choose(page, "As the system")
         assert page.evaluate(GROUND) == was
 
 
