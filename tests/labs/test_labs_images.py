@@ -133,6 +133,23 @@ def test_broken_base64_is_a_bad_picture(source, flow, world, failure, text):
     failure(BadPicture, source.fetch_image, world.names()[0])
 
 
+LONG = base64.b64encode(b"\xff\xd8\xff" + bytes(9_000) + b"\xff\xd9").decode()
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (",", " :\n ")])
+@pytest.mark.parametrize("written", [LONG, LONG.replace("/", "\\/")])
+def test_the_text_of_a_picture_is_found_however_the_json_is_written(source, flow, world, separators, written):
+    answer = broken(flow.media_answer(world.names()[0]), LONG) | {"preview": {"image": LONG[::-1]}}
+    text = json.dumps(answer, separators=separators).replace(LONG, written)
+    flow.answer_next("media", text)
+    assert source.fetch_image(world.names()[0]).content == base64.b64decode(LONG)
+
+
+def test_what_stands_in_the_place_of_a_long_text_is_no_picture_itself(source, flow, world, failure):
+    flow.answer_next("media", broken(flow.media_answer(world.names()[0]), "lifted out"))
+    failure(BadPicture, source.fetch_image, world.names()[0])
+
+
 def test_json_that_was_cut_without_notice_is_a_bad_picture(source, flow, world, failure):
     flow.answer_next("media", json.dumps(flow.media_answer(world.names()[0]))[:-40])
     failure(BadPicture, source.fetch_image, world.names()[0])

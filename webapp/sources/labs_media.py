@@ -23,6 +23,7 @@ _BYTE_PLACES = (
 # Shorter texts are not worth the trouble. What stands in the place of a longer one:
 _LONG_TEXT_BYTES = 4096
 _LIFTED = "lifted out"
+_TEXT_MARK = re.compile(rb'"(?:encodedImage|image)"\s*:\s*"')
 _DATA_PREFIX = re.compile(rb"data:[\w.+-]+/[\w.+-]+;base64,")
 _NO_PATH = re.compile(r"\.*")
 
@@ -52,15 +53,12 @@ def lifted(answer: Answer) -> tuple[Answer, memoryview | None]:
     Parsing half a megabyte of base64 as JSON takes longer than all else that is done with an answer. A
     quotation mark inside of a JSON text is always escaped, so what is found is a field and its whole value.
     """
-    for field_name in dict.fromkeys(name for _, name in _BYTE_PLACES):
-        mark = f'"{field_name}":"'.encode()
-        start = answer.body.find(mark) + len(mark)
-        end = answer.body.find(b'"', start)
-        if start < len(mark) or end - start < _LONG_TEXT_BYTES:
-            continue
-        if answer.body.find(b"\\", start, end) < 0:
-            body = b"".join((answer.body[:start], _LIFTED.encode(), answer.body[end:]))
-            return replace(answer, body=body), memoryview(answer.body)[start:end]
+    body = answer.body
+    for mark in _TEXT_MARK.finditer(body):
+        start, end = mark.end(), body.find(b'"', mark.end())
+        if end - start > _LONG_TEXT_BYTES and body.find(b"\\", start, end) < 0:
+            light = b"".join((body[:start], _LIFTED.encode(), body[end:]))
+            return replace(answer, body=light), memoryview(body)[start:end]
     return answer, None
 
 
