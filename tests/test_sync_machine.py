@@ -356,6 +356,6 @@ def few(share):
 
 
 TestLabsWalks = LabsWalks.TestCase
-TestLabsWalks.settings = few(30)
+TestLabsWalks.settings = few(24)
 TestProjectWalks = ProjectWalks.TestCase
 TestProjectWalks.settings = few(8)

@@ -143,7 +143,7 @@ def test_pictures_that_a_full_sync_misses_are_marked_as_soon_as_somebody_says_so
         "20 images of the shelf no longer stand in the history “uploads”"
     )
     expect(cards(page, "Gone from Flow")).to_have_count(0)
-    button(page, "Mark as gone").click()
+    button(page, "Mark as gone").press("Enter")  # so near in place and time, a click would count as a second
     expect(button(page, "Mark as gone")).to_have_count(0)
     expect(cards(page, "Gone from Flow")).to_have_count(20)
 
