@@ -88,8 +88,8 @@ on("htmx:beforeSwap", ({ detail }) => {
   if (!target.isConnected) detail.shouldSwap = false; // its surroundings have been exchanged meanwhile
   if (target.id === "problem" && isAsked) target.dataset.passing = "";
   if (!target.matches(".panel")) return;
-  // A button that is being pressed must not be swapped away under the finger.
-  if (isAsked && target.querySelector(":is(button, summary):active")) detail.shouldSwap = false;
+  // What is being pressed must not be swapped away under the finger, nor what waits for its answer.
+  if (isAsked && target.querySelector(":is(button, summary):active, form.htmx-request")) detail.shouldSwap = false;
   before.set(target.id, { ...target.dataset, hadFocus: target.contains(document.activeElement) });
 });
 

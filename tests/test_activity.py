@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from webapp import store
 from webapp.models import Gap, History, Message, Run
 from webapp.states import RunKind, RunState, SyncMode
-from webapp.store import failures, images, messages, runs
+from webapp.store import downloads, failures, images, messages, runs
 from webapp.views.words import history_sentence
 
 
@@ -244,3 +244,24 @@ def test_a_history_without_gaps_is_complete():
 
 def test_no_profile_yet_says_what_to_do_next(client):
     assert "Add a profile" in client.get("/activity").text
+
+
+def test_the_panel_that_finds_nothing_left_shows_the_last_count(
+    client, shelf, profile_id, monkeypatch, flow, wait_until
+):
+    """Between its questions the last image may come."""
+    count_left = downloads.count_left
+    with flow.holding("media", at=3) as gate:
+        run = shelf.downloads.request_pending(profile_id, limit=3)
+        assert gate.reached.wait(5)
+        shelf.downloads.cancel(profile_id)
+
+        def count_when_all_has_come(run_id):
+            gate.release()
+            wait_until(lambda: count_left(run_id) == 0)
+            return 0
+
+        monkeypatch.setattr(downloads, "count_left", count_when_all_has_come)
+        panel = client.get("/panels/download").text
+    assert runs.get_run(run.id).done_count == 3
+    assert "Cancelled just now: 3 images" in panel

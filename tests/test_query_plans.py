@@ -13,10 +13,10 @@ from webapp.store.filters import FileState, Filter, Sort
 ADA = "profile_000000000001"
 
 
-@pytest.fixture
-def shelf(tmp_path):
-    """Enough rows that SQLite prefers an index to reading all, in all states."""
-    store.open_database(tmp_path / "flowshelf.sqlite3")
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Enough rows that SQLite prefers an index to reading all, in all states; nobody changes them."""
+    store.open_database(tmp_path_factory.mktemp("plans") / "flowshelf.sqlite3")
     with store.connection():
         with store.transaction():
             Image.insert_many([_row(number) for number in range(3_000)]).execute()

@@ -148,6 +148,30 @@ def test_pictures_that_a_full_sync_misses_are_marked_as_soon_as_somebody_says_so
     expect(cards(page, "Gone from Flow")).to_have_count(20)
 
 
+def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_away(synced, page, world):
+    for name in world.names()[:20]:
+        world.delete(name)
+    sync_panel(page).get_by_text("More").click()
+    button(sync_panel(page), "Full sync").click()
+    expect(button(page, "Mark as gone")).to_be_visible()
+    expect_no_more_polling(page)
+    old = page.request.get("/panels/sync").text()
+    held = {}
+
+    def hold(route):
+        held[route.request.method] = route
+
+    page.route(re.compile("/panels/sync|/answer"), hold)
+    with page.expect_request("**/panels/sync"):
+        page.evaluate("htmx.trigger(document.body, 'runs-changed')")
+    with page.expect_request("**/answer"):
+        button(page, "Mark as gone").press("Enter")
+    with page.expect_response("**/panels/sync"):
+        held["GET"].fulfill(body=old, content_type="text/html")
+    held["POST"].continue_()
+    expect(button(page, "Mark as gone")).to_have_count(0)
+
+
 # Phase 2
 
 

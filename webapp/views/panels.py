@@ -143,6 +143,8 @@ def _download_row(profile: Profile) -> DownloadRow:
     work = background()
     run = runs.find_open_run(profile.id, RunKind.DOWNLOAD) or runs.find_last_run(profile.id, RunKind.DOWNLOAD)
     left_count = downloads.count_left(run.id) if run else 0
+    # Read after what is left: a panel that finds nothing left asks no more and has to show the last count.
+    run = run and runs.find_run(run.id)
     is_active = run is not None and run.state == RunState.RUNNING
     is_waiting = _is_waiting(run)
     images_rate, bytes_rate = work.downloads.rate(run.id) if run else (0.0, 0.0)
