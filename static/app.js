@@ -22,7 +22,7 @@ const ON_THE_WAY = '.state:is([data-state="wanted"], [data-state="running"])';
 const NEXT_CARDS = 60; // of those on the way, the first of which come first
 
 const mayAsk = () => Boolean(byId("grid")?.dataset.previewsUrl); // a guest's cards stay as they came
-const askForCards = (id) => id.length && mayAsk() && get(byId("grid").dataset.cardsUrl, "#grid", { swap: "none", values: { id } });
+const askForCards = (id) => id.length && mayAsk() && get(byId("grid").dataset.cardsUrl, "#cards-news", { swap: "none", values: { id } });
 
 function refreshCards(selector = ".state", most = Infinity) {
   const ids = all(`#cards ${selector}`).slice(0, most).map((state) => state.dataset.image);

@@ -143,7 +143,7 @@ def test_pictures_that_a_full_sync_misses_are_marked_as_soon_as_somebody_says_so
         "20 images of the shelf no longer stand in the history “uploads”"
     )
     expect(cards(page, "Gone from Flow")).to_have_count(0)
-    button(page, "Mark as gone").press("Enter")  # so near in place and time, a click would count as a second
+    button(page, "Mark as gone").click()
     expect(button(page, "Mark as gone")).to_have_count(0)
     expect(cards(page, "Gone from Flow")).to_have_count(20)
 
@@ -154,7 +154,6 @@ def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_aw
     sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
     expect(button(page, "Mark as gone")).to_be_visible()
-    expect_no_more_polling(page)
     old = page.request.get("/panels/sync").text()
     held = {}
 
@@ -165,7 +164,7 @@ def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_aw
     with page.expect_request("**/panels/sync"):
         page.evaluate("htmx.trigger(document.body, 'runs-changed')")
     with page.expect_request("**/answer"):
-        button(page, "Mark as gone").press("Enter")
+        button(page, "Mark as gone").click()
     with page.expect_response("**/panels/sync"):
         held["GET"].fulfill(body=old, content_type="text/html")
     held["POST"].continue_()
