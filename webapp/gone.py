@@ -1,13 +1,12 @@
 """What a full sync says of images that it did not meet, and what a person answers to its question."""
 
-from webapp.store import runs
+from webapp.store import pages, runs
 from webapp.store.pages import Unseen
-from webapp.store.pages import answer_question as answer
 
 
 def answer_question(walk_id: int, *, mark: bool) -> None:
     """Take a person's answer to what the end of a full walk left open, and say it where it was asked."""
-    answered = answer(walk_id, mark=mark)
+    answered = pages.answer_question(walk_id, mark=mark)
     if answered.count:
         now = gone_note(answered) if mark else _kept_note(answered)
         runs.replace_note(walk_id, gone_note(Unseen(answered.count)), now)

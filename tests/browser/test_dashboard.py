@@ -253,6 +253,7 @@ def test_a_double_click_starts_one_run_and_presses_nothing_that_came_into_its_pl
     expect(sync_panel(page)).to_contain_text("Synced just now")
     assert flow.count("history") == 4
     panel = download_panel(page)
+    expect(panel.get_by_label("Newest")).to_have_value("20")  # the panel has heard of all that was synced
     with flow.holding("media", at=5):
         button(panel, "Download the newest").dblclick()
         button(panel, "Pause").hover()

@@ -47,9 +47,10 @@ def unread_by(walk: Walk):
 def list_settled(profile_id: str, history: str) -> set[tuple[str, str]]:
     """Ids and card times of the projects that have not changed since they were read, as long as their
     cards say the same; empty while the listing of that history was never seen to show a change."""
-    shows = History.select().where(history_row(profile_id, history), History.shows_changes).exists()
+    if not History.select().where(history_row(profile_id, history), History.shows_changes).exists():
+        return set()
     read = Project.select().where(Project.profile == profile_id, Project.listed_at.is_null(False))
-    return {(project.remote_id, project.listed_at) for project in read if shows and _is_settled(project)}
+    return {(project.remote_id, project.listed_at) for project in read if _is_settled(project)}
 
 
 def _is_settled(project: Project) -> bool:
