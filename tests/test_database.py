@@ -295,6 +295,28 @@ def test_a_copy_keeps_the_numbers_that_are_never_used_twice(tmp_path):
 # Modes and journals
 
 
+def test_an_image_costs_the_same_steps_however_many_were_stored_since_sqlite_looked_at_the_sizes(tmp_path):
+    store.open_database(tmp_path / "flowshelf.sqlite3")
+    columns = "id, profile_id, name, workflow_id, media_key, created_at, prompt"
+    insert = f"INSERT INTO veo3_image_generations ({columns}) VALUES (?, 'p', ?, 'w', 'k', 't', ?)"
+
+    def steps_of_storing(numbers):
+        counted = []
+        db.connection().set_progress_handler(lambda: counted.append(1) and None, 100)
+        for page in range(numbers.start, numbers.stop, 20):
+            with store.transaction():
+                rows = [(f"id{n}", f"name{n}", f"a red kite, number {n}") for n in range(page, page + 20)]
+                db.connection().executemany(insert, rows)
+        db.connection().set_progress_handler(None, 0)
+        return len(counted)
+
+    with store.connection():
+        first = steps_of_storing(range(1_000))
+        steps_of_storing(range(1_000, 5_000))
+        last = steps_of_storing(range(5_000, 6_000))
+    assert last < 1.2 * first
+
+
 def test_the_files_of_sqlite_are_for_nobody_else_also_those_of_a_killed_process(tmp_path):
     path = tmp_path / "flowshelf.sqlite3"
     store.open_database(path)
