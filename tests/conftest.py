@@ -15,6 +15,8 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from waitress import wasyncore
 from werkzeug.test import TestResponse
 
@@ -58,6 +60,22 @@ def config(flow: FlowServer, tmp_path: Path) -> Config:
     )
 
 
+class _Templates(BytecodeCache):
+    """Keeps what templates were compiled to, for all apps of this process: there is one a test."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], object] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_TEMPLATES = _Templates()
+
+
 @pytest.fixture
 def running(config: Config) -> Iterator[Callable[..., Flask]]:
     """Starts apps on the data folder as processes would, one after the other; all are stopped."""
@@ -67,6 +85,7 @@ def running(config: Config) -> Iterator[Callable[..., Flask]]:
         for app in started:
             background_of(app).stop()
         app = create_app(replace(config, **settings))
+        app.jinja_env.bytecode_cache = _TEMPLATES
         background_of(app).start()
         started.append(app)
         return app
