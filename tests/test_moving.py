@@ -84,6 +84,17 @@ def test_an_account_that_moves_keeps_its_rows_and_files_and_goes_on_there(
     assert (flow.count("media"), flow.count("address"), flow.count("history")) == (0, 3, 0)
 
 
+def test_an_account_that_moved_is_not_said_to_be_well_because_the_old_flow_still_signs_it_in(
+    work, client, world, profile_id
+):
+    world.migrate()
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        page = client.post(f"/profiles/{profile_id}/check", follow_redirects=True).text
+        assert "Paste the cookies of flow.google.com" in page
+        assert profiles.get_profile(profile_id).health == Health.MOVED
+
+
 def test_the_histories_that_an_account_has_left_are_quiet(
     work, client, world, profile_id, shelf, paste, ask_profile
 ):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from webapp.background.connections import Connections
 from webapp.config import Config
-from webapp.errors import BadCookies, FlowshelfError, FlowUnavailable, SignedOut
+from webapp.errors import AccountMoved, BadCookies, FlowshelfError, FlowUnavailable, SignedOut
 from webapp.models import Profile
 from webapp.sources import Account, Promise, Source
 from webapp.sources.credentials import PastedCookies, parse_cookies
@@ -92,12 +92,16 @@ class Accounts:
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
-        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health."""
+        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health, and
+        AccountMoved where a sync has met that: the old service goes on signing people in."""
         try:
             account = self._connections.of(profile_id).source.check()
         except SignedOut as error:
             profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
             raise
+        before = profiles.get_profile(profile_id)
+        if before.health == Health.MOVED:
+            raise AccountMoved(before.health_reason)
         profiles.note_account(profile_id, account)
         return profiles.get_profile(profile_id)
 
