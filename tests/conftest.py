@@ -25,6 +25,7 @@ from webapp.background import Background
 from webapp.cli.listening import listen
 from webapp.config import Config
 from webapp.demo import FlowServer, World
+from webapp.states import RunState
 
 WAIT_SECONDS = 15.0
 settings.register_profile("long", max_examples=1000, deadline=None)
@@ -150,6 +151,16 @@ def work(app: Flask) -> Background:
 def profile_id(work: Background, world: World) -> str:
     with store.connection():
         return work.accounts.add("Ada", world.cookie_header()).id
+
+
+@pytest.fixture
+def shelf(work: Background, profile_id: str, flow: FlowServer) -> Iterator[Background]:
+    """The metadata of all uploads is there; an open connection for asking and looking."""
+    with store.connection():
+        run = work.syncs.start(profile_id, histories=("ASSET_MANAGER",))
+        assert work.syncs.wait(run.id).state == RunState.DONE
+        flow.reset()
+        yield work
 
 
 @pytest.fixture

@@ -14,16 +14,6 @@ from webapp.views.words import history_sentence
 
 
 @pytest.fixture
-def shelf(work, profile_id, flow):
-    """The metadata of all uploads is there; an open connection for asking and looking."""
-    with store.connection():
-        run = work.syncs.start(profile_id, histories=("ASSET_MANAGER",))
-        assert work.syncs.wait(run.id).state == RunState.DONE
-        flow.reset()
-        yield work
-
-
-@pytest.fixture
 def failed(shelf, profile_id, world):
     """A download run in which three images were gone; the ids of these."""
     names = world.names()[:5]

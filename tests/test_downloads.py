@@ -16,16 +16,6 @@ from webapp.store import counts, downloads, images, runs
 
 
 @pytest.fixture
-def shelf(work, profile_id, flow):
-    """The metadata of all uploads is there; an open connection for asking and looking."""
-    with store.connection():
-        run = work.syncs.start(profile_id, histories=("ASSET_MANAGER",))
-        assert work.syncs.wait(run.id).state == RunState.DONE
-        flow.reset()
-        yield work
-
-
-@pytest.fixture
 def fetch(shelf, profile_id, world):
     """Download images by name and wait; the run, and the images with their wishes in that order."""
 
