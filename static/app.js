@@ -33,7 +33,7 @@ function refreshCards(selector = ".state", most = Infinity) {
 function refreshGrid(haveArrived) {
   if (!byId("grid")) return; // panels stand on other pages too
   const { url } = byId("grid").dataset;
-  const isFree = Boolean(url) && scrollY < NEAR_TOP_PIXELS && !selected().length && !isEverything();
+  const isFree = Boolean(url) && scrollY < NEAR_TOP_PIXELS && !hasTicks();
   if (isFree) get(url, "#grid", { swap: "outerHTML" });
   if (isFree || haveArrived) byId("show-newest").hidden = isFree;
 }
@@ -133,6 +133,7 @@ let lastTicked = null;
 const boxes = () => all('#grid [name="image_id"]');
 const selected = () => boxes().filter((box) => box.checked);
 const isEverything = () => Boolean(byId("everything")?.checked);
+const hasTicks = () => isEverything() || selected().length > 0;
 
 function tick(some, isTicked) {
   some.forEach((box) => (box.checked = isTicked));
@@ -265,6 +266,18 @@ on("htmx:afterSwap", ({ detail }) => {
   const { search } = new URL(byId("grid").dataset.cardsUrl, location);
   all("#grid .look").forEach((look) => (look.search = search));
   notePlace();
+});
+
+on("htmx:beforeRequest", (event) => {
+  const { restsAt } = event.target.dataset;
+  if (restsAt && cards().length >= restsAt && !hasTicks()) event.preventDefault();
+});
+
+// Another page would forget what is ticked here.
+on("click", (event) => {
+  if (event.target.id !== "older" || !isPlain(event) || !hasTicks()) return;
+  event.preventDefault();
+  htmx.trigger("#pager-older .ahead", "more");
 });
 
 on("submit", ({ target, submitter }) => {

@@ -41,6 +41,24 @@ def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(shelf, open_page):
     assert page.is_hidden("#pager-older")
 
 
+def test_after_many_pages_the_link_waits_to_be_pressed_and_forgets_nothing_that_is_ticked(shelf, open_page):
+    def at_the_end():
+        page = open_page()
+        page.evaluate("document.querySelector('.ahead').dataset.restsAt = 60")
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        expect(page.locator("footer")).to_be_in_viewport()
+        return page
+
+    page = at_the_end()
+    page.click("#older")
+    assert page.url.endswith(f"/?before={shelf[59]}")
+    page = at_the_end()
+    page.check(f"#card-{shelf[59]} input")
+    page.click("#older")
+    wait_for_cards(page, len(shelf))
+    assert page.is_checked(f"#card-{shelf[59]} input")
+
+
 def test_reload_and_back_find_the_same_picture_at_the_same_height(shelf, open_page):
     page = open_page(viewport={"width": 500, "height": 700})
     scroll_to(page, shelf[59])
