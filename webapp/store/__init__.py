@@ -34,6 +34,15 @@ def connection() -> AbstractContextManager:
 
 
 @contextmanager
+def connection_for_pages() -> Iterator[None]:
+    """Like `connection`, for a thread that stores one page after the other: what SQLite keeps to take back
+    a single statement stays in memory, where it would write a file for each."""
+    with connection():
+        db.execute_sql("PRAGMA temp_store = memory")
+        yield
+
+
+@contextmanager
 def transaction() -> Iterator[None]:
     """A writing transaction. IMMEDIATE, because a read that turns into a write inside a deferred one
     fails at once with "database is locked" when another thread wrote in between.

@@ -3,6 +3,7 @@ that it did not meet."""
 
 import json
 import secrets
+import time
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from webapp.errors import UnknownRun
 from webapp.models import Image, Project, Run, Walk, db
 from webapp.sources import HistoryPage, RemoteImage, RemoteProject
 from webapp.states import Step
-from webapp.store import transaction
+from webapp.store import chunked, transaction
 from webapp.store.histories import advance_walk, note_answer
 from webapp.store.projects import note_project, unread_by
 from webapp.times import now
@@ -109,13 +110,14 @@ def _count_page(run: Run, page: HistoryPage, synced_count: int) -> None:
 
 def _add_images(run: Run, walk: Walk, images: list[RemoteImage]) -> int:
     """Insert what is new and return how many that were; a name that another row has is left as it is."""
-    if not images:
-        return 0
-    moment = now()
-    rows = [_image_row(run, walk, image, moment) for image in images]
-    columns, values = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
-    insert = f"INSERT INTO veo3_image_generations ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
-    return db.connection().executemany(insert, rows).rowcount
+    moment, count = now(), 0
+    for piece in chunked([_image_row(run, walk, image, moment) for image in images]):
+        # One statement for all, because at the end of each the word index writes down what it has.
+        rows = ", ".join([f"({', '.join('?' * len(piece[0]))})"] * len(piece))
+        insert = f"INSERT INTO veo3_image_generations ({', '.join(piece[0])}) VALUES {rows}"
+        values = [value for row in piece for value in row.values()]
+        count += db.execute_sql(f"{insert} ON CONFLICT DO NOTHING", values).rowcount
+    return count
 
 
 def _image_row(run: Run, walk: Walk, image: RemoteImage, moment: str) -> dict:
@@ -124,7 +126,8 @@ def _image_row(run: Run, walk: Walk, image: RemoteImage, moment: str) -> dict:
     An image without a time takes that of the entry above it, else that of the sync.
     """
     return {
-        "id": secrets.token_hex(16),
+        # Begun by the time: what is stored together then lies together in the index of ids.
+        "id": f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}",
         "profile_id": run.profile_id,
         "name": image.name,
         "workflow_id": image.workflow_id,
