@@ -35,10 +35,13 @@ def connection() -> AbstractContextManager:
 
 @contextmanager
 def connection_for_pages() -> Iterator[None]:
-    """Like `connection`, for a thread that stores one page after the other: what SQLite keeps to take back
-    a single statement stays in memory, where it would write a file for each."""
+    """Like `connection`, for a thread that stores one history page after the other."""
     with connection():
+        # What SQLite keeps to take back a single statement: it would write a file for each.
         db.execute_sql("PRAGMA temp_store = memory")
+        # 16 MB: each page changes much of what the one before has changed, and the later it is written back,
+        # the fewer times.
+        db.execute_sql("PRAGMA wal_autocheckpoint = 4000")
         yield
 
 
