@@ -176,9 +176,8 @@ def _move_gap(walk: Walk, place: dict) -> None:
     """The walk's gap stands at `place` now; a gap that stood there is the same place and becomes one
     with it, and joins only where both of them would have."""
     (joins,) = db.execute_sql(_MAY_JOIN_THERE, place).fetchone()
-    moved = place | {"may_join": joins}
     db.execute_sql(_MAKE_ROOM, place)
-    if not db.execute_sql(_MOVE_GAP, moved).rowcount:
+    if not db.execute_sql(_MOVE_GAP, place | {"may_join": joins}).rowcount:
         gap = _open_gap(walk.profile_id, walk.history, "a sync stopped here", walk.cursor)
         Gap.update(after_created_at=walk.last_created_at, may_join=joins, walk=walk).where(
             Gap.id == gap.id

@@ -1,4 +1,4 @@
-"""The one transaction that stores a history page, and what the end of a full walk says of images
+"""What is stored of a history page, in one transaction, and what the end of a full walk says of images
 that it did not meet."""
 
 import json
