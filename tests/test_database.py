@@ -317,6 +317,22 @@ def test_an_image_costs_the_same_steps_however_many_were_stored_since_sqlite_loo
     assert last < 1.2 * first
 
 
+def test_the_word_index_of_an_earlier_database_is_merged_like_that_of_a_new_one(tmp_path):
+    def merged_at() -> int:
+        (row,) = db.execute_sql("SELECT v FROM image_text_config WHERE k = 'automerge'").fetchall()
+        return row[0]
+
+    path = tmp_path / "flowshelf.sqlite3"
+    store.open_database(path)
+    with store.connection():
+        new = merged_at()
+        db.execute_sql("INSERT INTO image_text (image_text, rank) VALUES ('automerge', 4)")
+        assert merged_at() == 4
+    store.open_database(path)
+    with store.connection():
+        assert merged_at() == new == 8
+
+
 def test_the_files_of_sqlite_are_for_nobody_else_also_those_of_a_killed_process(tmp_path):
     path = tmp_path / "flowshelf.sqlite3"
     store.open_database(path)

@@ -7,7 +7,8 @@ import pytest
 
 from webapp import store
 from webapp.models import Image, db
-from webapp.store import counts, downloads, images, profiles, runs
+from webapp.sources import RemoteImage
+from webapp.store import counts, downloads, images, pages, profiles, runs
 from webapp.store.filters import FileState, Filter, Sort
 
 ADA = "profile_000000000001"
@@ -124,3 +125,12 @@ QUESTIONS = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_what_is_asked_again_and_again_reads_no_table_of_images_or_wishes_whole(shelf, monkeypatch, question):
     assert not whole_reads(plans_of(QUESTIONS[question], monkeypatch))
+
+
+def test_what_is_known_of_a_history_page_is_found_by_names_and_keys(shelf, monkeypatch):
+    page = [RemoteImage(f"name{number}", f"key{number + 1}", "flow", "uploaded", None) for number in (7, 9)]
+    found = []
+    (plan,) = plans_of(lambda: found.extend(pages.list_known(ADA, page)), monkeypatch)
+    assert [known.name for known in found] == ["name7", "name9"]
+    assert not re.search("SCAN veo3|images_of_profile", str(plan))
+    assert "images_by_exact_key" in str(plan)

@@ -51,6 +51,24 @@ def test_an_account_in_sync_costs_one_page_a_history(sync, flow):
     assert flow.count("history") == 2
 
 
+def test_a_page_costs_the_shelf_a_dozen_statements_one_of_them_for_all_its_images(sync, world, monkeypatch):
+    world.add_uploaded(140)
+    asked, execute = [], db.execute_sql
+
+    def watched(sql, given=None):
+        if threading.current_thread() is not threading.main_thread():
+            asked.append(sql)
+        return execute(sql, given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(db, "execute_sql", watched)
+        run = sync()
+    assert (run.page_count, run.synced_count) == (10, 180)
+    assert len([sql for sql in asked if sql.startswith("INSERT INTO veo3_image_generations")]) == 10
+    again_and_again = [sql for sql in asked if asked.count(sql) >= run.page_count - 1]
+    assert len(again_and_again) <= 12 * run.page_count
+
+
 def test_what_an_image_is_called_and_says_of_itself_is_stored(sync, world):
     sync(histories=BOTH)
     generated = world.entry(world.names(GENERATED, Kind.GENERATED)[0])

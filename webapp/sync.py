@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from webapp import store
 from webapp.errors import (
     CircularHistory,
     CursorRefused,
@@ -98,7 +99,7 @@ class SyncRun:
         stopping: threading.Event,
         on_page: Callable[[], None] = lambda: None,
     ) -> None:
-        self._run_id = run_id
+        self._run = runs.get_run(run_id)
         self._source = source
         self._pace = pace
         self._page_delay_seconds = page_delay_seconds
@@ -112,7 +113,7 @@ class SyncRun:
 
         Whatever it raises, the gap is where the walk stood.
         """
-        run = runs.get_run(self._run_id)
+        run = self._run
         names = run.histories.split(",")
         refused = []
         for history in names[names.index(run.history) if run.history else 0 :]:
@@ -128,11 +129,10 @@ class SyncRun:
             raise refused[0]
 
     def _sync_history(self, history: str) -> None:
-        run = runs.get_run(self._run_id)
-        if run.history != history:
-            histories.begin_history(run.id, history)
-            run = runs.get_run(run.id)
-        for walk in self._walks(run, history):
+        if self._run.history != history:
+            histories.begin_history(self._run.id, history)
+            self._run = runs.get_run(self._run.id)
+        for walk in self._walks(self._run, history):
             if self._has_enough_pages():
                 return
             self._carry_walk_on(walk)
@@ -184,7 +184,6 @@ class SyncRun:
             step = self._save(walk, page)
             self._on_page()
             goes_on = self._goes_on(walk, step) and not self._has_enough_pages()
-            walk = histories.get_walk(walk.id)
 
     def _has_read_missed(self, walk: Walk, last_page: HistoryPage) -> bool:
         """Before a full walk says what is gone, it asks for each project that the listing did not show to
@@ -226,7 +225,7 @@ class SyncRun:
                 "changed. Check in Flow that this account still shows its pictures, then sync again."
             )
         if is_nothing and self._source.promise.empty_note:
-            runs.add_note(self._run_id, self._source.promise.empty_note)
+            runs.add_note(self._run.id, self._source.promise.empty_note)
         return page
 
     def _ask(self, walk: Walk) -> HistoryPage:
@@ -238,36 +237,38 @@ class SyncRun:
         )
 
     def _tried(self, ask: Callable[[], HistoryPage]) -> HistoryPage:
-        page = self._pace.tried(ask, self._stopping, gives_up=False)
-        return pages.under_known_names(runs.get_run(self._run_id).profile_id, page)
+        return self._pace.tried(ask, self._stopping, gives_up=False)
 
     def _settled_projects(self, walk: Walk) -> set[tuple[str, str]]:
         """What a quick sync passes over, where the service shows that nothing changed."""
-        is_quick = runs.get_run(self._run_id).mode == SyncMode.NEW and not walk.is_full
+        is_quick = self._run.mode == SyncMode.NEW and not walk.is_full
         if self._source.promise.is_newest_first or not is_quick:
             return set()
         return projects.list_settled(walk.profile_id, walk.history)
 
     def _save(self, walk: Walk, page: HistoryPage) -> Step:
-        known = histories.known_images(walk.profile_id, [image.name for image in page.images])
-        may_join = self._source.promise.is_newest_first and histories.may_join(walk)
-        step = step_of(page, known, walk, may_join=may_join)
-        # A full walk that only had its gap closed by a quick sync is still to be resumed.
-        ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
-        unseen = pages.save_page(runs.get_run(self._run_id), walk, page, step, is_last=ends)
+        with store.transaction():
+            known = pages.list_known(walk.profile_id, page.images)
+            page = pages.under_known_names(page, known)
+            may_join = self._source.promise.is_newest_first and histories.may_join(walk)
+            stored_by = {row.name: row.stored_walk_id or 0 for row in known}
+            step = step_of(page, stored_by, walk, may_join=may_join)
+            # A full walk that only had its gap closed by a quick sync is still to be resumed.
+            ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
+            unseen = pages.save_page(self._run, walk, page, known, step, is_last=ends)
         if unseen.count:
-            runs.add_note(self._run_id, gone_note(unseen))
+            runs.add_note(self._run.id, gone_note(unseen))
         return step
 
     def _goes_on(self, walk: Walk, step: Step) -> bool:
         """5: all and full, and a full walk that is resumed, do not stop where they join."""
-        mode = runs.get_run(self._run_id).mode
+        mode = self._run.mode
         passes = mode in (SyncMode.ALL, SyncMode.FULL) or (mode == SyncMode.RESUME and walk.is_full)
         return step is Step.ON or (step is Step.JOINED and passes)
 
     def _has_enough_pages(self) -> bool:
-        run = runs.get_run(self._run_id)
-        return run.max_pages is not None and run.history_page_count >= run.max_pages
+        most = self._run.max_pages
+        return most is not None and self._run.history_page_count >= most
 
     def _give_up_cursor(self, walk: Walk, *, was_handed_out_now: bool) -> None:
         """7: an old place that Flow no longer knows; the gap becomes the head, which does not join.
@@ -275,14 +276,13 @@ class SyncRun:
         Never head, refusal, head for ever: a refused first page or a place handed out in this very
         run stops the run and keeps the gap.
         """
-        run = runs.get_run(self._run_id)
         if not walk.cursor or was_handed_out_now:
             raise CursorRefused(
                 "Flow refused the next page of this history, although it had just named it. The sync stopped "
                 "and remembers the place; press Resume later."
             )
         has_gap = histories.reopen_at_head(walk) is not None
-        if run.start_cursor == walk.cursor:
+        if self._run.start_cursor == walk.cursor:
             raise CursorRefused(
                 "Flow does not know the startCursor any more. Leave it out to sync from the newest image."
             )
@@ -293,5 +293,5 @@ class SyncRun:
             )
         self._was_refused = True
         runs.add_note(
-            run.id, "Flow no longer knew the place to go on from, so the history is read from its head."
+            self._run.id, "Flow no longer knew the place to go on from, so the history is read from its head."
         )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 def timestamp(moment: datetime) -> str:
     """The text of an aware moment."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def now() -> str:

@@ -149,7 +149,7 @@ class Syncs:
 
     def _run(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
         try:
-            with store.connection():
+            with store.connection_for_pages():
                 state, fields = self._outcome(run_id, profile_id, stop)
                 if state:
                     self._before_end(run_id, state)

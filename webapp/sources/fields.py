@@ -10,6 +10,8 @@ LONGEST_CURSOR = 8_000
 # Unix time begins there; anything before is a default value, not the time of an image.
 EARLIEST_YEAR = 1970
 
+_UNSOUND = re.compile("[\0\ud800-\udfff]")
+
 
 class UnknownShape(Exception):
     """An answer that is no page of a history as we know it; the text says in what."""
@@ -22,7 +24,7 @@ def word(said: object) -> str | None:
 
 def is_sound(text: str) -> bool:
     """Whether a database and an address can hold the text: JSON may carry halves of characters, and NUL."""
-    return "\0" not in text and not re.search("[\ud800-\udfff]", text)
+    return not _UNSOUND.search(text)
 
 
 def prompt(said: object) -> str | None:

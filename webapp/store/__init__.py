@@ -34,6 +34,18 @@ def connection() -> AbstractContextManager:
 
 
 @contextmanager
+def connection_for_pages() -> Iterator[None]:
+    """Like `connection`, for a thread that stores one history page after the other."""
+    with connection():
+        # What SQLite keeps to take back a single statement: it would write a file for each.
+        db.execute_sql("PRAGMA temp_store = memory")
+        # 16 MB: each page changes much of what the one before has changed, and the later it is written back,
+        # the fewer times.
+        db.execute_sql("PRAGMA wal_autocheckpoint = 4000")
+        yield
+
+
+@contextmanager
 def transaction() -> Iterator[None]:
     """A writing transaction. IMMEDIATE, because a read that turns into a write inside a deferred one
     fails at once with "database is locked" when another thread wrote in between.

@@ -9,12 +9,24 @@ from collections.abc import Iterable
 
 from peewee import Case, fn
 
-from webapp.models import Gap, History, Image, Run, Walk
+from webapp.models import Gap, History, Image, Run, Walk, db
 from webapp.sources import HistoryPage
 from webapp.states import Step
-from webapp.store import chunked, transaction
+from webapp.store import transaction
 from webapp.store.profiles import make_history
 from webapp.times import now
+
+# As text, because for each page peewee takes longer to write these than SQLite to answer them.
+_MAY_JOIN = "SELECT COALESCE(MIN(may_join), 1) FROM gap WHERE walk_id = :walk_id"
+_ADVANCE_WALK = """UPDATE walk SET cursor = :cursor, last_created_at = :last_created_at,
+    owes_gap = :owes_gap, finished_at = :finished_at WHERE id = :walk_id"""
+_IS_THERE = "profile_id = :profile_id AND history = :history AND cursor = :cursor"
+_MAY_JOIN_THERE = f"{_MAY_JOIN} OR ({_IS_THERE})"
+_MAKE_ROOM = f"DELETE FROM gap WHERE {_IS_THERE} AND walk_id IS NOT :walk_id"
+_MOVE_GAP = """UPDATE gap SET cursor = :cursor, after_created_at = :last_created_at, may_join = :may_join
+    WHERE walk_id = :walk_id"""
+_NOTE_ANSWER = """UPDATE history SET answered_at = :answered_at, refused_at = NULL
+    WHERE profile_id = :profile_id AND name = :history"""
 
 # Questions
 
@@ -47,14 +59,9 @@ def list_walks_with_question(profile_id: str) -> list[Walk]:
     return list(Walk.select().where(Walk.profile == profile_id, Walk.unseen_count > 0).order_by(Walk.id))
 
 
-def get_walk(walk_id: int) -> Walk:
-    return Walk.get_by_id(walk_id)
-
-
 def may_join(walk: Walk) -> bool:
     """Whether the gap that this walk closes may be closed by meeting known images."""
-    gap = Gap.get_or_none(Gap.walk == walk)
-    return gap is None or gap.may_join
+    return bool(db.execute_sql(_MAY_JOIN, {"walk_id": walk.id}).fetchone()[0])
 
 
 def has_answered(profile_id: str, history: str) -> bool:
@@ -65,16 +72,6 @@ def has_answered(profile_id: str, history: str) -> bool:
 
 def has_images(profile_id: str, history: str) -> bool:
     return Image.select().where(Image.profile_id == profile_id, Image.history == history).exists()
-
-
-def known_images(profile_id: str, names: Iterable[str]) -> dict[str, int]:
-    """Those of `names` that this profile has, each with the id of the walk that stored it (0: none did)."""
-    known = {}
-    for piece in chunked(list(names)):
-        # By the unique name alone: asked for the profile as well, SQLite reads all of its rows.
-        rows = Image.select(Image.profile_id, Image.name, Image.stored_walk_id).where(Image.name.in_(piece))
-        known |= {name: walk_id or 0 for owner, name, walk_id in rows.tuples() if owner == profile_id}
-    return known
 
 
 # Beginning a walk
@@ -118,7 +115,7 @@ def continue_walk(run: Run, walk: Walk) -> Walk:
     with transaction():
         Run.update(walk=walk, history=walk.history).where(Run.id == run.id).execute()
         Walk.update(finished_at=None).where(Walk.id == walk.id).execute()
-    return get_walk(walk.id)
+    return Walk.get_by_id(walk.id)
 
 
 def begin_history(run_id: str, history: str) -> None:
@@ -152,36 +149,48 @@ def _abandon_full_walks(profile_id: str, history: str) -> None:
 
 
 def advance_walk(walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) -> None:
-    """Move a walk and its gap past a page, inside the transaction that stores the page."""
-    last_created_at = page.last_created_at or walk.last_created_at
-    owes_gap = walk.owes_gap and step is Step.ON
-    Walk.update(
-        cursor=page.next_cursor or walk.cursor,
-        last_created_at=last_created_at,
-        owes_gap=owes_gap,
-        finished_at=now() if is_last else None,
-    ).where(Walk.id == walk.id).execute()
-    if owes_gap:
-        _move_gap(walk, page.next_cursor, last_created_at)
+    """Move a walk and its gap past a page, inside the transaction that stores the page; `walk` as well."""
+    walk.cursor = page.next_cursor or walk.cursor
+    walk.last_created_at = page.last_created_at or walk.last_created_at
+    walk.owes_gap = walk.owes_gap and step is Step.ON
+    walk.finished_at = now() if is_last else None
+    place = {
+        "walk_id": walk.id,
+        "profile_id": walk.profile_id,
+        "history": walk.history,
+        "cursor": walk.cursor,
+        "last_created_at": walk.last_created_at,
+        "owes_gap": walk.owes_gap,
+        "finished_at": walk.finished_at,
+    }
+    db.execute_sql(_ADVANCE_WALK, place)
+    if walk.owes_gap:
+        _move_gap(walk, place)
     else:
         Gap.delete().where(Gap.walk == walk).execute()
     if step is Step.END and walk.from_head:
         Gap.delete().where(gap_of(walk.profile_id, walk.history), Gap.id <= walk.last_gap_id).execute()
 
 
-def _move_gap(walk: Walk, cursor: str, after_created_at: str | None) -> None:
-    """The walk's gap stands at `cursor` now; a gap that stood there is the same place and becomes one
+def _move_gap(walk: Walk, place: dict) -> None:
+    """The walk's gap stands at `place` now; a gap that stood there is the same place and becomes one
     with it, and joins only where both of them would have."""
-    own = Gap.get_or_none(Gap.walk == walk)
-    other = _gap_at(walk.profile_id, walk.history, cursor)
-    joins = all(gap.may_join for gap in (own, other) if gap)
-    if other and (own is None or other.id != own.id):
-        Gap.delete().where(Gap.id == other.id).execute()
-    if own is None:
-        own = _open_gap(walk.profile_id, walk.history, "a sync stopped here", cursor)
-    Gap.update(cursor=cursor, after_created_at=after_created_at, may_join=joins, walk=walk).where(
-        Gap.id == own.id
-    ).execute()
+    (joins,) = db.execute_sql(_MAY_JOIN_THERE, place).fetchone()
+    db.execute_sql(_MAKE_ROOM, place)
+    if not db.execute_sql(_MOVE_GAP, place | {"may_join": joins}).rowcount:
+        gap = _open_gap(walk.profile_id, walk.history, "a sync stopped here", walk.cursor)
+        Gap.update(after_created_at=walk.last_created_at, may_join=joins, walk=walk).where(
+            Gap.id == gap.id
+        ).execute()
+
+
+def note_answer(walk: Walk, *, is_complete: bool) -> None:
+    """The history of a walk was answered; when that `is_complete` and no gap is left, it is in sync."""
+    moment = now()
+    answered = {"answered_at": moment, "profile_id": walk.profile_id, "history": walk.history}
+    db.execute_sql(_NOTE_ANSWER, answered)
+    if is_complete and not Gap.select().where(gap_of(walk.profile_id, walk.history)).exists():
+        History.update(synced_at=moment).where(history_row(walk.profile_id, walk.history)).execute()
 
 
 # When what is known says nothing of what lies around it

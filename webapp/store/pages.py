@@ -1,17 +1,21 @@
-"""The one transaction that stores a history page, and what the end of a full walk says of images
+"""What is stored of a history page, in one transaction, and what the end of a full walk says of images
 that it did not meet."""
 
+import json
 import secrets
+import time
+from collections import namedtuple
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from peewee import fn
 
 from webapp.errors import UnknownRun
-from webapp.models import Gap, History, Image, Project, Run, Walk, db
+from webapp.models import Image, Project, Run, Walk, db
 from webapp.sources import HistoryPage, RemoteImage, RemoteProject
 from webapp.states import Step
 from webapp.store import chunked, transaction
-from webapp.store.histories import advance_walk, gap_of, history_row
+from webapp.store.histories import advance_walk, note_answer
 from webapp.store.projects import note_project, unread_by
 from webapp.times import now
 
@@ -30,110 +34,133 @@ LEARNED_FIELDS = ("aspect_ratio", "kind", "prompt", "model_name", "seed", "versi
 FRESH_FIELDS = ("fife_url", "title", "is_archived", "project_id")
 
 
+# A row that the profile has of an image, as far as a page may concern it.
+Known = namedtuple("Known", ("id", "name", "media_key", "stored_walk_id", *LEARNED_FIELDS, *FRESH_FIELDS))
+
+# As text, because for each page peewee takes longer to write these than SQLite to answer them.
+# The plus keeps SQLite from reading all rows of the profile instead of those of the names and keys.
+_FIND_KNOWN = f"""SELECT {", ".join(Known._fields)} FROM veo3_image_generations
+    WHERE (name IN (SELECT value FROM json_each(:names)) OR media_key IN (SELECT value FROM json_each(:keys)))
+    AND +profile_id = :profile_id"""
+_SEE_AGAIN = """UPDATE veo3_image_generations SET history = :history, gone_upstream_at = NULL,
+    seen_walk_id = MAX(COALESCE(seen_walk_id, 0), :walk_id) WHERE id IN (SELECT value FROM json_each(:ids))"""
+_COUNT_PAGE = """UPDATE run SET page_count = page_count + 1, history_page_count = history_page_count + 1,
+    synced_count = synced_count + :synced, skipped_count = skipped_count + :skipped,
+    ignored_count = ignored_count + :ignored, last_cursor = :cursor WHERE id = :run_id"""
+
+
 # Storing a page
 
 
-def save_page(run: Run, walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) -> Unseen:
-    """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing.
-
-    The last page of a full walk marks what the walk has not seen as gone upstream. Raises UnknownRun
-    when the profile was removed meanwhile.
-    """
-    images = _with_times(page.images, walk.last_created_at)
-    with transaction():
-        if not Run.select().where(Run.id == run.id).exists():
-            raise UnknownRun("The profile was removed while its history was read.")
-        synced_count = _add_images(run, walk, images)
-        _refresh_images(run.profile_id, walk, images)
-        advance_walk(walk, page, step, is_last=is_last)
-        Run.update(
-            page_count=Run.page_count + 1,
-            history_page_count=Run.history_page_count + 1,
-            synced_count=Run.synced_count + synced_count,
-            skipped_count=Run.skipped_count + len(images) - synced_count,
-            ignored_count=Run.ignored_count + page.ignored_count,
-            last_cursor=page.next_cursor,
-        ).where(Run.id == run.id).execute()
-        if page.project:
-            note_project(walk, page.project)
-        _note_answer(walk, is_complete=step is not Step.ON)
-        return _mark_unseen(walk) if walk.is_full and step is Step.END else Unseen()
+def list_known(profile_id: str, images: Sequence[RemoteImage]) -> list[Known]:
+    """What the profile has of `images`, by their names or by their media keys."""
+    names, keys = [image.name for image in images], [image.media_key for image in images]
+    asked = {"profile_id": profile_id, "names": json.dumps(names), "keys": json.dumps(keys)}
+    return [Known._make(row) for row in db.execute_sql(_FIND_KNOWN, asked).fetchall()]
 
 
-def under_known_names(profile_id: str, page: HistoryPage) -> HistoryPage:
+def under_known_names(page: HistoryPage, known: list[Known]) -> HistoryPage:
     """A page whose images bear the names under which the profile has them by their media keys.
 
     Of the two services one calls an image by its media key, and the other by a name of its own.
     """
-    names = {}
-    for piece in chunked([image.media_key for image in page.images]):
-        rows = Image.select(Image.profile_id, Image.media_key, Image.name).where(Image.media_key.in_(piece))
-        names |= {key: name for owner, key, name in rows.tuples() if owner == profile_id}
+    names = {row.media_key: row.name for row in known}
     return replace(page, images=tuple(_under_known_name(image, names) for image in page.images))
 
 
 def _under_known_name(image: RemoteImage, names: dict[str, str]) -> RemoteImage:
     known = names.get(image.media_key, image.name)
-    is_of_other_service = image.media_key in (image.name, known)
+    is_of_other_service = known != image.name and image.media_key in (image.name, known)
     return replace(image, name=known) if is_of_other_service else image
 
 
-def _with_times(images: tuple[RemoteImage, ...], above: str | None) -> list[tuple[RemoteImage, str]]:
-    """Each image with its time; one without takes that of the entry above it, else that of the sync."""
-    return [(image, image.created_at or above or now()) for image in images]
+def save_page(
+    run: Run, walk: Walk, page: HistoryPage, known: list[Known], step: Step, *, is_last: bool
+) -> Unseen:
+    """Store a page, its counts, and where the walk and its gap stand now, also in `run` and `walk`.
+
+    Call it in the transaction in which `known` was listed: all of it is stored or nothing. The last page of
+    a full walk marks what the walk has not seen as gone upstream. Raises UnknownRun when the profile was
+    removed meanwhile.
+    """
+    rows_by_name = {row.name: row for row in known}
+    new = [image for image in page.images if image.name not in rows_by_name]
+    synced_count = _add_images(run, walk, new)
+    _count_page(run, page, synced_count)
+    _refresh_images(walk, page.images, rows_by_name)
+    advance_walk(walk, page, step, is_last=is_last)
+    if page.project:
+        note_project(walk, page.project)
+    note_answer(walk, is_complete=step is not Step.ON)
+    return _mark_unseen(walk) if walk.is_full and step is Step.END else Unseen()
 
 
-def _add_images(run: Run, walk: Walk, images: list[tuple[RemoteImage, str]]) -> int:
-    """Insert what is new and return how many that were; a name in the table is left as it is."""
-    rows = [_image_row(run, walk, image, created_at) for image, created_at in images]
-    if not rows:
-        return 0
-    columns, values = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
-    insert = f"INSERT INTO veo3_image_generations ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
-    # Peewee would write a statement of hundreds of variables anew for each page.
-    return db.connection().executemany(insert, rows).rowcount
+def _count_page(run: Run, page: HistoryPage, synced_count: int) -> None:
+    counted = {
+        "run_id": run.id,
+        "synced": synced_count,
+        "skipped": len(page.images) - synced_count,
+        "ignored": page.ignored_count,
+        "cursor": page.next_cursor,
+    }
+    if not db.execute_sql(_COUNT_PAGE, counted).rowcount:
+        raise UnknownRun("The profile was removed while its history was read.")
+    run.history_page_count += 1
 
 
-def _image_row(run: Run, walk: Walk, image: RemoteImage, created_at: str) -> dict:
-    """All columns that a sync may write for a new image; nothing of its file is among them."""
+def _add_images(run: Run, walk: Walk, images: list[RemoteImage]) -> int:
+    """Insert what is new and return how many that were; a name that another row has is left as it is."""
+    moment, count = now(), 0
+    for piece in chunked([_image_row(run, walk, image, moment) for image in images]):
+        # One statement for all, because at the end of each the word index writes down what it has.
+        rows = ", ".join([f"({', '.join('?' * len(piece[0]))})"] * len(piece))
+        insert = f"INSERT INTO veo3_image_generations ({', '.join(piece[0])}) VALUES {rows}"
+        values = [value for row in piece for value in row.values()]
+        count += db.execute_sql(f"{insert} ON CONFLICT DO NOTHING", values).rowcount
+    return count
+
+
+def _image_row(run: Run, walk: Walk, image: RemoteImage, moment: str) -> dict:
+    """All columns that a sync may write for a new image; nothing of its file is among them.
+
+    An image without a time takes that of the entry above it, else that of the sync.
+    """
     return {
-        "id": secrets.token_hex(16),
+        # Begun by the time: what is stored together then lies together in the index of ids.
+        "id": f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}",
         "profile_id": run.profile_id,
         "name": image.name,
         "workflow_id": image.workflow_id,
         "media_key": image.media_key,
-        "created_at": created_at,
+        "created_at": image.created_at or walk.last_created_at or moment,
         "history": walk.history,
-        "stored_at": now(),
+        "stored_at": moment,
         "stored_walk_id": walk.id,
         "seen_walk_id": walk.id,
         "stored_run_id": run.id,
     } | {field: getattr(image, field) for field in (*LEARNED_FIELDS, *FRESH_FIELDS)}
 
 
-def _refresh_images(profile_id: str, walk: Walk, images: list[tuple[RemoteImage, str]]) -> None:
+def _refresh_images(walk: Walk, images: Iterable[RemoteImage], rows_by_name: dict[str, Known]) -> None:
     """Known images: seen again, not gone, and what the answer knows better than the row."""
-    by_name = {image.name: image for image, _ in images}
-    for piece in chunked(list(by_name)):
-        was_known = fn.COALESCE(Image.stored_walk_id, 0) != walk.id
-        rows = [
-            row
-            for row in Image.select().where(Image.name.in_(piece), was_known)
-            if row.profile_id == profile_id
-        ]
-        for row in rows:
-            if learned := _learned(row, by_name[row.name]):
-                Image.update(learned).where(Image.id == row.id).execute()
-        if not rows:
+    seen = {}
+    for image in images:
+        row = rows_by_name.get(image.name)
+        if row is None or row.stored_walk_id == walk.id:
             continue
-        Image.update(
-            seen_walk_id=fn.MAX(fn.COALESCE(Image.seen_walk_id, 0), walk.id),
-            history=walk.history,
-            gone_upstream_at=None,
-        ).where(Image.id.in_([row.id for row in rows])).execute()
+        seen[row.id] = image, row
+    for image, row in seen.values():
+        if learned := _learned(row, image):
+            changes = ", ".join(f"{field} = :{field}" for field in learned)
+            db.execute_sql(
+                f"UPDATE veo3_image_generations SET {changes} WHERE id = :id", learned | {"id": row.id}
+            )
+    if seen:
+        again = {"walk_id": walk.id, "history": walk.history, "ids": json.dumps(list(seen))}
+        db.execute_sql(_SEE_AGAIN, again)
 
 
-def _learned(row: Image, image: RemoteImage) -> dict:
+def _learned(row: Known, image: RemoteImage) -> dict:
     lacking = [field for field in LEARNED_FIELDS if getattr(row, field) is None]
     answered = {field: getattr(image, field) for field in (*lacking, *FRESH_FIELDS)}
     return {
@@ -141,13 +168,6 @@ def _learned(row: Image, image: RemoteImage) -> dict:
         for field, value in answered.items()
         if value is not None and value != getattr(row, field)
     }
-
-
-def _note_answer(walk: Walk, *, is_complete: bool) -> None:
-    fields = {"answered_at": now(), "refused_at": None}
-    if is_complete and not Gap.select().where(gap_of(walk.profile_id, walk.history)).exists():
-        fields["synced_at"] = now()
-    History.update(fields).where(history_row(walk.profile_id, walk.history)).execute()
 
 
 # Gone upstream
