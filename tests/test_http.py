@@ -3,10 +3,13 @@
 import gzip
 import os
 import re
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -31,7 +34,9 @@ class Listener:
         hold: threading.Event | None = None,
         keep_open: bool = False,
         request_end: bytes = b"\r\n\r\n",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.tls = tls
         self.reply, self.hold, self.keep_open, self.request_end = reply, hold, keep_open, request_end
         self.requests: list[bytes] = []
         self.connection_count = 0
@@ -44,9 +49,10 @@ class Listener:
     def _serve(self) -> None:
         while True:
             connection, _ = self._listening.accept()
-            with connection:
+            with connection, suppress(ssl.SSLError, ConnectionError):
                 self.connection_count += 1
-                while self._answer(connection):
+                said = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
+                while self._answer(said):
                     pass
             if self._is_done:
                 return
@@ -235,6 +241,20 @@ def test_an_unknown_host_is_unavailable(client):
 def test_a_host_that_speaks_no_tls_is_unavailable(client):
     with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n", request_end=b"") as listener:
         ask_in_vain(client, listener.url.replace("http:", "https:"), "secure connection")
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="makes the certificate")
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_said(client, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost")
+    files = ("-keyout", key, "-out", certificate)
+    subprocess.run(["openssl", "req", "-x509", *kind, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with listening(reply(b"believed"), tls=context) as listener:
+        url = listener.url.replace("http://127.0.0.1", "https://localhost")
+        ask_in_vain(client, url, "its certificate was not accepted")
+    assert not listener.requests
 
 
 def test_nothing_of_an_address_is_logged(client, caplog):

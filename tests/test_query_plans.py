@@ -65,7 +65,7 @@ def whole_reads(plans: list[tuple[str, list[str]]]) -> list[str]:
     the page reaches, which is no such step."""
     found = []
     for sql, steps in plans:
-        for alias in re.findall(r'"(?:veo3_image_generations|download)" AS "(\w+)"', sql):
+        for alias in re.findall(r'\b(?:veo3_image_generations|download)"? AS "?(\w+)', sql):
             is_inner = f"CO-ROUTINE {alias}" in steps or f"MATERIALIZE {alias}" in steps
             found += [
                 step for step in steps if re.fullmatch(rf"SCAN {alias}(?: LEFT-JOIN)?", step) and not is_inner

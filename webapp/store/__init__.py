@@ -28,6 +28,14 @@ ROWS_PER_STATEMENT = 500
 _writing = threading.RLock()
 
 
+def writing() -> AbstractContextManager:
+    """A place in the line of all who write, for a statement that is a transaction by itself.
+
+    SQLite would let the threads sleep instead, up to a tenth of a second at a time.
+    """
+    return _writing
+
+
 def connection() -> AbstractContextManager:
     """An open connection of this thread for the length of a `with` block."""
     return db.connection_context()
@@ -49,10 +57,8 @@ def connection_for_pages() -> Iterator[None]:
 def transaction() -> Iterator[None]:
     """A writing transaction. IMMEDIATE, because a read that turns into a write inside a deferred one
     fails at once with "database is locked" when another thread wrote in between.
-
-    Threads stand in line for it here: SQLite would let them sleep, up to a tenth of a second at a time.
     """
-    with _writing, db.atomic("IMMEDIATE"):
+    with writing(), db.atomic("IMMEDIATE"):
         yield
 
 

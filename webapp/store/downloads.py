@@ -13,7 +13,7 @@ from peewee import JOIN, SQL, Expression, Select, fn
 from webapp.errors import GoneUpstream
 from webapp.models import Download, Image, Run, db
 from webapp.states import DownloadState, RunKind, RunState
-from webapp.store import chunked, transaction
+from webapp.store import chunked, transaction, writing
 from webapp.store.runs import change_state, find_open_run, get_run, open_download_run
 from webapp.times import now
 
@@ -142,7 +142,7 @@ def _wish(run: Run, images: Select, folder: str | None) -> None:
 
 def claim_download(run_id: str, *, besides: Iterable[int] = ()) -> Claim | None:
     """Take the oldest wish of a running run, `besides` some; None when nothing is left to take."""
-    with transaction():
+    with writing():
         taken = db.execute_sql(_TAKE_WISH, (run_id, json.dumps(list(besides)))).fetchall()
         return Claim(*db.execute_sql(_WHAT_WAS_TAKEN, taken[0]).fetchone()) if taken else None
 

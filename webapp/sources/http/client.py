@@ -9,13 +9,13 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakSet
 
 import requests
-import urllib3.exceptions
+import urllib3
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from webapp.errors import FlowChanged, FlowUnavailable, SourceClosed
 from webapp.sources.http.answer import Answer
@@ -28,18 +28,13 @@ PIECE_BYTES = 256 * 1024
 USER_AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
+# Sent where the caller says nothing else. Of encodings only what `_gunzipped` can bound.
+HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
 
 # urllib3 logs whole addresses: of every request at DEBUG, of odd headers as a warning. Ours hold the key.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
-_FAILURES = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    zlib.error,
-    UnicodeError,
-    OSError,
-)
+_FAILURES = (urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error, ValueError, OSError)
 
 
 class TooLarge(FlowChanged):
@@ -60,11 +55,11 @@ class HttpClient:
         total_seconds: float = LONGEST_ANSWER_SECONDS,
     ) -> None:
         self._stopping = stopping
-        self._timeout_seconds = timeout_seconds
+        self._timeout = urllib3.Timeout(*timeout_seconds)
         self._limits = _Limits(total_seconds, self._check_stopping)
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._sessions: WeakSet[requests.Session] = WeakSet()
+        self._adapters: WeakSet[HTTPAdapter] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._is_closed = False
 
@@ -87,10 +82,10 @@ class HttpClient:
     ) -> Answer:
         try:
             self._check_stopping()
-            return self._exchange(method, url, dict(headers or {}), body, limit_bytes)
+            return self._exchange(method, url, headers or {}, body, limit_bytes)
         except _FAILURES as error:
             sentence = _explained(error, host_of(url))
-        # Outside the handler and so without its cause: requests quotes the whole URL, with its key.
+        # Outside the handler and so without its cause: that may quote the whole URL, with its key.
         self._check_stopping()
         raise FlowUnavailable(sentence)
 
@@ -98,34 +93,37 @@ class HttpClient:
         """Let go of every thread's connections; requests under way end with FlowUnavailable. Idempotent."""
         with self._lock:
             self._is_closed = True
-            sessions, sockets = list(self._sessions), list(self._sockets)
+            adapters, sockets = list(self._adapters), list(self._sockets)
         for open_socket in sockets:
             _shut_down(open_socket)
-        for session in sessions:
-            session.close()
+        for adapter in adapters:
+            adapter.close()
 
-    def _exchange(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None, limit_bytes: int
-    ) -> Answer:
-        options = {"headers": headers, "data": body, "timeout": self._timeout_seconds, "stream": True}
-        with self._session().request(method, url, allow_redirects=False, **options) as response:
-            pieces = _pieces(response, limit_bytes)
+    def _exchange(self, method: str, url: str, headers: Mapping, body: bytes | None, limit: int) -> Answer:
+        pool, target = self._adapter().place(url)
+        options = {"timeout": self._timeout, "retries": False, "redirect": False, "preload_content": False}
+        response = pool.urlopen(method, target, body, {**HEADERS, **headers}, **options)
+        try:
+            pieces = _pieces(response, limit)
             if response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
-                pieces = _gunzipped(pieces, limit_bytes)
-            whole = _joined(pieces, limit_bytes, host_of(url))
-            return Answer(url, response.status_code, tuple(response.raw.headers.items()), whole)
+                pieces = _gunzipped(pieces, limit)
+            whole = _joined(pieces, limit, host_of(url))
+            return Answer(url, response.status, tuple(response.headers.items()), whole)
+        finally:
+            response.close()
+            response.release_conn()
 
     def _check_stopping(self) -> None:
         if self._is_closed or self._stopping.is_set():
             raise SourceClosed("Flowshelf is shutting down; this request goes on when it is started again.")
 
-    def _session(self) -> requests.Session:
-        session = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _Session(self._remember, self._limits)
+    def _adapter(self) -> HTTPAdapter:
+        adapter = getattr(self._local, "adapter", None)
+        if adapter is None:
+            adapter = self._local.adapter = _Adapter(self._remember, self._limits)
             with self._lock:
-                self._sessions.add(session)
-        return session
+                self._adapters.add(adapter)
+        return adapter
 
     def _remember(self, new_socket: socket.socket) -> None:
         with self._lock:
@@ -143,27 +141,37 @@ class _Limits:
     check_stopping: Callable[[], None]
 
 
-class _Session(requests.Session):
-    def __init__(self, remember, limits: _Limits) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.headers.clear()
-        # Only what `_gunzipped` can bound; requests would offer whatever is installed.
-        self.headers.update({"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"})
-        self.mount("http://", _Adapter(remember, limits))
-        self.mount("https://", _Adapter(remember, limits))
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None, always: requests would read a redirect's body without bounds, even when told to stay."""
-
-
 class _Adapter(HTTPAdapter):
-    """Tells of each socket it opens, so that closing can end a wait; bounds the time of each answer."""
+    """Tells of each socket it opens, so that closing can end a wait; bounds the time of each answer.
+
+    It opens connections as requests does, with its certificates; what is asked over them is urllib3's to
+    say. A session of requests would add cookies, redirects, proxies and credentials of the environment,
+    none of which is wanted, and takes longer to add nothing than the asking itself.
+    """
 
     def __init__(self, remember, limits: _Limits) -> None:
         self._remember, self._limits = remember, limits
+        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         super().__init__(pool_connections=4, pool_maxsize=2)
+
+    def place(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """The connections to the host of an address, and what is asked for there."""
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise InvalidURL from error
+        root = f"{parts.scheme}://{parts.netloc}/"
+        if root not in self._pools:
+            request = requests.Request("GET", root if parts.scheme else url).prepare()
+            pool = self.get_connection_with_tls_context(request, verify=True)
+            self.cert_verify(pool, root, verify=True, cert=None)
+            self._pools[root] = pool
+        return self._pools[root], urlunsplit(("", "", parts.path or "/", parts.query, ""))
+
+    def close(self) -> None:
+        for pool in list(self._pools.values()):
+            pool.close()
+        super().close()
 
     def get_connection_with_tls_context(self, *args, **kwargs):
         pool = super().get_connection_with_tls_context(*args, **kwargs)
@@ -223,11 +231,11 @@ def _shut_down(open_socket: socket.socket) -> None:
         return  # the other side was faster
 
 
-def _pieces(response: requests.Response, limit_bytes: int) -> Iterator[bytes]:
+def _pieces(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> Iterator[bytes]:
     """A body whose length was said comes as one piece, which is never copied; any other as it arrives."""
-    length = response.raw.length_remaining
+    length = response.length_remaining
     is_bounded = length is not None and length <= limit_bytes
-    read, size = (response.raw.read, length) if is_bounded else (response.raw.read1, PIECE_BYTES)
+    read, size = (response.read, length) if is_bounded else (response.read1, PIECE_BYTES)
     while piece := read(size, decode_content=False):
         yield piece
 
@@ -279,7 +287,7 @@ def _explained(error: Exception, host: str) -> str:
     return f"The connection to {host} broke off before its answer was whole. Trying again is safe."
 
 
-# From the particular to the general: requests wraps most of these into ConnectionError.
+# From the particular to the general.
 _SENTENCES = (
     (
         urllib3.exceptions.NameResolutionError,
@@ -290,28 +298,24 @@ _SENTENCES = (
         "{host} takes no connection. It may be down, or this computer offline; trying again is safe.",
     ),
     (
-        (requests.exceptions.SSLError, urllib3.exceptions.SSLError),
+        urllib3.exceptions.SSLError,
         "There is no secure connection to {host}: its certificate was not accepted. "
         "Check this computer's clock, and whether a virus scanner or proxy stands in between.",
     ),
     (
-        (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
+        urllib3.exceptions.ConnectTimeoutError,
         "{host} could not be reached in time. Check the internet connection; trying again is safe.",
     ),
     (
-        (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError),
+        (urllib3.exceptions.TimeoutError, TimeoutError),
         "{host} took too long to answer. Trying again is safe.",
     ),
     (
-        (
-            requests.exceptions.InvalidURL,
-            requests.exceptions.InvalidSchema,
-            requests.exceptions.MissingSchema,
-        ),
+        (InvalidURL, InvalidSchema, MissingSchema, urllib3.exceptions.LocationValueError),
         "The address of {host} cannot be used. Check the addresses in the settings.",
     ),
     (
-        (requests.exceptions.InvalidHeader, UnicodeError),
+        ValueError,
         "The request to {host} could not be written: a kept cookie or token holds impossible characters. "
         "Paste the cookies again.",
     ),
