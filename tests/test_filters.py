@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from webapp import store
 from webapp.models import Download, Image, Run
 from webapp.states import DownloadState, RunKind
-from webapp.store import counts, images, profiles, search, selections
+from webapp.store import counts, downloads, images, profiles, search, selections
 from webapp.store.filters import FileState, Filter, Selection, Sort, matching
 from webapp.views.asking import filter_args, filter_of
 
@@ -148,6 +148,42 @@ def test_pages_show_each_image_once_in_order_forwards_and_backwards(shelf, filte
         page = images.list_page(filter_, limit=size, after=page.newer_than)
         backwards = [image.id for image in page.images] + backwards
     assert backwards == whole
+
+
+@given(filter_=FILTERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_first_answer_says_at_least_so_many_only_where_there_are(shelf, filter_):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counts, "MOST_COUNTED", 3)
+        first = counts.count_first(filter_)
+    meant = sum(is_meant(filter_, image) for image in shelf)
+    assert first.total == (min(meant, 3) if first.is_capped else meant)
+
+
+def test_very_many_in_whole_months_are_not_counted_for_a_first_answer(shelf, monkeypatch):
+    monkeypatch.setattr(counts, "MOST_COUNTED", 5)
+    for days in ({"since": "2026-03-05"}, {"until": "2026-08-12"}):
+        asked = Filter(kind="generated", **days)
+        assert counts.count_first(asked) == counts.Totals(5, 0, 0, 0, is_capped=True)
+    within = Filter(since="2026-03-05", until="2026-03-06")
+    assert counts.count_first(within) == counts.count_all(within)
+
+
+def test_what_can_be_wished_for_is_counted_as_it_is_listed(shelf):
+    moment = shelf[0].created_at
+    for number, image in enumerate(shelf):
+        has_mark = iter(number >> bit & 1 for bit in range(3))
+        marks = (Image.not_wanted_at, Image.gone_upstream_at, Image.hidden_at)
+        Image.update({mark: moment if next(has_mark) else None for mark in marks}).where(
+            Image.id == image.id
+        ).execute()
+        if image.damaged_at and number % 2:
+            Download.create(image=image, profile_id=image.profile_id, run=image.profile_id)
+    Download.update(is_permanent=True).where(Download.id % 2 == 0, Download.state == "failed").execute()
+    queued = Download.select(Download.image).where(Download.state.in_(downloads.ACTIVE))
+    for profile in profiles.list_profiles():
+        wishable = downloads.list_pending_query(profile.id).where(Image.id.not_in(queued)).count()
+        assert counts.count_wishable(profile.id) == wishable > 0
 
 
 @given(filter_=FILTERS)

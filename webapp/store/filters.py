@@ -96,7 +96,7 @@ def selected(selection: Selection) -> Select:
     return matching(selection.everything, as_whole=True).where(Image.id.not_in(_listed(selection.except_ids)))
 
 
-def _listed(ids: Iterable[str]) -> SQL:
+def _listed(ids: Iterable[str | int]) -> SQL:
     """Any number of ids as one variable: a statement may have some thousands of them only."""
     return SQL("(SELECT value FROM json_each(?))", [json.dumps(list(ids))])
 
@@ -130,7 +130,7 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
 def _mentioning(text: str, as_whole: bool) -> Expression:
     candidates = search.find_candidates(text)
     if candidates is not None:
-        return Image.id.in_(_listed(candidates))
+        return search.ROWID.in_(_listed(candidates))
     has_words = (as_whole and search.has_words(text)) or fn.mentions(Image.prompt, Image.title, text)
     return has_words | search.begins_name(text)
 

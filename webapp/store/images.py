@@ -7,7 +7,7 @@ from peewee import Expression
 
 from webapp.errors import UnknownImage
 from webapp.models import Image, ImageEvent
-from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
+from webapp.store import ROWS_PER_STATEMENT, chunked, months, transaction
 from webapp.store.filters import Filter, matching, with_wish
 from webapp.times import now
 
@@ -55,28 +55,32 @@ def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: 
     the newest come first), and what comes in front of the other. An id that is not there any more is the
     beginning.
     """
-    images = matching(filter_)
     edge = Image.get_or_none(Image.id == (before or after)) if before or after else None
     if edge and after:
-        rows = list(
-            filter_.ordered(images.where(filter_.beyond(edge, backwards=True)), backwards=True).limit(
-                limit + 1
-            )
-        )
+        rows = _walk(filter_, edge, limit + 1, backwards=True)
         has_newer, rows = len(rows) > limit, rows[:limit][::-1]
         return _page(rows, has_newer=has_newer, has_older=True)
-    if edge:
-        images = images.where(filter_.beyond(edge))
-    rows = list(filter_.ordered(images).limit(limit + 1))
+    rows = _walk(filter_, edge, limit + 1)
     return _page(rows[:limit], has_newer=edge is not None, has_older=len(rows) > limit)
 
 
 def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
     """The ids of the images in front of and after an image within a filter."""
+    before, after = _walk(filter_, image, 1, backwards=True), _walk(filter_, image, 1)
+    return before[0].id if before else None, after[0].id if after else None
+
+
+def _walk(filter_: Filter, edge: Image | None, count: int, *, backwards: bool = False) -> list[Image]:
+    """The first images of a filter in its sorting, or the next ones from an edge on."""
     images = matching(filter_)
-    before = filter_.ordered(images.where(filter_.beyond(image, backwards=True)), backwards=True).first()
-    after = filter_.ordered(images.where(filter_.beyond(image))).first()
-    return before and before.id, after and after.id
+    if edge:
+        images = images.where(filter_.beyond(edge, backwards=backwards))
+    images, rows = filter_.ordered(images, backwards=backwards), []
+    for stretch in months.list_stretches(filter_, edge, count, backwards=backwards):
+        rows.extend(images.where(*stretch).limit(count - len(rows)))
+        if len(rows) == count:
+            break
+    return rows
 
 
 def _page(rows: list[Image], *, has_newer: bool, has_older: bool) -> Page:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from peewee import SQL, Case, fn
+from peewee import Case, fn
 
 from webapp.models import Download, Image
 from webapp.states import DownloadState
@@ -11,6 +11,7 @@ from webapp.store import transaction
 from webapp.store.counts import count_all, count_images
 from webapp.store.downloads import list_outcomes
 from webapp.store.filters import Filter, Selection, selected
+from webapp.store.search import ROWID
 from webapp.times import now
 
 
@@ -37,7 +38,7 @@ def seal_of(selection: Selection) -> str:
 
     Sums instead of a digest of all rows: these are a million at most, and nobody forges them.
     """
-    place = SQL("t1.rowid")  # t1 is what peewee calls the outermost table
+    place = ROWID
     file = Image.local_path.is_null(False)
     sums = (place, place * (place % 65_521), Case(None, [(file, place)], 0), Image.size_bytes)
     row = selected(selection).select(fn.COUNT(Image.id), *(fn.TOTAL(each) for each in sums)).tuples().get()

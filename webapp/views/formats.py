@@ -189,6 +189,11 @@ def thumbnails(image: Image) -> dict[int, str]:
     }
 
 
+def srcset(addresses: dict[int, str]) -> str:
+    """Pictures by their width in pixels, for a browser to choose from."""
+    return ", ".join(f"{address} {width}w" for width, address in addresses.items())
+
+
 @lru_cache
 def drawn_icon(name: str) -> Markup:
     """A drawing of `partials/icons.html`."""
@@ -256,7 +261,7 @@ def here() -> str:
 def register(app: Flask) -> None:
     filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
     filters += (ends_soon, time_left, moment_ahead, page_word, project_words)
-    for filter_ in (*filters, shape, shape_words, file_state, look_version):
+    for filter_ in (*filters, shape, shape_words, file_state, look_version, srcset):
         app.add_template_filter(filter_)
     for function in (here, thumbnails, preview_url, content_version, density, theme, is_owner, is_guest):
         app.add_template_global(function)

@@ -72,7 +72,7 @@ def shown_images(filter_: Filter) -> dict:
 def counts_of(filter_: Filter, count: Callable[[Filter], counts.Totals] = counts.count_first) -> dict:
     totals, shelf = count(filter_), Filter(profile_id=filter_.profile_id)
     is_whole = replace(filter_, sort=shelf.sort) == shelf
-    shelf_count = totals.total if is_whole else counts.count_profile(shelf.profile_id).total
+    shelf_count = totals.total if is_whole else counts.count_shelf(shelf.profile_id)
     return {"args": filter_args(filter_), "totals": totals, "shelf_count": shelf_count}
 
 
