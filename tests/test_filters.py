@@ -201,6 +201,33 @@ def test_everything_that_matches_may_be_selected_with_exceptions(shelf):
     assert some == whole[1:]
 
 
+@given(filter_=FILTERS, numbers=st.sets(st.integers(0, 119)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_selection_with_exceptions_comes_to_what_is_left_of_it(shelf, filter_, numbers):
+    excepted = frozenset(shelf[number].id for number in numbers)
+    left = [image for image in shelf if is_meant(filter_, image) and image.id not in excepted]
+    size_bytes = sum(image.size_bytes or 0 for image in left)
+    expected = selections.Sum(len(left), sum(image.local_path is not None for image in left), size_bytes)
+    assert selections.sum_of(Selection(everything=filter_, except_ids=excepted)) == expected
+
+
+@pytest.mark.parametrize("asked", [Filter(), Filter(kind="uploaded"), Filter(text="name")], ids=str)
+def test_a_seal_breaks_when_an_image_takes_the_place_of_one_of_its_like(shelf, asked):
+    Image.update(
+        created_at=shelf[0].created_at, kind="uploaded", model_name=None, aspect_ratio=None
+    ).execute()
+    one, other = [image for image in shelf if not image.local_path and not image.hidden_at][:2]
+
+    def seal_without(image: Image) -> str:
+        Image.update(hidden_at=None).where(Image.id.in_([one.id, other.id])).execute()
+        Image.update(hidden_at=image.created_at).where(Image.id == image.id).execute()
+        return selections.seal_of(Selection(everything=asked))
+
+    seal = seal_without(one)
+    assert seal_without(other) != seal
+    assert seal_without(one) == seal
+
+
 @pytest.mark.parametrize(
     "address", ["/?state=eaten", "/?sort=random", "/?from=yesterday", "/?to=2026-13", "/grid?state=%00"]
 )

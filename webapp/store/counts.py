@@ -65,6 +65,13 @@ def count_by_month(filter_: Filter) -> dict[str, int] | None:
     return {month: count for month, count in rows.tuples() if count}
 
 
+def list_tallied(filter_: Filter) -> list[tuple] | None:
+    """What the tally says of a filter, sort by sort; None when it asks for more than is tallied."""
+    if filter_.since or filter_.until or not _is_tallied(filter_):
+        return None
+    return list(_tally(filter_).where(Tally.image_count > 0).order_by(Tally.id).tuples())
+
+
 def list_values(column: str, profile_id: str | None) -> list[str]:
     """The values of a tallied column that occur, for the choices of a filter."""
     field = getattr(Tally, column)
@@ -101,7 +108,7 @@ def _tally(filter_: Filter) -> Select:
 
 def _tallied(filter_: Filter) -> Totals | None:
     """The counts of a filter that asks for nothing that is not tallied."""
-    if filter_.since or filter_.until or not _is_tallied(filter_):
+    if not _is_tallied(filter_) or filter_.since or filter_.until:
         return None
     total, downloaded, size_bytes = _sums(filter_)
     if filter_.state is FileState.DONE:

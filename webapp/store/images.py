@@ -9,6 +9,7 @@ from webapp.errors import UnknownImage
 from webapp.models import Image, ImageEvent
 from webapp.store import ROWS_PER_STATEMENT, chunked, months, transaction
 from webapp.store.filters import Filter, matching, with_wish
+from webapp.store.selections import list_in_order
 from webapp.times import now
 
 MOST_VERSIONS = 24
@@ -72,15 +73,15 @@ def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | No
 
 def _walk(filter_: Filter, edge: Image | None, count: int, *, backwards: bool = False) -> list[Image]:
     """The first images of a filter in its sorting, or the next ones from an edge on."""
-    images = matching(filter_)
+    ids, found = matching(filter_).select(Image.id), []
     if edge:
-        images = images.where(filter_.beyond(edge, backwards=backwards))
-    images, rows = filter_.ordered(images, backwards=backwards), []
+        ids = ids.where(filter_.beyond(edge, backwards=backwards))
+    ids = filter_.ordered(ids, backwards=backwards)
     for stretch in months.list_stretches(filter_, edge, count, backwards=backwards):
-        rows.extend(images.where(*stretch).limit(count - len(rows)))
-        if len(rows) == count:
+        found += [image_id for (image_id,) in ids.where(*stretch).limit(count - len(found)).tuples()]
+        if len(found) == count:
             break
-    return rows
+    return list_in_order(found)  # whole rows of these alone: ten thousand may have been sorted for them
 
 
 def _page(rows: list[Image], *, has_newer: bool, has_older: bool) -> Page:

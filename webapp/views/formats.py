@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from flask import Flask, current_app, request, url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp import times
@@ -104,9 +104,8 @@ def time_tag(text: str | None) -> Markup:
     if not text:
         return Markup("")
     moment = times.parsed(text)
-    return Markup('<time datetime="{0}" title="{1}">{2}</time>').format(
-        text, f"{moment:%Y-%m-%d %H:%M} UTC", f"{moment.day} {moment:%b %Y}"
-    )
+    exactly, shown = f"{moment:%Y-%m-%d %H:%M} UTC", f"{moment.day} {moment:%b %Y}"
+    return Markup(f'<time datetime="{escape(text)}" title="{exactly}">{shown}</time>')
 
 
 def history_word(history: str) -> str:
