@@ -113,7 +113,7 @@ def _tallied(filter_: Filter) -> Totals | None:
     total, downloaded, size_bytes = _sums(filter_)
     if filter_.state is FileState.DONE:
         return Totals(total, downloaded, 0, size_bytes)
-    failed = _counted(matching(replace(filter_, state=FileState.FAILED)), MOST_COUNTED).total
+    failed = matching(replace(filter_, state=FileState.FAILED)).limit(MOST_COUNTED).count()
     return Totals(total, downloaded, failed, size_bytes)
 
 
