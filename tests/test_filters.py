@@ -122,7 +122,9 @@ def test_a_filter_means_exactly_the_images_it_says(shelf, filter_):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_tallied_the_first_and_the_whole_count_agree(shelf, filter_):
     meant = [image for image in shelf if is_meant(filter_, image)]
-    for totals in (counts.count_first(filter_), counts.count_all(filter_)):
+    listed = counts.count_listed(images.list_page(filter_, limit=200).images)
+    assert listed == counts.count_images(matching(filter_))
+    for totals in (counts.count_first(filter_), counts.count_all(filter_), listed):
         if totals.is_capped:
             assert totals == counts.count_first(Filter(text=filter_.text))
             continue
@@ -137,11 +139,13 @@ def test_pages_show_each_image_once_in_order_forwards_and_backwards(shelf, filte
     whole = [image.id for image in filter_.ordered(matching(filter_))]
     forwards, page = [], images.list_page(filter_, limit=size)
     assert page.newer_than is None
+    assert page.is_whole == (len(whole) <= size)
     while True:
         forwards += [image.id for image in page.images]
         if page.older_than is None:
             break
         page = images.list_page(filter_, limit=size, before=page.older_than)
+        assert not page.is_whole
     assert forwards == whole
     backwards = [image.id for image in page.images]
     while page.newer_than:

@@ -51,6 +51,14 @@ def count_shelf(profile_id: str | None) -> int:
     return _sums(Filter(profile_id=profile_id))[0]
 
 
+def count_listed(images: list[Image]) -> Totals:
+    """Counts of images that are here, with their wishes: nothing has to be asked for them."""
+    files = [image for image in images if image.local_path]
+    wishes = [image.wish for image in images if image.wish and not image.local_path]
+    failed_count = sum(wish.state == DownloadState.FAILED for wish in wishes)
+    return Totals(len(images), len(files), failed_count, sum(image.size_bytes or 0 for image in files))
+
+
 def count_images(images: Select) -> Totals:
     """Exact counts of the images of a query."""
     return _counted(images, None)

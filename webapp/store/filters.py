@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from peewee import JOIN, SQL, Expression, Field, Select, Tuple, fn
+from peewee import JOIN, SQL, Expression, Field, Select, Tuple
 
 from webapp.models import Download, Image
 from webapp.states import DownloadState
@@ -131,7 +131,7 @@ def _mentioning(text: str, as_whole: bool) -> Expression:
     candidates = search.find_candidates(text)
     if candidates is not None:
         return search.ROWID.in_(listed(candidates))
-    has_words = (as_whole and search.has_words(text)) or fn.mentions(Image.prompt, Image.title, text)
+    has_words = (as_whole and search.has_words(text)) or search.reads(text)
     return has_words | search.begins_name(text)
 
 

@@ -19,11 +19,13 @@ NO_FILE = dict.fromkeys(("local_path", "size_bytes", "sha256", "downloaded_at", 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the gallery, newest first, and the ids to go on from in both directions."""
+    """One page of the gallery, newest first, and the ids to go on from in both directions. `is_whole`: it
+    is the only one."""
 
     images: list[Image]
     older_than: str | None
     newer_than: str | None
+    is_whole: bool
 
 
 def get_image(image_id: str) -> Image:
@@ -62,7 +64,13 @@ def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: 
         has_newer, rows = len(rows) > limit, rows[:limit][::-1]
         return _page(rows, has_newer=has_newer, has_older=True)
     rows = _walk(filter_, edge, limit + 1)
-    return _page(rows[:limit], has_newer=edge is not None, has_older=len(rows) > limit)
+    has_older = len(rows) > limit
+    return _page(
+        rows[:limit],
+        has_newer=edge is not None,
+        has_older=has_older,
+        is_whole=edge is None and not has_older,
+    )
 
 
 def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
@@ -84,11 +92,12 @@ def _walk(filter_: Filter, edge: Image | None, count: int, *, backwards: bool = 
     return list_in_order(found)  # whole rows of these alone: ten thousand may have been sorted for them
 
 
-def _page(rows: list[Image], *, has_newer: bool, has_older: bool) -> Page:
+def _page(rows: list[Image], *, has_newer: bool, has_older: bool, is_whole: bool = False) -> Page:
     return Page(
         images=rows,
         older_than=rows[-1].id if rows and has_older else None,
         newer_than=rows[0].id if rows and has_newer else None,
+        is_whole=is_whole,
     )
 
 

@@ -6,7 +6,7 @@ through by time instead, as such words are met often.
 
 import threading
 
-from peewee import SQL, Column, Expression
+from peewee import SQL, Column, Expression, fn
 
 from webapp.models import Image, db
 
@@ -35,6 +35,13 @@ def has_words(text: str) -> Expression | None:
     when it cannot be asked."""
     asked = _query(text.split())
     return ROWID.in_(SQL(f"({_MATCHES})", [asked])) if asked else None
+
+
+def reads(text: str) -> Expression:
+    """The condition that all words of `text` stand in prompt or title, image by image."""
+    # Python is not asked of the many that have neither.
+    has_any = Image.prompt.is_null(False) | Image.title.is_null(False)
+    return has_any & fn.mentions(Image.prompt, Image.title, text)
 
 
 def mentions(prompt: str | None, title: str | None, text: str) -> bool:
