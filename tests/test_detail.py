@@ -2,7 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
@@ -12,6 +12,7 @@ from webapp import store
 from webapp.models import Download, Image
 from webapp.states import RunState
 from webapp.store import images
+from webapp.views.formats import image_url
 
 
 @pytest.fixture
@@ -240,3 +241,13 @@ def test_another_density_is_refused_and_a_strange_cookie_is_no_matter(client, re
     assert client.post("/density", data={"density": density}).status_code == 400
     client.set_cookie("density", "strange")
     assert read("/").select_one("#grid")["data-density"] == "comfortable"
+
+
+@pytest.mark.parametrize("image_id", ["0" * 32, "a b", "50%", "ä?#", "IMAGE", "a+b&c=d"])
+def test_the_address_of_an_image_leads_to_it_whatever_its_id(app, image_id):
+    with app.test_request_context("/") as asked:
+        for words in ({"q": "IMAGE & more"}, {"q": "other"}):
+            address = urlsplit(image_url("pages.show_image", image_id, **words))
+            _, found = asked.url_adapter.match(unquote(address.path), method="GET")
+            assert found == {"image_id": image_id}
+            assert dict(parse_qsl(address.query)) == words

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from webapp import store
 from webapp.models import Download, Image, Run
 from webapp.states import DownloadState, RunKind
-from webapp.store import counts, images, profiles, search, selections
+from webapp.store import counts, downloads, images, profiles, search, selections
 from webapp.store.filters import FileState, Filter, Selection, Sort, matching
 from webapp.views.asking import filter_args, filter_of
 
@@ -122,7 +122,9 @@ def test_a_filter_means_exactly_the_images_it_says(shelf, filter_):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_tallied_the_first_and_the_whole_count_agree(shelf, filter_):
     meant = [image for image in shelf if is_meant(filter_, image)]
-    for totals in (counts.count_first(filter_), counts.count_all(filter_)):
+    listed = counts.count_listed(images.list_page(filter_, limit=200).images)
+    assert listed == counts.count_images(matching(filter_))
+    for totals in (counts.count_first(filter_), counts.count_all(filter_), listed):
         if totals.is_capped:
             assert totals == counts.count_first(Filter(text=filter_.text))
             continue
@@ -137,17 +139,55 @@ def test_pages_show_each_image_once_in_order_forwards_and_backwards(shelf, filte
     whole = [image.id for image in filter_.ordered(matching(filter_))]
     forwards, page = [], images.list_page(filter_, limit=size)
     assert page.newer_than is None
+    assert page.is_whole == (len(whole) <= size)
     while True:
         forwards += [image.id for image in page.images]
         if page.older_than is None:
             break
         page = images.list_page(filter_, limit=size, before=page.older_than)
+        assert not page.is_whole
     assert forwards == whole
     backwards = [image.id for image in page.images]
     while page.newer_than:
         page = images.list_page(filter_, limit=size, after=page.newer_than)
         backwards = [image.id for image in page.images] + backwards
     assert backwards == whole
+
+
+@given(filter_=FILTERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_first_answer_says_at_least_so_many_only_where_there_are(shelf, filter_):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counts, "MOST_COUNTED", 3)
+        first = counts.count_first(filter_)
+    meant = sum(is_meant(filter_, image) for image in shelf)
+    assert first.total == (min(meant, 3) if first.is_capped else meant)
+
+
+def test_very_many_in_whole_months_are_not_counted_for_a_first_answer(shelf, monkeypatch):
+    monkeypatch.setattr(counts, "MOST_COUNTED", 5)
+    for days in ({"since": "2026-03-05"}, {"until": "2026-08-12"}):
+        asked = Filter(kind="generated", **days)
+        assert counts.count_first(asked) == counts.Totals(5, 0, 0, 0, is_capped=True)
+    within = Filter(since="2026-03-05", until="2026-03-06")
+    assert counts.count_first(within) == counts.count_all(within)
+
+
+def test_what_can_be_wished_for_is_counted_as_it_is_listed(shelf):
+    moment = shelf[0].created_at
+    for number, image in enumerate(shelf):
+        has_mark = iter(number >> bit & 1 for bit in range(3))
+        marks = (Image.not_wanted_at, Image.gone_upstream_at, Image.hidden_at)
+        Image.update({mark: moment if next(has_mark) else None for mark in marks}).where(
+            Image.id == image.id
+        ).execute()
+        if image.damaged_at and number % 2:
+            Download.create(image=image, profile_id=image.profile_id, run=image.profile_id)
+    Download.update(is_permanent=True).where(Download.id % 2 == 0, Download.state == "failed").execute()
+    queued = Download.select(Download.image).where(Download.state.in_(downloads.ACTIVE))
+    for profile in profiles.list_profiles():
+        wishable = downloads.list_pending_query(profile.id).where(Image.id.not_in(queued)).count()
+        assert counts.count_wishable(profile.id) == wishable > 0
 
 
 @given(filter_=FILTERS)
@@ -163,6 +203,33 @@ def test_everything_that_matches_may_be_selected_with_exceptions(shelf):
     some = selections.list_ids(Selection(everything=done, except_ids=frozenset({whole[0]})))
     assert len(whole) > 1
     assert some == whole[1:]
+
+
+@given(filter_=FILTERS, numbers=st.sets(st.integers(0, 119)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_selection_with_exceptions_comes_to_what_is_left_of_it(shelf, filter_, numbers):
+    excepted = frozenset(shelf[number].id for number in numbers)
+    left = [image for image in shelf if is_meant(filter_, image) and image.id not in excepted]
+    size_bytes = sum(image.size_bytes or 0 for image in left)
+    expected = selections.Sum(len(left), sum(image.local_path is not None for image in left), size_bytes)
+    assert selections.sum_of(Selection(everything=filter_, except_ids=excepted)) == expected
+
+
+@pytest.mark.parametrize("asked", [Filter(), Filter(kind="uploaded"), Filter(text="name")], ids=str)
+def test_a_seal_breaks_when_an_image_takes_the_place_of_one_of_its_like(shelf, asked):
+    Image.update(
+        created_at=shelf[0].created_at, kind="uploaded", model_name=None, aspect_ratio=None
+    ).execute()
+    one, other = [image for image in shelf if not image.local_path and not image.hidden_at][:2]
+
+    def seal_without(image: Image) -> str:
+        Image.update(hidden_at=None).where(Image.id.in_([one.id, other.id])).execute()
+        Image.update(hidden_at=image.created_at).where(Image.id == image.id).execute()
+        return selections.seal_of(Selection(everything=asked))
+
+    seal = seal_without(one)
+    assert seal_without(other) != seal
+    assert seal_without(one) == seal
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,9 @@ def bars(page, chart):
 
 
 def dated(*moments):
-    for image, moment in zip(list(Image.select().order_by(Image.id)), moments, strict=False):
+    """Those without a file first, which are most."""
+    by_file = Image.select().order_by(Image.local_path, Image.id)
+    for image, moment in zip(list(by_file), moments, strict=False):
         Image.update(created_at=moment).where(Image.id == image.id).execute()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import contextmanager
 
 import pytest
 
@@ -104,6 +105,43 @@ def test_a_page_far_down_is_found_by_its_cursor_and_needs_no_sorting(shelf, monk
     plans = plans_of(lambda: images.list_page(Filter(sort=sort), limit=60, before=edge), monkeypatch)
     assert "TEMP B-TREE" not in str(plans)
     assert "(created_at" in str(plans) or "(downloaded_at" in str(plans)
+
+
+NEVER_TOGETHER = {
+    "a kind and a model": Filter(kind="uploaded", model_name="GEM_PIX"),
+    "a profile and a file": Filter(profile_id="profile_000000000002", state=FileState.DONE),
+    "a model and no file, the oldest first": Filter(
+        model_name="GEM_PIX", kind="uploaded", state=FileState.PENDING, sort=Sort.OLDEST
+    ),
+    "within some days": Filter(kind="uploaded", model_name="GEM_PIX", since="2024-12-01", until="2025-02-02"),
+}
+
+
+@pytest.mark.parametrize("asked", NEVER_TOGETHER.values(), ids=NEVER_TOGETHER)
+def test_what_excludes_each_other_is_known_without_looking_at_one_image(shelf, asked):
+    images_there = Image.select().count()
+    for ask in (lambda: images.list_page(asked, limit=60).images, lambda: counts.count_first(asked).total):
+        steps = Steps()
+        with steps.counted():
+            assert not ask()
+        assert steps.count < images_there
+
+
+class Steps:
+    """The steps of SQLite's machine, which are as many on a busy computer as on an idle one."""
+
+    count = 0
+
+    @contextmanager
+    def counted(self):
+        db.connection().set_progress_handler(self._count, 1)
+        try:
+            yield
+        finally:
+            db.connection().set_progress_handler(None, 1)
+
+    def _count(self):
+        self.count += 1
 
 
 QUESTIONS = {

@@ -17,6 +17,7 @@ from tests.benchmarks.shelves import COMMON_WORD, PEOPLE, RARE_WORD, TWO_LETTERS
 
 TABLE = "veo3_image_generations"
 PAGE = 60
+MANY = 1_000_000  # what is aimed at is aimed at with so many
 
 # What is asked, and in how many milliseconds it should be answered at a million images.
 FILTERS = {
@@ -44,7 +45,7 @@ SEARCHES = {
 
 def measure(scale: Scale) -> Iterator[Row]:
     at = {}
-    for count in (1_000, 100_000) if scale.is_quick else (1_000, 100_000, 1_000_000):
+    for count in (1_000, 100_000) if scale.is_quick else (1_000, 100_000, MANY):
         with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder:
             data_dir = Path(folder, "data")
             in_own_process(make_shelf, data_dir, count)
@@ -142,7 +143,8 @@ def peers(data_dir: Path, times: int, count: int) -> Iterator[Row]:
                     mine = _milliseconds(lambda: ours.get("/grid"), times)
                     others = _milliseconds(lambda browser=theirs, path=path: browser.get(path), times)
             rates = 1000 / median(mine), 1000 / median(others)
-            yield faster_than(f"a sorted page, {count:,} images", rates[0], name, rates[1], least)
+            aim = least if count == MANY else None
+            yield faster_than(f"a sorted page, {count:,} images", rates[0], name, rates[1], aim)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`flowshelf serve` and `flowshelf demo`: one process, one data folder, waitress."""
 
+import gc
 import logging
 import signal
 import sys
@@ -149,6 +150,7 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
             say_links(app, links.base_urls(config.host, server.effective_port) or [url])
         if opens:
             webbrowser.open(url)
+        gc.freeze()  # what is here now stays: no visitor has to wait while it is looked through for garbage
         server.run()
     finally:
         work.stop(timeout_seconds=1.6)

@@ -9,6 +9,7 @@ sessions    browsers that signed in to a shared shelf
 overview    the shelf in numbers
 imports     images of the Electron program
 images      what the gallery reads, and what becomes of a file
+months      where in time the images of a filter lie
 downloads   wishes: the queue that the pool claims from
 """
 

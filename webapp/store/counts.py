@@ -1,12 +1,10 @@
 """How many images there are of what a filter means, without going through all of them where possible."""
 
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import or_
 
 from peewee import Case, Expression, Select, fn
 
-from webapp.models import Download, Image, Tally
+from webapp.models import Download, Image, Tally, db
 from webapp.states import DownloadState
 from webapp.store import search
 from webapp.store.downloads import ACTIVE
@@ -14,6 +12,7 @@ from webapp.store.filters import FileState, Filter, Sort, matching
 
 # Up to so many are counted one by one for a first answer.
 MOST_COUNTED = 10_000
+MONTH = 7  # so much of a day names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +23,16 @@ class Totals:
     total: int
     downloaded: int
     failed: int
-    active: int
     size_bytes: int
     is_capped: bool = False
 
 
 def count_first(filter_: Filter) -> Totals:
     """Counts that are there at once: exact ones, or the first ten thousand."""
-    if totals := _tallied(filter_):
+    if totals := _tallied(filter_) or _estimated(filter_):
         return totals
     if _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
-        return Totals(MOST_COUNTED, 0, 0, 0, 0, is_capped=True)
+        return Totals(MOST_COUNTED, 0, 0, 0, is_capped=True)
     return _counted(matching(filter_), MOST_COUNTED)
 
 
@@ -48,9 +46,38 @@ def count_profile(profile_id: str | None) -> Totals:
     return count_all(Filter(profile_id=profile_id))
 
 
+def count_shelf(profile_id: str | None) -> int:
+    """The images of a profile, or of all, that are not hidden."""
+    return _sums(Filter(profile_id=profile_id))[0]
+
+
+def count_listed(images: list[Image]) -> Totals:
+    """Counts of images that are here, with their wishes: nothing has to be asked for them."""
+    files = [image for image in images if image.local_path]
+    wishes = [image.wish for image in images if image.wish and not image.local_path]
+    failed_count = sum(wish.state == DownloadState.FAILED for wish in wishes)
+    return Totals(len(images), len(files), failed_count, sum(image.size_bytes or 0 for image in files))
+
+
 def count_images(images: Select) -> Totals:
     """Exact counts of the images of a query."""
     return _counted(images, None)
+
+
+def count_by_month(filter_: Filter) -> dict[str, int] | None:
+    """In which months images lie that match a filter in what is tallied, and how many; other images match in
+    none. None when it asks for hidden images, which are not tallied."""
+    if filter_.state is FileState.HIDDEN:
+        return None
+    rows = _tally(filter_).select(Tally.month, fn.SUM(Tally.image_count)).group_by(Tally.month)
+    return {month: count for month, count in rows.tuples() if count}
+
+
+def list_tallied(filter_: Filter) -> list[tuple] | None:
+    """What the tally says of a filter, sort by sort; None when it asks for more than is tallied."""
+    if filter_.since or filter_.until or not _is_tallied(filter_):
+        return None
+    return list(_tally(filter_).where(Tally.image_count > 0).order_by(Tally.id).tuples())
 
 
 def list_values(column: str, profile_id: str | None) -> list[str]:
@@ -78,13 +105,40 @@ def _tally(filter_: Filter) -> Select:
         Tally.model_name: filter_.model_name,
     }
     conditions = [column == value for column, value in plain.items() if value]
-    if filter_.state is FileState.DONE:
-        conditions.append(Tally.has_file)
+    if filter_.state in (FileState.DONE, FileState.PENDING):
+        conditions.append(Tally.has_file == (filter_.state is FileState.DONE))
+    if filter_.since:
+        conditions.append(Tally.month >= filter_.since[:MONTH])
+    if filter_.until:
+        conditions.append(Tally.month <= filter_.until[:MONTH])
     return Tally.select().where(*conditions) if conditions else Tally.select()
 
 
 def _tallied(filter_: Filter) -> Totals | None:
     """The counts of a filter that asks for nothing that is not tallied."""
+    if not _is_tallied(filter_) or filter_.since or filter_.until:
+        return None
+    total, downloaded, size_bytes = _sums(filter_)
+    if filter_.state is FileState.DONE:
+        return Totals(total, downloaded, 0, size_bytes)
+    failed = matching(replace(filter_, state=FileState.FAILED)).limit(MOST_COUNTED).count()
+    return Totals(total, downloaded, failed, size_bytes)
+
+
+def _estimated(filter_: Filter) -> Totals | None:
+    """The first answer when the months of what is tallied say that it is none, or that it is very many."""
+    months = count_by_month(filter_)
+    if months is not None and not months:
+        return Totals(0, 0, 0, 0)
+    if not _is_tallied(filter_):
+        return None
+    ends = [day[:MONTH] for day in (filter_.since, filter_.until) if day]
+    is_much = sum(count for month, count in months.items() if month not in ends) > MOST_COUNTED
+    return Totals(MOST_COUNTED, 0, 0, 0, is_capped=True) if is_much else None
+
+
+def _is_tallied(filter_: Filter) -> bool:
+    """Whether a filter asks for nothing that is not tallied, of its days at least the months."""
     of_tally = Filter(
         profile_id=filter_.profile_id,
         kind=filter_.kind,
@@ -92,18 +146,8 @@ def _tallied(filter_: Filter) -> Totals | None:
         model_name=filter_.model_name,
         state=filter_.state,
     )
-    if filter_.state not in (None, FileState.DONE) or filter_.sort is Sort.DOWNLOADED:
-        return None
-    if replace(filter_, sort=Sort.NEWEST) != of_tally:
-        return None
-    total, downloaded, size_bytes = _sums(filter_)
-    if filter_.state is FileState.DONE:
-        return Totals(total, downloaded, 0, 0, size_bytes)
-    failed, active = (
-        _counted(matching(replace(filter_, state=state)), MOST_COUNTED).total
-        for state in (FileState.FAILED, FileState.ACTIVE)
-    )
-    return Totals(total, downloaded, failed, active, size_bytes)
+    is_plain = replace(filter_, since=None, until=None, sort=Sort.NEWEST) == of_tally
+    return is_plain and filter_.state in (None, FileState.DONE) and filter_.sort is not Sort.DOWNLOADED
 
 
 def _sums(filter_: Filter) -> tuple[int, int, int]:
@@ -122,7 +166,6 @@ def _counted(images: Select, most: int | None) -> Totals:
     columns = {
         "file": Case(None, [(file, 1)], 0),
         "failed": _is(Download.state == DownloadState.FAILED),
-        "active": _is(Download.state.in_(ACTIVE)),
         "bytes": Case(None, [(file, fn.COALESCE(Image.size_bytes, 0))], 0),
     }
     rows = images.select(*(column.alias(name) for name, column in columns.items()))
@@ -147,16 +190,15 @@ def _count_pending(profile_id: str | None) -> int:
 
 
 def count_wishable(profile_id: str) -> int:
-    """Pending images of a profile that nobody has wished for yet; see `downloads.list_pending_query`."""
+    """Pending images of a profile that nobody has wished for yet; see `downloads.list_pending_query`.
+
+    What is queued has no file, unless it is damaged: so the queue is counted without looking at its images.
+    """
     total, downloaded, _ = _sums(Filter(profile_id=profile_id))
-    of_profile = (Image.profile_id == profile_id) & Image.local_path.is_null() & Image.hidden_at.is_null()
-    queued_count = _count_queued(profile_id)
-    left_out = [Image.not_wanted_at.is_null(False), Image.gone_upstream_at.is_null(False), _REFUSED]
-    if queued_count <= MOST_COUNTED:
-        left_out, queued_count = [*left_out, _QUEUED], 0
-    ids = reduce(or_, (Image.select(Image.id).where(each) for each in left_out))
-    left_out_count = Image.select().where(of_profile, Image.id.in_(ids)).count()
-    return max(0, total - downloaded - left_out_count - queued_count)
+    left_out, queued, queued_besides = (
+        db.execute_sql(question, (profile_id,)).fetchone()[0] for question in _NOT_WISHABLE
+    )
+    return max(0, total - downloaded - left_out - (queued - queued_besides))
 
 
 def _count_queued(profile_id: str | None) -> int:
@@ -164,7 +206,17 @@ def _count_queued(profile_id: str | None) -> int:
     return (queued.where(Download.profile_id == profile_id) if profile_id else queued).count()
 
 
-_REFUSED = Image.id.in_(
-    Download.select(Download.image).where(Download.state == DownloadState.FAILED, Download.is_permanent)
-)
-_QUEUED = Image.id.in_(Download.select(Download.image).where(Download.state.in_(ACTIVE)))
+def _marked(*marks: str) -> str:
+    return " UNION ".join(f"SELECT id FROM veo3_image_generations WHERE {mark} IS NOT NULL" for mark in marks)
+
+
+# As text, because each tab asks them every second, and peewee takes longer to write them than SQLite to
+# answer.
+_LEFT_OUT = f"""SELECT COUNT(*) FROM veo3_image_generations
+    WHERE profile_id = ? AND local_path IS NULL AND hidden_at IS NULL AND id IN (
+        {_marked("not_wanted_at", "gone_upstream_at")}
+        UNION SELECT image_id FROM download WHERE state = '{DownloadState.FAILED}' AND is_permanent)"""
+_QUEUED = f"""SELECT COUNT(*) FROM download
+    WHERE profile_id = ? AND state IN ('{DownloadState.WANTED}', '{DownloadState.RUNNING}')"""
+_BESIDES = _marked("not_wanted_at", "gone_upstream_at", "hidden_at", "damaged_at")
+_NOT_WISHABLE = (_LEFT_OUT, _QUEUED, f"{_QUEUED} AND image_id IN ({_BESIDES})")

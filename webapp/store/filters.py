@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from peewee import JOIN, SQL, Expression, Field, Select, Tuple, fn
+from peewee import JOIN, SQL, Expression, Field, Select, Tuple
 
 from webapp.models import Download, Image
 from webapp.states import DownloadState
@@ -92,11 +92,11 @@ def matching(filter_: Filter, *, as_whole: bool = False) -> Select:
 def selected(selection: Selection) -> Select:
     """The images that a selection means, each with its latest wish as `wish`, in no order."""
     if selection.everything is None:
-        return with_wish().where(Image.id.in_(_listed(selection.ids)))
-    return matching(selection.everything, as_whole=True).where(Image.id.not_in(_listed(selection.except_ids)))
+        return with_wish().where(Image.id.in_(listed(selection.ids)))
+    return matching(selection.everything, as_whole=True).where(Image.id.not_in(listed(selection.except_ids)))
 
 
-def _listed(ids: Iterable[str]) -> SQL:
+def listed(ids: Iterable[str | int]) -> SQL:
     """Any number of ids as one variable: a statement may have some thousands of them only."""
     return SQL("(SELECT value FROM json_each(?))", [json.dumps(list(ids))])
 
@@ -130,8 +130,8 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
 def _mentioning(text: str, as_whole: bool) -> Expression:
     candidates = search.find_candidates(text)
     if candidates is not None:
-        return Image.id.in_(_listed(candidates))
-    has_words = (as_whole and search.has_words(text)) or fn.mentions(Image.prompt, Image.title, text)
+        return search.ROWID.in_(listed(candidates))
+    has_words = (as_whole and search.has_words(text)) or search.reads(text)
     return has_words | search.begins_name(text)
 
 

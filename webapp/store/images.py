@@ -7,8 +7,9 @@ from peewee import Expression
 
 from webapp.errors import UnknownImage
 from webapp.models import Image, ImageEvent
-from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
+from webapp.store import ROWS_PER_STATEMENT, chunked, months, transaction
 from webapp.store.filters import Filter, matching, with_wish
+from webapp.store.selections import list_in_order
 from webapp.times import now
 
 MOST_VERSIONS = 24
@@ -18,11 +19,13 @@ NO_FILE = dict.fromkeys(("local_path", "size_bytes", "sha256", "downloaded_at", 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the gallery, newest first, and the ids to go on from in both directions."""
+    """One page of the gallery, newest first, and the ids to go on from in both directions. `is_whole`: it
+    is the only one."""
 
     images: list[Image]
     older_than: str | None
     newer_than: str | None
+    is_whole: bool
 
 
 def get_image(image_id: str) -> Image:
@@ -55,35 +58,46 @@ def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: 
     the newest come first), and what comes in front of the other. An id that is not there any more is the
     beginning.
     """
-    images = matching(filter_)
     edge = Image.get_or_none(Image.id == (before or after)) if before or after else None
     if edge and after:
-        rows = list(
-            filter_.ordered(images.where(filter_.beyond(edge, backwards=True)), backwards=True).limit(
-                limit + 1
-            )
-        )
+        rows = _walk(filter_, edge, limit + 1, backwards=True)
         has_newer, rows = len(rows) > limit, rows[:limit][::-1]
         return _page(rows, has_newer=has_newer, has_older=True)
-    if edge:
-        images = images.where(filter_.beyond(edge))
-    rows = list(filter_.ordered(images).limit(limit + 1))
-    return _page(rows[:limit], has_newer=edge is not None, has_older=len(rows) > limit)
+    rows = _walk(filter_, edge, limit + 1)
+    has_older = len(rows) > limit
+    return _page(
+        rows[:limit],
+        has_newer=edge is not None,
+        has_older=has_older,
+        is_whole=edge is None and not has_older,
+    )
 
 
 def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
     """The ids of the images in front of and after an image within a filter."""
-    images = matching(filter_)
-    before = filter_.ordered(images.where(filter_.beyond(image, backwards=True)), backwards=True).first()
-    after = filter_.ordered(images.where(filter_.beyond(image))).first()
-    return before and before.id, after and after.id
+    before, after = _walk(filter_, image, 1, backwards=True), _walk(filter_, image, 1)
+    return before[0].id if before else None, after[0].id if after else None
 
 
-def _page(rows: list[Image], *, has_newer: bool, has_older: bool) -> Page:
+def _walk(filter_: Filter, edge: Image | None, count: int, *, backwards: bool = False) -> list[Image]:
+    """The first images of a filter in its sorting, or the next ones from an edge on."""
+    ids, found = matching(filter_).select(Image.id), []
+    if edge:
+        ids = ids.where(filter_.beyond(edge, backwards=backwards))
+    ids = filter_.ordered(ids, backwards=backwards)
+    for stretch in months.list_stretches(filter_, edge, count, backwards=backwards):
+        found += [image_id for (image_id,) in ids.where(*stretch).limit(count - len(found)).tuples()]
+        if len(found) == count:
+            break
+    return list_in_order(found)  # whole rows of these alone: ten thousand may have been sorted for them
+
+
+def _page(rows: list[Image], *, has_newer: bool, has_older: bool, is_whole: bool = False) -> Page:
     return Page(
         images=rows,
         older_than=rows[-1].id if rows and has_older else None,
         newer_than=rows[0].id if rows and has_newer else None,
+        is_whole=is_whole,
     )
 
 

@@ -1,16 +1,18 @@
 """What a selection holds, and the marks that are set on all of it at once."""
 
+import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from peewee import SQL, Case, fn
+from peewee import Case, Select, fn
 
 from webapp.models import Download, Image
 from webapp.states import DownloadState
 from webapp.store import transaction
-from webapp.store.counts import count_all, count_images
+from webapp.store.counts import Totals, count_all, count_images, list_tallied
 from webapp.store.downloads import list_outcomes
-from webapp.store.filters import Filter, Selection, selected
+from webapp.store.filters import Filter, Selection, listed, matching, selected, with_wish
+from webapp.store.search import ROWID
 from webapp.times import now
 
 
@@ -24,24 +26,37 @@ class Sum:
 
 
 def sum_of(selection: Selection) -> Sum:
-    everything = selection.everything
-    if everything and not selection.except_ids:
-        totals = count_all(everything)
-    else:
-        totals = count_images(selected(selection))
+    if selection.everything is None:
+        return _sum(count_images(selected(selection)))
+    everything = _sum(count_all(selection.everything))
+    if not selection.except_ids:
+        return everything
+    excepted = Image.id.in_(listed(selection.except_ids))
+    left_out = _sum(count_images(matching(selection.everything, as_whole=True).where(excepted)))
+    return Sum(*(whole - part for whole, part in zip(astuple(everything), astuple(left_out), strict=True)))
+
+
+def _sum(totals: Totals) -> Sum:
     return Sum(totals.total, totals.downloaded, totals.size_bytes)
 
 
 def seal_of(selection: Selection) -> str:
     """A text that is the same only while the selection holds the same images and these the same files.
 
-    Sums instead of a digest of all rows: these are a million at most, and nobody forges them.
+    Sums instead of a digest of all rows: these are a million at most, and nobody forges them. Where they are
+    tallied, what is hidden of them tells the rest.
     """
-    place = SQL("t1.rowid")  # t1 is what peewee calls the outermost table
+    tallied = selection.everything and list_tallied(selection.everything)
+    if tallied is not None:
+        hidden = _sums_of(with_wish().where(Image.hidden_at.is_null(False)))
+        return hashlib.sha256(repr((tallied, hidden)).encode()).hexdigest()
+    return " ".join(map(str, _sums_of(selected(selection))))
+
+
+def _sums_of(images: Select) -> tuple:
     file = Image.local_path.is_null(False)
-    sums = (place, place * (place % 65_521), Case(None, [(file, place)], 0), Image.size_bytes)
-    row = selected(selection).select(fn.COUNT(Image.id), *(fn.TOTAL(each) for each in sums)).tuples().get()
-    return " ".join(map(str, row))
+    sums = (ROWID, ROWID * (ROWID % 65_521), Case(None, [(file, ROWID)], 0), Image.size_bytes)
+    return images.select(fn.COUNT(Image.id), *(fn.TOTAL(each) for each in sums)).tuples().get()
 
 
 def list_ids(selection: Selection) -> list[str]:

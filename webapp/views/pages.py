@@ -1,7 +1,6 @@
 """Whole pages and panels: what is asked by GET, one image aside."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 from flask import Blueprint, make_response, render_template, request, url_for
@@ -60,19 +59,22 @@ def more() -> str:
 @pages.get("/grid/totals")
 def show_totals() -> str:
     """How many match alone, counted to the end, for a gallery that is left as it is while a run ends."""
-    shown = counts_of(filter_of(request.args), counts.count_all)
+    filter_ = filter_of(request.args)
+    shown = said_of(filter_, counts.count_all(filter_))
     return render_template("partials/totals.html", is_fragment=True, **shown)
 
 
 def shown_images(filter_: Filter) -> dict:
     """What the grid says: the page that the address asks for, and counts of all that match."""
-    return {"filter": filter_, "page": page_of(filter_)} | counts_of(filter_)
+    page = page_of(filter_)
+    totals = counts.count_listed(page.images) if page.is_whole else counts.count_first(filter_)
+    return {"filter": filter_, "page": page} | said_of(filter_, totals)
 
 
-def counts_of(filter_: Filter, count: Callable[[Filter], counts.Totals] = counts.count_first) -> dict:
-    totals, shelf = count(filter_), Filter(profile_id=filter_.profile_id)
+def said_of(filter_: Filter, totals: counts.Totals) -> dict:
+    shelf = Filter(profile_id=filter_.profile_id)
     is_whole = replace(filter_, sort=shelf.sort) == shelf
-    shelf_count = totals.total if is_whole else counts.count_profile(shelf.profile_id).total
+    shelf_count = totals.total if is_whole else counts.count_shelf(shelf.profile_id)
     return {"args": filter_args(filter_), "totals": totals, "shelf_count": shelf_count}
 
 

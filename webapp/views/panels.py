@@ -111,12 +111,12 @@ def list_open_gaps(profile_id: str, known: list[History]) -> list[Gap]:
 
 def _sync_row(profile: Profile) -> SyncRow:
     work = background()
-    run = runs.find_open_run(profile.id, RunKind.SYNC) or runs.find_last_run(profile.id, RunKind.SYNC)
+    run = runs.find_last_run(profile.id, RunKind.SYNC)
     is_active = run is not None and run.state == RunState.RUNNING
     known = list_histories(profile.id)
     gaps = list_open_gaps(profile.id, known)
     was_begun = any(history.answered_at for history in known)
-    full_walks = [histories.find_open_full_walk(profile.id, history.name) for history in known]
+    full_walks = (histories.find_open_full_walk(profile.id, history.name) for history in known)
     return SyncRow(
         profile=profile,
         histories=[
@@ -127,7 +127,7 @@ def _sync_row(profile: Profile) -> SyncRow:
         is_active=is_active,
         is_waiting=_is_waiting(run),
         is_pausing=is_active and work.syncs.is_pausing(run.id),
-        can_resume=not is_active and was_begun and bool(gaps or any(full_walks)),
+        can_resume=not is_active and was_begun and (bool(gaps) or any(full_walks)),
         rest=work.connections.rest(profile.id) if is_active else None,
         images_per_second=_images_per_second(run) if is_active else 0.0,
         question=next(iter(histories.list_walks_with_question(profile.id)), None),
@@ -141,7 +141,7 @@ def _images_per_second(run: Run) -> float:
 
 def _download_row(profile: Profile) -> DownloadRow:
     work = background()
-    run = runs.find_open_run(profile.id, RunKind.DOWNLOAD) or runs.find_last_run(profile.id, RunKind.DOWNLOAD)
+    run = runs.find_last_run(profile.id, RunKind.DOWNLOAD)
     left_count = downloads.count_left(run.id) if run else 0
     # Read after what is left: a panel that finds nothing left asks no more and has to show the last count.
     run = run and runs.find_run(run.id)
@@ -152,7 +152,7 @@ def _download_row(profile: Profile) -> DownloadRow:
         profile=profile,
         run=run,
         is_active=is_active,
-        is_settling=not is_active and left_count > (downloads.count_wanted(run.id) if run else 0),
+        is_settling=not is_active and left_count > (downloads.count_wanted(run.id) if left_count else 0),
         is_paused=run is not None and run.state == RunState.PAUSED,
         is_waiting=is_waiting,
         # One banner for a profile: the sync panel has it when that waits as well.
