@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from webapp import store
@@ -155,6 +155,7 @@ def test_pages_show_each_image_once_in_order_forwards_and_backwards(shelf, filte
 
 
 @given(filter_=FILTERS)
+@example(filter_=Filter(text="key-3", sort=Sort.DOWNLOADED))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_first_answer_says_at_least_so_many_only_where_there_are(shelf, filter_):
     with pytest.MonkeyPatch.context() as patch:

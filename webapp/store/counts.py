@@ -158,7 +158,8 @@ def _sums(filter_: Filter) -> tuple[int, int, int]:
 
 
 def _is_text_alone(filter_: Filter) -> bool:
-    return bool(filter_.text.strip()) and replace(filter_, text="", sort=Sort.NEWEST) == Filter()
+    is_alone = replace(filter_, text="", sort=Sort.NEWEST) == Filter()
+    return is_alone and bool(filter_.text.strip()) and filter_.sort is not Sort.DOWNLOADED
 
 
 def _counted(images: Select, most: int | None) -> Totals:
