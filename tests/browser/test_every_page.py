@@ -105,6 +105,16 @@ def test_every_page_in_every_state_fits_a_phone_and_shuts_nobody_out(
                 expect(cards(page).first.locator(".picture")).to_be_in_viewport()
 
 
+def test_what_is_drawn_before_the_rest_of_a_page_has_come_stays_where_it_is(profile_id, open_page):
+    page = open_page(viewport={"width": 390, "height": 844})
+    tops = "['.side', '#filter'].map((part) => document.querySelector(part).getBoundingClientRect().top)"
+    places, text = page.evaluate(tops), page.request.get("/").text()
+    begun = text[: text.index('<form id="selection"')]
+    page.route("**/", lambda route: route.fulfill(body=begun, content_type="text/html"))
+    page.reload()
+    assert page.evaluate(tops) == places
+
+
 def test_the_switch_of_colours_is_stronger_than_the_system_and_remembered(profile_id, open_page, axe):
     for chosen, system in (("Dark", "light"), ("Light", "dark")):
         page = open_page("/overview", color_scheme=system)
