@@ -39,9 +39,17 @@ function refreshGrid(haveArrived) {
 }
 
 on("htmx:oobBeforeSwap", ({ detail }) => {
-  const { version } = detail.fragment.firstElementChild.dataset;
+  const { version, image } = detail.fragment.firstElementChild.dataset;
   if (version && version === detail.target.dataset.version) detail.shouldSwap = false;
+  else if (image) keepPressed(detail, detail.target, () => askForCards([image]));
 });
+
+/** What is being pressed must not be swapped away under the finger: the click would be lost. */
+function keepPressed(detail, part, askAgain) {
+  if (!part.matches(":active")) return;
+  detail.shouldSwap = false;
+  addEventListener("pointerup", askAgain, { once: true });
+}
 
 // Previews: cards in view that have no picture ask for theirs, all of them in one request
 
@@ -87,6 +95,7 @@ on("htmx:beforeSwap", ({ detail }) => {
   const isAsked = requestConfig.verb === "get";
   if (!target.isConnected) detail.shouldSwap = false; // its surroundings have been exchanged meanwhile
   if (target.id === "problem" && isAsked) target.dataset.passing = "";
+  if (requestConfig.elt === target && target.id === "grid") keepPressed(detail, target, () => refreshGrid(true));
   if (!target.matches(".panel")) return;
   // What is being pressed must not be swapped away under the finger, nor what waits for its answer.
   if (isAsked && target.querySelector(":is(button, summary):active, form.htmx-request")) detail.shouldSwap = false;

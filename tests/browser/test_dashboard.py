@@ -206,6 +206,25 @@ def test_what_is_ticked_with_shift_is_downloaded_and_nothing_else(synced, page, 
     expect(page.locator("#download-selected")).to_have_css("background-color", NO_COLOUR)
 
 
+@pytest.mark.parametrize(
+    ("path", "place", "swap"), [("/grid", "#grid", "outerHTML"), ("/cards", "#cards-news", "none")]
+)
+def test_what_is_pressed_on_a_card_is_not_exchanged_under_the_finger(synced, page, work, path, place, swap):
+    card = cards(page).nth(4)
+    image_id = card.get_attribute("id").removeprefix("card-")
+    card.get_by_role("button").hover()
+    page.mouse.down()
+    with store.connection():  # somebody else downloads it: the card has news
+        work.downloads.wait_for_run(work.downloads.request(synced, [image_id]).id)
+    page.evaluate(
+        "([path, target, swap, id]) => htmx.ajax('GET', path, {source: target, target, swap, values: {id}})",
+        [path, place, swap, image_id],
+    )
+    with page.expect_request(lambda request: request.method == "POST"):
+        page.mouse.up()
+    expect(card).to_contain_text("Downloaded")
+
+
 def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, page, flow, world):
     card, panel = cards(page).nth(4), download_panel(page)
     name = name_of(card)
