@@ -165,6 +165,11 @@ def test_a_first_answer_says_at_least_so_many_only_where_there_are(shelf, filter
     assert first.total == (min(meant, 3) if first.is_capped else meant)
 
 
+def test_no_first_answer_says_more_than_there_are_on_the_shelf(shelf, monkeypatch):
+    monkeypatch.setattr(search, "MOST_TRIGRAMS", 0)
+    assert counts.count_first(Filter(text="k")).total <= len(shelf)
+
+
 def test_very_many_in_whole_months_are_not_counted_for_a_first_answer(shelf, monkeypatch):
     monkeypatch.setattr(counts, "MOST_COUNTED", 5)
     for days in ({"since": "2026-03-05"}, {"until": "2026-08-12"}):

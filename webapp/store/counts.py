@@ -31,7 +31,8 @@ def count_first(filter_: Filter) -> Totals:
     """Counts that are there at once: exact ones, or the first ten thousand."""
     if totals := _tallied(filter_) or _estimated(filter_):
         return totals
-    if _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
+    may_be_much = _sums(Filter())[0] > MOST_COUNTED  # a word that cannot be looked up may still be rare
+    if may_be_much and _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
         return Totals(MOST_COUNTED, 0, 0, 0, is_capped=True)
     return _counted(matching(filter_), MOST_COUNTED)
 
