@@ -8,8 +8,8 @@ import json
 import multiprocessing
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from urllib.parse import unquote
 
@@ -31,12 +31,17 @@ def picture(size_bytes: int = PICTURE_BYTES) -> bytes:
     raise ValueError("no JPEG is that small")
 
 
-@contextmanager
-def serving(content: bytes) -> Iterator[str]:
+def serving(content: bytes) -> AbstractContextManager[str]:
     """The address of a service, in a process of its own, that shows `content` for every name."""
+    return answering(_answer, base64.b64encode(content))
+
+
+@contextmanager
+def answering(answer: Callable[..., None], *given: object) -> Iterator[str]:
+    """The address of a process of its own that hands each connection, and what is `given`, to `answer`."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(content, there), daemon=True)
+    process = context.Process(target=_listen, args=(there, answer, given), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{here.recv()}"
@@ -45,13 +50,12 @@ def serving(content: bytes) -> Iterator[str]:
         process.join()
 
 
-def _serve(content: bytes, ready) -> None:
-    encoded = base64.b64encode(content)
+def _listen(ready, answer: Callable[..., None], given: tuple) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         ready.send(listening.getsockname()[1])
         while True:
             connection, _ = listening.accept()
-            threading.Thread(target=_answer, args=(connection, encoded), daemon=True).start()
+            threading.Thread(target=answer, args=(connection, *given), daemon=True).start()
 
 
 def _answer(connection: socket.socket, encoded: bytes) -> None:

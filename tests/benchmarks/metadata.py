@@ -4,20 +4,19 @@ The pages lie ready in another process, so that what is measured is not the simu
 """
 
 import json
-import multiprocessing
 import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from urllib.parse import unquote
 
 import requests
 
 from tests.benchmarks.measuring import Row, Scale, at_most, faster_than, in_own_process, resident_mb
-from tests.benchmarks.media_server import request_of
+from tests.benchmarks.media_server import answering, request_of
 from tests.benchmarks.working import HISTORY, sync, working
 from webapp.demo import FlowServer, World
 from webapp.demo.service import HISTORY_PATH
@@ -85,26 +84,9 @@ def _bare_seconds(url: str, pages: int) -> float:
     return time.perf_counter() - began
 
 
-@contextmanager
-def serving(pages: int, labs_url: str) -> Iterator[str]:
+def serving(pages: int, labs_url: str) -> AbstractContextManager[str]:
     """A labs service of `pages` history pages; what else is asked of it, the one at `labs_url` answers."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(pages, labs_url, there), daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{here.recv()}"
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _serve(pages: int, labs_url: str, ready) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
-        ready.send(listening.getsockname()[1])
-        while True:
-            connection, _ = listening.accept()
-            threading.Thread(target=_answer, args=(connection, pages, labs_url), daemon=True).start()
+    return answering(_answer, pages, labs_url)
 
 
 def _answer(connection: socket.socket, pages: int, labs_url: str) -> None:
