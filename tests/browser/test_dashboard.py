@@ -225,6 +225,18 @@ def test_what_is_pressed_on_a_card_is_not_exchanged_under_the_finger(synced, pag
     expect(card).to_contain_text("Downloaded")
 
 
+def test_a_press_is_not_lost_behind_requests_of_a_grid_that_is_exchanged(synced, page):
+    card = cards(page).nth(4)
+    held = []
+    page.route("**/grid", lambda route, _: held.append(route))
+    with page.expect_request("**/grid"):
+        page.evaluate("htmx.ajax('GET', '/grid', {source: '#grid', target: '#grid', swap: 'outerHTML'}) && 0")
+    page.evaluate("htmx.trigger(document.body, 'runs-changed')")  # the totals, which stand in the grid
+    card.get_by_role("button").click()
+    held.pop().continue_()
+    expect(card).to_contain_text("Downloaded")
+
+
 def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, page, flow, world):
     card, panel = cards(page).nth(4), download_panel(page)
     name = name_of(card)
