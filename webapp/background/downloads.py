@@ -174,7 +174,7 @@ class Downloads:
 
     def _drain(self, crew: Crew) -> None:
         """A thread's life. When not even an outcome can be written down, as on a full disk, it waits: later
-        it may be."""
+        it may be. Also when its crew was sent home: if that was not written down, the run goes on."""
         while True:
             try:
                 with store.connection():
@@ -182,7 +182,7 @@ class Downloads:
                     return self._leave(crew)
             except Exception:
                 log.exception("Download run %s cannot go on now", crew.run.id)
-                if crew.stop.wait(self._config.retry_pauses_seconds[-1]):
+                if self._stopping.wait(self._config.retry_pauses_seconds[-1]):
                     return self._count_out(crew)
 
     def _work_off(self, crew: Crew) -> None:
