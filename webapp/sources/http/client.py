@@ -243,6 +243,7 @@ def _pieces(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> Iterator[by
 def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
     """Decompressed, never more at once than the limit: a small answer can unpack to gigabytes."""
     gunzip = zlib.decompressobj(wbits=31)
+    packed = None
     for piece in pieces:
         packed = piece
         while packed:
@@ -250,7 +251,7 @@ def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
             packed = gunzip.unconsumed_tail
         if gunzip.unused_data:
             raise zlib.error("bytes after the end")
-    if not gunzip.eof:
+    if packed is not None and not gunzip.eof:  # an answer without a body, as a redirect, was not packed
         raise zlib.error("cut")
 
 
