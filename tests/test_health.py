@@ -168,3 +168,12 @@ def test_a_later_version_and_a_folder_that_is_not_there_are_told(doctor, work, c
     code, wrong = doctor()
     assert (code, list(wrong)) == (1, ["data folder", "cookies"])
     assert not config.data_dir.exists()
+
+
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_a_data_folder_that_cannot_be_is_a_sentence(monkeypatch, way):
+    folder = "~nobody-of-that-name/shelf"
+    monkeypatch.setenv("FLOWSHELF_DATA_DIR", folder if way == "environment" else "")
+    done = CliRunner().invoke(main, ["profiles", *(["--data-dir", folder] if way == "option" else [])])
+    assert done.exit_code == 1
+    assert f"“{folder}”, which does not work" in done.output

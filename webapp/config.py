@@ -74,7 +74,7 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
         values.setdefault("host", EVERY_ADDRESS)
     folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
     # Paths of files are stored: they must not depend on where a command was started.
-    return Config(**values | {"data_dir": Path(folder).expanduser().resolve()})
+    return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder)})
 
 
 def _read(environ: Mapping[str, str], variable: str, parse):
@@ -97,7 +97,10 @@ def _parsed(setting: str, text: str, parse):
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser().resolve()
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError as error:  # the home of nobody, or a link that leads to itself
+        raise ValueError("there can be no such folder") from error
 
 
 def _folders(text: str) -> tuple[Path, ...]:
