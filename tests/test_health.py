@@ -157,6 +157,15 @@ def test_a_damaged_database_is_told_and_left_alone(doctor, work, profile_id, con
     assert config.database_path.read_bytes() == bytes(content)
 
 
+def test_a_database_whose_word_index_was_not_finished_is_told(doctor, work, config):
+    work.stop()
+    with closing(sqlite3.connect(config.database_path)) as connection:
+        connection.execute("DROP TABLE image_text")
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["database", "cookies"])
+    assert "Start Flowshelf" in wrong["database"]
+
+
 def test_a_later_version_and_a_folder_that_is_not_there_are_told(doctor, work, config):
     work.stop()
     with closing(sqlite3.connect(config.database_path)) as connection:

@@ -143,7 +143,8 @@ def database_of(config: Config) -> Finding:
     if not is_whole:
         sentence = "The database is damaged. End Flowshelf, keep the file, and put a backup in its place."
         return Finding("database", False, sentence)
-    if database.is_behind(found):
+    # The index of words comes last: it is missing where somebody ended the program while that was made.
+    if database.is_behind(found) or "image_text" not in found.tables:
         sentence = f"It is whole, of version {found.version}. Start Flowshelf: it is brought up to date then."
         return Finding("database", False, sentence)
     size, index_size = path.stat().st_size / 1e6, _index_bytes(path) / 1e6
