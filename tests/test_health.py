@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 from click.testing import CliRunner
 
-from webapp import store
+from webapp import background_of, store
 from webapp.cli import main
 from webapp.models import Profile
 from webapp.times import timestamp
@@ -144,6 +144,15 @@ def test_open_modes_are_told_with_the_command_that_closes_them(doctor, work, con
     code, wrong = doctor()
     assert (code, list(wrong)) == (1, ["modes"])
     assert f"chmod 600 '{config.database_path}'" in wrong["modes"]
+
+
+def test_what_others_put_into_the_data_folder_keeps_its_modes(doctor, work, profile_id, config, running):
+    script = config.data_dir / "run.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    background_of(running()).stop()
+    assert script.stat().st_mode & 0o777 == 0o755
+    assert doctor() == (0, {})
 
 
 def test_a_damaged_database_is_told_and_left_alone(doctor, work, profile_id, config):

@@ -57,6 +57,12 @@ class Config:
         return self.data_dir / "exports"
 
     @property
+    def own_files(self) -> list[Path]:
+        """What Flowshelf itself puts beside the folders of the data folder; any of it may hold a secret."""
+        found = (*self.data_dir.glob("flowshelf*"), *self.data_dir.glob("share.json"))
+        return [path for path in found if path.is_file() and not path.is_symlink()]
+
+    @property
     def all_picture_hosts(self) -> frozenset[str]:
         """`host` or `host:port` from which signed picture URLs may be fetched or shown."""
         return self.picture_hosts | frozenset(GOOGLE_PICTURE_HOSTS)

@@ -85,8 +85,8 @@ def modes(config: Config) -> Iterator[Finding]:
     """Who else may look into the folder; Windows has no such modes."""
     if os.name == "nt":
         return
-    files = [path for path in config.data_dir.iterdir() if path.is_file()]
-    open_ones = [path for path in (config.data_dir, *files) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    paths = (config.data_dir, *config.own_files)
+    open_ones = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077]
     if open_ones:
         commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in open_ones)
         yield Finding("modes", False, f"Others on this machine may look into it. Run: {commands}")
