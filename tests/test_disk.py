@@ -277,3 +277,11 @@ def test_a_folder_name_that_no_disk_can_hold_is_refused_with_a_sentence(ask, con
     folder = config.images_dir / ("a" * 300)
     status, answer = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
     assert (status, answer["code"]) == (400, "bad_path")
+
+
+def test_a_folder_that_is_a_link_to_itself_is_refused_with_a_sentence(ask, config, world):
+    ask(SYNC)
+    folder = config.images_dir / "round"
+    folder.symlink_to(folder)
+    status, answer = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
+    assert (status, answer["code"]) == (400, "bad_path")

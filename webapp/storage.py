@@ -46,7 +46,7 @@ def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
     here. Raises BadPath with a sentence otherwise."""
     if not text or "\x00" in text or not Path(text).is_absolute():
         raise BadPath("localStoragePath has to be an absolute path of a folder.")
-    folder = Path(text).resolve()
+    folder = Path(os.path.realpath(text))  # unlike resolve() it takes a link to itself
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
         raise BadPath(
             f"The folder {folder} is not one that downloads may be written to. Allow it by adding it, or a "
@@ -87,7 +87,7 @@ def is_there(path: str, roots: Iterable[Path]) -> bool:
 def path_under(path: str, roots: Iterable[Path]) -> Path:
     """The file that a row names, when it really lies under one of `roots`: a symbolic link out of them
     is not followed. Raises FolderGone otherwise."""
-    resolved = Path(path).resolve()
+    resolved = Path(os.path.realpath(path))
     if not any(resolved.is_relative_to(root.resolve()) for root in roots):
         raise FolderGone(f"{resolved.name} does not lie in a folder that Flowshelf may show files from.")
     return resolved
