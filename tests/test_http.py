@@ -178,6 +178,13 @@ def test_a_gzipped_answer_is_unpacked(client):
         assert client.get(listener.url).body == b"x" * 100_000
 
 
+@pytest.mark.parametrize("target", ["/", "/a?b=c%2Fd", "//a//b?c"])
+def test_what_an_address_names_is_asked_for_as_it_is(client, target):
+    with listening(reply(b"")) as listener:
+        client.get(f"{listener.url}{target}")
+    assert listener.requests[0].split()[1] == target.encode()
+
+
 def test_an_answer_without_a_body_is_whole_whatever_packing_it_names(client):
     head = reply(b"", "Content-Encoding: gzip", "Location: https://accounts.google.com/", status="302 Found")
     with listening(head) as listener:

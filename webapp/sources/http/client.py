@@ -9,7 +9,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -166,7 +166,8 @@ class _Adapter(HTTPAdapter):
             pool = self.get_connection_with_tls_context(request, verify=True)
             self.cert_verify(pool, root, verify=True, cert=None)
             self._pools[root] = pool
-        return self._pools[root], urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        # Not by urlunsplit, which from Python 3.12.4 on puts two more strokes before a path that has two.
+        return self._pools[root], (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def close(self) -> None:
         for pool in list(self._pools.values()):
