@@ -171,8 +171,8 @@ class Background:
         Also when it failed, because for the next sync those images are known ones; not when a person
         paused it.
         """
-        run = runs.get_run(run_id)
-        if not run.downloads_new or state == RunState.PAUSED:
+        run = runs.find_run(run_id)  # its profile may have been removed
+        if run is None or not run.downloads_new or state == RunState.PAUSED:
             return
         try:
             self.downloads.request(run.profile_id, wishes.list_pending_of_run(run_id))
