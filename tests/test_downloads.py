@@ -294,6 +294,18 @@ def test_what_is_asked_for_again_after_a_cancel_arrives(shelf, profile_id, flow,
     assert counts.count_profile(profile_id).downloaded == 1
 
 
+def test_a_profile_removed_with_its_files_in_the_middle_leaves_none(work, world, config, wait_until):
+    for _ in range(8):
+        with store.connection():
+            profile_id = work.accounts.add("Ada", world.cookie_header()).id
+            work.syncs.wait(work.syncs.start(profile_id).id)
+            run = work.downloads.request_pending(profile_id)
+            wait_until(lambda run=run: runs.get_run(run.id).done_count > 5)
+            work.remove_profile(profile_id, with_files=True)
+    work.stop()
+    assert [path for path in config.images_dir.rglob("*") if path.is_file()] == []
+
+
 def test_a_run_whose_pause_could_not_be_written_down_is_paused_when_it_can(
     running, config, world, wait_until, caplog
 ):

@@ -52,7 +52,7 @@ class Downloads:
         self._lock = threading.Lock()
         self._crews: dict[str, Crew] = {}
         self._in_flight: set[int] = set()
-        self._thread_counts: Counter[str] = Counter()
+        self.thread_counts: Counter[str] = Counter()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -152,13 +152,13 @@ class Downloads:
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             crew = self._crews.setdefault(run.id, Crew(run))
             # Threads of a crew that was sent home still fetch: together they are no more than allowed.
-            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
+            free_count = self._config.download_workers - self.thread_counts[run.profile_id]
             for _ in range(min(downloads.count_wanted(run.id), free_count)):
                 thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
                 crew.threads.add(thread)
-                self._thread_counts[run.profile_id] += 1
+                self.thread_counts[run.profile_id] += 1
                 thread.start()
-            if not crew.threads and not self._thread_counts[run.profile_id]:
+            if not crew.threads and not self.thread_counts[run.profile_id]:
                 self._send_home(run.id)
                 finish(run.id)
         self._waiting.notify()
@@ -210,7 +210,7 @@ class Downloads:
         with self._lock:
             if threading.current_thread() in crew.threads:
                 crew.threads.discard(threading.current_thread())
-                self._thread_counts[crew.run.profile_id] -= 1
+                self.thread_counts[crew.run.profile_id] -= 1
             if not crew.threads and self._crews.get(crew.run.id) is crew:
                 del self._crews[crew.run.id]
 
