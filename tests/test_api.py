@@ -148,6 +148,21 @@ def test_without_waiting_a_run_is_named_and_can_be_asked_for(ask, client, wait_u
     assert run["result"]["hasMore"] is False
 
 
+def test_a_run_that_ended_cannot_be_used_to_stop_the_next_one(ask, flow, client, world, wait_until):
+    ask(SYNC)
+    ended = ask(BATCH, 202, imageNames=world.names()[:1], wait=False)["runId"]
+    wait_until(lambda: client.get(f"/api/runs/{ended}").get_json()["data"]["state"] == "done")
+    with flow.holding("media") as gate:
+        run_id = ask(BATCH, 202, pending=True, wait=False)["runId"]
+        assert gate.reached.wait(5)
+        for verb in ("pause", "cancel"):
+            answer = client.post(f"/api/runs/{ended}/{verb}").get_json()
+            assert answer["data"]["state"] == "done"
+            assert client.get(f"/api/runs/{run_id}").get_json()["data"]["state"] == "running"
+        gate.release()
+    assert ask(BATCH, imageNames=world.names())["downloaded"] == 40
+
+
 def test_the_same_sync_joins_and_another_is_busy(ask, flow, profile_id):
     with flow.holding("history") as gate:
         run_id = ask(SYNC, 202, wait=False)["runId"]

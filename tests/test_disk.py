@@ -1,14 +1,16 @@
 """Disks that fill up, turn read-only, go away and come back; files that a person deletes or changes."""
 
+import ctypes
 import hashlib
+import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from webapp import create_app, database, make_data_folder, store
+from webapp import background_of, create_app, database, doctor, make_data_folder, store
 from webapp.errors import FolderGone
 from webapp.states import RunState
 from webapp.store import counts, images
@@ -209,3 +211,77 @@ def test_a_start_on_a_read_only_folder_ends_with_a_sentence(config):
     make_data_folder(config)
     with read_only(config.data_dir), pytest.raises(FolderGone, match="cannot be written to"):
         create_app(config)
+
+
+@contextmanager
+def cut_off(folder):
+    """The folder as on a network disk whose connection broke: whoever looks at it gets an error."""
+    with suppress(OSError), open("/dev/fuse", "r+b", buffering=0) as driver:
+        options = f"fd={driver.fileno()},rootmode=40000,user_id=0,group_id=0".encode()
+        ctypes.CDLL(None).mount(b"nobody", bytes(folder), b"fuse", 0, options)
+    if os.path.isdir(folder):
+        pytest.skip("only root can mount a disk that does not answer")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_disk_that_does_not_answer_loses_no_picture_and_is_said(
+    ask, client, config, world, work, profile_id, wait_until
+):
+    ask(SYNC)
+    assert ask(SINGLE, imageName=world.names()[0])[0] == 200
+    with store.connection():
+        (image,) = images.list_with_file()
+    with cut_off(config.images_dir):
+        for path, asked in ((SINGLE, {"imageName": world.names()[0]}), (BATCH, {"pending": True})):
+            status, answer = ask(path, **asked)
+            assert (status, answer["code"]) == (409, "folder_gone")
+            assert "not connected" in answer["error"]
+        assert ask("/api/verify", setPending=True)[1]["data"]["counts"] == {"folder_gone": 1}
+        assert client.get(f"/images/{image.id}/file").status_code == 409
+        assert client.get(f"/images/{image.id}/thumbnail/320").status_code == 409
+        wrong = [finding for finding in doctor.disks(config) if not finding.is_well]
+        assert "not connected" in wrong[0].sentence
+    with store.connection():
+        assert images.get_image(image.id).local_path == image.local_path
+    assert client.get(f"/images/{image.id}/file").data == world.content(image.name)
+
+
+def test_a_start_while_a_folder_of_wishes_does_not_answer_keeps_them(running, config, world, tmp_path, flow):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    work = background_of(running(storage_roots=(folder,)))
+    with store.connection():
+        profile_id = work.accounts.add("Ada", world.cookie_header()).id
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        ids = list(images.find_ids(profile_id, world.names()[:20]).values())
+        with flow.holding("media") as gate:
+            run = work.downloads.request(profile_id, ids, folder)
+            assert gate.reached.wait(5)
+            work.stop()
+            gate.release()
+    with cut_off(folder):
+        work = background_of(running(storage_roots=(folder,)))
+        with store.connection():
+            run = work.downloads.wait_for_run(run.id)
+    assert (run.state, run.error_code, run.failed_count) == (RunState.PAUSED, "folder_gone", 0)
+    with store.connection():
+        work.downloads.resume(profile_id)
+        assert work.downloads.wait_for_run(run.id).done_count == 20
+
+
+def test_a_folder_name_that_no_disk_can_hold_is_refused_with_a_sentence(ask, config, world):
+    ask(SYNC)
+    folder = config.images_dir / ("a" * 300)
+    status, answer = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
+    assert (status, answer["code"]) == (400, "bad_path")
+
+
+def test_a_folder_that_is_a_link_to_itself_is_refused_with_a_sentence(ask, config, world):
+    ask(SYNC)
+    folder = config.images_dir / "round"
+    folder.symlink_to(folder)
+    status, answer = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
+    assert (status, answer["code"]) == (400, "bad_path")

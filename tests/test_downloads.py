@@ -10,7 +10,7 @@ import pytest
 
 from webapp import background_of, store
 from webapp.demo import World
-from webapp.models import Download, Image
+from webapp.models import Download, Image, db
 from webapp.states import DownloadState, RunKind, RunState
 from webapp.store import counts, downloads, images, runs
 
@@ -292,6 +292,34 @@ def test_what_is_asked_for_again_after_a_cancel_arrives(shelf, profile_id, flow,
         gate.release()
     assert shelf.downloads.wait_for_run(run.id).done_count == 1
     assert counts.count_profile(profile_id).downloaded == 1
+
+
+def test_a_profile_removed_with_its_files_in_the_middle_leaves_none(work, world, config, wait_until):
+    for _ in range(8):
+        with store.connection():
+            profile_id = work.accounts.add("Ada", world.cookie_header()).id
+            work.syncs.wait(work.syncs.start(profile_id).id)
+            run = work.downloads.request_pending(profile_id)
+            wait_until(lambda run=run: runs.get_run(run.id).done_count > 5)
+            work.remove_profile(profile_id, with_files=True)
+    work.stop()
+    assert [path for path in config.images_dir.rglob("*") if path.is_file()] == []
+
+
+def test_a_run_whose_pause_could_not_be_written_down_is_paused_when_it_can(
+    running, config, world, wait_until, caplog
+):
+    work = background_of(running(download_workers=1))
+    with store.connection():
+        profile_id = work.accounts.add("Ada", world.cookie_header()).id
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        fails = "WHEN new.state = 'paused' BEGIN SELECT abs(-9223372036854775807 - 1); END"
+        db.execute_sql(f"CREATE TRIGGER disk_is_full BEFORE UPDATE OF state ON run {fails}")
+        config.images_dir.rename(config.data_dir / "unplugged")
+        run = work.downloads.request_pending(profile_id)
+        wait_until(lambda: f"Download run {run.id} cannot go on now" in caplog.text)
+        db.execute_sql("DROP TRIGGER disk_is_full")
+        wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
 
 
 def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile_id, config, fetch, world):

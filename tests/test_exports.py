@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from webapp import store
 from webapp.background.archive import MANIFEST, Names, archive
-from webapp.models import Export, Image
+from webapp.models import Export, Image, db
 from webapp.states import ExportState, RunState
 from webapp.store import exports, selections
 from webapp.store.filters import Filter, Selection
@@ -162,6 +162,19 @@ def test_an_interrupted_zip_says_so_and_can_be_prepared_again(client, ids, runni
     assert list(config.exports_dir.iterdir()) == []
     client.post(f"/exports/{export.id}/again")
     wait_until(lambda: "Ready: 3 images" in client.get(f"/exports/{export.id}").text)
+
+
+def test_a_zip_whose_end_could_not_be_written_down_is_not_prepared_for_ever(
+    client, ids, prepared, work, wait_until, caplog
+):
+    with store.connection():
+        ends = "WHEN new.state IN ('done', 'failed') BEGIN SELECT abs(-9223372036854775807 - 1); END"
+        db.execute_sql(f"CREATE TRIGGER disk_is_full BEFORE UPDATE OF state ON export {ends}")
+        export = work.exports.request(Selection(ids=tuple(ids[:3])))
+        wait_until(lambda: "what nobody expected" in caplog.text)
+        db.execute_sql("DROP TRIGGER disk_is_full")
+    prepared(image_id=ids[:3])
+    assert "Interrupted" in client.get(f"/exports/{export.id}").text
 
 
 def test_stopping_in_the_middle_leaves_no_file_behind(client, ids, running, config):

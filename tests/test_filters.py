@@ -247,6 +247,13 @@ def test_an_address_that_makes_no_sense_is_a_sentence(client, profile_id, addres
     assert "Traceback" not in answer.text
 
 
+def test_a_text_that_no_index_can_look_up_finds_nothing(client, profile_id):
+    client.post("/api/image-veo3/sync-metadata", json={"profileId": profile_id})
+    answer = client.get("/grid?q=ki%00te")
+    assert answer.status_code == 200
+    assert not BeautifulSoup(answer.text, "html.parser").select("li.card")
+
+
 def test_the_gallery_shows_what_matches_and_its_links_keep_the_filter(client, profile_id, world):
     client.post(
         "/api/image-veo3/sync-metadata",

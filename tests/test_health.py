@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 from click.testing import CliRunner
 
-from webapp import store
+from webapp import background_of, store
 from webapp.cli import main
 from webapp.models import Profile
 from webapp.times import timestamp
@@ -146,6 +146,15 @@ def test_open_modes_are_told_with_the_command_that_closes_them(doctor, work, con
     assert f"chmod 600 '{config.database_path}'" in wrong["modes"]
 
 
+def test_what_others_put_into_the_data_folder_keeps_its_modes(doctor, work, profile_id, config, running):
+    script = config.data_dir / "run.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    background_of(running()).stop()
+    assert script.stat().st_mode & 0o777 == 0o755
+    assert doctor() == (0, {})
+
+
 def test_a_damaged_database_is_told_and_left_alone(doctor, work, profile_id, config):
     work.stop()
     content = bytearray(config.database_path.read_bytes())
@@ -155,6 +164,15 @@ def test_a_damaged_database_is_told_and_left_alone(doctor, work, profile_id, con
     assert (code, list(wrong)) == (1, ["database", "cookies"])
     assert "put a backup in its place" in wrong["database"]
     assert config.database_path.read_bytes() == bytes(content)
+
+
+def test_a_database_whose_word_index_was_not_finished_is_told(doctor, work, config):
+    work.stop()
+    with closing(sqlite3.connect(config.database_path)) as connection:
+        connection.execute("DROP TABLE image_text")
+    code, wrong = doctor()
+    assert (code, list(wrong)) == (1, ["database", "cookies"])
+    assert "Start Flowshelf" in wrong["database"]
 
 
 def test_a_later_version_and_a_folder_that_is_not_there_are_told(doctor, work, config):
@@ -168,3 +186,12 @@ def test_a_later_version_and_a_folder_that_is_not_there_are_told(doctor, work, c
     code, wrong = doctor()
     assert (code, list(wrong)) == (1, ["data folder", "cookies"])
     assert not config.data_dir.exists()
+
+
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_a_data_folder_that_cannot_be_is_a_sentence(monkeypatch, way):
+    folder = "~nobody-of-that-name/shelf"
+    monkeypatch.setenv("FLOWSHELF_DATA_DIR", folder if way == "environment" else "")
+    done = CliRunner().invoke(main, ["profiles", *(["--data-dir", folder] if way == "option" else [])])
+    assert done.exit_code == 1
+    assert f"“{folder}”, which does not work" in done.output

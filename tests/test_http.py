@@ -178,6 +178,20 @@ def test_a_gzipped_answer_is_unpacked(client):
         assert client.get(listener.url).body == b"x" * 100_000
 
 
+@pytest.mark.parametrize("target", ["/", "/a?b=c%2Fd", "//a//b?c"])
+def test_what_an_address_names_is_asked_for_as_it_is(client, target):
+    with listening(reply(b"")) as listener:
+        client.get(f"{listener.url}{target}")
+    assert listener.requests[0].split()[1] == target.encode()
+
+
+def test_an_answer_without_a_body_is_whole_whatever_packing_it_names(client):
+    head = reply(b"", "Content-Encoding: gzip", "Location: https://accounts.google.com/", status="302 Found")
+    with listening(head) as listener:
+        answer = client.get(listener.url)
+    assert (answer.status, answer.body, answer.location) == (302, b"", "https://accounts.google.com/")
+
+
 def test_a_chunked_answer_is_joined(client):
     body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
     with listening(body) as listener:

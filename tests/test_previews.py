@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 
 from webapp import store
 from webapp.access import let_in
-from webapp.models import Image
+from webapp.models import Image, db
 from webapp.states import Role, RunState
 from webapp.store import images
 from webapp.views.formats import preview_url
@@ -101,6 +101,21 @@ def test_dead_cookies_cost_no_card_its_place(client, ids, look, world, flow, wor
     client.post("/previews", data={"id": ids[:3]})
     wait_until(lambda: not work.previews.list_under_way(ids[:3]))
     assert look(ids[:3]) == [None, None, None]
+
+
+def test_a_card_whose_address_could_not_be_written_down_is_not_under_way_for_ever(
+    client, ids, look, work, wait_until
+):
+    with store.connection():
+        full = "BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        on = "BEFORE UPDATE OF fife_url ON veo3_image_generations"
+        db.execute_sql(f"CREATE TRIGGER disk_is_full {on} {full}")
+    client.post("/previews", data={"id": ids[:1]})
+    wait_until(lambda: not work.previews.list_under_way(ids[:1]))
+    with store.connection():
+        db.execute_sql("DROP TRIGGER disk_is_full")
+    client.post("/previews", data={"id": ids[:1]})
+    wait_until(lambda: None not in look(ids[:1]))
 
 
 def test_without_javascript_a_button_asks_and_comes_back(client, ids, profile_id):

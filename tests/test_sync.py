@@ -502,6 +502,18 @@ def test_a_profile_removed_while_a_page_is_read_leaves_no_row(work, profile_id, 
     assert Image.select().count() == 0
 
 
+def test_a_run_whose_profile_is_gone_ends_without_a_word_of_trouble(
+    work, profile_id, flow, wait_until, caplog
+):
+    with store.connection(), flow.holding("history", at=2) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        profiles.remove_profile(profile_id)
+        gate.release()
+        wait_until(lambda: not work.syncs._is_under_way(run.id))
+    assert "Traceback" not in caplog.text
+
+
 def test_cookies_pasted_while_the_old_ones_are_checked_let_the_run_go_on(work, flow, world):
     with store.connection():
         flow.fail_next(503, kind="session", count=1)

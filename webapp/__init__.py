@@ -51,8 +51,8 @@ def make_data_folder(config: Config) -> None:
     with storage.explained(config.data_dir):
         if config.data_dir.stat().st_mode & 0o777 != 0o700:
             config.data_dir.chmod(0o700)
-        for path in config.data_dir.iterdir():
-            if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 != 0o600:
+        for path in config.own_files:
+            if path.stat().st_mode & 0o777 != 0o600:
                 path.chmod(0o600)  # database, its journals, codes, lock: whoever copied them here and how
 
 

@@ -57,6 +57,12 @@ class Config:
         return self.data_dir / "exports"
 
     @property
+    def own_files(self) -> list[Path]:
+        """What Flowshelf itself puts beside the folders of the data folder; any of it may hold a secret."""
+        found = (*self.data_dir.glob("flowshelf*"), *self.data_dir.glob("share.json"))
+        return [path for path in found if path.is_file() and not path.is_symlink()]
+
+    @property
     def all_picture_hosts(self) -> frozenset[str]:
         """`host` or `host:port` from which signed picture URLs may be fetched or shown."""
         return self.picture_hosts | frozenset(GOOGLE_PICTURE_HOSTS)
@@ -74,7 +80,7 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
         values.setdefault("host", EVERY_ADDRESS)
     folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
     # Paths of files are stored: they must not depend on where a command was started.
-    return Config(**values | {"data_dir": Path(folder).expanduser().resolve()})
+    return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder)})
 
 
 def _read(environ: Mapping[str, str], variable: str, parse):
@@ -97,7 +103,10 @@ def _parsed(setting: str, text: str, parse):
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser().resolve()
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError as error:  # the home of nobody, or a link that leads to itself
+        raise ValueError("there can be no such folder") from error
 
 
 def _folders(text: str) -> tuple[Path, ...]:

@@ -42,7 +42,7 @@ def examine(config: Config) -> Iterator[Finding]:
     """All but the cookies, which are asked of Flow by whoever owns the data folder (`examine_profile`)."""
     yield versions()
     yield folder_of(config)
-    if config.data_dir.is_dir():
+    if os.path.isdir(config.data_dir):  # False, and no error, on a disk that does not answer
         yield from modes(config)
         yield from disks(config)
         yield database_of(config)
@@ -61,12 +61,14 @@ def versions() -> Finding:
 
 def folder_of(config: Config) -> Finding:
     folder = config.data_dir
-    if not folder.is_dir():
-        return Finding("data folder", False, f"{folder} is not there yet. Start Flowshelf once to make it.")
     try:
-        with storage.explained(folder), tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"x")
-            file.flush()
+        with storage.explained(folder):
+            if not folder.is_dir():
+                sentence = f"{folder} is not there yet. Start Flowshelf once to make it."
+                return Finding("data folder", False, sentence)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"x")
+                file.flush()
     except FlowshelfError as error:
         return Finding("data folder", False, str(error))
     if share := storage.network_share_of(folder, config.mounts_path):
@@ -83,8 +85,8 @@ def modes(config: Config) -> Iterator[Finding]:
     """Who else may look into the folder; Windows has no such modes."""
     if os.name == "nt":
         return
-    files = [path for path in config.data_dir.iterdir() if path.is_file()]
-    open_ones = [path for path in (config.data_dir, *files) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    paths = (config.data_dir, *config.own_files)
+    open_ones = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077]
     if open_ones:
         commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in open_ones)
         yield Finding("modes", False, f"Others on this machine may look into it. Run: {commands}")
@@ -95,11 +97,12 @@ def modes(config: Config) -> Iterator[Finding]:
 def disks(config: Config) -> Iterator[Finding]:
     needed = _bytes_to_come(config)
     for root in (config.images_dir, *config.storage_roots):
-        if not root.is_dir():
-            sentence = f"{root} is not there. If it is on a disk that was taken out, connect it again."
-            yield Finding("disk", False, sentence)
+        try:
+            storage.require_root(root, [root])
+            free = storage.free_bytes(root)
+        except FlowshelfError as error:
+            yield Finding("disk", False, str(error))
             continue
-        free = storage.free_bytes(root)
         needed_here = max(needed if root == config.images_dir else 0, LITTLE_ROOM_BYTES)
         if free >= needed_here:
             yield Finding("disk", True, f"{root} has {free / 1e9:,.1f} GB free.")
@@ -140,7 +143,8 @@ def database_of(config: Config) -> Finding:
     if not is_whole:
         sentence = "The database is damaged. End Flowshelf, keep the file, and put a backup in its place."
         return Finding("database", False, sentence)
-    if database.is_behind(found):
+    # The index of words comes last: it is missing where somebody ended the program while that was made.
+    if database.is_behind(found) or "image_text" not in found.tables:
         sentence = f"It is whole, of version {found.version}. Start Flowshelf: it is brought up to date then."
         return Finding("database", False, sentence)
     size, index_size = path.stat().st_size / 1e6, _index_bytes(path) / 1e6

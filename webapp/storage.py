@@ -42,13 +42,11 @@ Image.MAX_IMAGE_PIXELS = None
 
 
 def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
-    """The absolute, resolved folder that `text` names, which lies under one of `roots`.
-
-    Raises BadPath with a sentence otherwise. It is not created here.
-    """
+    """The absolute, resolved folder that `text` names, which lies under one of `roots`. It is not created
+    here. Raises BadPath with a sentence otherwise."""
     if not text or "\x00" in text or not Path(text).is_absolute():
         raise BadPath("localStoragePath has to be an absolute path of a folder.")
-    folder = Path(text).resolve()
+    folder = Path(os.path.realpath(text))  # unlike resolve() it takes a link to itself
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
         raise BadPath(
             f"The folder {folder} is not one that downloads may be written to. Allow it by adding it, or a "
@@ -59,27 +57,29 @@ def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
 
 def make_folder(folder: Path, roots: Iterable[Path]) -> None:
     """Make `folder` below its root. Raises FolderGone when the root itself is not there."""
-    if folder.is_dir():
-        return
-    require_root(folder, roots)
     with explained(folder, RESUME):
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            require_root(folder, roots)
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def require_root(path: Path, roots: Iterable[Path]) -> None:
-    """Raises FolderGone when the root that `path` lies under is not there."""
+    """Raises FolderGone when the root that `path` lies under is not there, or its disk does not answer."""
     root = next((root for root in roots if path.is_relative_to(root.resolve())), path.parent)
-    if not root.is_dir():
-        raise FolderGone(
-            f"The folder {root} is not there. If it is on a disk that was taken out, connect it again; "
-            "nothing on the shelf was changed."
-        )
+    with explained(root):
+        if root.is_dir():
+            return
+    raise FolderGone(
+        f"The folder {root} is not there. If it is on a disk that was taken out, connect it again; "
+        "nothing on the shelf was changed."
+    )
 
 
 def is_there(path: str, roots: Iterable[Path]) -> bool:
-    """Whether a file of the shelf is there. Raises FolderGone when its whole root is missing."""
-    if Path(path).is_file():
-        return True
+    """Whether a file of the shelf is there. Raises FolderGone when its root is missing or nobody can tell."""
+    with explained(Path(path).parent):
+        if Path(path).is_file():
+            return True
     require_root(Path(path), roots)
     return False
 
@@ -87,7 +87,7 @@ def is_there(path: str, roots: Iterable[Path]) -> bool:
 def path_under(path: str, roots: Iterable[Path]) -> Path:
     """The file that a row names, when it really lies under one of `roots`: a symbolic link out of them
     is not followed. Raises FolderGone otherwise."""
-    resolved = Path(path).resolve()
+    resolved = Path(os.path.realpath(path))
     if not any(resolved.is_relative_to(root.resolve()) for root in roots):
         raise FolderGone(f"{resolved.name} does not lie in a folder that Flowshelf may show files from.")
     return resolved
@@ -95,15 +95,15 @@ def path_under(path: str, roots: Iterable[Path]) -> Path:
 
 def remove_parts(folder: Path) -> None:
     """Clear away what a killed process had begun to write."""
-    for part in folder.glob(PART_PATTERN):
-        with suppress(OSError):
-            part.unlink()
+    with suppress(OSError):  # of the folder too: its disk may not answer
+        for part in folder.glob(PART_PATTERN):
+            part.unlink(missing_ok=True)
 
 
 def remove_files(paths: Iterable[str | Path]) -> None:
     """Remove files, or folders with all that is in them; what is not there is no matter."""
     for path in map(Path, paths):
-        if path.is_dir():
+        if os.path.isdir(path):  # False, and no error, on a disk that does not answer
             shutil.rmtree(path, ignore_errors=True)
         else:
             with suppress(OSError):
@@ -126,9 +126,10 @@ def remove_file(path: str, roots: Iterable[Path]) -> bool:
 
 
 def free_bytes(folder: Path) -> int:
-    """Room on the disk of a folder, which need not be there yet."""
-    there = next(path for path in (folder, *folder.parents) if path.is_dir())
-    return shutil.disk_usage(there).free
+    """Room on the disk of a folder, which need not be there yet. Raises FolderGone when it cannot be told."""
+    with explained(folder):
+        there = next(path for path in (folder, *folder.parents) if path.is_dir())
+        return shutil.disk_usage(there).free
 
 
 def network_share_of(path: Path, mounts: Path) -> str | None:

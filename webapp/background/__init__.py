@@ -146,11 +146,18 @@ class Background:
         self.syncs.pause(profile_id)
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
+        self._wait_for_writers(profile_id)
         paths = remove_profile(profile_id)
         self.connections.drop(profile_id)
         storage.remove_files([self._config.thumbnails_dir / profile_id])
         if with_files:
             storage.remove_files(paths)
+
+    def _wait_for_writers(self, profile_id: str) -> None:
+        """Stay, two seconds at most, until nobody writes files of a profile: no row would know of them."""
+        for _ in range(100):
+            if not self.downloads.thread_counts[profile_id] or self.stopping.wait(0.02):
+                return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
         """How many files of these images were deleted from the disk, and how many stay."""
@@ -171,8 +178,8 @@ class Background:
         Also when it failed, because for the next sync those images are known ones; not when a person
         paused it.
         """
-        run = runs.get_run(run_id)
-        if not run.downloads_new or state == RunState.PAUSED:
+        run = runs.find_run(run_id)  # its profile may have been removed
+        if run is None or not run.downloads_new or state == RunState.PAUSED:
             return
         try:
             self.downloads.request(run.profile_id, wishes.list_pending_of_run(run_id))

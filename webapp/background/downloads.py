@@ -52,7 +52,7 @@ class Downloads:
         self._lock = threading.Lock()
         self._crews: dict[str, Crew] = {}
         self._in_flight: set[int] = set()
-        self._thread_counts: Counter[str] = Counter()
+        self.thread_counts: Counter[str] = Counter()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -152,13 +152,13 @@ class Downloads:
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             crew = self._crews.setdefault(run.id, Crew(run))
             # Threads of a crew that was sent home still fetch: together they are no more than allowed.
-            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
+            free_count = self._config.download_workers - self.thread_counts[run.profile_id]
             for _ in range(min(downloads.count_wanted(run.id), free_count)):
                 thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
                 crew.threads.add(thread)
-                self._thread_counts[run.profile_id] += 1
+                self.thread_counts[run.profile_id] += 1
                 thread.start()
-            if not crew.threads and not self._thread_counts[run.profile_id]:
+            if not crew.threads and not self.thread_counts[run.profile_id]:
                 self._send_home(run.id)
                 finish(run.id)
         self._waiting.notify()
@@ -174,7 +174,7 @@ class Downloads:
 
     def _drain(self, crew: Crew) -> None:
         """A thread's life. When not even an outcome can be written down, as on a full disk, it waits: later
-        it may be."""
+        it may be. Also when its crew was sent home: if that was not written down, the run goes on."""
         while True:
             try:
                 with store.connection():
@@ -182,7 +182,7 @@ class Downloads:
                     return self._leave(crew)
             except Exception:
                 log.exception("Download run %s cannot go on now", crew.run.id)
-                if crew.stop.wait(self._config.retry_pauses_seconds[-1]):
+                if self._stopping.wait(self._config.retry_pauses_seconds[-1]):
                     return self._count_out(crew)
 
     def _work_off(self, crew: Crew) -> None:
@@ -210,7 +210,7 @@ class Downloads:
         with self._lock:
             if threading.current_thread() in crew.threads:
                 crew.threads.discard(threading.current_thread())
-                self._thread_counts[crew.run.profile_id] -= 1
+                self.thread_counts[crew.run.profile_id] -= 1
             if not crew.threads and self._crews.get(crew.run.id) is crew:
                 del self._crews[crew.run.id]
 

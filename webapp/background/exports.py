@@ -14,6 +14,7 @@ from webapp.background.room import megabytes
 from webapp.config import Config
 from webapp.errors import BadRequest, DiskFull, FlowshelfError, FolderGone
 from webapp.models import Export, Image
+from webapp.states import ExportState
 from webapp.store import exports, selections
 from webapp.store.filters import Selection
 from webapp.times import now
@@ -93,6 +94,8 @@ class Exports:
             self._woken.clear()
             try:
                 with store.connection():
+                    # Nobody else prepares any: what still counts as running could not be ended on the disk.
+                    exports.interrupt_exports([ExportState.RUNNING])
                     self._clear_old()
                     while not self._stopping.is_set() and (export := exports.claim_export()):
                         self._prepare(export)

@@ -100,10 +100,11 @@ class Previews:
             has_none = True
         except (FlowshelfError, Stopped) as error:
             log.debug("No preview of %s: %s", image_id, error)
-        with self._lock:
-            self._under_way.discard(image_id)
-            if has_none:
-                self._refused.add(image_id)
+        finally:  # whatever happened: a card asks again and again for what is under way
+            with self._lock:
+                self._under_way.discard(image_id)
+                if has_none:
+                    self._refused.add(image_id)
 
     def _ask(self, profile_id: str, image_id: str) -> str | None:
         connection = self._connections.of(profile_id)

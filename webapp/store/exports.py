@@ -79,10 +79,10 @@ def fail_export(export_id: str, sentence: str) -> None:
     _change(export_id, state=ExportState.FAILED, error=sentence, finished_at=now())
 
 
-def interrupt_exports() -> None:
-    """Those that a process left unfinished when it ended; nobody works on them any more."""
+def interrupt_exports(states: Sequence[ExportState] = ACTIVE) -> None:
+    """Those in `states` were left unfinished, as by a process that ended; nobody works on them any more."""
     fields = {"state": ExportState.INTERRUPTED, "finished_at": now()}
-    Export.update(**fields).where(Export.state.in_(ACTIVE)).execute()
+    Export.update(**fields).where(Export.state.in_(states)).execute()
 
 
 def request_again(export_id: str) -> None:

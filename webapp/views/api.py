@@ -220,7 +220,9 @@ def steer_run(run_id: str, verb: str) -> ResponseReturnValue:
     work = background().syncs if run.kind == RunKind.SYNC else background().downloads
     if not hasattr(work, verb):
         raise BadRequest("A sync run that ended stays so: begin another one with the mode “resume” to go on.")
-    getattr(work, verb)(run.profile_id)
+    under_way = runs.find_open_run(run.profile_id, RunKind(run.kind))
+    if under_way and under_way.id == run.id:  # one that ended must not stop the next one
+        getattr(work, verb)(run.profile_id)
     return success(run_value(runs.get_run(run_id)))
 
 

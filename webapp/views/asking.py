@@ -25,7 +25,7 @@ def filter_of(args: Mapping[str, str]) -> Filter:
     profile_id = args.get("profile") or None
     return Filter(
         profile_id=get_profile(profile_id).id if profile_id else None,
-        text=args.get("q", "").strip()[:MOST_CHARACTERS],
+        text=args.get("q", "").replace("\0", " ").strip()[:MOST_CHARACTERS],
         state=_choice(FileState, args.get("state")),
         aspect_ratio=args.get("aspect") or None,
         kind=args.get("kind") or None,

@@ -9,7 +9,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -166,7 +166,8 @@ class _Adapter(HTTPAdapter):
             pool = self.get_connection_with_tls_context(request, verify=True)
             self.cert_verify(pool, root, verify=True, cert=None)
             self._pools[root] = pool
-        return self._pools[root], urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        # Not by urlunsplit, which from Python 3.12.4 on puts two more strokes before a path that has two.
+        return self._pools[root], (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def close(self) -> None:
         for pool in list(self._pools.values()):
@@ -243,6 +244,7 @@ def _pieces(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> Iterator[by
 def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
     """Decompressed, never more at once than the limit: a small answer can unpack to gigabytes."""
     gunzip = zlib.decompressobj(wbits=31)
+    packed = None
     for piece in pieces:
         packed = piece
         while packed:
@@ -250,7 +252,7 @@ def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
             packed = gunzip.unconsumed_tail
         if gunzip.unused_data:
             raise zlib.error("bytes after the end")
-    if not gunzip.eof:
+    if packed is not None and not gunzip.eof:  # an answer without a body, as a redirect, was not packed
         raise zlib.error("cut")
 
 
