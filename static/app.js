@@ -464,7 +464,7 @@ function actionOf({ key, target, ctrlKey, metaKey, altKey }) {
   if (altKey || isTyping(target) || (above && above !== lightbox)) return null;
   const isFree = target === document.body || target.closest("main:focus, #grid");
   if (ctrlKey || metaKey) return key === "a" && target.closest("#grid") ? selectLoaded : null;
-  const own = byId("image") ? AT_IMAGE[key] : byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
+  const own = byId("image") || above ? AT_IMAGE[key] : byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
   return own || (!above && EVERYWHERE[key]);
 }
 

@@ -131,6 +131,19 @@ def test_back_closes_the_lightbox_and_forward_opens_it_again(shelf, open_page):
     assert page.is_visible("#to-next")
 
 
+def test_a_lightbox_that_has_nothing_to_show_yet_is_closed_by_escape_and_leaves_the_ticks(shelf, open_page):
+    page = open_page()
+    page.check(f"#card-{shelf[1]} input")
+    with page.expect_request(f"**/images/{shelf[4]}"):
+        page.route("**/images/*", lambda route: None)  # nothing answers yet
+        page.click(f"#look-{shelf[4]}")
+    page.wait_for_selector("#lightbox[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#lightbox", state="hidden")
+    page.wait_for_url("**/")
+    assert page.is_checked(f"#card-{shelf[1]} input")
+
+
 def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(shelf, open_page):
     page = open_page()
     page.click(f"#look-{shelf[2]}")
