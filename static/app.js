@@ -495,8 +495,10 @@ on("visibilitychange", () => document.hidden || lookForNews());
 
 const ASK_AGAIN_MILLISECONDS = 3000;
 
-on("htmx:sendError", () => {
+on("htmx:sendError", ({ detail }) => {
   byId("problem").replaceChildren(byId("lost").content.cloneNode(true));
+  if (detail.elt === content) lightbox.close(); // it would hide what is said
+  detail.elt.dataset.unanswered = "";
   byId("problem").dataset.passing = "";
   clearTimeout(lookForNews.timer);
   lookForNews.timer = setTimeout(lookForNews, ASK_AGAIN_MILLISECONDS);
@@ -510,6 +512,10 @@ on("htmx:afterRequest", ({ detail }) => {
   if (isCommand && detail.elt.id !== "selected-sum") lookForNews();
   byId("problem").replaceChildren();
   delete byId("problem").dataset.passing;
+  for (const part of all("[data-unanswered]")) {
+    delete part.dataset.unanswered;
+    htmx.trigger(part, "again");
+  }
 });
 
 // A form is sent once, however often its button is pressed.

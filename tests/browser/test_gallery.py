@@ -144,6 +144,25 @@ def test_a_lightbox_that_has_nothing_to_show_yet_is_closed_by_escape_and_leaves_
     assert page.is_checked(f"#card-{shelf[1]} input")
 
 
+def test_what_nobody_answered_is_asked_again_when_flowshelf_is_back(shelf, open_page, watch):
+    watch.expect_no_network()
+    page = open_page()
+    lost = page.get_by_role("alert").filter(has_text="Flowshelf does not answer")
+    page.context.set_offline(True)
+    page.click(f"#look-{shelf[4]}")
+    expect(lost).to_be_visible()
+    page.wait_for_selector("#lightbox", state="hidden")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.wait_for_selector(".ahead[data-unanswered]", state="attached")
+    page.context.set_offline(False)
+    wait_for_cards(page, len(shelf))
+    page.context.set_offline(True)
+    page.fill("#q", "in")
+    expect(lost).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
+
+
 def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(shelf, open_page):
     page = open_page()
     page.click(f"#look-{shelf[2]}")
