@@ -119,6 +119,7 @@ function afterPanel(panel, was, isCommand) {
   if (wasActive !== isActive || isCommand) refreshCards();
   else if (panel.id === "download-panel") refreshCards(ON_THE_WAY, NEXT_CARDS);
   if (hasEnded || haveArrived) refreshGrid(haveArrived);
+  if (haveArrived) htmx.trigger("#download-panel", "again"); // more to download
   if (hasEnded) announce(panel);
   const pending = byId("download-pending");
   if (pending && panel.dataset.pending) pending.disabled = panel.dataset.pending === "0";
