@@ -294,6 +294,9 @@ def test_a_density_changes_at_once_and_without_losing_the_place(shelf, open_page
         page.click("button[value=dense]")
     assert page.get_attribute("#grid", "data-density") == "dense"
     assert page.is_checked(f"#card-{shelf[2]} input")
+    page.hover(f"#look-{shelf[3]}")
+    words, tick = (page.locator(f"#card-{shelf[3]} {part}").bounding_box() for part in (".words", ".tick"))
+    assert words["y"] + words["height"] <= tick["y"]  # over the picture, and over nothing to be pressed
     expect(page.locator(f"#card-{shelf[3]} .words")).to_be_visible()
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_have_text("What Flow sent is not a picture.")
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_be_visible()
