@@ -521,7 +521,7 @@ on("htmx:afterRequest", ({ detail }) => {
 
 // A form is sent once, however often its button is pressed.
 on("submit", (event) => {
-  if (event.target.hasAttribute("hx-post")) return;
+  if (event.target.matches("[hx-get], [hx-post]")) return;
   if (event.target.ariaBusy === "true") event.preventDefault();
   event.target.ariaBusy = "true";
 });
