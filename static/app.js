@@ -492,6 +492,9 @@ on("htmx:beforeRequest", (event) => {
 });
 on("visibilitychange", () => document.hidden || lookForNews());
 
+// Who types how many hours wants a sync that often.
+on("input", ({ target }) => target.name === "hours" && (byId("kind-hourly").checked = true));
+
 // Trouble
 
 const ASK_AGAIN_MILLISECONDS = 3000;
