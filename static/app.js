@@ -119,6 +119,7 @@ function afterPanel(panel, was, isCommand) {
   if (wasActive !== isActive || isCommand) refreshCards();
   else if (panel.id === "download-panel") refreshCards(ON_THE_WAY, NEXT_CARDS);
   if (hasEnded || haveArrived) refreshGrid(haveArrived);
+  if (haveArrived) htmx.trigger("#download-panel", "again"); // more to download
   if (hasEnded) announce(panel);
   const pending = byId("download-pending");
   if (pending && panel.dataset.pending) pending.disabled = panel.dataset.pending === "0";
@@ -464,7 +465,7 @@ function actionOf({ key, target, ctrlKey, metaKey, altKey }) {
   if (altKey || isTyping(target) || (above && above !== lightbox)) return null;
   const isFree = target === document.body || target.closest("main:focus, #grid");
   if (ctrlKey || metaKey) return key === "a" && target.closest("#grid") ? selectLoaded : null;
-  const own = byId("image") ? AT_IMAGE[key] : byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
+  const own = byId("image") || above ? AT_IMAGE[key] : byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
   return own || (!above && EVERYWHERE[key]);
 }
 
@@ -491,12 +492,17 @@ on("htmx:beforeRequest", (event) => {
 });
 on("visibilitychange", () => document.hidden || lookForNews());
 
+// Who types how many hours wants a sync that often.
+on("input", ({ target }) => target.name === "hours" && (byId("kind-hourly").checked = true));
+
 // Trouble
 
 const ASK_AGAIN_MILLISECONDS = 3000;
 
-on("htmx:sendError", () => {
+on("htmx:sendError", ({ detail }) => {
   byId("problem").replaceChildren(byId("lost").content.cloneNode(true));
+  if (detail.elt === content) lightbox.close(); // it would hide what is said
+  detail.elt.dataset.unanswered = "";
   byId("problem").dataset.passing = "";
   clearTimeout(lookForNews.timer);
   lookForNews.timer = setTimeout(lookForNews, ASK_AGAIN_MILLISECONDS);
@@ -510,11 +516,15 @@ on("htmx:afterRequest", ({ detail }) => {
   if (isCommand && detail.elt.id !== "selected-sum") lookForNews();
   byId("problem").replaceChildren();
   delete byId("problem").dataset.passing;
+  for (const part of all("[data-unanswered]")) {
+    delete part.dataset.unanswered;
+    htmx.trigger(part, "again");
+  }
 });
 
 // A form is sent once, however often its button is pressed.
 on("submit", (event) => {
-  if (event.target.hasAttribute("hx-post")) return;
+  if (event.target.matches("[hx-get], [hx-post]")) return;
   if (event.target.ariaBusy === "true") event.preventDefault();
   event.target.ariaBusy = "true";
 });

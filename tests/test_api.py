@@ -123,9 +123,13 @@ def test_a_folder_has_to_lie_under_an_allowed_root(running, world, tmp_path):
     client.post(SYNC, json=body)
     inside = client.post(SINGLE, json=body | {"localStoragePath": str(root / "ada")}).get_json()
     assert Path(inside["data"]["localPath"]).parent == root / "ada"
+    pending = body | {"pending": 2}
+    client.post(BATCH, json=pending | {"localStoragePath": str(root / "two")})
+    assert len(list((root / "two").iterdir())) == 2
     for path in ("relative", str(tmp_path), str(root / ".." / "x")):
-        answer = client.post(SINGLE, json=body | {"localStoragePath": path})
-        assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_path")
+        for channel, asked in ((SINGLE, body), (BATCH, pending)):
+            answer = client.post(channel, json=asked | {"localStoragePath": path})
+            assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_path")
 
 
 def test_local_images_are_listed_newest_first_without_null_fields(ask, world):

@@ -88,6 +88,16 @@ def test_the_first_card_of_a_page_knows_the_address_that_begins_with_it(read, sh
 # The page of one image
 
 
+def test_a_prompt_runs_in_the_direction_of_its_letters(read, world, work, profile_id):
+    name = world.add_generated()[0]
+    world.change(name, prompt="שלום, עולם!")
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        image_id = images.find_ids(profile_id, [name])[name]
+    words = read("/").select(f"#card-{image_id} .words") + read(f"/images/{image_id}").select("h1, #prompt")
+    assert [(one.text.strip(), one.get("dir")) for one in words] == [("שלום, עולם!", "auto")] * 3
+
+
 def test_an_image_leads_to_its_neighbours_in_the_filter_and_back_to_its_place(read, shelf):
     uploads = cards_in(read("/?kind=uploaded"))
     page = read(f"/images/{uploads[3]}?kind=uploaded")

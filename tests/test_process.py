@@ -240,6 +240,7 @@ def test_a_cursor_and_a_limit_of_pages_work_from_the_terminal(shelf, profile_id)
     again = shelf.json("sync", "Ada", "--cursor", first["lastCursor"], "--max-pages", "1")
     assert again["data"]["synced"] == 18
     assert shelf.json("sync", "Ada", "--full")["success"] is True
+    assert "--history is of --cursor" in shelf.run("sync", "Ada", "--history", "PINHOLE", code=2)
 
 
 def test_verify_finds_what_is_missing_changed_and_damaged_and_can_fetch_it_again(shelf, profile_id, world):

@@ -89,3 +89,11 @@ def test_a_column_of_the_chart_opens_the_gallery_with_its_images(synced, open_pa
     page.keyboard.press("Enter")
     expect(page.locator("#grid li.card")).to_have_count(count)
     expect(page.locator("#filter input[name=from]")).to_have_value(page.url.partition("from=")[2][:10])
+
+
+def test_hours_that_are_typed_are_the_schedule_that_is_saved(profile_id, open_page):
+    page = open_page(f"/profiles/{profile_id}")
+    page.get_by_label("How many hours apart").fill("12")
+    button(page, "Save the schedule").click()
+    expect(page.get_by_label("Every")).to_be_checked()
+    expect(page.get_by_label("How many hours apart")).to_have_value("12")

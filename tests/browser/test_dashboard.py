@@ -75,11 +75,15 @@ def test_cookies_that_do_not_do_get_a_sentence_and_are_not_shown_again(page, wat
 
 def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_itself(profile_id, page, flow):
     panel = sync_panel(page)
-    with flow.holding("history", at=3):
-        button(panel, "Sync").click()
+    with flow.holding("history") as first, flow.holding("history", at=3):
+        with page.expect_response("**/panels/download"):  # it heard of the run before there was an image
+            button(panel, "Sync").click()
         expect(panel.get_by_role("progressbar")).to_be_visible()
+        first.release()
         expect(panel).to_contain_text("Reading the history “uploads”, page 3")
         expect(cards(page)).to_have_count(20)
+        expect(download_panel(page)).to_contain_text("20 images have no file yet")
+        expect(button(page, "Download all pending")).to_be_enabled()
         button(panel, "Pause").click()
         expect(panel).to_contain_text("Pausing after this page")
     expect(panel).to_contain_text("Paused just now")

@@ -131,6 +131,38 @@ def test_back_closes_the_lightbox_and_forward_opens_it_again(shelf, open_page):
     assert page.is_visible("#to-next")
 
 
+def test_a_lightbox_that_has_nothing_to_show_yet_is_closed_by_escape_and_leaves_the_ticks(shelf, open_page):
+    page = open_page()
+    page.check(f"#card-{shelf[1]} input")
+    with page.expect_request(f"**/images/{shelf[4]}"):
+        page.route("**/images/*", lambda route: None)  # nothing answers yet
+        page.click(f"#look-{shelf[4]}")
+    page.wait_for_selector("#lightbox[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#lightbox", state="hidden")
+    page.wait_for_url("**/")
+    assert page.is_checked(f"#card-{shelf[1]} input")
+
+
+def test_what_nobody_answered_is_asked_again_when_flowshelf_is_back(shelf, open_page, watch):
+    watch.expect_no_network()
+    page = open_page()
+    lost = page.get_by_role("alert").filter(has_text="Flowshelf does not answer")
+    page.context.set_offline(True)
+    page.click(f"#look-{shelf[4]}")
+    expect(lost).to_be_visible()
+    page.wait_for_selector("#lightbox", state="hidden")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.wait_for_selector(".ahead[data-unanswered]", state="attached")
+    page.context.set_offline(False)
+    wait_for_cards(page, len(shelf))
+    page.context.set_offline(True)
+    page.fill("#q", "in")
+    expect(lost).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
+
+
 def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(shelf, open_page):
     page = open_page()
     page.click(f"#look-{shelf[2]}")
@@ -218,6 +250,8 @@ def test_a_search_is_left_with_escape_and_back_finds_it_and_the_place_again(shel
     expect(page.locator("#q")).to_be_focused()
     page.fill("#q", "in")
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
+    page.keyboard.press("Enter")
+    expect(page.locator("#filter")).not_to_have_attribute("aria-busy", "true")  # nobody would read it out then
     found = page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)")
     assert 8 < len(found) < len(shelf)
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: {len(found)} images, 0 downloaded")
@@ -262,6 +296,9 @@ def test_a_density_changes_at_once_and_without_losing_the_place(shelf, open_page
         page.click("button[value=dense]")
     assert page.get_attribute("#grid", "data-density") == "dense"
     assert page.is_checked(f"#card-{shelf[2]} input")
+    page.hover(f"#look-{shelf[3]}")
+    words, tick = (page.locator(f"#card-{shelf[3]} {part}").bounding_box() for part in (".words", ".tick"))
+    assert words["y"] + words["height"] <= tick["y"]  # over the picture, and over nothing to be pressed
     expect(page.locator(f"#card-{shelf[3]} .words")).to_be_visible()
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_have_text("What Flow sent is not a picture.")
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_be_visible()

@@ -81,14 +81,16 @@ class Downloads:
         self.carry_on(run.id)
         return run
 
-    def request_pending(self, profile_id: str, limit: int | None = None) -> Run | None:
-        """Wish for all pending images of a profile, or the newest `limit`; None when there is none.
-
-        Raises DiskFull when they will not fit."""
+    def request_pending(
+        self, profile_id: str, limit: int | None = None, folder: Path | None = None
+    ) -> Run | None:
+        """Wish for all pending images, or the newest `limit`; None if there is none. Raises as `request`."""
         profiles.get_profile(profile_id)
+        if folder:
+            self._make_asked_folder(folder)
         count = counts.count_wishable(profile_id)
-        require_room(self._own_folder(profile_id), profile_id, min(limit or count, count))
-        run = downloads.request_pending(profile_id, limit)
+        require_room(folder or self._own_folder(profile_id), profile_id, min(limit or count, count))
+        run = downloads.request_pending(profile_id, limit, folder and str(folder))
         if run:
             self.carry_on(run.id)
         return run

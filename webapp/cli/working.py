@@ -50,6 +50,8 @@ def sync(profile, resume, full, max_pages, cursor, history, as_json, data_dir) -
     """Bring the metadata of PROFILE (an id or a name) up to date."""
     if bool(cursor) + full + resume > 1:
         raise click.UsageError("Only one of --resume, --full and --cursor says where to begin.")
+    if history and not cursor:
+        raise click.UsageError("--history is of --cursor. Without it every history is synced.")
     with ending_with_json(as_json), open_shelf(read_config(data_dir=data_dir)) as shelf:
         mode = "full" if full else "resume" if resume else "new"
         asked = {"mode": mode, "histories": []}
@@ -210,7 +212,7 @@ def say_result(result: dict) -> None:
     click.echo(f"{result['downloaded']} downloaded, {result['failed']} failed.")
     reasons = Counter(failure["error"] for failure in result["failures"])
     for reason, count in reasons.most_common(10):
-        click.echo(f"  {count} times: {reason}", err=True)
+        click.echo(f"  {count} × {reason}", err=True)
 
 
 def say_report(report: dict) -> None:

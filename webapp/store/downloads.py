@@ -72,15 +72,16 @@ def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | N
     return get_run(run.id)
 
 
-def request_pending(profile_id: str, limit: int | None = None) -> Run | None:
-    """Wish for all pending images, or the newest `limit` of them; None when there is none."""
+def request_pending(profile_id: str, limit: int | None = None, folder: str | None = None) -> Run | None:
+    """Wish for all pending images, or the newest `limit` of them, into `folder` or the profile's own;
+    None when there is none."""
     pending = list_pending_query(profile_id).order_by(Image.created_at.desc(), Image.id.desc())
     with transaction():
         images = Image.select().where(Image.id.in_(pending.limit(limit if limit is not None else -1)))
         if not images.exists():
             return find_open_run(profile_id, RunKind.DOWNLOAD)
         run = open_download_run(profile_id)
-        _wish(run, images.order_by(Image.created_at.desc(), Image.id.desc()), None)
+        _wish(run, images.order_by(Image.created_at.desc(), Image.id.desc()), folder)
     return get_run(run.id)
 
 

@@ -141,7 +141,7 @@ def download_batch() -> ResponseReturnValue:
 
 def _download_pending(profile: Profile, body: Body) -> ResponseReturnValue:
     limit = None if body.is_true("pending") else body.number("pending")
-    run = background().downloads.request_pending(profile.id, limit)
+    run = background().downloads.request_pending(profile.id, limit, _folder(body))
     if run is None:
         return success(batch_result([], []))
     if not body.flag("wait", default=True):
