@@ -1,12 +1,26 @@
-// The pages work without this file. It keeps the cards in step with the panels, counts what is selected,
-// keeps the place, lays an image over the gallery, and gives keys their meaning.
+// Makes the pages quicker to use; they work without it. In this order it keeps cards in step with what becomes of
+// them, has previews fetched, follows the panels, counts what is selected, copies, keeps the place, lays an image
+// over the gallery, zooms it, gives keys their meaning, and says messages and trouble.
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (name, act, options) => document.addEventListener(name, act, options);
+const press = (id) => byId(id)?.click();
 const topOf = (element) => element.getBoundingClientRect().top;
 const cards = () => all("#cards .card");
 const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 1); // rows touch, at parts of a pixel
+
+/** What a click does on an element that `selector` names, or on something in it. */
+const onClick = (selector, act) => on("click", (event) => {
+  const element = event.target.closest(selector);
+  if (element) act(event, element);
+});
+
+/** Do something after a pause, once, however often it is asked for meanwhile. */
+function later(act, milliseconds) {
+  clearTimeout(act.timer);
+  act.timer = setTimeout(act, milliseconds);
+}
 
 /** GET a fragment; when nothing answers, htmx:sendError below says so. */
 const get = (url, target, more) => htmx.ajax("GET", url, { source: target, target, ...more }).catch(() => {});
@@ -21,7 +35,7 @@ const NEAR_TOP_PIXELS = 600;
 const ON_THE_WAY = '.state:is([data-state="wanted"], [data-state="running"])';
 const NEXT_CARDS = 60; // of those on the way, the first of which come first
 
-const mayAsk = () => Boolean(byId("grid")?.dataset.previewsUrl); // a guest's cards stay as they came
+const mayAsk = () => "previewsUrl" in byId("grid").dataset; // a guest's cards stay as they came
 const askForCards = (id) => id.length && mayAsk() && get(byId("grid").dataset.cardsUrl, "#cards-news", { swap: "none", values: { id } });
 
 function refreshCards(selector = ".state", most = Infinity) {
@@ -88,8 +102,6 @@ all(".picture img").filter((image) => image.complete && !image.naturalWidth).for
 
 // Panels: what a swap must not take away, and what follows from what they say
 
-const before = new Map();
-
 on("htmx:beforeSwap", ({ detail }) => {
   const { target, requestConfig } = detail;
   const isAsked = requestConfig.verb === "get";
@@ -99,15 +111,15 @@ on("htmx:beforeSwap", ({ detail }) => {
   if (!target.matches(".panel")) return;
   // What is being pressed must not be swapped away under the finger, nor what waits for its answer.
   if (isAsked && target.querySelector(":is(button, summary):active, form.htmx-request")) detail.shouldSwap = false;
-  before.set(target.id, { ...target.dataset, hadFocus: target.contains(document.activeElement) });
+  requestConfig.was = { ...target.dataset, hadFocus: target.contains(document.activeElement) };
 });
 
-on("htmx:afterSettle", ({ detail }) => {
-  const was = before.get(detail.target.id);
-  before.delete(detail.target.id);
-  if (was) afterPanel(byId(detail.target.id), was, detail.requestConfig.verb === "post");
-  if (detail.elt.matches?.(".export")) announce(detail.elt);
-  freshen();
+on("htmx:afterSettle", ({ detail: { elt, target, requestConfig } }) => {
+  const { was, verb } = requestConfig;
+  delete requestConfig.was;
+  if (was) afterPanel(byId(target.id), was, verb === "post");
+  if (elt.matches?.(".export")) announce(elt);
+  later(freshen, 0); // htmx says this of each card that came
 });
 
 function afterPanel(panel, was, isCommand) {
@@ -132,7 +144,7 @@ function announce(part) {
 }
 
 // The second click of a double click is not meant for the button that came into the place of the first.
-on("click", (event) => event.detail > 1 && event.target.closest(".panel button") && event.preventDefault());
+onClick(".panel button", (event) => event.detail > 1 && event.preventDefault());
 
 // Selection: the ticked cards, or all that match but the exceptions; then the server knows which those are
 
@@ -183,11 +195,10 @@ function unselect() {
   showSelection();
 }
 
-on("click", ({ target, shiftKey }) => {
-  if (target.name !== "image_id") return;
-  const [from, to] = [lastTicked, target].map((box) => boxes().indexOf(box)).sort((a, b) => a - b);
-  tick(shiftKey && from >= 0 ? boxes().slice(from, to + 1) : [target], target.checked);
-  lastTicked = target;
+onClick('[name="image_id"]', ({ shiftKey }, box) => {
+  const [from, to] = [lastTicked, box].map((each) => boxes().indexOf(each)).sort((a, b) => a - b);
+  tick(shiftKey && from >= 0 ? boxes().slice(from, to + 1) : [box], box.checked);
+  lastTicked = box;
 });
 
 on("change", showSelection);
@@ -200,10 +211,10 @@ on("formdata", ({ target, formData }) => {
   excepted.forEach((id) => formData.append("except", id));
 });
 
-on("submit", (event) => {
-  document.querySelector(".menu:popover-open")?.hidePopover();
-  if (event.submitter?.matches("[data-page]")) event.stopPropagation(); // a page or a file answers, not HTMX
-}, true);
+// A page or a file answers these buttons, not HTMX.
+on("submit", (event) => event.submitter?.matches("[data-page]") && event.stopPropagation(), true);
+
+onClick("#more-actions .choice", () => byId("more-actions").hidePopover());
 
 // What was selected is on its way: the next selection begins anew, and the gallery is free to grow.
 on("htmx:afterRequest", ({ detail }) => {
@@ -216,20 +227,16 @@ on("htmx:afterRequest", ({ detail }) => {
 
 // Copying; the names of a selection are a page where the browser offers no clipboard, over plain http on a LAN
 
-on("click", (event) => {
-  const button = event.target.closest("#copy-names");
-  if (!button || !navigator.clipboard?.write) return;
+onClick("#copy-names", (event, button) => {
+  if (!navigator.clipboard?.write) return;
   event.preventDefault();
-  byId("more-actions").hidePopover();
   const body = new URLSearchParams(new FormData(byId("selection")));
   const names = fetch(button.formAction, { method: "POST", body }).then((answer) => answer.blob());
   const copied = navigator.clipboard.write([new ClipboardItem({ "text/plain": names })]);
   copied.then(() => (byId("selected-sum").textContent = "names copied"), () => byId("selection").requestSubmit(button));
 });
 
-on("click", ({ target }) => {
-  const button = target.closest("[data-copies]");
-  if (!button) return;
+onClick("[data-copies]", (_, button) => {
   getSelection().selectAllChildren(byId(button.dataset.copies));
   const word = button.querySelector("span");
   word.textContent = document.execCommand("copy") ? "Copied" : "Not allowed";
@@ -239,7 +246,6 @@ on("click", ({ target }) => {
 // Place: the address follows the page in view; reload and Back find the same card at the same height
 
 const REST_MILLISECONDS = 250;
-let release = null;
 
 /** Holds the first card in view; what it returns brings that card back to where it stood. */
 function holdPlace() {
@@ -262,16 +268,16 @@ function rest() {
   setTabStop();
 }
 
-on("scroll", () => {
-  clearTimeout(rest.timer);
-  rest.timer = setTimeout(rest, REST_MILLISECONDS);
-}, { passive: true });
+on("scroll", () => later(rest, REST_MILLISECONDS), { passive: true });
 
-on("htmx:beforeSwap", ({ detail }) => (release = detail.target.id === "cards" ? holdPlace() : release));
+on("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+  if (target.id === "cards") requestConfig.release = holdPlace();
+});
 
-on("htmx:afterSwap", ({ detail }) => {
-  if (detail.target.id === "cards") release();
-  if (detail.target.id !== "grid") return;
+on("htmx:afterSwap", ({ detail: { target, requestConfig } }) => {
+  requestConfig.release?.();
+  delete requestConfig.release; // htmx says this of each card that came
+  if (target.id !== "grid") return;
   // A kept card came with another filter: its neighbours are those of the filter that is looked at now.
   const { search } = new URL(byId("grid").dataset.cardsUrl, location);
   all("#grid .look").forEach((look) => (look.search = search));
@@ -284,8 +290,8 @@ on("htmx:beforeRequest", (event) => {
 });
 
 // Another page would forget what is ticked here.
-on("click", (event) => {
-  if (event.target.id !== "older" || !isPlain(event) || !hasTicks()) return;
+onClick("#older", (event) => {
+  if (!isPlain(event) || !hasTicks()) return;
   event.preventDefault();
   htmx.trigger("#pager-older .ahead", "more");
 });
@@ -323,17 +329,18 @@ function afterImage() {
   if (ahead && byId(`card-${image.dataset.image}`) === cards().at(-1)) htmx.trigger(ahead, "intersect");
 }
 
-on("click", (event) => {
-  const link = event.target.closest("#grid .look, #lightbox .neighbours a");
-  if (!link || !lightbox || !isPlain(event) || event.defaultPrevented) return;
+onClick("#grid .look, #lightbox .neighbours a", (event, link) => {
+  if (!isPlain(event)) return;
   event.preventDefault();
-  if (!lightbox.open) notePlace();
-  if (!lightbox.open) history.pushState({ lightbox: true }, "", link.href);
+  if (!lightbox.open) {
+    notePlace();
+    history.pushState({ lightbox: true }, "", link.href);
+  }
   showImage(link.href);
 });
 
 on("htmx:beforeSwap", ({ detail }) => {
-  if (!lightbox || detail.elt !== content) return;
+  if (detail.elt !== content) return;
   if (!lightbox.open) detail.shouldSwap = false;
   else if (detail.isError) lightbox.close(); // what is wrong is said on the page below
 });
@@ -348,8 +355,9 @@ lightbox?.addEventListener("close", () => {
 });
 
 addEventListener("popstate", ({ state }) => {
-  if (state?.lightbox && lightbox) showImage(location.href);
-  else if (lightbox?.open) lightbox.close();
+  if (!lightbox) return state?.card && location.reload(); // an image that was laid over the gallery, and then reloaded
+  if (state?.lightbox) showImage(location.href);
+  else lightbox.close();
 });
 
 // Zoom, and swiping while the picture is whole
@@ -383,16 +391,15 @@ on("pointermove", ({ buttons, pointerType, movementX, movementY }) => {
 on("pointerup", ({ clientX, clientY, pointerType }) => {
   if (!down || pointerType === "mouse" || zoom() > 1 || visualViewport.scale > 1) return;
   const [right, below] = [clientX - down.clientX, Math.abs(clientY - down.clientY)];
-  if (Math.abs(right) > Math.max(SWIPE_PIXELS, 2 * below)) byId(right > 0 ? "to-previous" : "to-next")?.click();
+  if (Math.abs(right) > Math.max(SWIPE_PIXELS, 2 * below)) press(right > 0 ? "to-previous" : "to-next");
 });
 
 on("dragstart", (event) => event.target.closest("#image .stage") && event.preventDefault());
 
-on("click", (event) => {
-  const { zooms } = event.target.closest("[data-zooms]")?.dataset ?? {};
-  if (zooms) zoomBy(Number(zooms));
-  // A click by keyboard has no place (detail 0): it follows the link to the original.
-  if (!event.target.closest("#image .stage .picture") || !event.detail || !isPlain(event)) return;
+onClick("[data-zooms]", (_, button) => zoomBy(Number(button.dataset.zooms)));
+
+onClick("#image .stage .picture", (event) => {
+  if (!event.detail || !isPlain(event)) return; // one by keyboard has no place: it follows the link to the original
   event.preventDefault();
   const wasDragged = down && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > 5;
   if (!wasDragged) zoomTo(zoom() > 1 ? 1 : 2, event.clientX, event.clientY);
@@ -416,9 +423,9 @@ function setTabStop() {
 }
 
 on("focusin", () => {
-  if (!cardInFocus() || cardInFocus() === entered) return;
-  entered = cardInFocus();
-  setTabStop();
+  const isAnother = cardInFocus() && cardInFocus() !== entered;
+  entered = cardInFocus() ?? entered;
+  if (isAnother) setTabStop();
 });
 
 function moveFocus({ key }) {
@@ -449,13 +456,13 @@ const EVERYWHERE = { "/": () => byId("q")?.focus(), "?": () => byId("keys").show
 const IN_GRID = { " ": tickFocused, d: download, a: selectLoaded, Escape: unselect };
 for (const side of ["Left", "Right", "Up", "Down"]) IN_GRID[`Arrow${side}`] = moveFocus;
 const AT_IMAGE = {
-  ArrowLeft: () => zoom() === 1 && byId("to-previous")?.click(), // a zoomed picture is scrolled by the browser
-  ArrowRight: () => zoom() === 1 && byId("to-next")?.click(),
+  ArrowLeft: () => zoom() === 1 && press("to-previous"), // a zoomed picture is scrolled by the browser
+  ArrowRight: () => zoom() === 1 && press("to-next"),
   "+": () => zoomBy(1),
   "=": () => zoomBy(1),
   "-": () => zoomBy(-1),
-  d: () => byId("get-file")?.click(),
-  Escape: () => !lightbox && byId("to-gallery").click(),
+  d: () => press("get-file"),
+  Escape: () => !lightbox && press("to-gallery"),
 };
 
 /** What a key does where the focus is; keys of controls that use them themselves stay theirs. */
@@ -482,7 +489,7 @@ on("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[TOLD]) detail.formData.set("since", localStorage[TOLD]);
 });
 on("animationend", ({ target }) => target.matches(".toast") && target.remove());
-on("click", ({ target }) => target.closest(".dismiss")?.closest(".toast, .problem").remove());
+onClick(".dismiss", (_, button) => button.closest(".toast, .problem").remove());
 
 // A page that nobody sees asks nothing, and catches up when it is looked at; and no selection has no bytes.
 on("htmx:beforeRequest", (event) => {
@@ -504,8 +511,7 @@ on("htmx:sendError", ({ detail }) => {
   if (detail.elt === content) lightbox.close(); // it would hide what is said
   detail.elt.dataset.unanswered = "";
   byId("problem").dataset.passing = "";
-  clearTimeout(lookForNews.timer);
-  lookForNews.timer = setTimeout(lookForNews, ASK_AGAIN_MILLISECONDS);
+  later(lookForNews, ASK_AGAIN_MILLISECONDS);
 });
 
 on("htmx:afterRequest", ({ detail }) => {

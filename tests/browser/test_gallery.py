@@ -129,6 +129,10 @@ def test_back_closes_the_lightbox_and_forward_opens_it_again(shelf, open_page):
     page.reload()  # the same address is a page of its own
     assert page.locator("#lightbox").count() == 0
     assert page.is_visible("#to-next")
+    page.go_back()  # to a gallery that this page does not hold
+    wait_for_cards(page, 60)
+    page.go_forward()
+    page.wait_for_selector(f"#lightbox[open] #image[data-image='{shelf[4]}']")
 
 
 def test_a_lightbox_that_has_nothing_to_show_yet_is_closed_by_escape_and_leaves_the_ticks(shelf, open_page):
