@@ -1,0 +1,57 @@
+"""The disk: folders that may be written to, whole files under final names, pictures and thumbnails.
+
+folders     which may be used, whether they are there, and what room they have
+files       written whole or not at all, and removed
+pictures    what their header tells, and thumbnails of them
+problems    what a disk says, as sentences
+"""
+
+from webapp.storage.files import (
+    DEVICE_NAMES,
+    PART_PREFIX,
+    file_sha256,
+    file_stems,
+    keep_file,
+    remove_file,
+    remove_files,
+    remove_parts,
+    replace_file,
+    writing_beside,
+)
+from webapp.storage.folders import (
+    allowed_folder,
+    free_bytes,
+    is_there,
+    make_folder,
+    network_share_of,
+    path_under,
+    require_root,
+)
+from webapp.storage.pictures import ENDINGS, PictureHeader, decodes, make_thumbnail, read_header
+from webapp.storage.problems import explained
+
+__all__ = [
+    "DEVICE_NAMES",
+    "ENDINGS",
+    "PART_PREFIX",
+    "PictureHeader",
+    "allowed_folder",
+    "decodes",
+    "explained",
+    "file_sha256",
+    "file_stems",
+    "free_bytes",
+    "is_there",
+    "keep_file",
+    "make_folder",
+    "make_thumbnail",
+    "network_share_of",
+    "path_under",
+    "read_header",
+    "remove_file",
+    "remove_files",
+    "remove_parts",
+    "replace_file",
+    "require_root",
+    "writing_beside",
+]

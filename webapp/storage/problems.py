@@ -1,0 +1,28 @@
+"""What a disk says, as sentences for a person."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from webapp.errors import DiskFull, FolderGone
+
+RESUME = "press Resume"
+
+
+@contextmanager
+def explained(folder: Path, then: str = "try again") -> Iterator[None]:
+    """Turn what the system says of a folder into a sentence for a person: DiskFull or FolderGone, with
+    what to do `then`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"The disk that holds {folder} is full. Make room there, then {then}; nothing was lost."
+            ) from error
+        raise FolderGone(
+            f"The folder {folder} cannot be written to ({os.strerror(error.errno or errno.EIO)}). "
+            f"Make it writable or connect its disk again, then {then}; nothing was lost."
+        ) from error
