@@ -255,7 +255,7 @@ def test_a_search_is_left_with_escape_and_back_finds_it_and_the_place_again(shel
     page.fill("#q", "in")
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
     page.keyboard.press("Enter")
-    expect(page.locator("#filter")).not_to_have_attribute("aria-busy", "true")  # nobody would read it out then
+    expect(page.locator("#filter")).not_to_have_attribute("aria-busy", "true")  # or none reads it out
     found = page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)")
     assert 8 < len(found) < len(shelf)
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: {len(found)} images, 0 downloaded")
