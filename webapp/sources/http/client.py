@@ -1,24 +1,20 @@
 """Sends one request and reads its whole answer within bounds of time and size."""
 
 import http.client
-import io
 import logging
 import socket
 import threading
-import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from webapp.errors import FlowChanged, FlowUnavailable, SourceClosed
 from webapp.sources.http.answer import Answer
+from webapp.sources.http.connections import Limits, WatchedAdapter, shut_down
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 LONGEST_ANSWER_SECONDS = 300.0
@@ -56,10 +52,10 @@ class HttpClient:
     ) -> None:
         self._stopping = stopping
         self._timeout = urllib3.Timeout(*timeout_seconds)
-        self._limits = _Limits(total_seconds, self._check_stopping)
+        self._limits = Limits(total_seconds, self._check_stopping)
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._adapters: WeakSet[HTTPAdapter] = WeakSet()
+        self._adapters: WeakSet[WatchedAdapter] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._is_closed = False
 
@@ -95,7 +91,7 @@ class HttpClient:
             self._is_closed = True
             adapters, sockets = list(self._adapters), list(self._sockets)
         for open_socket in sockets:
-            _shut_down(open_socket)
+            shut_down(open_socket)
         for adapter in adapters:
             adapter.close()
 
@@ -117,10 +113,10 @@ class HttpClient:
         if self._is_closed or self._stopping.is_set():
             raise SourceClosed("Flowshelf is shutting down; this request goes on when it is started again.")
 
-    def _adapter(self) -> HTTPAdapter:
+    def _adapter(self) -> WatchedAdapter:
         adapter = getattr(self._local, "adapter", None)
         if adapter is None:
-            adapter = self._local.adapter = _Adapter(self._remember, self._limits)
+            adapter = self._local.adapter = WatchedAdapter(self._remember, self._limits)
             with self._lock:
                 self._adapters.add(adapter)
         return adapter
@@ -130,106 +126,7 @@ class HttpClient:
             self._sockets.add(new_socket)
             is_closed = self._is_closed
         if is_closed:
-            _shut_down(new_socket)
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """How long one answer may take, and what raises when none is wanted any more."""
-
-    seconds: float
-    check_stopping: Callable[[], None]
-
-
-class _Adapter(HTTPAdapter):
-    """Tells of each socket it opens, so that closing can end a wait; bounds the time of each answer.
-
-    It opens connections as requests does, with its certificates; what is asked over them is urllib3's to
-    say. A session of requests would add cookies, redirects, proxies and credentials of the environment,
-    none of which is wanted, and takes longer to add nothing than the asking itself.
-    """
-
-    def __init__(self, remember, limits: _Limits) -> None:
-        self._remember, self._limits = remember, limits
-        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
-        super().__init__(pool_connections=4, pool_maxsize=2)
-
-    def place(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
-        """The connections to the host of an address, and what is asked for there."""
-        try:
-            parts = urlsplit(url)
-        except ValueError as error:
-            raise InvalidURL from error
-        root = f"{parts.scheme}://{parts.netloc}/"
-        if root not in self._pools:
-            request = requests.Request("GET", root if parts.scheme else url).prepare()
-            pool = self.get_connection_with_tls_context(request, verify=True)
-            self.cert_verify(pool, root, verify=True, cert=None)
-            self._pools[root] = pool
-        # Not by urlunsplit, which from Python 3.12.4 on puts two more strokes before a path that has two.
-        return self._pools[root], (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-    def close(self) -> None:
-        for pool in list(self._pools.values()):
-            pool.close()
-        super().close()
-
-    def get_connection_with_tls_context(self, *args, **kwargs):
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
-        if not getattr(pool.ConnectionCls, "is_watched", False):
-            pool.ConnectionCls = _watched(pool.ConnectionCls, self._remember, self._limits)
-        return pool
-
-
-def _watched(connection_class: type, remember, limits: _Limits) -> type:
-    class Watched(connection_class):
-        is_watched = True
-
-        def connect(self) -> None:
-            super().connect()
-            remember(self.sock)
-
-        def response_class(self, sock: socket.socket, **given) -> http.client.HTTPResponse:
-            return http.client.HTTPResponse(_Within(sock, limits), **given)
-
-    return Watched
-
-
-class _Within(io.RawIOBase):
-    """What a socket receives of one answer, until its time is over or nobody wants it any more.
-
-    A socket's own time-out begins anew with each byte, also between the letters of a header.
-    """
-
-    def __init__(self, sock: socket.socket, limits: _Limits) -> None:
-        self._file = sock.makefile("rb", buffering=0)
-        self._until = time.monotonic() + limits.seconds
-        self._check_stopping = limits.check_stopping
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """All that an HTTPResponse asks of a socket."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int | None:
-        self._check_stopping()
-        if time.monotonic() > self._until:
-            raise TimeoutError
-        return self._file.readinto(buffer)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def _shut_down(open_socket: socket.socket) -> None:
-    try:
-        # The plain one: that of a TLS socket also takes its state away under the reading thread.
-        socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
-    except OSError:
-        return  # the other side was faster
+            shut_down(new_socket)
 
 
 def _pieces(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> Iterator[bytes]:
