@@ -1,6 +1,5 @@
-// Makes the pages quicker to use; they work without it. In this order it keeps cards in step with what becomes of
-// them, has previews fetched, follows the panels, counts what is selected, copies, keeps the place, lays an image
-// over the gallery, zooms it, gives keys their meaning, and says messages and trouble.
+// Makes the pages quicker to use; they work without it. In this order: cards, previews, panels, selection,
+// copying, place, lightbox, zoom, keys, messages, trouble.
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -10,7 +9,7 @@ const topOf = (element) => element.getBoundingClientRect().top;
 const cards = () => all("#cards .card");
 const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 1); // rows touch, at parts of a pixel
 
-/** What a click does on an element that `selector` names, or on something in it. */
+/** What a click does on what `selector` names, or on something in it. */
 const onClick = (selector, act) => on("click", (event) => {
   const element = event.target.closest(selector);
   if (element) act(event, element);
