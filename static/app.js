@@ -42,12 +42,15 @@ function refreshCards(selector = ".state", most = Infinity) {
   while (ids.length) askForCards(ids.splice(0, MOST_CARDS));
 }
 
+let refreshed = null;
+
 /** Ask for the first page anew where that disturbs nobody; elsewhere offer a link when images arrived. */
-function refreshGrid(haveArrived) {
+async function refreshGrid(haveArrived) {
+  await refreshed; // HTMX would forget who waits for a grid that is exchanged meanwhile
   if (!byId("grid")) return; // panels stand on other pages too
   const { url } = byId("grid").dataset;
   const isFree = Boolean(url) && scrollY < NEAR_TOP_PIXELS && !hasTicks();
-  if (isFree) get(url, "#grid", { swap: "outerHTML" });
+  if (isFree) refreshed = get(url, "#grid", { swap: "outerHTML" });
   if (isFree || haveArrived) byId("show-newest").hidden = isFree;
 }
 

@@ -96,6 +96,26 @@ def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_it
     expect_no_more_polling(page)
 
 
+def test_images_that_come_while_the_grid_is_asked_for_are_asked_for_after_it(profile_id, page, flow):
+    held = []
+
+    def hold(route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.extend((route, route.fetch()))
+
+    page.route("**/grid", hold)
+    with flow.holding("history", at=3):
+        button(sync_panel(page), "Sync").click()
+        expect(sync_panel(page)).to_contain_text("page 3")
+        expect(sync_panel(page)).to_contain_text("20")
+    expect(sync_panel(page)).to_contain_text("Synced just now")
+    route, response = held
+    route.fulfill(response=response)
+    expect(cards(page)).to_have_count(30)
+
+
 def test_new_images_wait_for_a_word_while_pictures_are_ticked(synced, page, world):
     cards(page).first.get_by_role("checkbox").check()
     newest = world.add_uploaded(2)[-1]
