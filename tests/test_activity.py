@@ -91,6 +91,12 @@ def test_a_browser_that_never_asked_is_shown_nothing_old(failed, client):
     assert json.loads(told.headers["HX-Trigger"])["told"]["newest"] == messages.newest_message_id()
 
 
+def test_a_page_that_knows_the_newest_message_is_not_told_of_it(failed, client):
+    """Its answer may be slow: it would take back what another page of the browser was told meanwhile."""
+    answer = client.get(f"/messages/new?since={messages.newest_message_id()}&runs=others")
+    assert json.loads(answer.headers["HX-Trigger"]) == {"runs-changed": {}}
+
+
 def test_nothing_new_is_no_answer_and_the_news_of_a_run_is_said_once(shelf, profile_id, flow, client):
     told = client.get("/messages/new")
     asks_again = BeautifulSoup(told.text, "html.parser").find(id="messenger")["hx-get"]

@@ -104,8 +104,9 @@ def show_toasts() -> ResponseReturnValue:
         is_active=runs.is_any_active(),
     )
     answer = make_response(page)
-    news = {"told": {"newest": newest}} | ({} if known == version else {"runs-changed": {}})
-    answer.headers["HX-Trigger"] = json.dumps(news)
+    # Only where it is news: a slow answer must not take back what another page of the browser was told since.
+    news = {} if request.args.get("since", type=int) == newest else {"told": {"newest": newest}}
+    answer.headers["HX-Trigger"] = json.dumps(news | ({} if known == version else {"runs-changed": {}}))
     return answer
 
 
