@@ -115,6 +115,6 @@ def test_a_profile_without_images_leads_to_its_sync(profile_id, page):
 
 
 def test_the_overview_says_what_the_database_and_its_search_take(shelf, page):
-    assert re.search(r"<dt>database</dt><dd>[\d.]+ \w+, [\d.]+ \w+ of it for the search</dd>", page())
+    assert re.search(r"<dt>database, [\d.]+ \w+ of it for the search</dt><dd>[\d.]+ \w+</dd>", page())
     whole, index = overview.database_bytes()
     assert 0 < index < whole
