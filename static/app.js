@@ -112,7 +112,8 @@ on("htmx:beforeSwap", ({ detail }) => {
   if (requestConfig.elt === target && target.id === "grid") keepPressed(detail, target, () => refreshGrid(true));
   if (!target.matches(".panel")) return;
   // What is being pressed must not be swapped away under the finger, nor what waits for its answer.
-  if (isAsked && target.querySelector(":is(button, summary):active, form.htmx-request")) detail.shouldSwap = false;
+  const isWaitedFor = document.querySelector(`form.htmx-request[hx-target="#${target.id}"]`);
+  if (isAsked && (isWaitedFor || target.querySelector(":is(button, summary):active"))) detail.shouldSwap = false;
   requestConfig.was = { ...target.dataset, hadFocus: target.contains(document.activeElement) };
 });
 

@@ -356,6 +356,6 @@ def few(share):
 
 
 TestLabsWalks = LabsWalks.TestCase
-TestLabsWalks.settings = few(24)
+TestLabsWalks.settings = few(20)
 TestProjectWalks = ProjectWalks.TestCase
-TestProjectWalks.settings = few(8)
+TestProjectWalks.settings = few(7)

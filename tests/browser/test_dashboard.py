@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 
 from webapp import store
 from webapp.models import Run
-from webapp.states import RunState
+from webapp.states import RunKind, RunState
+from webapp.store import runs
 
 pytestmark = pytest.mark.browser
 
@@ -246,6 +247,26 @@ def test_what_is_pressed_on_a_card_is_not_exchanged_under_the_finger(synced, pag
     )
     with page.expect_request(lambda request: request.method == "POST"):
         page.mouse.up()
+    expect(card).to_contain_text("Downloaded")
+
+
+def test_what_is_answered_to_a_press_is_not_lost_with_a_panel_that_is_exchanged(synced, page, work):
+    card = cards(page).nth(4)
+    held = []
+
+    def answer_both(command) -> None:
+        answer = command.fetch()
+        with store.connection():
+            work.downloads.wait_for_run(runs.find_last_run(synced, RunKind.DOWNLOAD).id)
+        panel, as_it_was = held
+        panel.fulfill(response=as_it_was)
+        command.fulfill(response=answer)
+
+    page.route("**/panels/download", lambda route, _: held.extend((route, route.fetch())), times=1)
+    page.route("**/downloads", answer_both, times=1)
+    with page.expect_request("**/panels/download"):
+        page.evaluate("htmx.trigger(document.body, 'runs-changed')")
+    card.get_by_role("button").click()
     expect(card).to_contain_text("Downloaded")
 
 

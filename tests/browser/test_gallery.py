@@ -254,7 +254,8 @@ def test_a_search_is_left_with_escape_and_back_finds_it_and_the_place_again(shel
     expect(page.locator("#q")).to_be_focused()
     page.fill("#q", "in")
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
-    page.keyboard.press("Enter")
+    with page.expect_response("**/?q=in*"):
+        page.keyboard.press("Enter")
     expect(page.locator("#filter")).not_to_have_attribute("aria-busy", "true")  # or none reads it out
     found = page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)")
     assert 8 < len(found) < len(shelf)
