@@ -156,7 +156,7 @@ class Background:
     def _wait_for_writers(self, profile_id: str) -> None:
         """Stay, two seconds at most, until nobody writes files of a profile: no row would know of them."""
         for _ in range(100):
-            if not self.downloads.thread_counts[profile_id] or self.stopping.wait(0.02):
+            if not self.downloads.is_at_work(profile_id) or self.stopping.wait(0.02):
                 return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from webapp import store
 from webapp.background.rate import Rate
+from webapp.errors import FlowError, FlowshelfError
 from webapp.models import Run
 from webapp.states import RunState
 from webapp.store import downloads, runs
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 # One that fails even then is failed: it may be the image after all.
 MOST_TIMES_PUT_OFF = 2
+MOST_FAILURES_IN_A_ROW = 10
 
 
 @dataclass(slots=True)
@@ -41,6 +43,14 @@ class Crew:
             claim = downloads.claim_download(self.run.id)
         return claim
 
+    def fails(self) -> bool:
+        """Count a failure; whether there were too many in a row: then nobody claims another wish."""
+        self.failures_in_a_row += 1
+        if self.failures_in_a_row < MOST_FAILURES_IN_A_ROW:
+            return False
+        self.stop.set()
+        return True
+
     def puts_off(self, download_id: int) -> bool:
         """Put a wish behind all others; False when it was so often enough."""
         if self.times_put_off[download_id] == MOST_TIMES_PUT_OFF:
@@ -50,6 +60,14 @@ class Crew:
             self.later.clear()
         self.later.add(download_id)
         return True
+
+
+def too_many_failures(last: FlowshelfError) -> FlowError:
+    """Why a run is paused whose crew failed so often."""
+    return FlowError(
+        f"{MOST_FAILURES_IN_A_ROW} images in a row failed, the last one so: {last} "
+        "The downloads are paused. Press Resume to try the rest, or look into Flow first."
+    )
 
 
 def finish(run_id: str) -> bool:

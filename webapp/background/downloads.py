@@ -9,7 +9,7 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
-from webapp.background.crews import Crew, change, finish, log_state
+from webapp.background.crews import Crew, change, finish, log_state, too_many_failures
 from webapp.background.room import require_room
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -19,7 +19,6 @@ from webapp.errors import (
     AccountMoved,
     BadPath,
     DiskFull,
-    FlowError,
     FlowshelfError,
     FlowUnavailable,
     FolderGone,
@@ -36,7 +35,6 @@ from webapp.store.downloads import Claim
 
 log = logging.getLogger(__name__)
 
-MOST_FAILURES_IN_A_ROW = 10
 # What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
 _FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved, OtherAccount, AccountExists)
 
@@ -52,7 +50,7 @@ class Downloads:
         self._lock = threading.Lock()
         self._crews: dict[str, Crew] = {}
         self._in_flight: set[int] = set()
-        self.thread_counts: Counter[str] = Counter()
+        self._thread_counts: Counter[str] = Counter()
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -140,6 +138,10 @@ class Downloads:
         crew = self._crews.get(run_id)
         return crew.rate.per_second() if crew else (0.0, 0.0)
 
+    def is_at_work(self, profile_id: str) -> bool:
+        """Whether a thread may still write files of a profile, also one that was sent home."""
+        return self._thread_counts[profile_id] > 0
+
     # The crew
 
     def carry_on(self, run_id: str) -> None:
@@ -154,13 +156,13 @@ class Downloads:
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             crew = self._crews.setdefault(run.id, Crew(run))
             # Threads of a crew that was sent home still fetch: together they are no more than allowed.
-            free_count = self._config.download_workers - self.thread_counts[run.profile_id]
+            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
             for _ in range(min(downloads.count_wanted(run.id), free_count)):
                 thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
                 crew.threads.add(thread)
-                self.thread_counts[run.profile_id] += 1
+                self._thread_counts[run.profile_id] += 1
                 thread.start()
-            if not crew.threads and not self.thread_counts[run.profile_id]:
+            if not crew.threads and not self._thread_counts[run.profile_id]:
                 self._send_home(run.id)
                 finish(run.id)
         self._waiting.notify()
@@ -212,7 +214,7 @@ class Downloads:
         with self._lock:
             if threading.current_thread() in crew.threads:
                 crew.threads.discard(threading.current_thread())
-                self.thread_counts[crew.run.profile_id] -= 1
+                self._thread_counts[crew.run.profile_id] -= 1
             if not crew.threads and self._crews.get(crew.run.id) is crew:
                 del self._crews[crew.run.id]
 
@@ -284,16 +286,9 @@ class Downloads:
 
     def _count_failure(self, crew: Crew, error: FlowshelfError) -> None:
         with self._lock:
-            crew.failures_in_a_row += 1
-            is_too_many = crew.failures_in_a_row >= MOST_FAILURES_IN_A_ROW
-            if is_too_many:
-                crew.stop.set()  # nobody claims another one
+            is_too_many = crew.fails()
         if is_too_many:
-            reason = FlowError(
-                f"{MOST_FAILURES_IN_A_ROW} images in a row failed, the last one so: {error} "
-                "The downloads are paused. Press Resume to try the rest, or look into Flow first."
-            )
-            self._halt(crew, RunState.PAUSED, reason)
+            self._halt(crew, RunState.PAUSED, too_many_failures(error))
 
     def _halt(self, crew: Crew, state: RunState, error: FlowshelfError) -> None:
         """Stop a run for a reason that one of its threads met; a crew that was sent home has no say."""
