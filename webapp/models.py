@@ -32,9 +32,11 @@ class BaseModel(Model):
 
 
 class Profile(BaseModel):
-    """One account of one person; `account_email` is set by the first successful check.
+    """One account of one person. `account_email` and `account_key`, a hash of the account's number, are kept
+    once a check brought them; either alone tells accounts apart.
 
-    `service` is where its cookies sign it in, in the words of `Source.name`.
+    `service` is where its cookies sign it in, in the words of `Source.name`. Until `rests_until` the service
+    is not asked anything, because it took the traffic for a machine's.
     """
 
     id = TextField(primary_key=True)
@@ -43,10 +45,12 @@ class Profile(BaseModel):
     health_reason = TextField(null=True)
     account_email = TextField(null=True, constraints=[SQL("UNIQUE COLLATE NOCASE")])
     account_name = TextField(null=True)
+    account_key = TextField(null=True, unique=True)
     service = TextField(null=True)
     cookie_names = TextField(default="")
     cookies_expire_at = TextField(null=True)
     checked_at = TextField(null=True)
+    rests_until = TextField(null=True)
     created_at = TextField()
 
 
@@ -62,32 +66,52 @@ class Secret(BaseModel):
 
 
 class History(BaseModel):
-    """What is known of one history of a profile as a whole.
-
-    `shows_changes`: the time on the card of a project was seen to move, so it tells of the last change.
-    """
+    """What is known of one history of a profile as a whole. `head_read_at`: when its newest page was last
+    asked for, and came."""
 
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="histories")
     name = TextField()
     answered_at = TextField(null=True)
     refused_at = TextField(null=True)
     synced_at = TextField(null=True)
-    shows_changes = BooleanField(default=False)
+    head_read_at = TextField(null=True)
 
     class Meta:
         indexes = ((("profile", "name"), True),)
 
 
 class Project(BaseModel):
-    """A project of a profile: its card as it was when its media were last read, at `read_at` by the walk
-    with the id `read_walk_id`."""
+    """A project of a profile, as the listing shows it, and when its media were read.
+
+    `made_at` is the time on its card, `newest_at` that of its newest image as last read. `read_at` is null
+    until it was read for the first time; `read_walk_id` is the walk that read it whole last. `tried_at` and
+    `tried_walk_id` are of the last answer of any kind, and `trouble` says why that one was not read.
+    `listed_walk_id` is the last walk whose listing showed it; a walk that saw the whole listing without it
+    leaves it `unlisted_at`. `due_walk_id`: the quick walk that is to read it.
+
+    `reader`: the version of Flowshelf that did not recognise all of its records.
+    `empty_walk_id`, `empty_count` and `empty_on` are of answers without records although the shelf has images
+    of it: the walk that met the last, on how many days, and the last of these days.
+    """
 
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
     remote_id = TextField()
     title = TextField()
-    listed_at = TextField(null=True)
-    read_at = TextField()
+    made_at = TextField(null=True)
+    newest_at = TextField(null=True)
+    read_at = TextField(null=True)
     read_walk_id = IntegerField(null=True)
+    tried_at = TextField(null=True)
+    tried_walk_id = IntegerField(null=True)
+    trouble = TextField(null=True)
+    listed_walk_id = IntegerField(null=True)
+    unlisted_at = TextField(null=True)
+    deleted_at = TextField(null=True)
+    due_walk_id = IntegerField(null=True)
+    reader = TextField(null=True)
+    empty_walk_id = IntegerField(null=True)
+    empty_count = IntegerField(default=0)
+    empty_on = TextField(null=True)
 
     class Meta:
         indexes = ((("profile", "remote_id"), True),)
@@ -101,7 +125,8 @@ class Walk(BaseModel):
     above it. `last_gap_id` is the newest gap there was when the walk began: a walk from the head that
     reaches the end has closed all up to that one. While it `owes_gap`, what lies below it is unknown, and
     a gap stands where it stands; after a join that is so no more. `finished_at`: it will not go on.
-    `unseen_count` is above zero while a full walk asks whether to mark so many images as gone.
+    `unseen_count` is above zero while a full walk asks whether to mark so many images as gone. `is_quick`: of
+    projects only those are read that are new or whose turn it is.
     """
 
     # AUTOINCREMENT, because SQLite otherwise hands out a deleted highest id again.
@@ -109,6 +134,7 @@ class Walk(BaseModel):
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
     history = TextField()
     is_full = BooleanField(default=False)
+    is_quick = BooleanField(default=False)
     owes_gap = BooleanField(default=True)
     from_head = BooleanField()
     cursor = TextField()
@@ -143,15 +169,15 @@ class Gap(BaseModel):
 class Run(BaseModel):
     """One sync or download that a person asked for, with its counts and how it ended.
 
-    `pause_asked_at`: a sync finishes its page before it pauses; should its process be killed in
-    between, it is paused all the same.
+    `asked_at`: when somebody last asked for this quick sync; it ends only once the head was read after that.
+    `ignored_reasons` is a JSON object of the counts that `ignored_count` sums up.
     """
 
     id = TextField(primary_key=True)
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="runs")
     kind = TextField()
     state = TextField(default=RunState.RUNNING)
-    pause_asked_at = TextField(null=True)
+    asked_at = TextField(null=True)
     error_code = TextField(null=True)
     error = TextField(null=True)
     note = TextField(null=True)
@@ -170,6 +196,7 @@ class Run(BaseModel):
     synced_count = IntegerField(default=0)
     skipped_count = IntegerField(default=0)
     ignored_count = IntegerField(default=0)
+    ignored_reasons = TextField(default="{}")
     last_cursor = TextField(null=True)
     is_scheduled = BooleanField(default=False)
     downloads_new = BooleanField(default=False)
@@ -213,6 +240,8 @@ class Image(BaseModel):
     title = TextField(null=True)
     version = TextField(null=True)
     is_archived = BooleanField(null=True)
+    width = IntegerField(null=True)
+    height = IntegerField(null=True)
 
     class Meta:
         table_name = "veo3_image_generations"

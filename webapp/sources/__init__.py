@@ -5,8 +5,9 @@ values; the wire format stops in the modules beside this one.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 KIND_UPLOADED = "uploaded"
@@ -24,9 +25,10 @@ ASPECT_RATIOS = {
 
 
 def aspect_ratio_of(width: int, height: int) -> str | None:
-    """The shape that a picture of so many pixels has, give or take what rounding to pixels makes."""
+    """The nearest of Flow's five shapes, when it is within 3 % of width by height; None otherwise."""
     ratio = width / height
-    return next((name for name, exact in ASPECT_RATIOS.items() if abs(ratio / exact - 1) < 0.04), None)
+    name, exact = min(ASPECT_RATIOS.items(), key=lambda shape: abs(ratio / shape[1] - 1))
+    return name if abs(ratio / exact - 1) <= 0.03 else None
 
 
 _INVISIBLE = re.compile(r"[\s\u200b-\u200d\u2060\ufeff\u00ad]+")
@@ -38,6 +40,33 @@ def clean_name(name: str) -> str:
     return _INVISIBLE.sub("", name)
 
 
+class Reason(StrEnum):
+    """Why a record of a history was not kept as an image."""
+
+    VIDEO = "video"
+    SOUND = "sound"
+    NOT_READY = "not_ready"
+    FAILED = "failed"
+    UNRECOGNISED = "unrecognised"
+    OTHER_PROFILE = "other_profile"
+
+
+class Reading(StrEnum):
+    """What came of asking for one project.
+
+    READ: every record is of a kind we know. PARTLY: some are not. UNRECOGNISED: none is.
+    EMPTY: a good answer without any record. REFUSED: no answer that could be read.
+    NOT_FOUND: the service knows no such project.
+    """
+
+    READ = "read"
+    PARTLY = "partly"
+    UNRECOGNISED = "unrecognised"
+    EMPTY = "empty"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteImage:
     """One usable image of a history page.
@@ -45,6 +74,9 @@ class RemoteImage:
     `created_at` is in the form of `webapp.times.timestamp` (27 characters, UTC). It is None only
     for entries at the head of a page that have no readable time and none above them in the page:
     these take the time of the last entry of the page before.
+
+    `is_ingredient`: another project shows it as a reference. What such a record says only fills in
+    what is not known yet; title and archived come from the record in the image's own project.
     """
 
     name: str
@@ -61,16 +93,18 @@ class RemoteImage:
     title: str | None = None
     version: str | None = None
     is_archived: bool | None = None
+    width: int | None = None
+    height: int | None = None
+    is_ingredient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteProject:
-    """A project as a listing shows it. What the time on its card means the service does not say: it may
-    be that of its making or of its last change."""
+    """A project as a listing shows it. `made_at` is when it was made; nothing shows when it changed."""
 
     id: str
     title: str
-    listed_at: str | None
+    made_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +130,46 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """One answer of a history, newest first, or all media of one `project` (None when that was refused: then
-    nothing is known of it).
+    """One response of a history, newest first, or all media of one `project`.
 
-    `names` holds the names of all entries, ignored ones too, in order; `last_created_at` is the
-    time of the last entry of any kind (None when no entry of the page has a readable time).
-    `next_cursor` is None on the last page.
+    `names` holds the names of all entries, ignored ones too, in order; `ignored` says how many were not
+    kept, by the reason. `last_created_at` is the time of the last entry of any kind (None when no entry
+    of the page has a readable time). `next_cursor` is None on the last page.
+
+    For a source of projects: `passed` are the projects that the listing showed and that were not asked
+    for, `reading` is what came of asking for `project`, `trouble` says in a few words why it was not read.
+    `sample` is the outline of a record that was not recognised, without any content.
     """
 
-    images: tuple[RemoteImage, ...]
-    names: tuple[str, ...]
-    entry_count: int
-    ignored_count: int
-    last_created_at: str | None
-    next_cursor: str | None
+    images: tuple[RemoteImage, ...] = ()
+    names: tuple[str, ...] = ()
+    entry_count: int = 0
+    ignored: Mapping[Reason, int] = field(default_factory=dict)
+    last_created_at: str | None = None
+    next_cursor: str | None = None
     project: RemoteProject | None = None
+    passed: tuple[RemoteProject, ...] = ()
+    reading: Reading | None = None
+    trouble: str = ""
+    sample: str = ""
+
+    @property
+    def ignored_count(self) -> int:
+        return sum(self.ignored.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a set of cookies signs in."""
+    """Whom a set of cookies signs in, as far as the service says.
+
+    `email` and `key` may be empty. `key` is a hash of the account's number; either of the two alone tells
+    accounts apart. `project_ids` are the newest projects of its listing, for when neither is known.
+    """
 
     email: str
     name: str
+    key: str = ""
+    project_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
