@@ -10,7 +10,12 @@ import platformdirs
 
 from webapp.errors import BadRequest
 
-GOOGLE_PICTURE_HOSTS = ("storage.googleapis.com", "flow-content.google", "lh3.googleusercontent.com")
+GOOGLE_PICTURE_HOSTS = (
+    "storage.googleapis.com",
+    "flow-content.google",
+    "lh3.googleusercontent.com",
+    "contribution.fife.usercontent.google.com",
+)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = "0.0.0.0"
 

@@ -9,6 +9,7 @@
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
     ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport   404
+    │   └── RunEnded                    404 unknown_run    paused or removed under its thread
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
     ├── Paused / Cancelled              409                the run that was waited for ended so
@@ -20,10 +21,12 @@
     └── FlowError                       502 flow_error     Flow answered, but not usefully
         ├── FlowUnavailable             503 flow_unavailable   no answer or a passing one; safe to try again
         │   ├── SlowDown                503 flow_unavailable   Flow asks the whole profile to slow down
+        │   ├── UnusualActivity         503 flow_unavailable   Google takes this for a machine: an hour's rest
         │   └── SourceClosed            503 flow_unavailable   nobody wants the answer any more
         ├── FlowChanged                 502 flow_changed   an answer of a shape we do not know
         ├── SignedOut                   409 waiting_for_cookies
         ├── AccountMoved                409 moved          this account lives at the new Flow now
+        ├── ProjectFailed               502 flow_error     a failure with one project only; safe to try again
         ├── KeyRefused                  502 flow_error     the API key is wrong, blocked or not to be found
         ├── HistoryEmpty                502 history_empty
         ├── HistoryRefused              502 flow_error     Flow does not offer this history
@@ -94,6 +97,10 @@ class UnknownRun(FlowshelfError):
     code, http_status = "unknown_run", 404
 
 
+class RunEnded(UnknownRun):
+    """The run was paused, or its profile removed, while something was done for it."""
+
+
 class UnknownExport(FlowshelfError):
     code, http_status = "unknown_export", 404
 
@@ -153,10 +160,12 @@ class FlowError(FlowshelfError):
 class FlowUnavailable(FlowError):
     """No answer or a passing one: safe to try again.
 
-    `retry_after_seconds` is what Flow asked for, None when it did not.
+    `retry_after_seconds` is what Flow asked for, None when it did not. `page` stands for the one project
+    that was asked for, as one that could not be read; None when it was about anything else.
     """
 
     code, http_status = "flow_unavailable", 503
+    page: object = None
 
     def __init__(self, sentence: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(sentence)
@@ -165,6 +174,10 @@ class FlowUnavailable(FlowError):
 
 class SlowDown(FlowUnavailable):
     """Flow asks for fewer requests: the whole profile slows down, not one worker."""
+
+
+class UnusualActivity(FlowUnavailable):
+    """Google takes the traffic for a machine's: nothing more is asked for an hour, and nothing has failed."""
 
 
 class SourceClosed(FlowUnavailable):
@@ -189,6 +202,17 @@ class SignedOut(FlowError):
 
 class AccountMoved(FlowError):
     code, http_status = "moved", 409
+
+
+class ProjectFailed(FlowError):
+    """The service answers, but has a failure of its own with one project: safe to try again.
+
+    `page` stands for the project as one that was refused.
+    """
+
+    def __init__(self, sentence: str, page: object) -> None:
+        super().__init__(sentence)
+        self.page = page
 
 
 class KeyRefused(FlowError):

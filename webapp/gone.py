@@ -1,35 +1,43 @@
 """What a full sync says of images that it did not meet, and what a person answers to its question."""
 
-from webapp.store import pages, runs
-from webapp.store.pages import Unseen
+from webapp.store import runs, unmet
+from webapp.store.unmet import Unmet
 
 
 def answer_question(walk_id: int, *, mark: bool) -> None:
     """Take a person's answer to what the end of a full walk left open, and say it where it was asked."""
-    answered = pages.answer_question(walk_id, mark=mark)
-    if answered.count:
-        now = gone_note(answered) if mark else _kept_note(answered)
-        runs.replace_note(walk_id, gone_note(Unseen(answered.count)), now)
+    if count := unmet.answer_question(walk_id, mark=mark):
+        answered = _marked_note(count) if mark else _kept_note(count)
+        runs.replace_note(walk_id, _question_note(count), answered)
 
 
-def gone_note(unseen: Unseen) -> str:
-    if unseen.was_marked:
-        return f"{_missing(unseen)}. {_subject(unseen)} marked as gone from Flow."
-    return (
-        f"{_missing(unseen)}. That is more than a tenth of it, so nothing was marked: look into Flow first, "
-        "then say what they are."
-    )
+def unmet_note(found: Unmet) -> str:
+    """What the end of a full walk says of images that it did not meet; empty when it met all."""
+    notes = []
+    if found.marked_count:
+        notes.append(_marked_note(found.marked_count))
+    if found.asked_count:
+        notes.append(_question_note(found.asked_count))
+    return " ".join(notes)
 
 
-def _kept_note(unseen: Unseen) -> str:
-    return f"{_missing(unseen)}. {_subject(unseen)} left as before, as you said."
+def _marked_note(count: int) -> str:
+    return f"{_missing(count)}. {_subject(count)} marked as gone from Flow."
 
 
-def _subject(unseen: Unseen) -> str:
-    return "It was" if unseen.count == 1 else "They were"
+def _question_note(count: int) -> str:
+    return f"{_missing(count)}. Nothing was marked yet: look into Flow first, then say what became of them."
 
 
-def _missing(unseen: Unseen) -> str:
-    if unseen.count == 1:
-        return "1 image of the shelf no longer stands in this history"
-    return f"{unseen.count} images of the shelf no longer stand in this history"
+def _kept_note(count: int) -> str:
+    return f"{_missing(count)}. {_subject(count)} left as before, as you said."
+
+
+def _subject(count: int) -> str:
+    return "It was" if count == 1 else "They were"
+
+
+def _missing(count: int) -> str:
+    if count == 1:
+        return "1 image on the shelf is no longer in this history"
+    return f"{count:,} images on the shelf are no longer in this history"

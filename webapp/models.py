@@ -125,7 +125,8 @@ class Walk(BaseModel):
     above it. `last_gap_id` is the newest gap there was when the walk began: a walk from the head that
     reaches the end has closed all up to that one. While it `owes_gap`, what lies below it is unknown, and
     a gap stands where it stands; after a join that is so no more. `finished_at`: it will not go on.
-    `unseen_count` is above zero while a full walk asks whether to mark so many images as gone. `is_quick`: of
+    `unseen_count` is above zero while a full walk asks whether to mark so many images as gone, `by_project`
+    when it read them project by project. `is_quick`: of
     projects only those are read that are new or whose turn it is.
     """
 
@@ -143,6 +144,7 @@ class Walk(BaseModel):
     began_at = TextField()
     finished_at = TextField(null=True)
     unseen_count = IntegerField(default=0)
+    by_project = BooleanField(default=False)
 
 
 class Gap(BaseModel):

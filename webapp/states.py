@@ -18,6 +18,7 @@ class Health(StrEnum):
     WELL = "well"
     WAITING_FOR_COOKIES = "waiting_for_cookies"
     MOVED = "moved"
+    UNUSUAL_ACTIVITY = "unusual_activity"
 
 
 class RunKind(StrEnum):

@@ -6,27 +6,39 @@ gap's new place in one transaction. A run can be carried on from its rows after 
 """
 
 import hashlib
+import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from webapp import store
 from webapp.errors import (
     CircularHistory,
     CursorRefused,
+    FlowChanged,
     FlowError,
+    FlowUnavailable,
     HistoryEmpty,
     HistoryRefused,
+    ProjectFailed,
+    SourceClosed,
 )
-from webapp.gone import gone_note
+from webapp.gone import unmet_note
 from webapp.models import Run, Walk
-from webapp.sources import HistoryPage, Source
-from webapp.sources.pace import Pace, Stopped, jittered
+from webapp.sources import HistoryPage, Reason, Source
+from webapp.sources.pace import Pace, Stopped
 from webapp.states import Step, SyncMode
-from webapp.store import histories, pages, projects, runs
+from webapp.store import histories, pages, projects, runs, unmet
+from webapp.times import now
 
 MOST_PAGES_WITHOUT_IMAGE = 50
+# A project that fails is asked for so often, one that was never answered for once more after that.
+TRIES_OF_A_PROJECT = 3
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -83,10 +95,36 @@ def meet(met: Met, page: HistoryPage, *, is_project: bool = False) -> None:
         )
 
 
+def trouble_note(troubles: list[tuple[str, int]], tried_count: int) -> str:
+    """What the end of a sync says of projects that could not be read; empty when there is none."""
+    count = sum(number for _, number in troubles)
+    if not count:
+        return ""
+    reasons = "; ".join(reason for reason, _ in troubles[:3])
+    more = "" if len(troubles) <= 3 else " and other reasons"
+    return (
+        f"{count:,} of {tried_count:,} projects could not be read ({reasons}{more}). What is on the shelf of "
+        f"{'it' if count == 1 else 'them'} stays, and the next sync tries again."
+    )
+
+
+def read_nothing(run: Run) -> bool:
+    """Whether a run met records and recognised none, or a full one met images and kept none of them."""
+    ignored = json.loads(run.ignored_reasons)
+    kept_count = run.synced_count + run.skipped_count + ignored.get(Reason.OTHER_PROFILE, 0)
+    unrecognised_count = ignored.get(Reason.UNRECOGNISED, 0)
+    unready_count = ignored.get(Reason.NOT_READY, 0) + ignored.get(Reason.FAILED, 0)
+    recognised_count = kept_count + sum(ignored.values()) - unrecognised_count
+    if unrecognised_count and recognised_count <= 0:
+        return True
+    return run.mode == SyncMode.FULL and not kept_count and unready_count > 0
+
+
 class SyncRun:
     """Carries one sync run on from where its rows say it stands, to its end.
 
-    `stopping` ends it between two pages; `on_page` is called after each page was stored.
+    `stopping` ends it between two pages, and gives up a page that is under way; `on_page` is called after
+    each page was stored.
     """
 
     def __init__(
@@ -95,17 +133,14 @@ class SyncRun:
         source: Source,
         pace: Pace,
         *,
-        page_delay_seconds: float,
         stopping: threading.Event,
         on_page: Callable[[], None] = lambda: None,
     ) -> None:
         self._run = runs.get_run(run_id)
         self._source = source
         self._pace = pace
-        self._page_delay_seconds = page_delay_seconds
         self._stopping = stopping
         self._on_page = on_page
-        self._pages_read = 0
         self._was_refused = False
 
     def carry_on(self) -> None:
@@ -113,24 +148,57 @@ class SyncRun:
 
         Whatever it raises, the gap is where the walk stood.
         """
-        run = self._run
-        names = run.histories.split(",")
+        names = self._run.histories.split(",")
+        try:
+            with self._source.until(self._stopping):
+                self._read_histories(names[names.index(self._run.history) if self._run.history else 0 :])
+                # 11: somebody asked for it while it was under way.
+                while unserved := histories.list_unserved(runs.get_run(self._run.id)):
+                    self._read_histories(unserved, again=True)
+        except SourceClosed:
+            if self._stopping.is_set():
+                raise Stopped from None
+            raise
+        self._check_success()
+
+    def _read_histories(self, names: list[str], *, again: bool = False) -> None:
         refused = []
-        for history in names[names.index(run.history) if run.history else 0 :]:
+        for history in names:
             try:
-                self._sync_history(history)
+                self._sync_history(history, again=again)
             except HistoryRefused as error:  # 9: it does not stop the other
-                if histories.has_answered(run.profile_id, history):
+                if histories.has_answered(self._run.profile_id, history):
                     raise
-                histories.note_refused_history(run.profile_id, history)
-                runs.add_note(run.id, str(error))
+                with self._writing():
+                    histories.note_refused_history(self._run.profile_id, history)
+                    if not again:
+                        runs.add_note(self._run.id, str(error))
                 refused.append(error)
-        if len(refused) == len(names):
+        if len(refused) == len(self._run.histories.split(",")):
             raise refused[0]
 
-    def _sync_history(self, history: str) -> None:
-        if self._run.history != history:
-            histories.begin_history(self._run.id, history)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction for this run, unless it was paused: then another thread may carry the walk on."""
+        with store.transaction():
+            runs.require_running(self._run.id)
+            yield
+
+    def _check_success(self) -> None:
+        """Raises FlowChanged when the run could read none of what it met: that is not “nothing new”."""
+        run = runs.get_run(self._run.id)
+        if read_nothing(run) or (self._reads_projects and run.walk and projects.is_all_trouble(run.walk)):
+            raise FlowChanged(
+                f"{self._source.name} answered, but Flowshelf could read nothing of what it sent: the "
+                "service has probably changed. Nothing was marked as gone. Look for a newer Flowshelf; the "
+                "next sync tries again.",
+                run.sample or "",
+            )
+
+    def _sync_history(self, history: str, *, again: bool) -> None:
+        if self._run.history != history or again:
+            with self._writing():
+                histories.begin_history(self._run.id, history)
             self._run = runs.get_run(self._run.id)
         for walk in self._walks(self._run, history):
             if self._has_enough_pages():
@@ -151,14 +219,27 @@ class SyncRun:
             gaps = histories.list_gaps(run.profile_id, history)
             if not gaps:
                 return
-            yield histories.begin_at_gap(run, gaps[0])
+            with self._writing():
+                walk = histories.begin_at_gap(run, gaps[0], is_quick=self._is_quick)
+            yield walk
+
+    @property
+    def _reads_projects(self) -> bool:
+        return not self._source.promise.is_newest_first
+
+    @property
+    def _is_quick(self) -> bool:
+        """12: a quick sync does not read every project."""
+        return self._reads_projects and self._run.mode == SyncMode.NEW
 
     def _first_walk(self, run: Run, history: str) -> Walk | None:
-        if run.start_cursor:
-            return histories.begin_at_cursor(run, history, run.start_cursor)
-        if run.mode == SyncMode.RESUME:
-            return self._resumed_walk(run, history)
-        return histories.begin_at_head(run, history, is_full=run.mode == SyncMode.FULL)
+        with self._writing():
+            if run.start_cursor:
+                return histories.begin_at_cursor(run, history, run.start_cursor)
+            if run.mode == SyncMode.RESUME:
+                return self._resumed_walk(run, history)
+            is_full = run.mode == SyncMode.FULL
+            return histories.begin_at_head(run, history, is_full=is_full, is_quick=self._is_quick)
 
     def _resumed_walk(self, run: Run, history: str) -> Walk | None:
         """6: the newest gap, or the full walk that was begun later than the walk to that gap."""
@@ -170,49 +251,47 @@ class SyncRun:
 
     def _carry_walk_on(self, walk: Walk) -> None:
         met = Met(cursors={walk.cursor} if walk.cursor else set())
+        passed_over = projects.list_passed_over(walk) if self._reads_projects else set()
         first_cursor, goes_on = walk.cursor, True
         while goes_on:
-            self._wait_between_pages()
+            self._pace.wait_for_page(self._stopping)
+            asked_at = now()
             try:
-                page = self._read_page(walk)
+                page = self._read_page(walk, passed_over)
             except CursorRefused:
                 self._give_up_cursor(walk, was_handed_out_now=walk.cursor != first_cursor)
                 return
-            meet(met, page, is_project=not self._source.promise.is_newest_first)
-            if page.next_cursor is None and not self._has_read_missed(walk, page):
+            meet(met, page, is_project=self._reads_projects)
+            if page.next_cursor is None and not self._has_read_unlisted(walk, page):
                 return
-            step = self._save(walk, page)
+            step = self._save(walk, page, asked_at=asked_at)
+            if page.project:
+                passed_over.add(page.project.id)
             self._on_page()
             goes_on = self._goes_on(walk, step) and not self._has_enough_pages()
 
-    def _has_read_missed(self, walk: Walk, last_page: HistoryPage) -> bool:
-        """Before a full walk says what is gone, it asks for each project that the listing did not show to
-        it: that may have moved to a place the walk had left behind. False when there were enough pages."""
-        if not walk.is_full or self._source.promise.is_newest_first:
+    def _has_read_unlisted(self, walk: Walk, last_page: HistoryPage) -> bool:
+        """12: before a full walk says what is gone, it asks once for each project that the listing does not
+        show any more: not found means deleted. False when there were enough pages."""
+        if not walk.is_full or not self._reads_projects:
             return True
-        for project in pages.list_missed_projects(walk):
-            if project.id == (last_page.project and last_page.project.id):
-                continue
+        besides = {project.id for project in (*last_page.passed, last_page.project) if project}
+        for project in projects.list_unlisted(walk, besides):
             if self._has_enough_pages():
                 return False
-            self._wait_between_pages()
-            page = self._tried(partial(self._source.project_page, project))
+            self._pace.wait_for_page(self._stopping)
+            page = self._ask_project(partial(self._source.project_page, project))
             # The walk stays where it is: its last page is still to be stored.
-            self._save(walk, replace(page, next_cursor=walk.cursor))
+            self._save(walk, replace(page, next_cursor=walk.cursor), is_listed=False)
             self._on_page()
         return not self._has_enough_pages()
 
-    def _wait_between_pages(self) -> None:
-        if self._stopping.wait(jittered(self._page_delay_seconds) if self._pages_read else 0):
-            raise Stopped
-        self._pages_read += 1
-
-    def _read_page(self, walk: Walk) -> HistoryPage:
+    def _read_page(self, walk: Walk, passed_over: set[str]) -> HistoryPage:
         """2: an answer with neither entries nor token is asked for once more."""
-        page = self._ask(walk)
+        page = self._ask(walk, passed_over)
         if page.entry_count or page.next_cursor:
             return page
-        page = self._ask(walk)
+        page = self._ask(walk, passed_over)
         is_nothing = not page.entry_count and not page.next_cursor
         if is_nothing and walk.cursor:
             raise HistoryEmpty(
@@ -225,40 +304,79 @@ class SyncRun:
                 "changed. Check in Flow that this account still shows its pictures, then sync again."
             )
         if is_nothing and self._source.promise.empty_note:
-            runs.add_note(self._run.id, self._source.promise.empty_note)
+            with self._writing():
+                runs.add_note(self._run.id, self._source.promise.empty_note)
         return page
 
-    def _ask(self, walk: Walk) -> HistoryPage:
-        settled = self._settled_projects(walk)
-        return self._tried(
-            lambda: self._source.history_page(
-                walk.history, walk.cursor or None, lambda project: (project.id, project.listed_at) in settled
-            )
+    def _ask(self, walk: Walk, passed_over: set[str]) -> HistoryPage:
+        ask = partial(
+            self._source.history_page,
+            walk.history,
+            walk.cursor or None,
+            lambda project: project.id in passed_over,
         )
+        return self._ask_project(ask) if self._reads_projects else self._tried(ask)
 
-    def _tried(self, ask: Callable[[], HistoryPage]) -> HistoryPage:
+    def _ask_project(self, ask: Callable[[], HistoryPage]) -> HistoryPage:
+        """12: a project that cannot be read is noted and passed by, so that those behind it are read.
+
+        No answer at all may mean that the service is down. So something small is asked for, as long as it
+        takes; only a project that fails while the service answers is at fault itself.
+        """
+        failures_count = 0
+        while True:
+            try:
+                return self._pace.tried(ask, self._stopping, max_tries=TRIES_OF_A_PROJECT)
+            except ProjectFailed as error:
+                return error.page
+            except SourceClosed:
+                raise
+            except FlowUnavailable as error:
+                failures_count += error.page is not None
+                if failures_count > 1:
+                    return error.page
+            self._tried(self._source.answers)
+
+    def _tried(self, ask: Callable[[], T]) -> T:
         return self._pace.tried(ask, self._stopping, gives_up=False)
 
-    def _settled_projects(self, walk: Walk) -> set[tuple[str, str]]:
-        """What a quick sync passes over, where the service shows that nothing changed."""
-        is_quick = self._run.mode == SyncMode.NEW and not walk.is_full
-        if self._source.promise.is_newest_first or not is_quick:
-            return set()
-        return projects.list_settled(walk.profile_id, walk.history)
-
-    def _save(self, walk: Walk, page: HistoryPage) -> Step:
+    def _save(
+        self, walk: Walk, page: HistoryPage, *, asked_at: str | None = None, is_listed: bool = True
+    ) -> Step:
+        """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing."""
+        is_head = walk.from_head and not walk.cursor
         with store.transaction():
-            known = pages.list_known(walk.profile_id, page.images)
+            on_shelf = pages.list_known(walk.profile_id, page.images)
+            known = on_shelf.own
             page = pages.under_known_names(page, known)
-            may_join = self._source.promise.is_newest_first and histories.may_join(walk)
+            may_join = not self._reads_projects and histories.may_join(walk)
             stored_by = {row.name: row.stored_walk_id or 0 for row in known}
+            # 10: what another profile has counts as known.
+            stored_by |= dict.fromkeys(pages.names_of_others(page, on_shelf), 0)
             step = step_of(page, stored_by, walk, may_join=may_join)
             # A full walk that only had its gap closed by a quick sync is still to be resumed.
             ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
-            unseen = pages.save_page(self._run, walk, page, known, step, is_last=ends)
-        if unseen.count:
-            runs.add_note(self._run.id, gone_note(unseen))
+            pages.save_page(self._run, walk, pages.without_others(page, on_shelf), known)
+            histories.advance_walk(walk, page, step, is_last=ends)
+            if self._reads_projects:
+                projects.note_page(walk, page, is_listed=is_listed)
+            if is_head and asked_at:
+                histories.note_head_read(walk, asked_at)
+            histories.note_answer(walk, is_complete=step is not Step.ON)
+            if step is Step.END:
+                self._note_end(walk)
         return step
+
+    def _note_end(self, walk: Walk) -> None:
+        """What the end of a history says, in the transaction of its last page."""
+        notes = []
+        if self._reads_projects and walk.from_head:
+            projects.finish_listing(walk)
+            notes.append(trouble_note(projects.count_troubles(walk), projects.count_tried(walk)))
+        if walk.is_full and not read_nothing(runs.get_run(self._run.id)):
+            notes.append(unmet_note(unmet.mark_unmet(walk, by_project=self._reads_projects)))
+        for note in filter(None, notes):
+            runs.add_note(self._run.id, note)
 
     def _goes_on(self, walk: Walk, step: Step) -> bool:
         """5: all and full, and a full walk that is resumed, do not stop where they join."""
@@ -281,7 +399,8 @@ class SyncRun:
                 "Flow refused the next page of this history, although it had just named it. The sync stopped "
                 "and remembers the place; press Resume later."
             )
-        has_gap = histories.reopen_at_head(walk) is not None
+        with self._writing():
+            has_gap = histories.reopen_at_head(walk) is not None
         if self._run.start_cursor == walk.cursor:
             raise CursorRefused(
                 "Flow does not know the startCursor any more. Leave it out to sync from the newest image."

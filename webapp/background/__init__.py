@@ -37,7 +37,7 @@ from webapp.models import Image
 from webapp.sources.services import open_source
 from webapp.states import Health, RunKind, RunState
 from webapp.store import downloads as wishes
-from webapp.store import runs
+from webapp.store import histories, runs
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,6 @@ class Background:
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
             wishes.settle_interrupted()
-            runs.settle_pauses()
             for run in runs.list_runs_in(RunState.RUNNING):
                 if run.kind == RunKind.DOWNLOAD:
                     wishes.finish_run_if_complete(run.id)
@@ -106,11 +105,11 @@ class Background:
         if self._keeper:
             self._keeper.close()
 
-    def replace_cookies(self, profile_id: str, pasted_text: str) -> None:
+    def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> None:
         """Other cookies for a profile; what waited for them goes on. Those of another service let everything
         go on there. Raises what `Accounts` raises."""
         before = get_profile(profile_id)
-        after = self.accounts.replace_cookies(profile_id, pasted_text)
+        after = self.accounts.replace_cookies(profile_id, pasted_text, is_confirmed=is_confirmed)
         self.continue_waiting(profile_id)
         was_elsewhere = before.service is not None or before.health == Health.MOVED
         if was_elsewhere and after.service != before.service:
@@ -147,6 +146,7 @@ class Background:
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
         self._wait_for_writers(profile_id)
+        histories.reread_shared(profile_id)
         paths = remove_profile(profile_id)
         self.connections.drop(profile_id)
         storage.remove_files([self._config.thumbnails_dir / profile_id])

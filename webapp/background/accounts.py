@@ -8,7 +8,14 @@ from urllib.parse import urlsplit
 
 from webapp.background.connections import Connections
 from webapp.config import Config
-from webapp.errors import AccountMoved, BadCookies, FlowshelfError, FlowUnavailable, SignedOut
+from webapp.errors import (
+    AccountMoved,
+    BadCookies,
+    FlowshelfError,
+    FlowUnavailable,
+    SignedOut,
+    UnusualActivity,
+)
 from webapp.models import Profile
 from webapp.sources import Account, Promise, Source
 from webapp.sources.credentials import PastedCookies, parse_cookies
@@ -74,26 +81,30 @@ class Accounts:
             raise
         return profiles.get_profile(profile.id)
 
-    def replace_cookies(self, profile_id: str, pasted_text: str) -> Profile:
+    def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> Profile:
         """Other cookies for a profile; the old ones stay when the new ones do not do.
+
+        `is_confirmed`: a person says that they are of the same account.
 
         Raises BadCookies, OtherAccount, AccountExists, and FlowUnavailable when nobody can say whose
         they are and the profile belongs to an account already.
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
+        _require_rested(profile)
         tried = self._try(pasted)
-        if tried.account is None and profile.account_email:
+        if tried.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
                 f"Flow cannot be reached, so it is not known whether these cookies are those of "
-                f"{profile.account_email}. The old ones were kept. Paste them again later."
+                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
             )
-        self._keep(profile_id, tried)
+        self._keep(profile_id, tried, is_confirmed=is_confirmed)
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
         """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health, and
         AccountMoved where a sync has met that: the old service goes on signing people in."""
+        _require_rested(profiles.get_profile(profile_id))
         try:
             account = self._connections.of(profile_id).source.check()
         except SignedOut as error:
@@ -123,21 +134,27 @@ class Accounts:
         finally:
             source.close()
 
-    def _keep(self, profile_id: str, tried: Tried) -> None:
+    def _keep(self, profile_id: str, tried: Tried, *, is_confirmed: bool = False) -> None:
         if tried.account:
-            profiles.check_account(profile_id, tried.account)
+            profiles.check_account(profile_id, tried.account, is_confirmed=is_confirmed)
         profiles.set_cookies(profile_id, tried.cookies, tried.expire_at)
         profiles.note_service(profile_id, tried.service, tried.promise.histories)
         # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
         self._connections.drop(profile_id)
         if tried.account:
-            profiles.note_account(profile_id, tried.account)
+            profiles.note_account(profile_id, tried.account, is_confirmed=is_confirmed)
         else:
             profiles.note_health(
                 profile_id,
                 Health.UNCHECKED,
                 "Flow could not be reached when these cookies were pasted. They are tried at the next sync.",
             )
+
+
+def _require_rested(profile: Profile) -> None:
+    """Raises UnusualActivity while the service wants to be left alone."""
+    if seconds := profiles.rest_seconds(profile):
+        raise UnusualActivity(profile.health_reason or "", seconds)
 
 
 def _account_or_none(source: Source) -> Account | None:

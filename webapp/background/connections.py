@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from webapp.config import Config
-from webapp.errors import FlowUnavailable, SignedOut
+from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
+from webapp.models import Profile
 from webapp.sources import Promise, Source
 from webapp.sources.pace import Pace, Rest
 from webapp.states import Health
@@ -69,11 +70,26 @@ class Connections:
                 raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
             connection = Connection(
                 self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
-                Pace(self._config.retry_pauses_seconds),
+                self._pace(profile),
                 is_checked=profile.health != Health.UNCHECKED,
             )
             self._connections[profile_id] = connection
             return connection
+
+    def _pace(self, profile: Profile) -> Pace:
+        """The pace of a profile, resting when an earlier process was told to."""
+
+        def keep_rest(error: UnusualActivity | None) -> None:
+            profiles.note_rest(profile.id, error and error.retry_after_seconds, error and str(error))
+
+        pace = Pace(
+            self._config.retry_pauses_seconds,
+            page_delay_seconds=self._config.page_delay_seconds,
+            on_rest=keep_rest,
+        )
+        if seconds := profiles.rest_seconds(profile):
+            pace.rest_for(seconds, profile.health_reason or "")
+        return pace
 
     def promise(self, profile_id: str) -> Promise:
         """What the profile's service promises of its histories; that of the first service when it has no
@@ -113,6 +129,9 @@ class Connections:
     def require_answers(self, profile_id: str) -> None:
         """Raises FlowUnavailable while Flow answers nobody and the next try is still to come."""
         rest = self.rest(profile_id)
+        profile = profiles.get_profile(profile_id)
+        if profiles.rest_seconds(profile):
+            raise UnusualActivity(profile.health_reason or "", profiles.rest_seconds(profile))
         if rest and rest.reason and rest.seconds:
             raise FlowUnavailable(
                 f"Flow does not answer, so this waits and goes on by itself; the next try is in "

@@ -26,6 +26,7 @@ from webapp.errors import (
     KeyRefused,
     OtherAccount,
     SignedOut,
+    UnusualActivity,
 )
 from webapp.models import Image, Run
 from webapp.sources.pace import Stopped
@@ -232,6 +233,8 @@ class Downloads:
             with self._connections.judging(connection) as is_current:
                 if is_current:
                     self._wait_for_cookies(crew, claim, error)
+        except UnusualActivity:  # nothing has failed: the next claim waits until the rest is over
+            downloads.release_download(claim)
         except FlowshelfError as error:
             if self._stopping.is_set() or (connection and connection.is_stale):
                 # The connection was closed under it: asked again at the next start, or with new cookies.

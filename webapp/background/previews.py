@@ -107,6 +107,7 @@ class Previews:
                     self._refused.add(image_id)
 
     def _ask(self, profile_id: str, image_id: str) -> str | None:
+        self._connections.require_answers(profile_id)
         connection = self._connections.of(profile_id)
         image = images.get_image(image_id)
         return connection.pace.tried(

@@ -8,7 +8,7 @@ from webapp import gone, store, sync
 from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
-from webapp.errors import AccountMoved, BadRequest, Busy, FlowshelfError, SignedOut
+from webapp.errors import AccountMoved, BadRequest, Busy, FlowshelfError, RunEnded, SignedOut
 from webapp.models import Run
 from webapp.sources.pace import Stopped
 from webapp.states import Health, RunKind, RunState, SyncMode
@@ -69,23 +69,17 @@ class Syncs:
         return runs.get_run(run.id)
 
     def pause(self, profile_id: str) -> None:
-        """End the profile's sync run between two pages; its gap stays for Resume."""
+        """End the profile's sync run now; its gap stays for Resume. A page under way is given up."""
         run = runs.find_open_run(profile_id, RunKind.SYNC)
         if run is None:
             return
+        # First the state: a thread that still stores its page finds that the run is not its own any more.
+        self._set_aside(run.id)
         with self._lock:
             _, stop = self._threads.get(run.id, (None, None))
         if stop:
-            runs.ask_pause(run.id)
             stop.set()
-        else:
-            self._set_aside(run.id)
         self._waiting.notify()
-
-    def is_pausing(self, run_id: str) -> bool:
-        """Whether a run was told to pause and still finishes its page."""
-        _, stop = self._threads.get(run_id, (None, None))
-        return stop is not None and stop.is_set()
 
     def wait(self, run_id: str) -> Run:
         """Stay until a run ended, is to pause, or waits for cookies. Raises FlowUnavailable as soon as it
@@ -94,7 +88,7 @@ class Syncs:
         return runs.get_run(run_id)
 
     def _is_over(self, run: Run) -> bool:
-        if run.state != RunState.RUNNING or run.pause_asked_at is not None:
+        if run.state != RunState.RUNNING:
             return True
         self._connections.require_answers(run.profile_id)
         return False
@@ -141,7 +135,7 @@ class Syncs:
         return run_id in self._threads
 
     def _set_aside(self, run_id: str) -> bool:
-        """End a run that no thread carries: it waited for cookies, or its process was killed."""
+        """End a run where it stands: a person paused it, it waited for cookies, or its process was killed."""
         is_set = runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
         if is_set:
             _log_end(runs.get_run(run_id))
@@ -150,10 +144,8 @@ class Syncs:
     def _run(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
         try:
             with store.connection_for_pages():
-                state, fields = self._outcome(run_id, profile_id, stop)
-                if state:
-                    self._before_end(run_id, state)
-                    runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
+                while not self._ended(run_id, profile_id, stop):
+                    log.info("sync %s of %s was asked for again", run_id, profile_id)
                 if run := runs.find_run(run_id):  # its profile may have been removed
                     _log_end(run)
                     store.look_at_sizes()
@@ -166,6 +158,20 @@ class Syncs:
                 self._threads.pop(run_id, None)
             self._waiting.notify()
         self._carry_on_later(run_id)
+
+    def _ended(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
+        """Carry a run on to where it ends, waits or goes on later.
+
+        False when somebody asked for it again in the moment in which it was done.
+        """
+        state, fields = self._outcome(run_id, profile_id, stop)
+        if state:
+            self._before_end(run_id, state)
+        if state == RunState.DONE:
+            return runs.finish_sync(run_id) or runs.find_state(run_id) != RunState.RUNNING
+        if state:
+            runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
+        return True
 
     def _carry_on_later(self, run_id: str) -> None:
         """New cookies may have set a run going while its thread was ending. A database that is not there
@@ -182,7 +188,7 @@ class Syncs:
         """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""
         try:
             return (RunState.DONE, {}) if self._carry_on(run_id, profile_id, stop) else (None, {})
-        except Stopped:
+        except (Stopped, RunEnded):
             return (None if self._stopping.is_set() else RunState.PAUSED), {}
         except SignedOut as error:
             self._wait_for_cookies(run_id, profile_id, error)
@@ -226,7 +232,6 @@ class Syncs:
             run_id,
             connection.source,
             connection.pace,
-            page_delay_seconds=self._config.page_delay_seconds,
             stopping=stop,
             on_page=self._waiting.notify,
         )

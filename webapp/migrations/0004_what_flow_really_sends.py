@@ -24,7 +24,7 @@ STATEMENTS = (
     "DROP TABLE project_before",
     "CREATE INDEX project_profile_id ON project (profile_id)",
     "CREATE UNIQUE INDEX project_profile_id_remote_id ON project (profile_id, remote_id)",
-    # The head gap of the history of projects, and not that of a walk which thinks that it knows what is above.
+    # A gap of the head that does not join; what an older gap says of the part above it is not true.
     "DELETE FROM gap WHERE history = 'PROJECTS'",
     """INSERT INTO gap (profile_id, history, cursor, may_join, reason, opened_at)
        SELECT profile_id, name, '', 0, 'an earlier Flowshelf read this history wrongly',
@@ -43,6 +43,7 @@ def up(migrator, db):
         migrator.add_column("profile", "rests_until", TextField(null=True)),
         migrator.add_column("history", "head_read_at", TextField(null=True)),
         migrator.add_column("walk", "is_quick", BooleanField(default=False)),
+        migrator.add_column("walk", "by_project", BooleanField(default=False)),
         migrator.add_column("run", "asked_at", TextField(null=True)),
         migrator.add_column("run", "ignored_reasons", TextField(default="{}")),
         migrator.add_column(IMAGES, "width", IntegerField(null=True)),

@@ -5,7 +5,9 @@ values; the wire format stops in the modules beside this one.
 """
 
 import re
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -227,7 +229,14 @@ class Source(Protocol):
         `skips` says need not be read; the page is then that of the next one.
 
         Raises CursorRefused (for the head as well: then the service refuses the first page),
-        HistoryRefused when it says that there is no such history.
+        HistoryRefused when it says that there is no such history. A source of projects also raises
+        ProjectFailed; that and FlowUnavailable carry the page to go on with when trying again does not help.
+        """
+
+    def answers(self) -> None:
+        """Ask for something small, to tell a service that is down from one that fails with a single project.
+
+        Raises HistoryRefused where there are no projects.
         """
 
     def project_page(self, project: RemoteProject) -> HistoryPage:
@@ -244,6 +253,9 @@ class Source(Protocol):
 
     def preview_url(self, name: str, media_key: str = "") -> str | None:
         """A fresh signed URL of one image, None when the service has none."""
+
+    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
+        """What this thread asks inside of the block ends with SourceClosed as soon as `stop` is set."""
 
     def close(self) -> None:
         """Let go of connections; requests under way may fail. Idempotent."""

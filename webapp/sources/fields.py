@@ -7,6 +7,8 @@ LONGEST_WORD = 200
 LONGEST_PROMPT = 20_000
 LONGEST_CURSOR = 8_000
 
+MAX_SEED = 2**63 - 1
+
 # Unix time begins there; anything before is a default value, not the time of an image.
 EARLIEST_YEAR = 1970
 
@@ -32,3 +34,11 @@ def prompt(said: object) -> str | None:
     if not isinstance(said, str) or not said:
         return None
     return said[:LONGEST_PROMPT].encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def seed(said: object) -> int | None:
+    """A seed as a number or, as Google writes 64-bit ones, as text; None where no database could hold it."""
+    if isinstance(said, str) and re.fullmatch(r"-?\d{1,19}", said, re.ASCII):
+        said = int(said)
+    is_number = isinstance(said, int) and not isinstance(said, bool)
+    return said if is_number and abs(said) <= MAX_SEED else None

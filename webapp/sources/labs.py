@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from urllib.parse import urlencode
 
 from webapp.config import Config
@@ -58,6 +59,9 @@ class LabsSource:
         except labs_history.UnknownShape as error:
             raise changed(answer, str(error), secrets) from error
 
+    def answers(self) -> None:
+        raise HistoryRefused("labs.google has no projects that could fail one by one.")
+
     def project_page(self, project: RemoteProject) -> HistoryPage:
         raise HistoryRefused("labs.google has no projects that could be read one by one.")
 
@@ -81,6 +85,9 @@ class LabsSource:
         elif answer.status != 400 or url is None:
             raise labs_media.refusal(answer, secrets)
         return url
+
+    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
+        return self._http.until(stop)
 
     def close(self) -> None:
         self._http.close()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from webapp.errors import FlowUnavailable, SlowDown, SourceClosed
+from webapp.errors import FlowUnavailable, SlowDown, SourceClosed, UnusualActivity
 
 # In a row, without any answer in between.
 FAILURES_UNTIL_REST = 5
@@ -56,6 +56,7 @@ class Mood:
         self._most: int | None = None
         self._steady_since = 0.0
         self._rests_until = 0.0
+        self._rest_reason = ""
         self._failures_count = 0
         self._failures_in_a_row = 0
         self._failed_probes = 0
@@ -83,6 +84,8 @@ class Mood:
         """What became of a turn. `pause_seconds` is how long the profile rests if it is to slow down."""
         with self._changed:
             self._active_count -= 1
+            if isinstance(error, UnusualActivity):
+                return self.rest_for(error.retry_after_seconds or 0.0, str(error))
             if isinstance(error, SlowDown):
                 self._slow_down(pause_seconds)
             if not isinstance(error, FlowUnavailable):
@@ -90,6 +93,13 @@ class Mood:
             # Threads that failed side by side, or shared one failure, met one failure of the service.
             elif not isinstance(error, SourceClosed) and turn.failures_before == self._failures_count:
                 self._note_failure(turn, error)
+            self._changed.notify_all()
+
+    def rest_for(self, seconds: float, reason: str) -> None:
+        """Ask nothing for so long, whatever else happens; that is no failure of the service."""
+        with self._changed:
+            self._rests_until = max(self._rests_until, self._clock() + seconds)
+            self._rest_reason = reason
             self._changed.notify_all()
 
     def wait(self, seconds: float, stopping: threading.Event) -> None:
@@ -111,6 +121,8 @@ class Mood:
         """Whether the profile rests, for how long, and why."""
         with self._changed:
             seconds = self._rest_seconds()
+            if self._rest_reason and seconds:
+                return Rest(seconds, self._rest_reason)
             if self._is_out:
                 return Rest(seconds, self._reason)
             return Rest(seconds) if seconds else None
@@ -125,6 +137,7 @@ class Mood:
     def _has_room(self) -> bool:
         if self._rest_seconds() > 0:
             return False
+        self._rest_reason = ""
         if self._is_out:
             return self._active_count == 0
         self._grow()

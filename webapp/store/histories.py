@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from peewee import Case, fn
 
 from webapp.models import Gap, History, Image, Run, Walk, db
-from webapp.sources import HistoryPage
+from webapp.sources import HistoryPage, Reason
 from webapp.states import Step
 from webapp.store import transaction
 from webapp.store.profiles import make_history
+from webapp.store.projects import forget_readings, plan_quick
 from webapp.times import now
 
 # As text, because for each page peewee takes longer to write these than SQLite to answer them.
@@ -77,22 +78,27 @@ def has_images(profile_id: str, history: str) -> bool:
 # Beginning a walk
 
 
-def begin_at_head(run: Run, history: str, *, is_full: bool = False) -> Walk:
-    """A walk from the head: it takes the head gap, which is opened when there is none."""
+def begin_at_head(run: Run, history: str, *, is_full: bool = False, is_quick: bool = False) -> Walk:
+    """A walk from the head: it takes the head gap, which is opened when there is none.
+
+    Of projects a quick one reads only some.
+    """
     with transaction():
         make_history(run.profile_id, history)
         gap = _gap_at(run.profile_id, history, "") or _open_gap(run.profile_id, history, "a sync began here")
         if is_full:
             _abandon_full_walks(run.profile_id, history)
-        walk = _make_walk(run, history, from_head=True, is_full=is_full)
+        walk = _make_walk(run, history, from_head=True, is_full=is_full, is_quick=is_quick)
+        if is_quick:
+            plan_quick(walk)
         Gap.update(walk=walk).where(Gap.id == gap.id).execute()
     return walk
 
 
-def begin_at_gap(run: Run, gap: Gap) -> Walk:
+def begin_at_gap(run: Run, gap: Gap, *, is_quick: bool = False) -> Walk:
     """The walk that stands at a gap goes on, or a new one begins there."""
     if gap.cursor == "":
-        return begin_at_head(run, gap.history)
+        return begin_at_head(run, gap.history, is_quick=is_quick)
     with transaction():
         if gap.walk_id:
             return continue_walk(run, gap.walk)
@@ -121,6 +127,25 @@ def continue_walk(run: Run, walk: Walk) -> Walk:
 def begin_history(run_id: str, history: str) -> None:
     """A run turns to the next of its histories: no walk of it has begun there."""
     Run.update(history=history, walk=None, history_page_count=0).where(Run.id == run_id).execute()
+
+
+def note_head_read(walk: Walk, asked_at: str) -> None:
+    """The newest page of a history came; it had been asked for at `asked_at`."""
+    History.update(head_read_at=asked_at).where(history_row(walk.profile_id, walk.history)).execute()
+
+
+def list_unserved(run: Run) -> list[str]:
+    """Histories of a run whose head was last read before somebody asked for the sync again; one that Flow
+    refused since is none of them."""
+    if not run.asked_at:
+        return []
+    served_at = fn.MAX(fn.COALESCE(History.head_read_at, ""), fn.COALESCE(History.refused_at, ""))
+    names = run.histories.split(",")
+    unserved = History.select(History.name).where(
+        History.profile == run.profile_id, History.name.in_(names), served_at < run.asked_at
+    )
+    found = {name for (name,) in unserved.tuples()}
+    return [name for name in names if name in found]
 
 
 def _make_walk(run: Run, history: str, *, cursor: str = "", **fields) -> Walk:
@@ -204,6 +229,23 @@ def forbid_joins(profile_id: str, names: Iterable[str], reason: str) -> None:
         if _gap_at(profile_id, name, "") is None:
             _open_gap(profile_id, name, reason)
     Gap.update(may_join=False).where(Gap.profile == profile_id).execute()
+
+
+def reread_shared(profile_id: str) -> None:
+    """A profile is about to be removed: images that others met and left to it are to come to those others."""
+    with transaction():
+        for other_id in list_profiles_that_share(profile_id):
+            forget_readings(other_id)
+            names = [history.name for history in list_histories(other_id)]
+            forbid_joins(other_id, names, "images of a removed profile may be there")
+
+
+def list_profiles_that_share(profile_id: str) -> list[str]:
+    """Profiles whose syncs met images that were on the shelf of another profile already, besides this one."""
+    sharing = Run.select(Run.profile).where(
+        Run.profile != profile_id, Run.ignored_reasons.contains(Reason.OTHER_PROFILE.value)
+    )
+    return [other_id for (other_id,) in sharing.distinct().tuples()]
 
 
 # When Flow refuses

@@ -2,15 +2,16 @@
 
 import json
 import secrets
+from datetime import UTC, datetime, timedelta
 
 from peewee import IntegrityError, fn
 
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
-from webapp.models import Gap, History, Image, Profile, Run, Secret, db
+from webapp.models import Gap, History, Image, Profile, Project, Run, Secret, db
 from webapp.sources import Account
 from webapp.states import Health, RunKind, RunState
 from webapp.store import transaction
-from webapp.times import now
+from webapp.times import now, parsed, timestamp
 
 COOKIES, KEY = "cookies", "flow_next_key"
 HEAD_REASON = "not walked yet"
@@ -160,41 +161,90 @@ def _keep_secret(profile_id: str, name: str, value: str) -> None:
 # Health
 
 
-def check_account(profile_id: str | None, account: Account) -> None:
+def check_account(profile_id: str | None, account: Account, *, is_confirmed: bool = False) -> None:
     """One profile per account: raises OtherAccount or AccountExists when `account` does not fit.
 
-    `profile_id` None asks for a profile that is still to be made.
+    `profile_id` None asks for a profile that is still to be made. E-mail and number are compared as far as
+    both sides have them; where neither can be, projects that the account lists tell. `is_confirmed`: a
+    person says that it is this profile's account, which counts where nothing else tells.
     """
     profile = profile_id and get_profile(profile_id)
-    if profile and profile.account_email and profile.account_email.lower() != account.email.lower():
+    if profile and _is_same(profile, account) is False:
+        owner = profile.account_email or "another account"
         raise OtherAccount(
-            f"These cookies sign in {account.email}, but the profile “{profile.name}” belongs to "
-            f"{profile.account_email}. The old cookies were kept. Add a profile of its own for "
-            f"{account.email}, or copy the cookies again while signed in as {profile.account_email}."
+            f"These cookies sign in {_named(account)}, but the profile “{profile.name}” belongs to {owner}. "
+            f"The old cookies were kept. Add a profile of its own for {_named(account)}, or copy the cookies "
+            f"again while signed in as {profile.account_email or 'the account of this profile'}."
         )
-    other = Profile.get_or_none(fn.LOWER(Profile.account_email) == account.email.lower())
-    if other and other.id != profile_id:
+    others = (other for other in list_profiles() if other.id != profile_id and _is_same(other, account))
+    if other := next(others, None):
         raise AccountExists(
-            f"The account {account.email} is on the shelf already, as the profile “{other.name}”. "
+            f"The account {_named(account)} is on the shelf already, as the profile “{other.name}”. "
             "Replace the cookies there instead."
         )
+    if profile and not is_confirmed and _is_same(profile, account) is None and not _is_blank(profile):
+        raise OtherAccount(
+            f"Flow does not say whose cookies these are, and none of their projects is on the shelf of "
+            f"“{profile.name}”. The old cookies were kept. If they are of the same account, paste them again "
+            "and tick “These are the same account”."
+        )
 
 
-def note_account(profile_id: str, account: Account) -> None:
-    """A check succeeded: the cookies sign in `account`."""
+def _is_same(profile: Profile, account: Account) -> bool | None:
+    """Whether an account is that of a profile; None when that cannot be told."""
+    pairs = [(profile.account_email, account.email), (profile.account_key, account.key)]
+    known = [one.lower() == other.lower() for one, other in pairs if one and other]
+    if known:
+        return any(known)
+    shared = Project.select().where(
+        Project.profile == profile.id, Project.remote_id.in_(list(account.project_ids))
+    )
+    return True if account.project_ids and shared.exists() else None
+
+
+def _is_blank(profile: Profile) -> bool:
+    """Whether nothing is known of a profile's account, nor kept for it: then any account fits."""
+    has_account = profile.account_email or profile.account_key
+    return not has_account and not Image.select().where(Image.profile_id == profile.id).exists()
+
+
+def _named(account: Account) -> str:
+    return account.email or "an account that does not tell its e-mail"
+
+
+def note_account(profile_id: str, account: Account, *, is_confirmed: bool = False) -> None:
+    """A check succeeded: the cookies sign in `account`. E-mail and number are kept once they were told."""
+    told = {"account_email": account.email, "account_key": account.key, "account_name": account.name}
     with transaction():
-        check_account(profile_id, account)
+        check_account(profile_id, account, is_confirmed=is_confirmed)
         try:
             Profile.update(
-                account_email=account.email,
-                account_name=account.name,
                 checked_at=now(),
                 health=Health.WELL,
                 health_reason=None,
+                **{name: value for name, value in told.items() if value},
             ).where(Profile.id == profile_id).execute()
         except IntegrityError as error:
-            raise AccountExists(f"The account {account.email} is on the shelf already.") from error
+            raise AccountExists(f"The account {_named(account)} is on the shelf already.") from error
 
 
 def note_health(profile_id: str, health: Health, reason: str | None = None) -> None:
     Profile.update(health=health, health_reason=reason).where(Profile.id == profile_id).execute()
+
+
+def note_rest(profile_id: str, seconds: float | None, reason: str | None) -> None:
+    """The service wants a rest of so long; None: it answered again."""
+    if seconds:
+        until = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
+        changes = {"health": Health.UNUSUAL_ACTIVITY, "health_reason": reason, "rests_until": until}
+        Profile.update(**changes).where(Profile.id == profile_id).execute()
+    else:
+        is_resting = (Profile.id == profile_id) & (Profile.health == Health.UNUSUAL_ACTIVITY)
+        Profile.update(health=Health.WELL, health_reason=None, rests_until=None).where(is_resting).execute()
+
+
+def rest_seconds(profile: Profile) -> float:
+    """How long a profile still rests."""
+    if profile.rests_until is None or profile.health != Health.UNUSUAL_ACTIVITY:
+        return 0.0
+    return max(0.0, (parsed(profile.rests_until) - datetime.now(UTC)).total_seconds())

@@ -5,11 +5,11 @@ import zlib
 
 from peewee import SQL, IntegrityError, Tuple, fn
 
-from webapp.errors import Busy, UnknownRun
+from webapp.errors import Busy, RunEnded, UnknownRun
 from webapp.models import Profile, Run, Walk
 from webapp.sources import Promise
 from webapp.states import RunKind, RunState, SyncMode
-from webapp.store import transaction
+from webapp.store import histories, transaction
 from webapp.store.messages import tell_change
 from webapp.store.profiles import get_profile
 from webapp.times import now
@@ -36,6 +36,11 @@ def get_run(run_id: str) -> Run:
 def find_run(run_id: str) -> Run | None:
     # Asked four times for each page of a history, and peewee takes longer to write it than SQLite to answer.
     return next(iter(Run.raw("SELECT * FROM run WHERE id = ?", run_id)), None)
+
+
+def find_state(run_id: str) -> str | None:
+    run = find_run(run_id)
+    return run and run.state
 
 
 def find_open_run(profile_id: str, kind: RunKind) -> Run | None:
@@ -115,6 +120,8 @@ def start_sync(
 ) -> Run:
     """A new sync run, or the one under way when it was asked the same.
 
+    A quick sync that is asked for once more reads the head once more before it ends.
+
     `downloads_new`: what it stores is to be downloaded when it ends. Raises Busy with the id of the run
     that holds the place when that was asked something else.
     """
@@ -127,11 +134,15 @@ def start_sync(
     with transaction():
         profile = get_profile(profile_id)
         run = find_open_run(profile_id, RunKind.SYNC)
+        is_quick = mode == SyncMode.NEW and start_cursor is None and max_pages is None
+        asked_at = now() if is_quick else None
         if run is None:
-            return _make_run(
-                profile, RunKind.SYNC, is_scheduled=is_scheduled, downloads_new=downloads_new, **asked
-            )
-    if any(getattr(run, name) != value for name, value in asked.items()):
+            marks = {"is_scheduled": is_scheduled, "downloads_new": downloads_new, "asked_at": asked_at}
+            return _make_run(profile, RunKind.SYNC, **marks, **asked)
+        is_same = all(getattr(run, name) == value for name, value in asked.items())
+        if is_same and is_quick:
+            Run.update(asked_at=asked_at).where(Run.id == run.id).execute()
+    if not is_same:
         raise Busy(f"Another sync of “{profile.name}” is under way. Wait for it, or pause it first.", run.id)
     return run
 
@@ -155,8 +166,6 @@ def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **f
     when somebody else was first."""
     if after not in (RunState.RUNNING, RunState.WAITING):
         fields["finished_at"] = now()
-    elif after is RunState.RUNNING:
-        fields["pause_asked_at"] = None
     change = Run.update(state=after, **fields).where(Run.id == run_id, Run.state.in_(before))
     try:
         with transaction():
@@ -167,16 +176,23 @@ def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **f
         return False
 
 
-def ask_pause(run_id: str) -> None:
-    """Note that a running sync is to pause after its page."""
-    Run.update(pause_asked_at=now()).where(Run.id == run_id, Run.state == RunState.RUNNING).execute()
+def finish_sync(run_id: str) -> bool:
+    """A sync has read all that was asked for and is done.
+
+    False when somebody has asked for it once more since its last look, or it is not running any more.
+    """
+    with transaction():
+        run = find_run(run_id)
+        if run is None or histories.list_unserved(run):
+            return False
+        return change_state(run_id, (RunState.RUNNING,), RunState.DONE)
 
 
-def settle_pauses() -> None:
-    """At start: a run that was to pause when its process ended is paused."""
-    Run.update(state=RunState.PAUSED, finished_at=Run.pause_asked_at).where(
-        Run.state == RunState.RUNNING, Run.pause_asked_at.is_null(False)
-    ).execute()
+def require_running(run_id: str) -> None:
+    """Raises RunEnded when a run was paused or removed; call it in the transaction that writes for it."""
+    run = find_run(run_id)
+    if run is None or run.state != RunState.RUNNING:
+        raise RunEnded("The sync was paused, or its profile removed, while it was under way.")
 
 
 def add_note(run_id: str, note: str) -> None:

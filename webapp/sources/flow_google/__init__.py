@@ -1,26 +1,45 @@
 """Flow at flow.google.com: its projects and their images, as one profile sees them.
 
-    start_page  whom the cookies sign in, and what every call has to carry
+    start_page  what every call has to carry
+    account     whom the cookies sign in
     calls       one call: asked, refused, asked again
     frames      the frame around its answer
     values      JSON read value by value
     projects    the listing, and places between projects
-    media       the images of a project
+    media       what a project holds
+    records     one record: its kind, and the image that it describes
+    models      the numbers of models
+    moments     times
     addresses   a fresh signed URL
 
 Only reading calls are made (flow-google-com.md), as an ordinary program with the person's own cookies.
 """
 
+import json
 import threading
+from collections import Counter
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from webapp.config import Config
-from webapp.errors import BadPicture, CursorRefused, HistoryRefused, ImageRefused
+from webapp.errors import (
+    BadPicture,
+    CursorRefused,
+    FlowUnavailable,
+    HistoryRefused,
+    ImageRefused,
+    ProjectFailed,
+    SourceClosed,
+    UnusualActivity,
+)
 from webapp.sources import (
     Account,
     Credentials,
     FetchedImage,
     HistoryPage,
     Promise,
+    Reading,
+    Reason,
     RemoteProject,
     Skips,
     read_all,
@@ -28,7 +47,8 @@ from webapp.sources import (
 from webapp.sources.credentials.renewal import google_renewal
 from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google import addresses, media, projects
-from webapp.sources.flow_google.calls import DENIED, INVALID, NOT_FOUND, Calls
+from webapp.sources.flow_google.account import find_account
+from webapp.sources.flow_google.calls import INVALID, NOT_FOUND, PASSING, Calls, named
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import Start
 from webapp.sources.flow_google.values import Unreadable, Values
@@ -61,26 +81,28 @@ class FlowGoogleSource:
         self._projects = projects.Projects(self._listing)
 
     def check(self) -> Account:
-        return Account(self._start.fresh().email[:200], "")
+        return find_account(self._calls, self._start.fresh())
+
+    def answers(self) -> None:
+        self._listing(None, frozenset())
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
         """All media of one project: the next one behind `cursor` that is not skipped."""
         if history != PROJECTS:
             raise HistoryRefused(f"flow.google.com has no history {history[:60]}, only projects.")
-        passed: list[str] = []
+        passed: list[RemoteProject] = []
         for listing, project in self._projects.from_place(cursor):
             if skips(project):
-                passed.append(project.id)
+                passed.append(project)
             else:
-                next_cursor = self._projects.place_behind(listing, project)
-                return media.page_of(project, self._media(project), passed, next_cursor)
+                return self._project(project, passed, self._projects.place_behind(listing, project))
         # Nothing stands behind the project that was read last: an end, unlike an account without any.
         last_id = projects.read_place(cursor)[1]
-        names = tuple(passed) or ((last_id,) if last_id else ())
-        return HistoryPage((), names, len(names), 0, None, None)
+        names = tuple(project.id for project in passed) or ((last_id,) if last_id else ())
+        return self._counted(HistoryPage(names=names, entry_count=len(names), passed=tuple(passed)))
 
     def project_page(self, project: RemoteProject) -> HistoryPage:
-        return media.page_of(project, self._media(project), [], None)
+        return self._project(project, [], None)
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
         """The bytes of one image. A signed URL that has expired on the way is replaced by another, once."""
@@ -98,6 +120,9 @@ class FlowGoogleSource:
         url = self._address_in(reply, asset_id) if reply.payload or reply.code is not None else None
         return url if is_picture_url(url, self._hosts) else None
 
+    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
+        return self._http.until(stop)
+
     def close(self) -> None:
         self._http.close()
 
@@ -114,19 +139,48 @@ class FlowGoogleSource:
         except UnknownShape as error:
             raise self._calls.changed(str(error), reply.payload or "") from error
 
-    def _media(self, project: RemoteProject) -> media.Contents:
-        """What a project holds. One that was deleted meanwhile, or that is not ours to read, holds one
-        record that is no image: it must not keep a walk from those behind it."""
+    def _project(
+        self, project: RemoteProject, passed: list[RemoteProject], next_cursor: str | None
+    ) -> HistoryPage:
+        """What a project holds, or why it was not to be had: it must not keep a walk from those behind it.
+
+        Raises ProjectFailed and FlowUnavailable for what may pass, with the page to go on with if it does
+        not.
+        """
+
+        def refused(trouble: str, reading: Reading = Reading.REFUSED) -> HistoryPage:
+            return media.page_of(project, media.Contents(reading, trouble), passed, next_cursor)
+
         arguments = media.media_arguments(project.id)
-        reply = self._calls.ask(media.MEDIA_CALL, arguments, LARGEST_ANSWER_BYTES)
-        if reply.code in (NOT_FOUND, DENIED):
-            return media.Contents(record_count=1, is_refused=reply.code == DENIED)
-        if reply.code is not None:
-            raise self._calls.changed(f"a project is refused ({reply.reason})", reply.reason)
         try:
-            return media.read_media(reply.payload, project, self._hosts)
+            reply = self._calls.ask(media.MEDIA_CALL, arguments, LARGEST_ANSWER_BYTES, is_about_one=True)
+        except TooLarge:
+            return self._counted(refused("its answer is too large"))
+        except (SourceClosed, UnusualActivity):
+            raise
+        except FlowUnavailable as error:
+            error.page = refused("no answer")
+            raise
+        if reply.code in PASSING:
+            raise ProjectFailed(f"Flow fails with a project ({named(reply)}).", refused(named(reply)))
+        if reply.code == NOT_FOUND:
+            return self._counted(refused("not found", Reading.NOT_FOUND))
+        if reply.code is not None or reply.http_code is not None:
+            return self._counted(refused(named(reply)))
+        try:
+            contents = media.read_media(reply.payload, project, self._hosts)
         except UnknownShape as error:
             raise self._calls.changed(str(error), reply.payload or "") from error
+        return self._counted(media.page_of(project, contents, passed, next_cursor))
+
+    def _counted(self, page: HistoryPage) -> HistoryPage:
+        """The page with the cards that had no id among its entries."""
+        count = self._projects.take_odd_count()
+        if not count:
+            return page
+        ignored = Counter(page.ignored) + Counter({Reason.UNRECOGNISED: count})
+        sample = page.sample or json.dumps({"card without an id": count})
+        return replace(page, ignored=ignored, entry_count=page.entry_count + count, sample=sample)
 
     def _address(self, asset_id: str) -> str:
         return self._address_in(self._address_reply(asset_id), asset_id)
@@ -142,9 +196,9 @@ class FlowGoogleSource:
             raise addresses.refusal(reply)
         record = self._document(reply)
         url = addresses.address_in(record, asset_id, self._hosts)
-        if url is None and addresses.is_video(record, asset_id):
+        if url is None and addresses.is_video(record):
             raise ImageRefused("This is a video, which Flowshelf does not keep.")
-        if url is None and record is None:
+        if url is None and (record is None or record == []):
             raise addresses.refusal(Reply(None))
         if url is None:
             raise self._calls.changed("it names no address of an image", reply.payload)

@@ -1,9 +1,10 @@
 """Calls to flow.google.com: how one is asked, and what every one of them may be refused with."""
 
 import itertools
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from webapp.errors import FlowChanged, FlowError, FlowUnavailable, SignedOut, SlowDown
+from webapp.errors import FlowChanged, FlowError, FlowUnavailable, SignedOut, SlowDown, UnusualActivity
 from webapp.sources.flow_google import frames
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import SIGNED_OUT, USER_AGENT, Start, StartPage, is_within
@@ -16,8 +17,20 @@ CALL_PATH = "/_/AiSandboxAngularFrontend/data/batchexecute"
 
 INVALID, NOT_FOUND, DENIED, EXHAUSTED, UNAUTHENTICATED = 3, 5, 7, 8, 16
 # Unknown, deadline, aborted, internal, unavailable: failures of the service's own.
-_PASSING = (2, 4, 10, 13, 14)
+PASSING = (2, 4, 10, 13, 14)
+UNUSUAL_ACTIVITY = "PUBLIC_ERROR_UNUSUAL_ACTIVITY"
+REST_SECONDS = 3600.0
 _LOOK_AT_BYTES = 20_000
+# A payload that only says so is short; in a longer one it may be somebody's prompt.
+_MAX_NOTICE_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a call without a token brings: it is refused, and the refusal says who asks."""
+
+    is_signed_in: bool
+    number: str | None = None
 
 
 class Calls:
@@ -29,27 +42,50 @@ class Calls:
         self._start = start
         self._numbers = itertools.count(100_000, 100_000)
 
-    def ask(self, rpc: str, arguments: list, limit_bytes: int) -> Reply:
+    def ask(self, rpc: str, arguments: list, limit_bytes: int, *, is_about_one: bool = False) -> Reply:
         """What a call brings: a payload, nothing, or INVALID, NOT_FOUND or DENIED as its `code`.
 
-        A refused page of ours is asked for anew once, a refused token replaced by the one that the
-        refusal carries. Raises SignedOut, FlowChanged, SlowDown, FlowUnavailable.
+        `is_about_one`: the call is about one project of many, so every other code but those about the
+        sign-in and the whole account is returned as well. A refused page of ours is asked for anew once, a
+        refused token replaced by the one that the refusal carries. Raises SignedOut, FlowChanged, SlowDown,
+        FlowUnavailable, UnusualActivity.
         """
         page = self._start.page()
-        reply, page = self._asked(page, rpc, arguments, limit_bytes)
+        reply, page = self._asked(page, rpc, arguments, limit_bytes, is_about_one)
         if _is_unauthenticated(reply):
             page = self._start.page(refused=page)
-            reply, page = self._asked(page, rpc, arguments, limit_bytes)
-        failure = self._failure(reply)
-        if failure:
+            reply, page = self._asked(page, rpc, arguments, limit_bytes, is_about_one)
+        if failure := self._failure(reply, is_about_one):
+            if isinstance(failure, SignedOut):
+                self._start.note_signed_out(page, failure)
             raise failure
         return reply
+
+    def caller(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Caller:
+        """Send a call without a token, to learn from the refusal whose cookies these are.
+
+        Raises what `ask` raises but SignedOut.
+        """
+        answer = self._send(StartPage("", "", page.build, page.session_id), rpc, arguments, limit_bytes)
+        if (token := frames.token_in(answer.body)) is not None:
+            if not page.token:
+                self._start.with_token(page, token)
+            return Caller(True, frames.account_number_in(answer.body))
+        _check_unusual_activity(answer)
+        check_passing(answer)
+        reply = self._reply(answer, rpc, is_about_one=True)
+        failure = self._failure(reply, is_about_one=True)
+        if failure and not isinstance(failure, SignedOut):
+            raise failure
+        return Caller(is_signed_in=failure is None and reply.http_code is None)
 
     def changed(self, what: str, sample: str) -> FlowChanged:
         """The error of a payload whose shape we do not know."""
         return changed(Answer(self._flow_url, 200, (), b""), what, self._secrets(), sample)
 
-    def _asked(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> tuple[Reply, StartPage]:
+    def _asked(
+        self, page: StartPage, rpc: str, arguments: list, limit_bytes: int, is_about_one: bool
+    ) -> tuple[Reply, StartPage]:
         answer = self._send(page, rpc, arguments, limit_bytes)
         token = frames.token_in(answer.body)
         if token is not None:
@@ -57,11 +93,12 @@ class Calls:
             answer = self._send(page, rpc, arguments, limit_bytes)
             if frames.token_in(answer.body) is not None:
                 raise SignedOut(f"Flow refuses even the token that it has just handed out. {SIGNED_OUT}")
+        _check_unusual_activity(answer)
         check_passing(answer)
         if is_within(answer, self._flow_url):
             raise changed(answer, "it sends a call on to another of its pages")
         check_destination(answer, "", SIGNED_OUT)
-        return self._reply(answer, rpc), page
+        return self._reply(answer, rpc, is_about_one), page
 
     def _send(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Answer:
         query = {"rpcids": rpc, "source-path": "/", "bl": page.build, "f.sid": page.session_id, "hl": "en"}
@@ -77,7 +114,7 @@ class Calls:
         url = f"{self._flow_url}{CALL_PATH}?{urlencode(query)}"
         return self._requests.post(url, headers, urlencode(fields).encode(), limit_bytes)
 
-    def _reply(self, answer: Answer, rpc: str) -> Reply:
+    def _reply(self, answer: Answer, rpc: str, is_about_one: bool) -> Reply:
         if answer.status in (401, 403):
             return Reply(None, http_code=answer.status)
         if answer.status == 200:
@@ -91,25 +128,27 @@ class Calls:
             raise FlowUnavailable(
                 f"The answer of {host_of(answer.url)} was cut on its way. Trying again is safe."
             )
+        if reply is None and is_about_one and 400 <= answer.status < 500:
+            return Reply(None, http_code=answer.status)
         if reply is None or (answer.status != 200 and reply.payload is not None):
             sample = answer.body[:_LOOK_AT_BYTES].decode("utf-8", "replace")
             raise changed(answer, what, self._secrets(), sample)
         return reply
 
-    def _failure(self, reply: Reply) -> FlowError | None:
+    def _failure(self, reply: Reply, is_about_one: bool) -> FlowError | None:
         """What an error means in every call alike; None when the caller has to judge."""
         host, http_code = host_of(self._flow_url), reply.http_code or 0
+        if _is_unusual_activity(reply):
+            return _unusual_activity()
         if _is_unauthenticated(reply):
             return SignedOut(SIGNED_OUT)
         if reply.code == EXHAUSTED or http_code in (429, 503):
-            return SlowDown(f"{host} asks for fewer requests ({_named(reply)}). Flowshelf slows down.")
-        if reply.code in _PASSING or http_code >= 500 or http_code == 408:
-            return FlowUnavailable(
-                f"{host} has a failure of its own ({_named(reply)}). Trying again is safe."
-            )
-        if reply.code in (None, INVALID, NOT_FOUND, DENIED) and not http_code:
+            return SlowDown(f"{host} asks for fewer requests ({named(reply)}). Flowshelf slows down.")
+        if http_code >= 500 or http_code == 408 or (reply.code in PASSING and not is_about_one):
+            return FlowUnavailable(f"{host} has a failure of its own ({named(reply)}). Trying again is safe.")
+        if is_about_one or (reply.code in (None, INVALID, NOT_FOUND, DENIED) and reply.http_code is None):
             return None
-        return self.changed(f"it refuses a call ({_named(reply)})", _named(reply))
+        return self.changed(f"it refuses a call ({named(reply)})", named(reply))
 
     def _secrets(self) -> list[str]:
         page = self._start.known()
@@ -120,6 +159,26 @@ def _is_unauthenticated(reply: Reply) -> bool:
     return reply.code == UNAUTHENTICATED or reply.http_code in (401, 403)
 
 
-def _named(reply: Reply) -> str:
+def _check_unusual_activity(answer: Answer) -> None:
+    """Raises UnusualActivity for an error page that says so; in a frame the reply tells it."""
+    if answer.status != 200 and UNUSUAL_ACTIVITY.encode() in answer.body[:_LOOK_AT_BYTES]:
+        raise _unusual_activity()
+
+
+def _is_unusual_activity(reply: Reply) -> bool:
+    payload = reply.payload or ""
+    is_notice = len(payload) <= _MAX_NOTICE_CHARACTERS and f'"{UNUSUAL_ACTIVITY}"' in payload
+    return reply.reason == UNUSUAL_ACTIVITY or is_notice
+
+
+def _unusual_activity() -> UnusualActivity:
+    return UnusualActivity(
+        "Google noticed unusual activity, so Flowshelf asks nothing for an hour and then goes on by itself. "
+        "Use Flow in the browser for a while; nothing is lost and nothing has failed.",
+        REST_SECONDS,
+    )
+
+
+def named(reply: Reply) -> str:
     """An error in words that hold nothing of the request."""
     return reply.reason or f"error {reply.code if reply.code is not None else reply.http_code}"

@@ -14,6 +14,7 @@ from webapp.sources.flow_google.values import Unreadable, Values
 GUARD = ")]}'"
 
 _TOKEN = re.compile(rb'\["xsrf"\s*,\s*"([^"\\]{1,1000})"')
+_ACCOUNT = re.compile(rb'\["xsrf"\s*,\s*"[^"\\]{1,1000}"\s*,\s*\[\s*"(\d{1,40})"')
 _LOOK_AT_BYTES = 16 * 1024
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{2,99}")
@@ -48,6 +49,12 @@ def token_in(body: bytes) -> str | None:
     return match[1].decode("utf-8", "replace") if match else None
 
 
+def account_number_in(body: bytes) -> str | None:
+    """The number of the account that such a refusal names, None when it names none."""
+    match = _ACCOUNT.search(body, 0, _LOOK_AT_BYTES)
+    return match[1].decode() if match else None
+
+
 def reply_in(body: bytes, rpc: str) -> Reply | None:
     """The reply to a call, None when its answer has none. Raises Unreadable.
 
@@ -58,9 +65,15 @@ def reply_in(body: bytes, rpc: str) -> Reply | None:
         match row:
             case ["wrb.fr", str(name), payload, *rest] if name == rpc:
                 return _result(payload, rest)
-            case ["er", _, _, _, _, int(http_code), *_]:
-                errors.append(Reply(None, http_code=http_code, reason=_reason(row)))
+            case ["er", *rest]:
+                errors.append(Reply(None, http_code=_http_code(rest), reason=_reason(row)))
     return errors[0] if errors else None
+
+
+def _http_code(rest: list) -> int:
+    """The code of an error row: at slot 5, by one client at 6. 0 where neither holds one."""
+    codes = (slot for slot in rest[4:6] if type(slot) is int and 100 <= slot < 600)
+    return next(codes, 0)
 
 
 def is_cut(body: bytes) -> bool:

@@ -1,50 +1,62 @@
-"""The media of one project: which of its records are images, and what cards say about them."""
+"""What one project holds: its records, the cards that describe them, and images among its ingredients."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from webapp.sources import (
-    KIND_GENERATED,
-    KIND_UPLOADED,
-    HistoryPage,
-    RemoteImage,
-    RemoteProject,
-    clean_name,
-)
-from webapp.sources.fields import LONGEST_NAME, UnknownShape, is_sound, prompt, word
+from webapp.sources import HistoryPage, Reading, Reason, RemoteImage, RemoteProject
+from webapp.sources.fields import UnknownShape, prompt, word
 from webapp.sources.flow_google.moments import moment
+from webapp.sources.flow_google.records import (
+    NO_CARD,
+    Card,
+    asset_name,
+    inside,
+    read_image,
+    reason_not_kept,
+    sound_name,
+    unknown_kind,
+    unknown_slots,
+)
 from webapp.sources.flow_google.values import Unreadable, Values
-from webapp.sources.signed_urls import is_picture_url
+from webapp.sources.outline import outline_text
 
 MEDIA_CALL = "Zzl0ze"
-DONE = 3
-IMAGE_SLOTS = 7
-_LONGEST_TITLE = 300
-_VERSIONS = {"CAE": "original", "CAI": "derived"}
-_VIDEO_PATH = "/video/"
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a descriptor says; `asset_id` is the record that it shows."""
-
-    id: str | None
-    asset_id: str | None
-    title: str | None
-    is_archived: bool
-    created_at: str | None
+_DESCRIPTORS, _RECORDS, _INGREDIENTS = 1, 2, 3
+_IMAGE_INGREDIENT, _VOICE_INGREDIENT = 1, 3
+_MAX_TITLE = 300
 
 
 @dataclass(slots=True)
 class Contents:
-    """The answer about one project, while it is read record by record; `is_refused` when it is not ours."""
+    """The response about one project, while it is read value by value.
 
+    `names` are the ids of all that it shows, whatever became of it; `recorded` those of records. `unknown`
+    counts what was not understood, by its kind. `trouble` says why there is nothing to read.
+    """
+
+    reading: Reading = Reading.READ
+    trouble: str = ""
     cards: dict[str, Card] = field(default_factory=dict)
     images: list[RemoteImage] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    names: dict[str, None] = field(default_factory=dict)
+    recorded: set[str] = field(default_factory=set)
+    ignored: Counter[Reason] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
     record_count: int = 0
-    unknown_count: int = 0
-    is_refused: bool = False
+    outline: str = ""
+
+    @property
+    def entry_count(self) -> int:
+        return len(self.images) + self.ignored.total()
+
+    @property
+    def sample(self) -> str:
+        """For a report: what was not recognised, counted by kind, and the outline of the first."""
+        if not self.ignored[Reason.UNRECOGNISED]:
+            return ""
+        return f"{json.dumps(self.unknown)} {self.outline}"
 
 
 def media_arguments(project_id: str) -> list:
@@ -55,25 +67,37 @@ def read_media(payload: str | None, project: RemoteProject, picture_hosts: Set[s
     """The media in a payload; None is an empty project. Raises UnknownShape.
 
     Only the frame is demanded; a record that is no usable image is counted. One record at a time
-    becomes objects, because an answer may have tens of megabytes.
+    becomes objects, because a response may have tens of megabytes.
     """
     contents = Contents()
     try:
-        for part, values in enumerate(_parts(payload)):
+        for part, values in _parts(payload):
             for value in values:
-                if part == 0:
+                if part == _DESCRIPTORS:
                     _note_card(contents, value)
-                else:
+                elif part == _RECORDS:
+                    contents.record_count += 1
                     _note_record(contents, value, project, picture_hosts)
+                else:
+                    _note_ingredient(contents, value, picture_hosts)
     except Unreadable as error:
         raise UnknownShape(f"the media of a project cannot be read ({error})") from error
-    if contents.unknown_count and contents.unknown_count == contents.record_count:
-        raise UnknownShape("none of the records of a project is one that Flowshelf knows")
+    contents.reading = _reading(contents)
     return contents
 
 
+def _reading(contents: Contents) -> Reading:
+    """A project of which the response has no record at all is empty, also when it shows ingredients."""
+    unrecognised_count = contents.ignored[Reason.UNRECOGNISED]
+    if unrecognised_count and unrecognised_count == contents.entry_count:
+        return Reading.UNRECOGNISED
+    if unrecognised_count:
+        return Reading.PARTLY
+    return Reading.READ if contents.record_count else Reading.EMPTY
+
+
 def page_of(
-    project: RemoteProject, contents: Contents, passed: list[str], next_cursor: str | None
+    project: RemoteProject, contents: Contents, passed: list[RemoteProject], next_cursor: str | None
 ) -> HistoryPage:
     """A project as a page: itself and those passed over are entries, and so is every record."""
     # Those without any time come first, as the protocol has it.
@@ -82,99 +106,105 @@ def page_of(
     )
     return HistoryPage(
         images=tuple(images),
-        names=(*passed, project.id, *contents.names),
-        entry_count=len(passed) + 1 + contents.record_count,
-        ignored_count=contents.record_count - len(images),
+        names=(*(each.id for each in passed), project.id, *contents.names),
+        entry_count=len(passed) + 1 + contents.entry_count,
+        ignored=dict(contents.ignored),
         last_created_at=images[-1].created_at if images else None,
         next_cursor=next_cursor,
-        project=None if contents.is_refused else project,
+        project=project,
+        passed=tuple(passed),
+        reading=contents.reading,
+        trouble=contents.trouble,
+        sample=contents.sample,
     )
 
 
-def _parts(payload: str | None) -> Iterator[Iterator[object]]:
-    """Descriptors, then records, each value by value. What follows them is nobody's business."""
+def _parts(payload: str | None) -> Iterator[tuple[int, Iterator[object]]]:
+    """Descriptors, records and ingredients, each value by value. Nobody reads what follows them."""
     values = Values(payload if payload is not None else "[]")
     if values.is_next("null"):
         return
     for slot in values.steps():
         if slot == 0 or values.is_next("null"):
             values.value()
-            if slot:
-                yield iter(())
         elif values.is_next("["):
-            yield values.each()
+            yield slot, values.each()
         else:
             raise UnknownShape("the media of a project are no list")
-        if slot == 2:
+        if slot == _INGREDIENTS:
             return
 
 
 def _note_card(contents: Contents, descriptor: object) -> None:
-    fields = descriptor if isinstance(descriptor, list) else []
-    about = fields[3] if len(fields) > 3 and isinstance(fields[3], list) else []
-    title, made, is_archived, _, asset_id = ([*about, *[None] * 5])[:5]
-    card_id = word(fields[0]) if fields else None
-    title = (prompt(title) or "")[:_LONGEST_TITLE].strip() or None
-    card = Card(card_id, _name(asset_id), title, is_archived is True, moment(made))
+    about = inside(descriptor, 3)
+    title = _title(inside(about, 0))
+    # Null and false both stand for an image that is not archived; anything else is not understood.
+    archived = {None: False, False: False, True: True}.get(_flag(inside(about, 2)))
+    card = Card(
+        word(inside(descriptor, 0)),
+        sound_name(inside(about, 4)),
+        title,
+        archived if isinstance(about, list) else None,
+        moment(inside(about, 1)),
+    )
     for key in (card.asset_id, card.id):
         if key:
             contents.cards.setdefault(key, card)
+    if card.asset_id:
+        contents.names[card.asset_id] = None
+
+
+def _flag(said: object) -> object:
+    return said if said is None or isinstance(said, bool) else "unknown"
+
+
+def _title(said: object) -> str | None:
+    return (prompt(said) or "")[:_MAX_TITLE].strip() or None
 
 
 def _note_record(contents: Contents, record: object, project: RemoteProject, picture_hosts: Set[str]) -> None:
-    contents.record_count += 1
-    fields = record if isinstance(record, list) else []
-    name = _name(fields[0]) if fields else None
-    details = fields[5] if len(fields) > 5 and isinstance(fields[5], list) else None
-    if name is None or details is None:
-        contents.unknown_count += 1
+    reason = _noted(contents, record)
+    if reason is None and isinstance(record, list):
+        name, card_id = asset_name(record) or "", word(inside(record, 2)) or ""
+        card = contents.cards.get(name) or contents.cards.get(card_id) or NO_CARD
+        image = read_image(record, card, picture_hosts, project.id)
+        if image.created_at is None:
+            image = replace(image, created_at=project.made_at)
+        contents.images.append(image)
+
+
+def _note_ingredient(contents: Contents, ingredient: object, picture_hosts: Set[str]) -> None:
+    """An image that a project shows as a reference is that of the project which its own record names.
+
+    The name on the ingredient stands in for a title. One that was among the records already is no other
+    image.
+    """
+    record, kind = inside(ingredient, 3), inside(ingredient, 1)
+    name = asset_name(record) or sound_name(inside(ingredient, 0))
+    if name in contents.recorded:
         return
-    contents.names.append(name)
-    if len(fields) <= IMAGE_SLOTS and not _is_video(details) and _inside(details, 8, 0) == DONE:
-        contents.images.append(_image(contents, fields, name, details, project, picture_hosts))
+    if kind not in (_IMAGE_INGREDIENT, _VOICE_INGREDIENT) and reason_not_kept(record) is not None:
+        contents.unknown[f"ingredient of type {kind}" if type(kind) is int else "ingredient"] += 1
+    if kind == _VOICE_INGREDIENT:
+        contents.ignored[Reason.SOUND] += 1
+        contents.names |= {name: None} if name else {}
+    elif _noted(contents, record, of=ingredient) is None and isinstance(record, list):
+        card = Card(None, None, _title(inside(ingredient, 2)), None, None)
+        image = read_image(record, card, picture_hosts, None)
+        contents.images.append(replace(image, is_ingredient=True))
 
 
-def _image(
-    contents: Contents,
-    fields: list,
-    name: str,
-    details: list,
-    project: RemoteProject,
-    picture_hosts: Set[str],
-) -> RemoteImage:
-    card_id = word(fields[2])
-    card = contents.cards.get(name) or contents.cards.get(card_id or "")
-    said = prompt(_inside(details, 6, 2, 0, 0))
-    urls = [url for url in (_inside(details, 10), _inside(details, 5)) if is_picture_url(url, picture_hosts)]
-    return RemoteImage(
-        name=name,
-        media_key=name,
-        # An image without a card is one of its own.
-        workflow_id=card_id or name,
-        kind=KIND_GENERATED if said else KIND_UPLOADED,
-        created_at=moment(_inside(details, 0)) or (card and card.created_at) or project.listed_at,
-        fife_url=urls[0] if urls else None,
-        prompt=said,
-        project_id=project.id,
-        title=card.title if card else None,
-        version=_VERSIONS.get(fields[3]) if isinstance(fields[3], str) else None,
-        is_archived=card.is_archived if card else None,
-    )
-
-
-def _is_video(details: list) -> bool:
-    urls = (_inside(details, 5), _inside(details, 10))
-    has_video_url = any(isinstance(url, str) and _VIDEO_PATH in url for url in urls)
-    return has_video_url or isinstance(_inside(details, 6, 1, 0, 0), str)
-
-
-def _name(said: object) -> str | None:
-    name = clean_name(said) if isinstance(said, str) else ""
-    return name if 0 < len(name) <= LONGEST_NAME and is_sound(name) else None
-
-
-def _inside(value: object, *steps: int) -> object:
-    """What stands at a place of nested lists, None where there is no such place."""
-    for step in steps:
-        value = value[step] if isinstance(value, list) and len(value) > step else None
-    return value
+def _noted(contents: Contents, record: object, of: object = None) -> Reason | None:
+    """Count a record that is not kept and note its id; why it is not, None for an image."""
+    reason = reason_not_kept(record)
+    if name := asset_name(record) or sound_name(inside(of, 0)):
+        contents.names[name] = None
+        contents.recorded.add(name)
+    if isinstance(record, list):
+        contents.unknown.update(unknown_slots(record))
+    if reason is not None:
+        contents.ignored[reason] += 1
+    if reason is Reason.UNRECOGNISED:
+        contents.unknown[unknown_kind(record)] += 1
+        contents.outline = contents.outline or outline_text(record if of is None else of)
+    return reason

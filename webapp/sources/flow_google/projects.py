@@ -13,18 +13,21 @@ from webapp.sources.flow_google.moments import moment
 LISTING_CALL = "UpteDb"
 LISTING_SIZE = 20
 KEPT_SECONDS = 600.0
+MAX_ODD_PAGES = 5
 LONGEST_PLACE = 7 * LONGEST_CURSOR  # a token all of whose letters are escaped
 _LONGEST_TITLE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of the listing. `seen` holds the ids of all pages up to this one, as far as they are known."""
+    """One page of the listing. `seen` holds the ids of all pages up to this one, as far as they are known;
+    `odd_count` is of cards without an id, which name no project that could be asked for."""
 
     cursor: str | None
     projects: tuple[RemoteProject, ...]
     next_cursor: str | None
     seen: frozenset[str]
+    odd_count: int = 0
 
 
 def listing_arguments(cursor: str | None) -> list:
@@ -32,8 +35,7 @@ def listing_arguments(cursor: str | None) -> list:
 
 
 def read_listing(document: object, cursor: str | None, seen: frozenset[str] = frozenset()) -> Listing:
-    """A page out of a payload. Raises UnknownShape, for a single card without an id as well: a project
-    that is passed over unseen would be missed for ever."""
+    """A page out of a payload. Raises UnknownShape when it has no frame; a card without an id is counted."""
     if document is not None and not isinstance(document, list):
         raise UnknownShape("its listing is no list")
     cards, next_cursor = ([*(document or []), None, None])[:2]
@@ -41,18 +43,21 @@ def read_listing(document: object, cursor: str | None, seen: frozenset[str] = fr
         raise UnknownShape("its projects are no list")
     if next_cursor is not None and (not isinstance(next_cursor, str) or len(next_cursor) > LONGEST_CURSOR):
         raise UnknownShape("the token of its listing is no text of a usual length")
-    projects = tuple(map(_project, cards or []))
+    read = [_project(card) for card in cards or []]
+    projects = tuple(project for project in read if project)
     ids = frozenset(project.id for project in projects)
-    return Listing(cursor, projects, next_cursor or None, seen | ids)
+    return Listing(cursor, projects, next_cursor or None, seen | ids, len(read) - len(projects))
 
 
-def _project(card: object) -> RemoteProject:
-    project_id = word(card[0]) if isinstance(card, list) and card else None
+def _project(card: object) -> RemoteProject | None:
+    if not isinstance(card, list):
+        return None
+    project_id = word(card[0]) if card else None
     if project_id is None:
-        raise UnknownShape("one of its projects has no id")
+        return None
     about = card[1] if len(card) > 1 and isinstance(card[1], list) else []
-    title, _, listed_at = ([*about, None, None, None])[:3]
-    return RemoteProject(project_id, (prompt(title) or "")[:_LONGEST_TITLE].strip(), moment(listed_at))
+    title, _, made = ([*about, None, None, None])[:3]
+    return RemoteProject(project_id, (prompt(title) or "")[:_LONGEST_TITLE].strip(), moment(made))
 
 
 def place_of(listing_cursor: str | None, project_id: str | None) -> str:
@@ -78,7 +83,7 @@ class Projects:
     """Walks the listing; `ask` brings a page of it. The two pages around a walk are kept while it goes on.
 
     Listings are asked one page ahead, because the last one shows by bringing nothing that was not
-    seen before.
+    seen before. Cards without an id are counted as pages come, until somebody takes the count.
     """
 
     def __init__(
@@ -89,6 +94,12 @@ class Projects:
         self._ask = ask
         self._clock = clock
         self._kept: tuple[tuple[float, Listing], ...] = ()
+        self._odd_count = 0
+
+    def take_odd_count(self) -> int:
+        """How many cards without an id came since the last time."""
+        count, self._odd_count = self._odd_count, 0
+        return count
 
     def from_place(self, cursor: str | None) -> Iterator[tuple[Listing, RemoteProject]]:
         """The projects from a place on, with the page that each stands on. Raises CursorRefused."""
@@ -112,21 +123,35 @@ class Projects:
         listing_cursor, last_id = read_place(cursor)
         listing = self._known(listing_cursor) if cursor is not None else None
         if listing is None or not _has(listing, last_id):
-            listing = self._ask(listing_cursor, frozenset())
-        if cursor is not None and not listing.projects:
+            listing = self._asked(listing_cursor, frozenset())
+        if cursor is not None and not listing.projects and not listing.odd_count:
             raise CursorRefused("The list of projects does not reach to this place any more.")
         self._keep(listing)
         ids = [project.id for project in listing.projects]
         return listing, listing.projects[ids.index(last_id) + 1 if last_id in ids else 0 :]
 
     def _following(self, listing: Listing) -> Listing | None:
-        """The next page, None when there is none or it brings no project that was not seen before."""
-        if listing.next_cursor is None:
-            return None
-        following = self._known(listing.next_cursor)
-        if following is None or not listing.seen <= following.seen:
-            following = self._keep(self._ask(listing.next_cursor, listing.seen))
-        return following if len(following.seen) > len(listing.seen) else None
+        """The next page that shows a project which was not seen before, None when there is none.
+
+        A page of nothing but cards without an id is no end; a few of them are passed over.
+        """
+        for _ in range(1 + MAX_ODD_PAGES):
+            if listing.next_cursor is None:
+                return None
+            following = self._known(listing.next_cursor)
+            if following is None or not listing.seen <= following.seen:
+                following = self._keep(self._asked(listing.next_cursor, listing.seen))
+            if len(following.seen) > len(listing.seen):
+                return following
+            if following.projects or not following.odd_count:
+                return None
+            listing = following
+        return None
+
+    def _asked(self, cursor: str | None, seen: frozenset[str]) -> Listing:
+        listing = self._ask(cursor, seen)
+        self._odd_count += listing.odd_count
+        return listing
 
     def _known(self, cursor: str | None) -> Listing | None:
         now = self._clock()

@@ -27,9 +27,16 @@ KEPT_SECONDS = 600.0
 RENEWAL_PAUSE_SECONDS = 60.0
 MOST_REDIRECTS = 3
 
+SIGNED_OUT_PAUSE_SECONDS = 10.0
+
 SIGNED_OUT = (
     "Flow does not know these cookies any more: they have expired, or Google has ended the session they "
     "belong to. Sign in at https://flow.google.com and paste the cookies again; everything goes on from "
+    "there."
+)
+ABOUT = (
+    "Flow shows its page for visitors. Open https://flow.google.com in the browser and press Create there: "
+    "Google may want you to confirm that it is you. Then paste the cookies again; everything goes on from "
     "there."
 )
 _FIELDS = {"email": "oPEP7c", "token": "SNlM0e", "build": "cfb2h", "session_id": "FdrFJe"}
@@ -38,7 +45,7 @@ _FIELDS = {"email": "oPEP7c", "token": "SNlM0e", "build": "cfb2h", "session_id":
 @dataclass(frozen=True, slots=True)
 class StartPage:
     """`token` goes with every call as `at` (empty: the first refusal brings one), `build` as `bl`,
-    `session_id` as `f.sid`."""
+    `session_id` as `f.sid`. The page may lack token and e-mail although somebody is signed in."""
 
     email: str = field(repr=False)
     token: str = field(repr=False)
@@ -47,13 +54,14 @@ class StartPage:
 
 
 def read_start_page(answer: Answer) -> StartPage:
-    """Raises SignedOut when the page is that of a stranger, FlowChanged when it is another one."""
+    """Raises FlowChanged for a page without what calls have to carry, SignedOut for a refused one.
+
+    Whether somebody is signed in only a call can tell.
+    """
     if answer.status in (401, 403):
         raise SignedOut(SIGNED_OUT)
     text = answer.text if answer.status == 200 else ""
     found = {name: _said(text, key) for name, key in _FIELDS.items()}
-    if answer.status == 200 and not found["email"]:
-        raise SignedOut(SIGNED_OUT)
     if not (found["build"] and found["session_id"]):
         shape = json.dumps({_FIELDS[name]: bool(value) for name, value in found.items()})
         raise changed(answer, f"its page lacks what calls have to carry ({answer.status})", sample=shape)
@@ -97,6 +105,12 @@ class Start:
         """The page that is kept, if any, whether or not it is still good."""
         return self._page
 
+    def note_signed_out(self, page: StartPage, error: SignedOut) -> None:
+        """A call with a fresh page was refused: for a while nobody asks again with these cookies."""
+        with self._lock:
+            if self._page is page:
+                self._page, self._signed_out, self._asked_at = None, error, self._clock()
+
     def with_token(self, page: StartPage, token: str) -> StartPage:
         """The page with the token that a refusal handed out."""
         corrected = replace(page, token=token)
@@ -112,18 +126,16 @@ class Start:
         return page if self._generation == self._requests.generation() else None
 
     def _renew(self, refused: StartPage | None) -> StartPage:
-        """Asks at most once a minute with cookies that do not sign in, or whose calls are refused anyway."""
+        """Asks at most every ten seconds with cookies that do not sign in (a person may press Sync), and
+        once a minute with those whose calls are refused anyway."""
         if self._generation == self._requests.generation():
-            if self._signed_out and self._is_within_pause(self._asked_at):
+            if self._signed_out and self._clock() - self._asked_at < SIGNED_OUT_PAUSE_SECONDS:
                 raise SignedOut(str(self._signed_out))
-            if refused is not None and self._is_within_pause(self._renewed_at):
+            if refused is not None and self._clock() - self._renewed_at < RENEWAL_PAUSE_SECONDS:
                 raise SignedOut(SIGNED_OUT)
         page = self._ask()
         self._renewed_at = self._asked_at if refused is not None else self._renewed_at
         return page
-
-    def _is_within_pause(self, moment: float) -> bool:
-        return self._clock() - moment < RENEWAL_PAUSE_SECONDS
 
     def _ask(self) -> StartPage:
         try:
@@ -157,5 +169,5 @@ def is_within(answer: Answer, flow_url: str) -> bool:
     if answer.location is None or not same_site(target, flow_url):
         return False
     if urlsplit(target).path.rstrip("/") == "/about":
-        raise SignedOut(SIGNED_OUT)
+        raise SignedOut(ABOUT)
     return True

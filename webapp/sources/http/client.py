@@ -6,6 +6,7 @@ import socket
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -85,6 +86,15 @@ class HttpClient:
         self._check_stopping()
         raise FlowUnavailable(sentence)
 
+    @contextmanager
+    def until(self, stop: threading.Event) -> Iterator[None]:
+        """What this thread asks inside of the block ends with SourceClosed as soon as `stop` is set."""
+        self._local.stop = stop
+        try:
+            yield
+        finally:
+            self._local.stop = None
+
     def close(self) -> None:
         """Let go of every thread's connections; requests under way end with FlowUnavailable. Idempotent."""
         with self._lock:
@@ -110,7 +120,8 @@ class HttpClient:
             response.release_conn()
 
     def _check_stopping(self) -> None:
-        if self._is_closed or self._stopping.is_set():
+        stop = getattr(self._local, "stop", None)
+        if self._is_closed or self._stopping.is_set() or (stop is not None and stop.is_set()):
             raise SourceClosed("Flowshelf is shutting down; this request goes on when it is started again.")
 
     def _adapter(self) -> WatchedAdapter:

@@ -13,6 +13,9 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
 
+# How long a read waits before it looks whether it is still wanted.
+LOOK_SECONDS = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -79,13 +82,18 @@ def _watched(connection_class: type, remember, limits: Limits) -> type:
 class _Within(io.RawIOBase):
     """What a socket receives of one answer, until its time is over or nobody wants it any more.
 
-    A socket's own time-out begins anew with each byte, also between the letters of a header.
+    A socket's own time-out begins anew with each byte, also between the letters of a header. And it wakes
+    up now and then while nothing comes, to see whether somebody pressed Pause.
     """
 
     def __init__(self, sock: socket.socket, limits: Limits) -> None:
+        # Keeps the socket open as long as the answer is read, also when the connection is let go.
         self._file = sock.makefile("rb", buffering=0)
+        self._sock = sock
+        self._silence_seconds = sock.gettimeout()
         self._until = time.monotonic() + limits.seconds
         self._check_stopping = limits.check_stopping
+        sock.settimeout(LOOK_SECONDS)
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """All that an HTTPResponse asks of a socket."""
@@ -95,10 +103,17 @@ class _Within(io.RawIOBase):
         return True
 
     def readinto(self, buffer) -> int | None:
-        self._check_stopping()
-        if time.monotonic() > self._until:
-            raise TimeoutError
-        return self._file.readinto(buffer)
+        silent_since = time.monotonic()
+        while True:
+            self._check_stopping()
+            if time.monotonic() > self._until:
+                raise TimeoutError
+            try:
+                return self._sock.recv_into(buffer)
+            except TimeoutError:
+                silent_seconds = time.monotonic() - silent_since
+                if self._silence_seconds is not None and silent_seconds >= self._silence_seconds:
+                    raise
 
     def close(self) -> None:
         self._file.close()
