@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -23,8 +24,10 @@ class Entry:
     `name_in_history` is how history pages spell the name, when not as it is. `prompt` None stands
     for what the picture shows, `content` None for the picture itself. `inline` False means that
     the media answer carries no bytes, only a URL. `fife_url_in_history` None leaves it to the world.
-    What follows `breakage` is told by flow.google.com alone: `version` in its code, `has_card` False
-    for a record without a descriptor, `state` 3 for done.
+    What follows `breakage` is told by flow.google.com alone: `title` "" is sent as null, `version` is its
+    marker, `has_card` False a record without a descriptor, `state` 3 done (None: what is usual for the
+    kind), `caption` what the service wrote of an upload, `references` the media keys an image was made
+    from, `is_old_upload` True the record of an upload of the old Flow.
     """
 
     name: str
@@ -51,7 +54,10 @@ class Entry:
     version: str | None = "CAE"
     is_archived: bool = False
     has_card: bool = True
-    state: int = 3
+    state: int | None = None
+    caption: str | None = None
+    references: tuple[str, ...] = ()
+    is_old_upload: bool = False
 
     @property
     def shown_title(self) -> str:
@@ -61,6 +67,24 @@ class Entry:
     @property
     def shown_prompt(self) -> str:
         return pictures.prompt(self.number) if self.prompt is None else self.prompt
+
+
+def chance(key: str, count: int = 2) -> int:
+    """A number below `count` that only `key` decides: 0 or 1 for every other entry."""
+    return zlib.crc32(key.encode()) % count
+
+
+def version_of(kind: Kind, media_key: str) -> str | None:
+    """The marker of an original, which uploads and about half of the generated images lack."""
+    is_marked = kind is Kind.VIDEO or (kind is Kind.GENERATED and chance(media_key))
+    return "CAE" if is_marked else None
+
+
+def caption_of(kind: Kind, number: int, media_key: str) -> str | None:
+    """What the service writes of some uploads."""
+    if kind is not Kind.UPLOADED or chance(media_key, 3):
+        return None
+    return f"A picture of {pictures.prompt(number).split(',')[0]}"
 
 
 def random_uuid(rng: Random) -> str:

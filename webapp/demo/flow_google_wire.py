@@ -1,15 +1,14 @@
 """The shapes in which the simulated flow.google.com answers; nothing here knows who asks."""
 
 import json
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 
-from webapp.demo.entries import Entry, Kind
+from webapp.demo.entries import Entry, chance
 from webapp.demo.google_sign_in import GoogleSignIn
 from webapp.demo.projects import Project
 from webapp.demo.wire import Answer, text_answer
 
-CALLS = {"UpteDb": "projects", "Zzl0ze": "project", "as29s": "address"}
+CALLS = {"UpteDb": "projects", "Zzl0ze": "project", "as29s": "address", "o30O0e": "person"}
 RPCS = {kind: rpc for rpc, kind in CALLS.items()}
 _NOISE = [["di", 14], ["af.httprm", 14, "1234567890", 148]]
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
@@ -35,21 +34,24 @@ def call_error(kind: str, code: int, reason: str = "PUBLIC_ERROR_INTERNAL") -> A
     return framed([["wrb.fr", RPCS[kind], None, None, None, error, "generic"]])
 
 
-def transport_error(status: int) -> Answer:
-    code = _GRPC_CODES.get(status, 2)
-    return framed([["er", None, None, None, None, status, None, None, None, code]], status)
+def transport_error(status: int, slot: int = 5) -> Answer:
+    """A refusal before the call; its status stands in slot 5, or as one client saw it in 6."""
+    row = ["er", *[None] * 8, _GRPC_CODES.get(status, 2)]
+    row[slot] = status
+    return framed([row], status)
 
 
-def handshake(token: str, status: int = 400) -> Answer:
-    """The refusal of a call without the right token; it brings that."""
-    told = [{"48448350": ["xsrf", token, ["100000000000000000001"]]}]
+def handshake(session: GoogleSignIn, status: int = 400) -> Answer:
+    """The refusal of a call without the right token; it brings that, and the account's number."""
+    told = [{"48448350": ["xsrf", session.token, [session.account_number]]}]
     return framed([["er", None, None, None, None, 400, None, None, None, 3, told]], status)
 
 
 def start_page(session: GoogleSignIn) -> Answer:
-    token = {} if session.hides_token else {"SNlM0e": session.token}
-    known = {"cfb2h": session.build, "FdrFJe": session.session_id, "oPEP7c": session.email}
-    return _page({"EP1ykd": "/_/*", **token, **known}, session.set_cookies())
+    known = {"cfb2h": session.build, "FdrFJe": session.session_id}
+    known |= {} if session.hides_token else {"SNlM0e": session.token}
+    known |= {} if session.hides_email else {"oPEP7c": session.email}
+    return _page({"EP1ykd": "/_/*", **known}, session.set_cookies())
 
 
 def strangers_page(build: str) -> Answer:
@@ -71,43 +73,20 @@ def listing(cards: list, next_cursor: str | None) -> list:
     return [cards] + ([next_cursor] if next_cursor else []) if cards else []
 
 
-def card(project: Project, shown_at: datetime) -> list:
-    return [project.id, [project.title, None, [int(shown_at.timestamp()), 0], None, None]]
+def card(project: Project, cover: Entry | None, preview_url: str | None) -> list:
+    """A project in the listing. One without images ends after the time, some without a cover's id."""
+    made = [int(project.made_at.timestamp()), project.made_at.microsecond * 1000]
+    shown = [project.title, None, made]
+    if cover:
+        shown += [preview_url] if chance(project.id, 4) == 0 else [preview_url, cover.media_key]
+    return [project.id, shown]
 
 
-def media(entries: list[Entry], preview_url: Callable[[Entry], str | None]) -> list:
-    """All media of a project; an empty one has neither descriptors nor records."""
-    if not entries:
-        return [None, None, None]
-    cards = {entry.workflow_id: entry for entry in reversed(entries) if entry.has_card}
-    descriptors = [_descriptor(entry) for entry in cards.values()]
-    return [None, descriptors, [record(entry, preview_url(entry)) for entry in entries], None, 1]
-
-
-def _descriptor(entry: Entry) -> list:
-    made = _moment(entry)
-    shown = [entry.shown_title, made and [made[0], 0], True if entry.is_archived else None, None]
-    shown += [entry.media_key, None, made and [made[0] + 21, 0]]
-    return [entry.workflow_id, None, None, shown, entry.project_id]
-
-
-def record(entry: Entry, preview_url: str | None, signed_url: str | None = None) -> list:
-    """A record as projects list it; the one that is asked for alone has a signed URL as well."""
-    is_video = entry.kind is Kind.VIDEO
-    asked = [None, None, [[entry.shown_prompt]]] if entry.kind is Kind.GENERATED else [None, None, None]
-    if is_video:
-        asked[1] = [["veo_3_1_t2v_fast"]]
-    details = [_moment(entry), None, None, None, None, preview_url, asked, None, [entry.state], None]
-    details += [preview_url, None, None, 91234]
-    whole = [entry.media_key, entry.project_id, entry.workflow_id, entry.version, None, details, [1376, 768]]
-    return whole + ([["VIDEO"]] if is_video else []) + ([[None, [signed_url]]] if signed_url else [])
-
-
-def _moment(entry: Entry) -> list | None:
-    if entry.created_at is None:
-        return None
-    moment = datetime.fromisoformat(entry.created_at)
-    return [int(moment.timestamp()), moment.microsecond * 1000]
+def person(session: GoogleSignIn) -> list:
+    """What the call for the person answers: the e-mail, among much that is left out here."""
+    if session.hides_person:
+        return []
+    return [[["me", None, [*[None] * 9, [[None, session.email]]]]]]
 
 
 def _json(value: object) -> str:

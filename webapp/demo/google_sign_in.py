@@ -10,15 +10,21 @@ OWN = "OSID"
 
 
 class GoogleSignIn:
-    """The owner's session at google.com. `hides_token` leaves the token out of the page."""
+    """The owner's session at google.com.
+
+    `hides_token` and `hides_email` leave these out of the start page, `hides_person` lets the call for
+    the person answer with nothing. `error_slot` is where a transport error has its HTTP code, 5 or 6.
+    """
 
     def __init__(self, rng: Random, email: str) -> None:
         self.email = email
-        self.hides_token = False
+        self.hides_token = self.hides_email = self.hides_person = False
+        self.error_slot = 5
         self._rng = rng
         self._lock = threading.RLock()
         self.release()
         self.sign_in()
+        self.account_number = f"1{rng.randrange(10**20):020d}"
 
     def sign_in(self) -> dict[str, str]:
         """Cookies of a new session; no other ones count from now on."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request as it arrived; `kind` is history, session, page, script, media, picture or other;
-    start, projects, project, address or call at the new Flow."""
+    start, projects, project, address, person or call at the new Flow."""
 
     kind: str
     method: str

@@ -113,7 +113,7 @@ class FlowServer:
         reason: str | None = None,
     ) -> None:
         """An error in the shape of its kind; `reason` goes into a Google error."""
-        answer = _error_of(kind, status, reason)
+        answer = self._error_of(kind, status, reason)
         self._faults.add(kind, Fault(answer=_with_pause(answer, retry_after)), count)
 
     def cut_next(self, kind: str, at_bytes: int = 500, count: int = 1) -> None:
@@ -159,7 +159,7 @@ class FlowServer:
 
     def limit_parallel(self, kind: str, most: int, retry_after: object = None) -> None:
         """429 for every request above so many at once, until `reset`."""
-        self._faults.limit(kind, most, _with_pause(_error_of(kind, 429), retry_after))
+        self._faults.limit(kind, most, _with_pause(self._error_of(kind, 429), retry_after))
 
     def leave_faults_to(self, choose: Callable[[Request], Fault]) -> None:
         """`choose` says what goes wrong with each request for which nothing was asked for, until `reset`.
@@ -206,13 +206,12 @@ class FlowServer:
             return self.service.answer(request, fault.first_page)
         except Exception:
             self._journal.blame(f"the simulation failed: {traceback.format_exc()}")
-            return _error_of(request.kind, 500)
+            return self._error_of(request.kind, 500)
 
-
-def _error_of(kind: str, status: int, reason: str | None = None) -> Answer:
-    if kind in CALL_KINDS:
-        return flow_google_wire.transport_error(status)
-    return wire.error_of(kind, status, reason)
+    def _error_of(self, kind: str, status: int, reason: str | None = None) -> Answer:
+        if kind in CALL_KINDS:
+            return flow_google_wire.transport_error(status, self.world.google.error_slot)
+        return wire.error_of(kind, status, reason)
 
 
 def _with_pause(answer: Answer, retry_after: object) -> Answer:

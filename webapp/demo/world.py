@@ -9,10 +9,10 @@ from random import Random
 from urllib.parse import quote
 
 from webapp.demo import pictures
-from webapp.demo.entries import Entry, Kind, name_of, random_uuid
-from webapp.demo.google_sign_in import GoogleSignIn
+from webapp.demo.entries import Entry, Kind, caption_of, chance, name_of, random_uuid, version_of
+from webapp.demo.moved import Moved
 from webapp.demo.planning import ASPECTS, Plan, plan
-from webapp.demo.projects import Projects
+from webapp.demo.samples import furnish_moved
 from webapp.demo.sign_in import SignIn
 from webapp.demo.timeline import Cursors, Timeline
 from webapp.demo.wire import BREAKAGES
@@ -31,13 +31,12 @@ class Page:
     next_cursor: str | None
 
 
-class World(SignIn):
+class World(SignIn, Moved):
     """One account of the simulated Flow. Verbs may be called from any thread.
 
     `generated_in_drawer` lists what was generated under ASSET_MANAGER too. `tiny_pictures` makes
     pictures of a few pixels, for worlds where only the count matters. `fife_url_kinds` are the
-    kinds whose history rows carry a preview URL. `google` is the owner's session at the new Flow,
-    where the same images stand in `projects` once the account has moved.
+    kinds whose history rows carry a preview URL.
     """
 
     def __init__(
@@ -56,16 +55,14 @@ class World(SignIn):
         days: float = 425.0,
     ) -> None:
         begin = now or datetime.now(UTC)
-        super().__init__(Random(f"{seed} {email} secrets"), begin, email, owner)
+        SignIn.__init__(self, Random(f"{seed} {email} secrets"), begin, email, owner)
         self.generated_in_drawer, self.tiny_pictures = generated_in_drawer, tiny_pictures
         self.fife_url_kinds = set(fife_url_kinds)
         self.picture_url_lifetime_seconds = 86_400.0
-        self.moved = False
-        self.google = GoogleSignIn(Random(f"{seed} {email} google"), email)
         self._rng = Random(f"{seed} {email}")
         self._secret = self._rng.randbytes(32)
         self._cursors = Cursors(self._secret, f"1{self._rng.randrange(10**20):020d}")
-        self.projects = Projects(self._cursors)
+        Moved.__init__(self, Random(f"{seed} {email} google"), email, self._cursors)
         self._timelines = {ASSET_MANAGER: Timeline(), PINHOLE: Timeline()}
         self._entries: dict[int, Entry] = {}
         self._positions: dict[str, int] = {}
@@ -89,12 +86,9 @@ class World(SignIn):
     @classmethod
     def moved_sample(cls, **given: object) -> "World":
         """The world of the demo's second profile, at the new Flow, with all that can stand there."""
-        world = cls(**({"uploaded": 30, "generated": 90, "videos": 6, "days": 60.0} | given))
-        world.add_project("Ideas for later")
-        for name in world.names(PINHOLE, Kind.GENERATED)[::9]:
-            world.add_version(name)
-        for name in world.names(PINHOLE, Kind.GENERATED)[::13]:
-            world.change(name, is_archived=True)
+        counts = {"uploaded": 30, "generated": 90, "videos": 6}
+        world = cls(**(counts | {"days": 60.0, "fife_url_kinds": Kind} | given))
+        furnish_moved(world)
         world.migrate()
         return world
 
@@ -122,13 +116,26 @@ class World(SignIn):
             key = f"{original.media_key}_upsampled"
             return self._add(planned, workflow_id=original.workflow_id, media_key=key, version="CAI")
 
-    def add_project(self, title: str = "") -> str:
+    def add_project(
+        self, title: str = "", project_id: str | None = None, made_at: datetime | None = None
+    ) -> str:
         """The id of a new project in which nothing stands yet."""
         with self.lock:
-            planned = self._planned(Kind.UPLOADED)
+            planned = self._planned(Kind.UPLOADED, project_id)
             self._position, self._latest = self._position + 1, planned.moment
-            self.projects.add(planned.project_id, self._position, planned.moment, title)
+            self.projects.add(planned.project_id, self._position, made_at or planned.moment, title)
             return planned.project_id
+
+    def add_archived_ingredient(self, project_id: str, title: str) -> str:
+        """The media key of a new upload of the old Flow, which stands in `archive_id` and is shown as an
+        ingredient of another project."""
+        with self.lock:
+            name = self._add(self._planned(Kind.UPLOADED, self.archive_id), version="CAE")
+            key = self.entry(name).media_key
+            has_preview = None if chance(key) else False
+            self.change(name, title=title, caption=None, is_old_upload=True, fife_url_in_history=has_preview)
+            self.add_ingredient(project_id, name)
+            return key
 
     def remove_project(self, project_id: str) -> None:
         """The project and everything in it is deleted."""
@@ -176,10 +183,6 @@ class World(SignIn):
         with self.lock:
             (self._refused.add if refused else self._refused.discard)(history)
 
-    def migrate(self) -> None:
-        """The account lives at the new Flow from now on."""
-        self.moved = True
-
     def page(self, history: str, size: int, cursor: str | None = None) -> Page:
         """One page, newest first. Raises HistoryRefused and `timeline.CursorRefused`."""
         with self.lock:
@@ -217,6 +220,12 @@ class World(SignIn):
         if self.tiny_pictures:
             return pictures.tiny(entry.number + 7919 * entry.variation, entry.picture_format)
         return pictures.encoded(entry.number, entry.variation, entry.aspect, entry.picture_format)
+
+    def size_of(self, entry: Entry) -> tuple[int, int]:
+        """Width and height of a picture, found without drawing it."""
+        if entry.content is not None:
+            return pictures.size_of(entry.content) or pictures.size()
+        return pictures.TINY_SIZE if self.tiny_pictures else pictures.size(entry.aspect)
 
     def lists_fife_url(self, entry: Entry) -> bool:
         if entry.fife_url_in_history is None:
@@ -269,7 +278,7 @@ class World(SignIn):
             self._entries[position] = entry
             self._positions[entry.name] = position
             self._picture_positions[entry.picture_id] = position
-            if not breakage:
+            if not breakage and entry.project_id != self.archive_id:
                 self.projects.add(entry.project_id, position, planned.moment, _project_title(entry))
             for history in histories or self._histories_of(planned.kind):
                 self._timelines[history].add(position)
@@ -286,7 +295,7 @@ class World(SignIn):
         breakage: str | None,
         workflow_id: str | None = None,
         media_key: str | None = None,
-        version: str = "CAE",
+        version: str | None = None,
     ) -> Entry:
         workflow_id = workflow_id or random_uuid(self._rng)
         media_key = media_key or random_uuid(self._rng)
@@ -304,7 +313,8 @@ class World(SignIn):
             seed=self._rng.randrange(1_000_000),
             model_name=self._rng.choice(MODELS),
             breakage=breakage,
-            version=version,
+            version=version or version_of(planned.kind, media_key),
+            caption=caption_of(planned.kind, planned.number, media_key),
         )
 
 

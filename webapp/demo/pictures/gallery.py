@@ -12,8 +12,15 @@ from webapp.demo.pictures import graphics, landscapes, nights, plants
 from webapp.demo.pictures.canvas import Canvas
 from webapp.demo.pictures.palettes import DAYS, NIGHTS, PRINTS, Inks, Light
 
-ASPECTS = {"LANDSCAPE": (16, 9), "PORTRAIT": (9, 16), "SQUARE": (1, 1)}
+ASPECTS = {
+    "LANDSCAPE": (16, 9),
+    "PORTRAIT": (9, 16),
+    "SQUARE": (1, 1),
+    "LANDSCAPE_FOUR_THREE": (4, 3),
+    "PORTRAIT_THREE_FOUR": (3, 4),
+}
 LONG_SIDE = 688
+TINY_SIZE = (4, 3)
 
 _BRIGHT_PRINTS = tuple(inks for inks in PRINTS if "black" not in inks.words and "primary" not in inks.words)
 _AIRS = (
@@ -94,13 +101,27 @@ def prompt(number: int) -> str:
     return scene(number).prompt
 
 
+def size(aspect: str = "LANDSCAPE", long_side: int = LONG_SIDE) -> tuple[int, int]:
+    """Width and height of a picture that is drawn."""
+    wide, tall = ASPECTS[aspect]
+    side = long_side / max(wide, tall) if wide != tall else long_side * 0.78
+    return _even(side * wide), _even(side * tall)
+
+
+def size_of(content: bytes) -> tuple[int, int] | None:
+    """Width and height that the bytes of a picture say, None when they are none."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.size
+    except Exception:  # Pillow raises many kinds
+        return None
+
+
 def draw(
     number: int, variation: int = 0, aspect: str = "LANDSCAPE", long_side: int = LONG_SIDE
 ) -> Image.Image:
     """The picture of a number; variations show the same scene, as several answers to one prompt do."""
-    wide, tall = ASPECTS[aspect]
-    side = long_side / max(wide, tall) if wide != tall else long_side * 0.78
-    canvas = Canvas(_even(side * wide), _even(side * tall))
+    canvas = Canvas(*size(aspect, long_side))
     shown = scene(number)
     rng = Random(f"{number} {variation}")
     shown.kind.paint(canvas, rng, shown.colours, shown.subject)
@@ -122,7 +143,7 @@ def encoded(
 def tiny(number: int, picture_format: str = "JPEG") -> bytes:
     """A picture of a few pixels, for worlds where only the count matters."""
     rng = Random(number)
-    return _written(Image.frombytes("RGB", (4, 3), rng.randbytes(36)), picture_format)
+    return _written(Image.frombytes("RGB", TINY_SIZE, rng.randbytes(36)), picture_format)
 
 
 def _written(image: Image.Image, picture_format: str) -> bytes:

@@ -1,0 +1,98 @@
+"""What only flow.google.com shows of an account: projects, ingredients, and trouble with them."""
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from random import Random
+
+from webapp.demo.entries import random_uuid
+from webapp.demo.google_sign_in import GoogleSignIn
+from webapp.demo.projects import Projects
+from webapp.demo.timeline import Cursors
+
+DENIED, EXHAUSTED = 7, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """Something a project uses: an image, by its entry's name, or a voice."""
+
+    name: str | None = None
+    voice: str | None = None
+
+
+class Moved:
+    """The half of a world that stands at flow.google.com.
+
+    `google` is the owner's session there, where the images stand in `projects` once the account has
+    `moved`. `archive_id` is the project of what was uploaded as an ingredient in the old Flow; it is
+    listed only after `add_project("Ingredient Archive", world.archive_id)`. `unusual_activity` makes
+    every call fail with `unusual_activity_code`, as Google does when it suspects a machine.
+    """
+
+    lock: threading.RLock
+
+    def __init__(self, rng: Random, email: str, cursors: Cursors) -> None:
+        self.moved = False
+        self.google = GoogleSignIn(rng, email)
+        self.archive_id = f"{random_uuid(rng)[:31]}_backfill"
+        self.projects = Projects(cursors)
+        self.unusual_activity, self.unusual_activity_code = False, EXHAUSTED
+        self._ingredients: dict[str, list[Ingredient]] = defaultdict(list)
+        self._refusals: dict[str, tuple[int, str]] = {}
+        self._emptied: set[str] = set()
+        self._odd_records: dict[str, list] = defaultdict(list)
+
+    def migrate(self) -> None:
+        """The account lives at the new Flow from now on."""
+        self.moved = True
+
+    def add_ingredient(self, project_id: str, name: str) -> None:
+        """Show an existing image as an ingredient of a project."""
+        with self.lock:
+            self._ingredients[project_id].append(Ingredient(name=name))
+
+    def add_voice(self, project_id: str, voice: str = "Achernar") -> None:
+        with self.lock:
+            self._ingredients[project_id].append(Ingredient(voice=voice))
+
+    def ingredients_in(self, project_id: str) -> list[Ingredient]:
+        with self.lock:
+            return list(self._ingredients.get(project_id, ()))
+
+    def unlist_project(self, project_id: str) -> None:
+        """The listing leaves it out, and it still answers."""
+        with self.lock:
+            self.projects.unlist(project_id)
+
+    def refuse_project(
+        self, project_id: str, code: int = DENIED, reason: str = "PUBLIC_ERROR_PERMISSION_DENIED"
+    ) -> None:
+        """A project answers this gRPC error until `allow_project`."""
+        with self.lock:
+            self._refusals[project_id] = code, reason
+
+    def allow_project(self, project_id: str) -> None:
+        with self.lock:
+            self._refusals.pop(project_id, None)
+
+    def refusal_of(self, project_id: str) -> tuple[int, str] | None:
+        with self.lock:
+            return self._refusals.get(project_id)
+
+    def empty_project(self, project_id: str, is_empty: bool = True) -> None:
+        """A project answers well and without records, although it has images."""
+        with self.lock:
+            (self._emptied.add if is_empty else self._emptied.discard)(project_id)
+
+    def is_emptied(self, project_id: str) -> bool:
+        return project_id in self._emptied
+
+    def odd_record(self, project_id: str, record: object) -> None:
+        """Put any JSON value among the records of a project; several may be added."""
+        with self.lock:
+            self._odd_records[project_id].append(record)
+
+    def odd_records_in(self, project_id: str) -> list:
+        with self.lock:
+            return list(self._odd_records.get(project_id, ()))
