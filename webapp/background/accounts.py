@@ -60,7 +60,7 @@ class Accounts:
     def add(self, name: str, pasted_text: str) -> Profile:
         """A new profile with pasted cookies, saved as unchecked when Flow is out of reach.
 
-        Raises BadCookies, BadRequest for the name, AccountExists.
+        Raises BadCookies, BadRequest for the name, AccountExists, AccountMoved.
         """
         pasted = self._parse(pasted_text)
         tried = self._try(pasted)
@@ -77,8 +77,8 @@ class Accounts:
     def replace_cookies(self, profile_id: str, pasted_text: str) -> Profile:
         """Other cookies for a profile; the old ones stay when the new ones do not do.
 
-        Raises BadCookies, OtherAccount, AccountExists, and FlowUnavailable when nobody can say whose
-        they are and the profile belongs to an account already.
+        Raises BadCookies, OtherAccount, AccountExists, AccountMoved, and FlowUnavailable when nobody can
+        say whose they are and the profile belongs to an account already.
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
@@ -92,16 +92,15 @@ class Accounts:
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
-        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health, and
-        AccountMoved where a sync has met that: the old service goes on signing people in."""
+        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health."""
         try:
             account = self._connections.of(profile_id).source.check()
         except SignedOut as error:
             profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
             raise
-        before = profiles.get_profile(profile_id)
-        if before.health == Health.MOVED:
-            raise AccountMoved(before.health_reason)
+        except AccountMoved as error:
+            profiles.note_health(profile_id, Health.MOVED, str(error))
+            raise
         profiles.note_account(profile_id, account)
         return profiles.get_profile(profile_id)
 
@@ -117,8 +116,7 @@ class Accounts:
             return Tried(account, credentials.kept, credentials.expire_at, source.name, source.promise)
         except SignedOut as error:
             raise BadCookies(
-                "Flow does not sign anybody in with these cookies. They may be expired or cut: open Flow in "
-                f"the browser, make sure that your pictures show, and copy the cookies again. ({error})"
+                f"Flow does not sign anybody in with these cookies; they may have been cut. {error}"
             ) from error
         finally:
             source.close()
