@@ -38,6 +38,7 @@ def test_all_pages_of_the_seed_s_history_are_synced(ask, world):
 
 
 def test_max_pages_and_last_cursor_continue_as_in_the_seed(ask, flow):
+    flow.reset()
     first = ask(SYNC, maxPages=1)
     assert first["synced"] == 18
     assert first["hasMore"] is True

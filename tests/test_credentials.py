@@ -189,7 +189,7 @@ def refusal(text: str) -> str:
         ("SID=secret; HSID=secret; __Secure-1PSIDTS=secret", "(SID, HSID and __Secure-1PSIDTS)"),
         ("SID=secret", "flow.google.com"),
         ("_ga=secret; theme=secret", "2 cookies were found"),
-        (f"{SESSION_COOKIE}=", "is missing"),
+        (f"{SESSION_COOKIE}=", "none that signs in to Flow"),
         (f"{SESSION_COOKIE}.1=secret", "…session-token.1 found, …session-token.0 missing"),
         (f"{SESSION_COOKIE}.0=secret; {SESSION_COOKIE}.2=secret", "…session-token.1 missing"),
         (f"{SESSION_COOKIE}=secret…", "was cut"),
@@ -208,7 +208,7 @@ def refusal(text: str) -> str:
         (f'fetch("{LABS}", {{"headers": {{"accept": "*/*"}}, "credentials": "include"}});', "Copy as cURL"),
         (
             f"curl 'https://chatgpt.com/' -b '{SESSION_COOKIE}=secret'",
-            "is of chatgpt.com, not of labs.google",
+            "is of chatgpt.com, not of Flow",
         ),
         (json.dumps([{"name": SESSION_COOKIE, "value": "secret", "domain": "secret"}]), "is of another site"),
         (
@@ -222,6 +222,27 @@ def test_a_refusal_says_what_was_found_and_what_is_missing(text, sentence):
     said = refusal(text)
     assert sentence in said
     assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello there",
+        "_ga=x",
+        "SID=x",
+        "a" * 1_000_001,
+        f"{SESSION_COOKIE}=x…",
+        f"curl 'https://chatgpt.com/' -b '{SESSION_COOKIE}=x'",
+        json.dumps([{"name": SESSION_COOKIE, "value": "x", "expires": 1790000000}]),
+    ],
+)
+def test_a_refusal_tells_the_way_to_todays_flow_first(text):
+    todays, _, old = refusal(text).partition("Only if your pictures still open at labs.google/fx")
+    assert "type flow.google.com in the address bar" in todays
+    assert "the request named flow.google.com and choose “Copy as cURL”" in todays
+    assert "labs.google" not in todays
+    assert SESSION_COOKIE in old
 
 
 def outcome(text: str) -> list[str] | str:

@@ -67,7 +67,7 @@ def test_rotating_cookies_may_be_missing():
         ),
         (("OSID",), "OSID is missing: flow.google.com gives it"),
         (("SSID",), "SSID is missing"),
-        (("SSID",), "still opens at https://labs.google/fx, its cookie __Secure-next-auth.session-token"),
+        (("SSID",), "Only if your pictures still open at labs.google/fx"),
         (("__Secure-1PSID", "OSID"), "__Secure-1PSID and OSID are missing"),
     ],
 )

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from webapp import store
 from webapp.demo import World
 from webapp.demo.entries import Kind
-from webapp.errors import OtherAccount
+from webapp.errors import AccountMoved, OtherAccount
 from webapp.models import Image
 from webapp.states import Health, RunKind, RunState
 from webapp.store import profiles, runs
@@ -63,7 +63,8 @@ def test_an_account_that_moves_keeps_its_rows_and_files_and_goes_on_there(
     world.migrate()
     moved = work.syncs.wait(work.syncs.start(profile_id).id)
     assert (moved.state, moved.error_code) == (RunState.FAILED, "moved")
-    assert "Paste the cookies of flow.google.com on the profile's page" in panel(client, profile_id)
+    assert "has moved this account to flow.google.com" in panel(client, profile_id)
+    assert "type flow.google.com in the address bar" in panel(client, profile_id)
     written = {path: os.stat(path).st_mtime_ns for _, _, path, _ in shelf.values()}
     flow.reset()
 
@@ -84,15 +85,62 @@ def test_an_account_that_moves_keeps_its_rows_and_files_and_goes_on_there(
     assert (flow.count("media"), flow.count("address"), flow.count("history")) == (0, 3, 0)
 
 
-def test_an_account_that_moved_is_not_said_to_be_well_because_the_old_flow_still_signs_it_in(
-    work, client, world, profile_id
+def test_a_check_finds_out_that_an_account_moved_although_the_old_flow_still_signs_it_in(
+    client, world, profile_id
 ):
+    world.migrate()
+    page = client.post(f"/profiles/{profile_id}/check", follow_redirects=True).text
+    assert "type flow.google.com in the address bar" in page
+    with store.connection():
+        profile = profiles.get_profile(profile_id)
+    assert profile.health == Health.MOVED
+    assert "the request named flow.google.com" in profile.health_reason
+
+
+def test_an_account_whose_old_flow_opens_again_is_said_to_be_well(work, world, profile_id):
     world.migrate()
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
-        page = client.post(f"/profiles/{profile_id}/check", follow_redirects=True).text
-        assert "Paste the cookies of flow.google.com" in page
-        assert profiles.get_profile(profile_id).health == Health.MOVED
+        world.moved = False
+        work.check(profile_id)
+        assert profiles.get_profile(profile_id).health == Health.WELL
+
+
+def test_old_cookies_of_an_account_that_moved_make_no_profile_and_are_told_the_way(work, client, world):
+    world.migrate()
+    answer = client.post("/profiles", data={"name": "Ada", "cookies": world.cookie_header()})
+    said = BeautifulSoup(answer.text, "html.parser").select_one("#form-problem").text
+    assert answer.status_code == 422
+    assert "has moved this account to flow.google.com" in said
+    assert "the request named flow.google.com and choose “Copy as cURL”" in said
+    assert "labs.google" not in said
+    with store.connection():
+        assert profiles.list_profiles() == []
+
+
+def test_old_cookies_of_an_account_that_moved_replace_none(work, world, profile_id):
+    world.migrate()
+    with store.connection():
+        before = profiles.get_cookies(profile_id)
+        with pytest.raises(AccountMoved, match=r"type flow\.google\.com in the address bar"):
+            work.replace_cookies(profile_id, "; ".join(f"{k}={v}" for k, v in world.sign_in().items()))
+        assert profiles.get_cookies(profile_id) == before
+
+
+def test_cookies_whose_history_cannot_be_asked_now_are_kept_unchecked(work, flow, world):
+    flow.fail_next(502, "history")
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+        assert (profile.health, profile.account_email) == (Health.UNCHECKED, None)
+        assert profiles.get_cookies(profile.id) == world.cookies()
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_cookies_that_sign_in_are_kept_whatever_else_the_history_says(work, flow, world, status):
+    flow.fail_next(status, "history")
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+    assert (profile.health, profile.account_email) == (Health.WELL, "ada@example.com")
 
 
 def test_the_histories_that_an_account_has_left_are_quiet(
@@ -212,16 +260,17 @@ def test_a_session_that_google_ended_asks_for_cookies_of_the_new_flow(work, clie
         assert work.syncs.wait(waiting.id).state == RunState.DONE
 
 
-def test_the_page_shows_how_to_copy_the_cookies_that_are_needed(work, client, world, profile_id):
+def test_the_page_shows_how_to_copy_the_cookies_of_todays_flow_first(work, client, world, profile_id):
     def shown_open():
         page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
         return [each.summary.text for each in page.select("#cookies details[open]")]
 
-    assert shown_open() == ["They show at labs.google"]
+    todays, old = "Your pictures show at flow.google.com", "Only if they still open at labs.google/fx"
+    assert shown_open() == [todays, old]
     world.migrate()
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
-    assert shown_open() == ["How to copy the cookies", "They show at flow.google.com"]
+    assert shown_open() == ["How to copy the cookies", todays]
 
 
 def test_what_was_found_at_the_new_flow_is_known_at_the_old_one(work, world, profile_id, shelf, paste):

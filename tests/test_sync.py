@@ -221,11 +221,20 @@ def test_fifty_pages_without_an_image_stop_the_run_and_resume_goes_on(sync, worl
     assert sync(SyncMode.RESUME, histories=(GENERATED,)).synced_count == 30
 
 
-@pytest.mark.parametrize("breakage", ["without media", "without mediaGenerationId", "wrong types", "null"])
+@pytest.mark.parametrize("breakage", ["without media", "without any kind", "wrong types", "null"])
 def test_an_unusable_entry_is_counted_and_never_fatal(sync, world, breakage):
     world.add_broken_entry(breakage)
     run = sync()
     assert (run.state, run.synced_count, run.ignored_count) == (RunState.DONE, 40, 1)
+
+
+def test_images_without_a_media_key_are_stored_once_each_and_known_when_the_key_comes(sync, world):
+    names = [world.add_broken_entry("without mediaKey") for _ in range(2)]
+    assert sync().synced_count == 42
+    world.change(names[0], breakage=None)
+    assert sync(SyncMode.FULL).synced_count == 0
+    keys = {row.name: row.media_key for row in Image.select().where(Image.name.in_(names))}
+    assert keys == {name: name for name in names}
 
 
 def test_names_are_stored_without_the_white_space_that_flow_puts_into_them(sync, world):

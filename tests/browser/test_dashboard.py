@@ -324,6 +324,7 @@ def test_what_was_on_its_way_when_a_run_is_stopped_is_shown_when_it_came(synced,
 def test_a_double_click_starts_one_run_and_presses_nothing_that_came_into_its_place(
     profile_id, page, flow, watch
 ):
+    flow.reset()
     with flow.holding("history") as gate:
         button(sync_panel(page), "Sync").dblclick()
         assert gate.reached.wait(WAIT_SECONDS)

@@ -15,10 +15,11 @@ from webapp.errors import (
     SignedOut,
     SlowDown,
 )
-from webapp.sources import KIND_GENERATED, KIND_UPLOADED
+from webapp.sources import KIND_GENERATED, KIND_UPLOADED, Reason
 from webapp.sources.credentials import SESSION_COOKIE
 
 DRAWER, GENERATED = "ASSET_MANAGER", "PINHOLE"
+LOST_IDS = ("mediaGenerationId", "mediaKey", "workflowId")
 SIGN_IN_PAGE = "<!doctype html><title>Sign in - Google Accounts</title>"
 
 
@@ -97,19 +98,31 @@ def test_without_any_time_above_there_is_none(source, world):
     assert page.last_created_at == page.images[-1].created_at
 
 
-def test_what_is_no_usable_image_is_counted_and_its_name_kept(source, world):
+def test_what_is_no_usable_image_is_counted_by_its_reason_and_its_name_kept(source, world):
     video, newest = world.add_videos()[0], world.add_generated()[0]
     broken = [
-        world.add_broken_entry(breakage, GENERATED)
-        for breakage in ("without media", "without mediaGenerationId", "without mediaKey", "without any kind")
+        world.add_broken_entry(breakage, GENERATED) for breakage in ("without media", "without any kind")
     ]
     unnamed = [
         world.add_broken_entry(breakage, GENERATED) for breakage in ("without name", "wrong types", "null")
     ]
     page = source.history_page(GENERATED, None)
-    assert page.names[:6] == (*reversed(broken), newest, video)
+    assert page.names[:4] == (*reversed(broken), newest, video)
     assert page.entry_count == len(page.names) + len(unnamed) == len(world.names(GENERATED))
-    assert page.ignored_count == page.entry_count - len(page.images) == 3 + len(broken) + len(unnamed)
+    assert page.ignored == {Reason.VIDEO: 3, Reason.UNRECOGNISED: len(broken) + len(unnamed)}
+    assert page.ignored_count == page.entry_count - len(page.images)
+
+
+def test_an_image_that_lacks_an_id_is_kept_and_goes_by_what_it_has(source, world):
+    lacking = {lost: world.add_broken_entry(f"without {lost}") for lost in LOST_IDS}
+    images = {image.name: image for image in source.history_page(DRAWER, None).images}
+    for lost, name in lacking.items():
+        entry = world.entry(name)
+        assert (images[name].media_key, images[name].workflow_id) == {
+            "mediaGenerationId": (name, name),
+            "mediaKey": (name, entry.workflow_id),
+            "workflowId": (entry.media_key, entry.media_key),
+        }[lost]
 
 
 def test_an_empty_account_is_a_page_without_entries(source, flow, credentials):
@@ -160,7 +173,12 @@ def test_json_that_ends_too_early_is_safe_to_try_again(source, flow, failure):
 
 def test_dead_cookies_are_signed_out(source, world, failure):
     world.sign_out()
-    assert "paste the cookies again" in str(failure(SignedOut, source.history_page, DRAWER, None))
+    said = str(failure(SignedOut, source.history_page, DRAWER, None))
+    assert "paste the cookies again" in said
+    todays, _, old = said.partition("Only if your pictures still open at labs.google/fx")
+    assert "type flow.google.com in the address bar" in todays
+    assert "labs.google" not in todays
+    assert old
 
 
 @pytest.mark.parametrize("status", [200, 401, 403])
@@ -204,7 +222,10 @@ def test_redirects_are_not_followed_but_understood(source, flow, world, failure,
 
 def test_an_account_that_moved_is_told_apart_from_one_that_is_signed_out(source, world, failure):
     world.migrate()
-    failure(AccountMoved, source.history_page, DRAWER, None)
+    said = str(failure(AccountMoved, source.history_page, DRAWER, None))
+    assert "type flow.google.com in the address bar" in said
+    assert "the request named flow.google.com and choose “Copy as cURL”" in said
+    assert "labs.google" not in said
 
 
 def test_an_expired_cursor_is_refused(source, world, failure):

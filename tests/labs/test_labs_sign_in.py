@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from webapp.errors import (
+    AccountMoved,
     FlowChanged,
     FlowUnavailable,
     SignedOut,
+    SlowDown,
 )
 from webapp.sources import Account
 from webapp.sources.credentials import SESSION_COOKIE
@@ -19,6 +21,48 @@ DRAWER = "ASSET_MANAGER"
 
 def test_a_check_says_whom_the_cookies_sign_in(source):
     assert source.check() == Account("ada@example.com", "Ada Example")
+
+
+def test_a_check_asks_the_head_of_the_history_too_for_the_smallest_page(source, flow):
+    source.check()
+    (asked,) = flow.asked("history")
+    assert (asked.input["type"], asked.input["pageSize"], asked.cursor) == (DRAWER, 1, None)
+
+
+def test_cookies_of_an_account_that_moved_are_not_good_although_its_session_is(source, flow, world, failure):
+    world.migrate()
+    failure(AccountMoved, source.check)
+    assert flow.count("session") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(401, SignedOut), (500, FlowUnavailable), (429, SlowDown), (503, SlowDown)]
+)
+def test_a_check_passes_on_that_the_history_signs_out_or_fails_for_now(
+    source, flow, failure, status, expected
+):
+    flow.fail_next(status, "history")
+    failure(expected, source.check)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 415])
+def test_another_refusal_of_the_history_says_nothing_against_the_cookies(source, flow, status):
+    flow.fail_next(status, "history")
+    assert source.check().email == "ada@example.com"
+
+
+@pytest.mark.parametrize("body", ["no JSON", "{}", b" " * (16 * 1024 * 1024 + 1)], ids=["text", "{}", "long"])
+def test_a_history_that_cannot_be_read_says_nothing_against_the_cookies(source, flow, body):
+    flow.answer_next("history", body)
+    assert source.check().email == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("user", "name"), [('{"name": "Ada"}', "Ada"), ('{"email": null, "name": 7}', ""), ("[]", "")]
+)
+def test_a_session_without_an_e_mail_is_still_an_account(source, flow, user, name):
+    flow.answer_next("session", f'{{"access_token": "one", "user": {user}}}')
+    assert source.check() == Account("", name)
 
 
 def test_the_token_is_asked_for_once_and_used_again(source, flow, world):
@@ -167,8 +211,6 @@ def test_a_profile_without_cookies_is_signed_out_and_nothing_is_asked(source, cr
         '{"user": {"email": "a@b.example"}}',
         '{"access_token": 7}',
         '{"access_token": "two words"}',
-        '{"access_token": "one", "user": {"name": "Ada"}}',
-        '{"access_token": "one", "user": []}',
     ],
 )
 def test_a_session_of_an_unknown_shape_is_a_change(source, flow, failure, body):
@@ -199,11 +241,11 @@ def test_parts_that_a_profile_keeps_are_sent_as_they_are_and_renewed_as_one(sour
     assert credentials.kept == world.cookies()
 
 
-def test_a_renewal_that_came_too_late_changes_nothing(source, flow, world, credentials):
+def test_a_renewal_that_came_too_late_changes_nothing(site, flow, world, credentials):
     pasted = {SESSION_COOKIE: "pasted-meanwhile"}
     with flow.holding("session") as gate, ThreadPoolExecutor(1) as pool:
         world.renew_cookie()
-        checked = pool.submit(source.check)
+        checked = pool.submit(SignIn(site).account)
         assert gate.reached.wait(5)
         credentials.kept = pasted
         gate.release()

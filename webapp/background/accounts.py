@@ -67,7 +67,7 @@ class Accounts:
     def add(self, name: str, pasted_text: str) -> Profile:
         """A new profile with pasted cookies, saved as unchecked when Flow is out of reach.
 
-        Raises BadCookies, BadRequest for the name, AccountExists.
+        Raises BadCookies, BadRequest for the name, AccountExists, AccountMoved.
         """
         pasted = self._parse(pasted_text)
         tried = self._try(pasted)
@@ -86,8 +86,8 @@ class Accounts:
 
         `is_confirmed`: a person says that they are of the same account.
 
-        Raises BadCookies, OtherAccount, AccountExists, and FlowUnavailable when nobody can say whose
-        they are and the profile belongs to an account already.
+        Raises BadCookies, OtherAccount, AccountExists, AccountMoved, and FlowUnavailable when nobody can
+        say whose they are and the profile belongs to an account already.
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
@@ -102,17 +102,20 @@ class Accounts:
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
-        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health, and
-        AccountMoved where a sync has met that: the old service goes on signing people in."""
+        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health."""
         _require_rested(profiles.get_profile(profile_id))
+        connection = self._connections.of(profile_id)
         try:
-            account = self._connections.of(profile_id).source.check()
+            account = connection.source.check()
+        except UnusualActivity as error:
+            connection.pace.note_rest(error)
+            raise
         except SignedOut as error:
             profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
             raise
-        before = profiles.get_profile(profile_id)
-        if before.health == Health.MOVED:
-            raise AccountMoved(before.health_reason)
+        except AccountMoved as error:
+            profiles.note_health(profile_id, Health.MOVED, str(error))
+            raise
         profiles.note_account(profile_id, account)
         return profiles.get_profile(profile_id)
 
@@ -128,8 +131,7 @@ class Accounts:
             return Tried(account, credentials.kept, credentials.expire_at, source.name, source.promise)
         except SignedOut as error:
             raise BadCookies(
-                "Flow does not sign anybody in with these cookies. They may be expired or cut: open Flow in "
-                f"the browser, make sure that your pictures show, and copy the cookies again. ({error})"
+                f"Flow does not sign anybody in with these cookies; they may have been cut. {error}"
             ) from error
         finally:
             source.close()

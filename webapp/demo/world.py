@@ -80,7 +80,7 @@ class World(SignIn, Moved):
         """The world of the demo: a good year of pictures, some videos, and two entries that are no use."""
         world = cls(**({"uploaded": 140, "generated": 208, "videos": 12} | given))
         world.add_broken_entry("without media", PINHOLE)
-        world.add_broken_entry("without mediaGenerationId")
+        world.add_broken_entry("without any kind")
         return world
 
     @classmethod
@@ -154,7 +154,7 @@ class World(SignIn, Moved):
             ]
 
     def add_broken_entry(self, breakage: str = "without media", history: str = ASSET_MANAGER) -> str:
-        """An entry that is no usable image; `breakage` is one of `wire.BREAKAGES`."""
+        """An entry that lacks what most have; `breakage` is one of `wire.BREAKAGES`."""
         if breakage not in BREAKAGES:
             raise ValueError(f"{breakage!r} is none of {', '.join(BREAKAGES)}")
         return self._add(self._planned(Kind.BROKEN), breakage, (history,))

@@ -2,11 +2,19 @@
 
 import threading
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from urllib.parse import urlencode
 
 from webapp.config import Config
-from webapp.errors import BadPicture, FlowError, FlowUnavailable, HistoryRefused, ImageRefused
+from webapp.errors import (
+    BadPicture,
+    CursorRefused,
+    FlowChanged,
+    FlowError,
+    FlowUnavailable,
+    HistoryRefused,
+    ImageRefused,
+)
 from webapp.sources import (
     Account,
     Credentials,
@@ -43,11 +51,21 @@ class LabsSource:
         self._api_key = ApiKey(config, credentials, self._site, self._http)
 
     def check(self) -> Account:
-        return self._sign_in.account()
+        """Asks the history too: the session signs in accounts that have moved as well.
+
+        What else the history refuses is no fault of the cookies; the next sync meets it and says so.
+        """
+        account = self._sign_in.account()
+        with suppress(CursorRefused, FlowChanged, HistoryRefused):
+            self._page(labs_history.DEFAULT_HISTORY, None, page_size=1)
+        return account
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
+        return self._page(history, cursor, self._config.page_size)
+
+    def _page(self, history: str, cursor: str | None, page_size: int) -> HistoryPage:
         secrets = [*self._site.cookies().values(), cursor or ""]
-        path = labs_history.path(history, cursor, self._config.page_size)
+        path = labs_history.path(history, cursor, page_size)
         answer = self._site.get(path, LARGEST_HISTORY_BYTES)
         check_not_page(answer)
         document = read_document(answer, secrets) if answer.status != 401 else None

@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Set
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from webapp import times
 from webapp.errors import AccountMoved, CursorRefused, FlowError, HistoryRefused, SignedOut
-from webapp.sources import KIND_GENERATED, KIND_UPLOADED, HistoryPage, RemoteImage, clean_name
+from webapp.sources import KIND_GENERATED, KIND_UPLOADED, HistoryPage, Reason, RemoteImage, clean_name
 from webapp.sources.fields import (
     EARLIEST_YEAR,
     LONGEST_CURSOR,
@@ -16,9 +17,11 @@ from webapp.sources.fields import (
     UnknownShape,
     is_sound,
     prompt,
+    seed,
     word,
 )
 from webapp.sources.http import Answer
+from webapp.sources.outline import outline_text
 from webapp.sources.refusals import MOVED, SIGNED_OUT, changed, quoted
 from webapp.sources.signed_urls import is_picture_url
 
@@ -26,9 +29,10 @@ HISTORY_PATH = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 
 # A page is asked for with at most a thousand.
 MOST_ENTRIES = 10_000
-LARGEST_SEED = 2**63 - 1
-
 _KINDS = {"userUploadedImage": KIND_UPLOADED, "image": KIND_GENERATED}
+# Only these words of a `mediaType` say that an entry is no image; a word that nobody knows does not.
+_VIDEO_TYPE = re.compile(r"(?:.*_)?VIDEO", re.IGNORECASE)
+_SOUND_TYPE = re.compile(r"(?:.*_)?(?:AUDIO|SOUND|SPEECH|VOICE|MUSIC)", re.IGNORECASE)
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))", re.ASCII
 )
@@ -56,8 +60,8 @@ def path(history: str, cursor: str | None, page_size: int) -> str:
 def read_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
     """A page out of the answer's JSON. Raises UnknownShape.
 
-    Only the frame is demanded; an entry that is no usable image is counted. Preview URLs on other
-    hosts than `picture_hosts` are left out.
+    Only the frame is demanded. An image with one odd field is kept without that field, and what is no
+    image is counted by the reason. Preview URLs on other hosts than `picture_hosts` are left out.
     """
     result = _result(document)
     entries = result.get("userWorkflows") or []
@@ -65,16 +69,28 @@ def read_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
         raise UnknownShape("its entries are no list")
     if len(entries) > MOST_ENTRIES:
         raise UnknownShape(f"a page of {len(entries)} entries")
-    images, names, above = [], [], None
+    images, names, ignored, above, sample = [], [], Counter(), None, ""
     for entry in entries:
         fields = entry if isinstance(entry, dict) else {}
         above = created_at(fields.get("createTime")) or above
         name = _name(fields)
         names += [name] if name else []
-        image = _image(fields, name, above, picture_hosts) if name else None
-        images += [image] if image else []
-    ignored_count = len(entries) - len(images)
-    return HistoryPage(tuple(images), tuple(names), len(entries), ignored_count, above, _cursor(result))
+        read = _image_or_reason(fields, name, above, picture_hosts)
+        if isinstance(read, Reason):
+            ignored[read] += 1
+            if read is Reason.UNRECOGNISED:
+                sample = sample or outline_text(entry)
+        else:
+            images.append(read)
+    return HistoryPage(
+        images=tuple(images),
+        names=tuple(names),
+        entry_count=len(entries),
+        ignored=dict(ignored),
+        last_created_at=above,
+        next_cursor=_cursor(result),
+        sample=sample,
+    )
 
 
 def _result(document: object) -> dict:
@@ -158,48 +174,57 @@ def created_at(said: object) -> str | None:
 
 
 def _name(entry: dict) -> str | None:
-    media = entry.get("media")
-    for said in (entry.get("name"), media.get("name") if isinstance(media, dict) else None):
+    for said in (entry.get("name"), _object(entry, "media").get("name")):
         name = clean_name(said) if isinstance(said, str) else ""
         if 0 < len(name) <= LONGEST_NAME and is_sound(name):
             return name
     return None
 
 
-def _image(entry: dict, name: str, above: str | None, picture_hosts: Set[str]) -> RemoteImage | None:
-    media = entry.get("media")
-    ids = media.get("mediaGenerationId") if isinstance(media, dict) else None
-    if not isinstance(ids, dict) or ids.get("mediaType", "IMAGE") != "IMAGE":
-        return None
-    kind, shown = next(
-        ((kind, media[wire]) for wire, kind in _KINDS.items() if isinstance(media.get(wire), dict)),
-        (None, {}),
-    )
-    media_key, workflow_id = (
-        word(ids.get("mediaKey")),
-        word(ids.get("workflowId") or shown.get("workflowId")),
-    )
-    if not (kind and media_key and workflow_id):
-        return None
+def _object(fields: dict, field_name: str) -> dict:
+    """The object in a field; an empty one where there is none."""
+    said = fields.get(field_name)
+    return said if isinstance(said, dict) else {}
+
+
+def _image_or_reason(
+    entry: dict, name: str | None, above: str | None, picture_hosts: Set[str]
+) -> RemoteImage | Reason:
+    media = _object(entry, "media")
+    ids = _object(media, "mediaGenerationId")
+    if reason := _other_media(media, ids):
+        return reason
+    wire = next((wire for wire in _KINDS if isinstance(media.get(wire), dict)), None)
+    if wire is None or name is None:
+        return Reason.UNRECOGNISED
+    return _image(name, _KINDS[wire], media[wire], ids, above, picture_hosts)
+
+
+def _other_media(media: dict, ids: dict) -> Reason | None:
+    """Why an entry is surely no image; None where nothing says so."""
+    said = ids.get("mediaType")
+    media_type = said if isinstance(said, str) else ""
+    if isinstance(media.get("video"), dict) or _VIDEO_TYPE.fullmatch(media_type):
+        return Reason.VIDEO
+    return Reason.SOUND if _SOUND_TYPE.fullmatch(media_type) else None
+
+
+def _image(
+    name: str, kind: str, shown: dict, ids: dict, above: str | None, picture_hosts: Set[str]
+) -> RemoteImage:
+    # Images are matched by their media keys too, so nothing less than the name may stand in for one.
+    media_key = word(ids.get("mediaKey")) or name
     url = shown.get("fifeUrl")
     return RemoteImage(
         name=name,
         media_key=media_key,
-        workflow_id=workflow_id,
+        workflow_id=word(ids.get("workflowId")) or word(shown.get("workflowId")) or media_key,
         kind=kind,
         created_at=above,
         aspect_ratio=word(shown.get("aspectRatio")),
         fife_url=url if is_picture_url(url, picture_hosts) else None,
         prompt=prompt(shown.get("prompt")),
         model_name=word(shown.get("modelNameType")),
-        seed=_seed(shown.get("seed")),
+        seed=seed(shown.get("seed")),
         project_id=word(ids.get("projectId")),
     )
-
-
-def _seed(said: object) -> int | None:
-    """A seed as a number or, as Google writes 64-bit ones, as text."""
-    if isinstance(said, str) and re.fullmatch(r"-?\d{1,19}", said, re.ASCII):
-        said = int(said)
-    is_number = isinstance(said, int) and not isinstance(said, bool)
-    return said if is_number and abs(said) <= LARGEST_SEED else None

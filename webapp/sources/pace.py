@@ -90,6 +90,11 @@ class Pace:
         self._is_resting = True
         self._mood.rest_for(seconds, reason)
 
+    def note_rest(self, error: UnusualActivity) -> None:
+        """The service wants a rest, as it said to a call that was not made here."""
+        self._note(error)
+        self.rest_for(error.retry_after_seconds or 0.0, str(error))
+
     def _note(self, error: BaseException | None) -> None:
         if isinstance(error, SlowDown):
             self._pages.drain()

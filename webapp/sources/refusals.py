@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
 from webapp.errors import AccountMoved, FlowChanged, FlowUnavailable, SignedOut, SlowDown
+from webapp.sources.credentials.google import STEPS
+from webapp.sources.credentials.pasted import ADVICE
 from webapp.sources.http import Answer, host_of, redacted, retry_after_seconds
 
 _SAMPLE_CHARACTERS = 1_000
@@ -14,13 +16,11 @@ _LOOK_AT_CHARACTERS = 20_000
 
 SIGNED_OUT = (
     "Flow does not know these cookies any more: they have expired, or somebody signed out in the browser "
-    "they came from. Sign in at https://labs.google/fx and paste the cookies again; everything goes on from "
-    "there."
+    f"they came from. Sign in to Flow and paste the cookies again; everything goes on from there. {ADVICE}"
 )
 MOVED = (
-    "Google has moved this account to the new Flow at flow.google.com, and the old service has closed for "
-    "it. Paste the cookies of flow.google.com on the profile's page to go on there; the images on this "
-    "shelf stay, and none is downloaded twice."
+    "Google has moved this account to flow.google.com, which needs other cookies; what is on this shelf "
+    f"stays, and nothing is downloaded twice. To go on, {STEPS}, and paste that into Flowshelf."
 )
 
 

@@ -27,11 +27,12 @@ _ROTATING = re.compile(r".*SID(?:CC|TS|RTS)")
 _NOT_KEPT = ("NID", "LSID", "__Secure-LSID")
 LONGEST_VALUE = 4096
 
-ADVICE = (
-    f"Where Flow opens at https://{FLOW_HOST}: open it where you are signed in, best in a private window "
-    "that you close afterwards without signing out; open the browser's developer tools, there Network, load "
-    f"the page again, and copy its first request ({FLOW_HOST}) with “Copy as cURL”."
+# Typed, because the old address leads on to this one: then the first request is one to labs.google.
+STEPS = (
+    f"open a private window, type {FLOW_HOST} in the address bar and sign in; press F12, open Network and "
+    f"reload the page; then right-click the request named {FLOW_HOST} and choose “Copy as cURL”"
 )
+ADVICE = f"To copy the cookies, {STEPS}. Close that window without signing out."
 
 
 def is_google_name(name: str) -> bool:

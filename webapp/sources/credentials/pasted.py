@@ -28,13 +28,12 @@ _SESSION_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.(\d{1,2}))?")
 _PLAIN = str.maketrans(dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛", "'") | {"\u00a0": " "})
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 
-_ADVICE = (
-    f"What Flow needs is the cookie {SESSION_COOKIE}: open https://{LABS_HOST}/fx where you are signed in, "
-    f"open the browser's developer tools, there Application (in Firefox: Storage), Cookies, "
-    f"https://{LABS_HOST}, and copy its value."
+_OLD = (
+    f"Only if your pictures still open at {LABS_HOST}/fx: press F12 there, open Application (in Firefox "
+    f"Storage), then Cookies, https://{LABS_HOST}, and copy the value of {SESSION_COOKIE}."
 )
-_OLD = f"Where Flow still opens at https://{LABS_HOST}/fx, its cookie {SESSION_COOKIE} is needed instead."
-_BOTH = f"{_ADVICE} {google.ADVICE}"
+# Today's Flow first: most accounts have moved there.
+ADVICE = f"{google.ADVICE} {_OLD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +86,16 @@ def parse_cookies(
 
 def _plain(text: str) -> str:
     if len(text) > LARGEST_PASTE:
-        raise BadCookies(f"The pasted text is longer than cookies can be ({len(text):,} characters). {_BOTH}")
+        raise BadCookies(
+            f"The pasted text is longer than cookies can be ({len(text):,} characters). {ADVICE}"
+        )
     plain = text.translate(_INVISIBLE).translate(_PLAIN).strip()
     if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", plain):
-        raise BadCookies(f"The pasted text holds control characters, which no cookie has. {_BOTH}")
+        raise BadCookies(f"The pasted text holds control characters, which no cookie has. {ADVICE}")
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'`":
         plain = plain[1:-1].strip()
     if not plain:
-        raise BadCookies(f"There is nothing in the pasted text. {_BOTH}")
+        raise BadCookies(f"There is nothing in the pasted text. {ADVICE}")
     return plain
 
 
@@ -136,7 +137,7 @@ def _part_names(numbers: Iterable[int]) -> list[str]:
 
 def _check_value(value: str) -> None:
     """Refuses a value that was cut, and one that cannot stand in a request's header."""
-    check_characters(value, "The session cookie", _ADVICE)
+    check_characters(value, "The session cookie", ADVICE)
     parts = value.split(".")
     if not value.startswith("eyJ") or (len(parts) == 5 and all(parts[2:])):
         return
@@ -154,18 +155,18 @@ def _what_is_missing(
     found: list[FoundCookie], sessions: list[FoundCookie], now: datetime, flow_host: str
 ) -> str:
     if not found:
-        return f"No cookies were found in the pasted text. {_BOTH}"
+        return f"No cookies were found in the pasted text. {ADVICE}"
     if sessions:
         ended = max(cookie.expires_at for cookie in sessions)
-        return f"The session cookie in the pasted text expired on {ended:%Y-%m-%d}. Sign in again. {_ADVICE}"
+        return f"The session cookie in the pasted text expired on {ended:%Y-%m-%d}. {ADVICE}"
     if any(cookie.value and google.is_google_name(cookie.name) for cookie in found):
         return f"{google.what_is_missing(found, now, flow_host)} {_OLD}"
     others = [cookie for cookie in found if _is_session(cookie)]
     if others:
         site = others[0].shown_site
-        return f"The session cookie in the pasted text is of {site}, not of {LABS_HOST}. {_ADVICE}"
+        return f"The session cookie in the pasted text is of {site}, not of Flow. {ADVICE}"
     count = "One cookie was" if len(found) == 1 else f"{len(found)} cookies were"
     return (
-        f"{count} found in the pasted text, but {SESSION_COOKIE} is missing "
-        f"(a page's own scripts, such as document.cookie, cannot see it). {_BOTH}"
+        f"{count} found in the pasted text, but none that signs in to Flow "
+        f"(a page's own scripts, such as document.cookie, cannot see those). {ADVICE}"
     )

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from webapp.errors import FlowChanged, SignedOut
+from webapp.errors import SignedOut
 from webapp.sources import Account
 from webapp.sources.credentials.found import expiry
+from webapp.sources.credentials.pasted import ADVICE
 from webapp.sources.credentials.single_flight import SingleFlight
 from webapp.sources.http import Answer
 from webapp.sources.labs_site import LabsSite
@@ -20,8 +21,8 @@ RENEWAL_PAUSE_SECONDS = 60.0
 RENEWED_BEFORE_END = timedelta(minutes=5)
 
 _FRESH_ONE_REFUSED = (
-    "Flow refuses even the access token that it has just handed out. Sign in at https://labs.google/fx and "
-    "paste the cookies again; everything goes on from there."
+    "Flow refuses even the access token that it has just handed out. Sign in to Flow and paste the "
+    f"cookies again; everything goes on from there. {ADVICE}"
 )
 
 
@@ -95,13 +96,8 @@ class SignIn:
         self._asked_at = self._renewed_at = float("-inf")
 
     def account(self) -> Account:
-        """Ask anew whom the cookies sign in. Raises SignedOut, FlowChanged when it names no e-mail."""
-        account = self._flight.get(lambda: None, self._ask).account
-        if not account.email:
-            raise FlowChanged(
-                "Flow's session names no e-mail address, so it is not known whose cookies these are."
-            )
-        return account
+        """Ask anew whom the cookies sign in; its e-mail may be empty. Raises SignedOut, FlowChanged."""
+        return self._flight.get(lambda: None, self._ask).account
 
     def token(self, refused: str | None = None) -> str:
         """A token that is not `refused`. Raises SignedOut when there is none to be had."""

@@ -147,8 +147,8 @@ def _fetch_cookies(text: str) -> Iterator[FoundCookie]:
     headers = list(quoting.assigned_texts(text, "cookie", ":"))
     if not headers:
         raise BadCookies(
-            "“Copy as fetch” leaves the cookies out. Choose “Copy as cURL” or “Copy as fetch (Node.js)”, "
-            f"or copy the value of the cookie {SESSION_COOKIE}."
+            "“Copy as fetch” leaves the cookies out. Choose “Copy as cURL” or “Copy as fetch (Node.js)” "
+            "instead, of the request named flow.google.com."
         )
     site = _site(re.findall(r"fetch\s*\(\s*[\"'](https?://[^\"'\s]+)", text))
     return (cookie for header in headers for cookie in _of_header(header, site))
