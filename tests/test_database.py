@@ -91,6 +91,7 @@ def columns_of(path):
 
 def test_a_database_of_the_first_release_keeps_every_row_and_becomes_like_a_new_one(first_release, tmp_path):
     columns = columns_of(first_release)
+    columns["run"].remove("pause_asked_at")  # pauses take effect at once since then
     before = rows_of(first_release, columns)
     store.open_database(first_release)
     assert all(len(rows) == 1 for rows in before.values())

@@ -1,6 +1,7 @@
 """Sync runs: the ten rules by which history is walked, each by an example, and what Flow may answer."""
 
 import threading
+import time
 
 import pytest
 
@@ -118,19 +119,33 @@ def test_a_walk_that_did_not_begin_at_the_head_closes_its_own_gap_only(sync, wor
     assert sync().synced_count == 18
 
 
-def test_pause_ends_a_run_between_two_pages_and_keeps_the_gap(work, profile_id, sync, flow, gaps, wait_until):
+def test_pause_shows_at_once_and_the_page_under_way_is_given_up_and_asked_again(
+    work, profile_id, sync, flow, gaps, wait_until
+):
     with flow.holding("history", at=2) as gate:
         run = work.syncs.start(profile_id, histories=(UPLOADS,))
         assert gate.reached.wait(5)
+        began = time.monotonic()
         work.syncs.pause(profile_id)
-        assert work.syncs.wait(run.id).state == RunState.RUNNING  # who waits is let go at once
+        assert work.syncs.wait(run.id).state == RunState.PAUSED
+        wait_until(lambda: not work.syncs._is_under_way(run.id))
+        assert time.monotonic() - began < 0.3
+        resumed = work.syncs.start(profile_id, histories=(UPLOADS,), mode=SyncMode.RESUME)
         gate.release()
-    wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
-    run = runs.get_run(run.id)
-    assert run.synced_count in (18, 36)
-    assert len(gaps()) == 1
-    flow.reset()
-    assert sync(SyncMode.RESUME).synced_count == 40 - run.synced_count
+    assert work.syncs.wait(resumed.id).state == RunState.DONE
+    counts = [runs.get_run(each.id).synced_count for each in (run, resumed)]
+    assert counts == [18, 22]
+    assert gaps() == []
+
+
+def test_a_page_that_comes_after_pause_is_not_stored(work, profile_id, sync, flow, wait_until):
+    with flow.holding("history", at=2) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        runs.change_state(run.id, (RunState.RUNNING,), RunState.PAUSED)
+        gate.release()
+        wait_until(lambda: not work.syncs._is_under_way(run.id))
+    assert (runs.get_run(run.id).state, Image.select().count()) == (RunState.PAUSED, 18)
 
 
 def test_one_sync_a_profile_and_the_other_is_told_so(work, profile_id, sync, flow):
@@ -289,7 +304,7 @@ def test_a_full_sync_marks_what_is_gone_and_seeing_it_again_clears_the_mark(sync
     entry = world.entry(name)
     world.delete(name)
     run = sync(SyncMode.FULL)
-    assert "1 image of the shelf" in run.note
+    assert "1 image on the shelf" in run.note
     assert Image.get(Image.name == name).gone_upstream_at
     assert Image.select().where(Image.gone_upstream_at.is_null(False)).count() == 1
     again = world.add_uploaded(1)[0]
@@ -302,7 +317,7 @@ def test_a_full_sync_asks_before_it_marks_more_than_a_tenth(sync, world, profile
     sync()
     for name in world.names(UPLOADS)[:8]:
         world.delete(name)
-    assert "nothing was marked" in sync(SyncMode.FULL).note
+    assert "Nothing was marked" in sync(SyncMode.FULL).note
     assert not Image.select().where(Image.gone_upstream_at.is_null(False)).exists()
     (walk,) = histories.list_walks_with_question(profile_id)
     answer_question(walk.id, mark=True)
@@ -322,7 +337,7 @@ def test_the_answer_to_a_full_syncs_question_takes_its_place(sync, world, profil
     answer_question(walk.id, mark=mark)
     note = runs.get_run(run.id).note
     assert sentence in note
-    assert "nothing was marked" not in note
+    assert "Nothing was marked" not in note
 
 
 def test_a_full_sync_is_one_walk_that_resume_continues(sync, world, flow):
@@ -507,7 +522,7 @@ def test_a_profile_removed_while_a_page_is_read_leaves_no_row(work, profile_id, 
         assert gate.reached.wait(5)
         work.remove_profile(profile_id)
         gate.release()
-    wait_until(lambda: not work.syncs.is_pausing(run.id))
+    wait_until(lambda: not work.syncs._is_under_way(run.id))
     assert Image.select().count() == 0
 
 

@@ -152,14 +152,16 @@ class SyncRun:
         try:
             with self._source.until(self._stopping):
                 self._read_histories(names[names.index(self._run.history) if self._run.history else 0 :])
+                run = runs.get_run(self._run.id)
                 # 11: somebody asked for it while it was under way.
-                while unserved := histories.list_unserved(runs.get_run(self._run.id)):
+                while unserved := histories.list_unserved(run):
                     self._read_histories(unserved, again=True)
+                    run = runs.get_run(self._run.id)
         except SourceClosed:
             if self._stopping.is_set():
                 raise Stopped from None
             raise
-        self._check_success()
+        self._check_success(run)
 
     def _read_histories(self, names: list[str], *, again: bool = False) -> None:
         refused = []
@@ -184,9 +186,8 @@ class SyncRun:
             runs.require_running(self._run.id)
             yield
 
-    def _check_success(self) -> None:
+    def _check_success(self, run: Run) -> None:
         """Raises FlowChanged when the run could read none of what it met: that is not “nothing new”."""
-        run = runs.get_run(self._run.id)
         if read_nothing(run) or (self._reads_projects and run.walk and projects.is_all_trouble(run.walk)):
             raise FlowChanged(
                 f"{self._source.name} answered, but Flowshelf could read nothing of what it sent: the "

@@ -2,12 +2,14 @@
 
 import json
 import tracemalloc
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.demo import flow_google_wire as wire
+from webapp.demo.google_sign_in import GoogleSignIn
 from webapp.sources.flow_google import frames
 from webapp.sources.flow_google.frames import Reply, reply_in
 from webapp.sources.flow_google.values import Unreadable, Values
@@ -146,10 +148,22 @@ def test_a_result_counts_more_than_an_error_of_the_transport():
 
 
 def test_only_a_refusal_hands_out_a_token():
-    assert frames.token_in(wire.handshake("AIQ-madeup:1789").body) == "AIQ-madeup:1789"
+    session = GoogleSignIn(Random(1), "ada@example.com")
+    refusal = wire.handshake(session, 400).body
+    assert frames.token_in(refusal) == session.token
+    assert frames.account_number_in(refusal) == session.account_number
     prompt = json.dumps([[['["xsrf","stolen"']]])
     assert frames.token_in(framed([[row(prompt)]])) is None
     assert frames.token_in(b'["xsrf","' + b"a" * 5000 + b'"') is None
+    assert frames.account_number_in(framed([[row(prompt)]])) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [([400], 400), ([None, 503], 503), ([None, None, 400], 0), (["400"], 0), ([7], 0)]
+)
+def test_an_error_row_has_its_code_at_either_place(error, code):
+    reply = reply_in(framed([[["er", None, None, None, None, *error]]]), RPC)
+    assert (reply.payload, reply.http_code) == (None, code)
 
 
 @given(st.text())

@@ -66,6 +66,13 @@ def test_nothing_there_is_refused_with_all_that_is_known(source, world, failure,
     failure(ImageRefused, source.fetch_image, "never-existed")
 
 
+@pytest.mark.parametrize("nothing", [None, []])
+def test_null_and_an_empty_list_both_stand_for_nothing_there(source, flow, failure, entry, nothing):
+    flow.payload_next("address", nothing, count=2)
+    assert source.preview_url(entry.name, entry.media_key) is None
+    failure(ImageRefused, source.fetch_image, entry.name, entry.media_key)
+
+
 @VERBS
 @pytest.mark.parametrize(
     ("code", "expected"),
@@ -88,9 +95,7 @@ def test_a_video_is_refused(source, world, failure):
 
 
 @VERBS
-@pytest.mark.parametrize(
-    "payload", [[], {}, ["x"], [["https://flow-content.google/image/other?Signature=s"]], 7]
-)
+@pytest.mark.parametrize("payload", [{}, ["x"], [["https://flow-content.google/image/other?Signature=s"]], 7])
 def test_an_answer_without_the_address_of_this_image_is_a_change(source, flow, entry, failure, verb, payload):
     flow.payload_next("address", payload)
     failure(FlowChanged, getattr(source, verb), entry.name, entry.media_key)

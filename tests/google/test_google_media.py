@@ -1,14 +1,16 @@
-"""What the records of a project mean, read without a network."""
+"""What the records of a project mean, read without a network: every oddity costs as little as it can."""
 
 import json
+from copy import deepcopy
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp import times
-from webapp.sources import KIND_GENERATED, KIND_UPLOADED, RemoteProject
+from webapp.sources import KIND_GENERATED, KIND_UPLOADED, Reading, Reason, RemoteProject
 from webapp.sources.fields import UnknownShape
+from webapp.sources.flow_google.addresses import address_in, is_video
 from webapp.sources.flow_google.media import page_of, read_media
 from webapp.sources.flow_google.moments import moment
 from webapp.sources.flow_google.projects import read_listing
@@ -16,68 +18,89 @@ from webapp.sources.flow_google.projects import read_listing
 HOSTS = frozenset({"lh3.googleusercontent.com"})
 PROJECT = RemoteProject("p-1", "Kites", "2026-09-12T00:00:00.000000Z")
 SMALL, LARGE = "https://lh3.googleusercontent.com/small", "https://lh3.googleusercontent.com/large"
+_UNSET = object()
 
 
-def record(
-    asset_id="a-1",
-    card_id="c-1",
-    version="CAE",
-    *,
-    made=(1789219778, 452366000),
-    prompt="a red kite",
-    state=3,
-):
-    asked = [None, None, [[prompt]]] if prompt else None
-    details = [
-        list(made),
+def record(asset_id="a-1", card_id="c-1", version="CAE", **said):
+    """A generated image as it was recorded; `said` bends its details and its arm."""
+    told = {"made": [1789219778, 452366000], "status": None, "prompt": "a red kite", "asked": _UNSET, **said}
+    shown = told["prompt"] if told["asked"] is _UNSET else told["asked"]
+    asked = [None, None, [[shown, None, [[[told["prompt"]]]]]], [], 1]
+    details = [told["made"], None, None, None, None, SMALL, asked, None, told["status"], 1, LARGE]
+    details += [None, None, 91234]
+    generated = [None, told.get("seed", 7), *[None] * 5, told["prompt"], told.get("model", 25), "", None]
+    generated += [card_id, None, LARGE, told.get("aspect", 3)]
+    return [
+        asset_id,
+        "p-1",
+        card_id,
+        version,
         None,
-        None,
-        None,
-        None,
-        SMALL,
-        asked,
-        None,
-        [state],
-        None,
-        LARGE,
-        None,
-        None,
-        91234,
+        details,
+        [generated, None, told.get("size", [1376, 768])],
     ]
-    return [asset_id, "p-1", card_id, version, None, details, [1376, 768]]
+
+
+def upload(asset_id="u-1", card_id="c-9", caption="a kite on a beach"):
+    details = [[1789219756, 0], caption, None, None, None, SMALL, [None, None, None, None, 1], None, None, 1]
+    details += [LARGE, None, caption, 122239]
+    return [asset_id, "p-1", card_id, None, None, details, [None, [None, None, None, LARGE, 0], [1280, 720]]]
+
+
+def video(asset_id="v-1", status=(3,)):
+    details = record()[5][:8] + [list(status), 1, LARGE, None, None, 1562785]
+    return [
+        asset_id,
+        "p-1",
+        "c-5",
+        "CAE",
+        None,
+        details,
+        None,
+        [[None, 56685], [None, None, [8]], [asset_id]],
+    ]
 
 
 def descriptor(card_id="c-1", asset_id="a-1", title="Red kite", archived=None):
-    return [
-        card_id,
-        None,
-        None,
-        [title, [1789219778, 0], archived, None, asset_id, None, [1789219799, 0]],
-        "p-1",
-    ]
+    about = [title, [1789219778, 0], archived, None, asset_id, None, [1789219799, 0]]
+    return [card_id, None, None, about, "p-1"]
 
 
-def page(records, descriptors=None):
-    payload = json.dumps([None, descriptors, records, {"more": [1]}])
-    return page_of(PROJECT, read_media(payload, PROJECT, HOSTS), [], None)
+def ingredient(inner, name="A reference", kind=1):
+    return [inner[0] if inner and isinstance(inner, list) else "i-1", kind, name, inner]
 
 
-def test_a_generated_image_has_what_record_and_descriptor_say():
-    image = page([record()], [descriptor(archived=True)]).images[0]
-    assert (image.name, image.media_key, image.workflow_id) == ("a-1", "a-1", "c-1")
-    assert image.created_at == "2026-09-12T13:29:38.452366Z"
-    assert (image.kind, image.prompt, image.model_name) == (KIND_GENERATED, "a red kite", None)
-    assert (image.title, image.version, image.is_archived) == ("Red kite", "original", True)
-    assert (image.project_id, image.fife_url) == ("p-1", LARGE)
+def read(records, descriptors=None, ingredients=None):
+    payload = json.dumps([None, descriptors, records, ingredients, None, None, None, [None, 1]])
+    return read_media(payload, PROJECT, HOSTS)
 
 
-def test_an_image_without_a_prompt_was_uploaded():
-    image = page([record(prompt=None, version=None)], [descriptor()]).images[0]
-    assert (image.kind, image.prompt, image.version, image.is_archived) == (KIND_UPLOADED, None, None, False)
+def page(*parts):
+    return page_of(PROJECT, read(*parts), [], None)
+
+
+def only(*parts):
+    (image,) = page(*parts).images
+    return image
+
+
+def test_an_image_is_generated_where_a_model_or_a_prompt_says_so():
+    assert (only([record()]).kind, only([record()]).prompt) == (KIND_GENERATED, "a red kite")
+    silent = record(prompt=None)
+    assert (only([silent]).kind, only([silent]).prompt) == (KIND_GENERATED, None)
+
+
+def test_the_prompt_of_an_image_made_from_references_stands_in_its_arm():
+    assert only([record(asked=None)]).prompt == "a red kite"
+
+
+def test_captions_that_the_service_writes_are_no_prompts():
+    image = only([upload()])
+    assert (image.kind, image.prompt, image.model_name) == (KIND_UPLOADED, None, None)
 
 
 def test_versions_share_a_card_and_its_title():
-    upsampled = record("a-1_upsampled", version="CAI", made=(1789219900, 0))
+    upsampled = record("a-1_upsampled", version="CAI", made=[1789219900, 0])
     images = page([record(), upsampled], [descriptor()]).images
     assert [(image.name, image.version) for image in images] == [
         ("a-1_upsampled", "derived"),
@@ -86,88 +109,212 @@ def test_versions_share_a_card_and_its_title():
     assert {(image.workflow_id, image.title) for image in images} == {("c-1", "Red kite")}
 
 
-def test_a_record_without_a_descriptor_is_an_image_all_the_same():
-    image = page([record()]).images[0]
-    assert (image.title, image.is_archived, image.version) == (None, None, "original")
-
-
-def test_a_record_without_a_card_has_one_of_its_own():
-    assert page([record(card_id=None)]).images[0].workflow_id == "a-1"
-
-
-def video_by_slots():
-    return [*record("v"), ["VIDEO"]]
-
-
-def video_by_model():
-    whole = record("v")
-    whole[5][6][1] = [["veo_3_1"]]
-    return whole
-
-
-def video_by_url():
-    whole = record("v")
-    whole[5][10] = "https://flow-content.google/video/v?Expires=1"
-    return whole
-
-
-@pytest.mark.parametrize("video", [video_by_slots(), video_by_model(), video_by_url()])
-def test_a_video_is_counted_and_its_name_kept(video):
-    found = page([record(), video])
-    assert [image.name for image in found.images] == ["a-1"]
-    assert (found.names, found.entry_count, found.ignored_count) == (("p-1", "a-1", "v"), 3, 1)
-
-
-@pytest.mark.parametrize("state", [2, 4, 6, None, "3"])
-def test_what_is_not_done_is_counted(state):
-    assert page([record(state=state)]).ignored_count == 1
+@pytest.mark.parametrize(("marker", "version"), [(None, None), ("CAX", None), (7, None), ("CAI", "derived")])
+def test_a_version_that_is_not_said_is_unknown(marker, version):
+    assert only([record(version=marker)]).version == version
 
 
 @pytest.mark.parametrize(
-    "odd", [None, 7, "x", {}, [], [7], ["a-2"], ["a-2", "p", "c", "CAE", None, "x"], record(7), record("")]
+    ("number", "model"),
+    [(25, "GEM_PIX_2"), (39, "BELUGA_THINKING_HIGH"), (47, "47"), (0, None), (None, None), ("x", None)],
 )
-def test_a_record_of_other_types_is_counted_beside_one_that_is_known(odd):
-    found = page([record(), odd])
-    assert (len(found.images), found.entry_count, found.ignored_count) == (1, 3, 1)
+def test_a_model_is_known_by_its_number_and_an_unknown_number_stays(number, model):
+    assert only([record(model=number)]).model_name == model
 
 
-@pytest.mark.parametrize("odd", [None, 7, [], ["a-2"]])
-def test_when_no_record_at_all_is_known_the_format_has_changed(odd):
-    with pytest.raises(UnknownShape, match="none of the records"):
-        page([odd, odd])
+@pytest.mark.parametrize(
+    ("aspect", "size", "shape"),
+    [
+        (1, [1376, 768], "IMAGE_ASPECT_RATIO_SQUARE"),
+        (None, [1376, 768], "IMAGE_ASPECT_RATIO_LANDSCAPE"),
+        (9, [768, 1376], "IMAGE_ASPECT_RATIO_PORTRAIT"),
+        (None, [1000, 769], "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE"),
+        (None, [1000, 700], None),
+        (None, [0, 768], None),
+        (None, None, None),
+    ],
+)
+def test_the_shape_is_the_one_that_is_said_else_the_nearest_within_three_in_a_hundred(aspect, size, shape):
+    assert only([record(aspect=aspect, size=size)]).aspect_ratio == shape
+
+
+@pytest.mark.parametrize("size", [None, [], [1376], [1376, "768"], [1376.5, 768], [-1, 5], [True, 5], "x"])
+def test_a_size_is_two_whole_numbers_or_nothing(size):
+    image = only([record(size=size)])
+    assert (image.width, image.height) == (None, None)
+
+
+def test_a_record_without_a_descriptor_is_an_image_of_unknown_title():
+    image = only([record(card_id=None)])
+    assert (image.title, image.is_archived, image.workflow_id) == (None, None, "a-1")
+
+
+@pytest.mark.parametrize(
+    ("said", "archived"), [(True, True), (False, False), (None, False), (1, None), ([], None)]
+)
+def test_an_image_is_archived_when_its_descriptor_says_so(said, archived):
+    assert only([record()], [descriptor(archived=said)]).is_archived is archived
+
+
+@pytest.mark.parametrize(
+    ("bent", "reason"),
+    [
+        (video(), Reason.VIDEO),
+        (video(status=(2,)), Reason.VIDEO),
+        ([*record()[:6], None, None, None, None, [["Achernar"]]], Reason.SOUND),
+        (record(status=[2]), Reason.NOT_READY),
+        (record(status=[6]), Reason.NOT_READY),
+        (record(status=[4]), Reason.FAILED),
+        (record(status=[9]), Reason.UNRECOGNISED),
+        (record(status="3"), Reason.UNRECOGNISED),
+        ([*record()[:6], None, None, [["new"]]], Reason.UNRECOGNISED),
+        ([*record()[:6]], Reason.UNRECOGNISED),
+        (record(asset_id=7), Reason.UNRECOGNISED),
+        ({"a": 1}, Reason.UNRECOGNISED),
+        (None, Reason.UNRECOGNISED),
+    ],
+)
+def test_what_is_not_kept_is_counted_by_its_reason_and_its_id_is_met(bent, reason):
+    found = page([record("other"), bent])
+    assert ([image.name for image in found.images], found.ignored) == (["other"], {reason: 1})
+    name = bent[0] if isinstance(bent, list) else None
+    assert not isinstance(name, str) or name in found.names
+    assert found.entry_count == 3
+
+
+@pytest.mark.parametrize("status", [None, [], [3], [None]])
+def test_an_image_is_ready_when_no_status_or_a_three_is_there(status):
+    found = page([record(status=status)])
+    assert len(found.images) == (status != [None])
+
+
+def test_a_number_of_slots_decides_nothing():
+    assert [image.name for image in page([[*record(), None, None, None, None, None, 5]]).images] == ["a-1"]
+
+
+def test_details_that_cannot_be_read_cost_no_image():
+    bare = record()
+    bare[5] = "no details"
+    image = only([bare], [descriptor()])
+    assert (image.created_at, image.fife_url) == ("2026-09-12T13:29:38.000000Z", None)
+    assert image.prompt == "a red kite"
+
+
+@pytest.mark.parametrize(
+    ("records", "reading"),
+    [
+        ([record(), upload(), video()], Reading.READ),
+        ([record(status=[2])], Reading.READ),
+        ([record(), {"odd": 1}], Reading.PARTLY),
+        ([{"odd": 1}, 7], Reading.UNRECOGNISED),
+        ([], Reading.EMPTY),
+        (None, Reading.EMPTY),
+    ],
+)
+def test_a_project_is_read_when_every_record_is_of_a_kind_we_know(records, reading):
+    assert read(records).reading is reading
+
+
+def test_what_was_not_recognised_is_counted_by_its_kind_and_shown_without_its_content():
+    secret = "9b2d3c1e-5a6f-4c7d-8e9f-0a1b2c3d4e5f"
+    odd = [secret, None, None, None, None, ["my secret prompt"], None, None, None, ["arm nine"]]
+    contents = read([record(), odd, [*odd], record("b", status=[8]), None])
+    assert contents.unknown == {"arm 9": 2, "status 8": 1, "record of type NoneType": 1}
+    assert '"arm 9": 2' in contents.sample
+    assert not [text for text in (secret, "secret prompt", "arm nine") if text in contents.sample]
+
+
+def test_a_slot_that_was_empty_in_every_recording_is_noted_and_costs_nothing():
+    contents = read([[*record(), None, None, None, None, None, 5]])
+    assert (contents.unknown, contents.reading, contents.sample) == ({"slot 12": 1}, Reading.READ, "")
+
+
+def test_an_ingredient_is_an_image_of_the_project_that_its_own_record_names():
+    inner = upload("a-90", "c-90")
+    inner[1] = "another-project"
+    image = only([], None, [ingredient(inner, "Car logo")])
+    assert (image.project_id, image.title, image.is_archived) == ("another-project", "Car logo", None)
+    assert image.is_ingredient
+
+
+def test_an_ingredient_that_is_a_record_of_the_project_as_well_is_one_image():
+    images = page([record()], [descriptor()], [ingredient(record(), "As a reference")]).images
+    assert [(image.name, image.title, image.is_ingredient) for image in images] == [
+        ("a-1", "Red kite", False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("odd", "ignored"),
+    [
+        (ingredient(["achernar", *[None] * 9, [["Achernar"]]], kind=3), {Reason.SOUND: 1}),
+        (ingredient(None, kind=3), {Reason.SOUND: 1}),
+        (ingredient(video(), kind=2), {Reason.VIDEO: 1}),
+        (ingredient(record("x"), kind=8), {}),
+        (ingredient({"new": 1}, kind=8), {Reason.UNRECOGNISED: 1}),
+        ("no ingredient", {Reason.UNRECOGNISED: 1}),
+        (None, {Reason.UNRECOGNISED: 1}),
+    ],
+)
+def test_an_ingredient_is_what_its_record_is_and_a_voice_is_sound(odd, ignored):
+    assert page([record()], None, [odd]).ignored == ignored
+
+
+def test_a_project_that_shows_ingredients_alone_has_no_records_of_its_own():
+    assert read([], None, [ingredient(upload())]).reading is Reading.EMPTY
 
 
 def test_images_stand_newest_first_and_those_without_a_time_take_the_cards():
-    timeless = record("a-3", "c-3", made=())
+    timeless = record("a-3", "c-3", made=None)
     images = page(
-        [record(), timeless, record("a-2", made=(1789219999, 0))], [descriptor("c-3", "a-3")]
+        [record(), timeless, record("a-2", made=[1789219999, 0])], [descriptor("c-3", "a-3")]
     ).images
     assert [image.name for image in images] == ["a-2", "a-1", "a-3"]
     assert images[2].created_at == "2026-09-12T13:29:38.000000Z"
-
-
-def test_a_picture_may_fall_back_on_the_time_of_its_project_or_have_none():
-    assert page([record(made=())]).images[0].created_at == PROJECT.listed_at
-    timeless = RemoteProject("p-1", "", None)
-    contents = read_media(json.dumps([None, None, [record(), record("a-2", made=())]]), timeless, HOSTS)
-    images = page_of(timeless, contents, [], None).images
-    assert [(image.name, image.created_at is None) for image in images] == [("a-2", True), ("a-1", False)]
+    assert only([record(made="x")]).created_at == PROJECT.made_at
 
 
 def test_a_preview_on_another_host_is_left_out_and_the_smaller_one_does_if_need_be():
     small_only, foreign = record(), record()
     small_only[5][10] = None
     foreign[5][10] = foreign[5][5] = "https://evil.example/x"
-    assert page([small_only]).images[0].fife_url == SMALL
-    assert page([foreign]).images[0].fife_url is None
+    assert only([record()]).fife_url == LARGE
+    assert only([small_only]).fife_url == SMALL
+    assert only([foreign]).fife_url is None
 
 
 def test_fields_are_bounded_and_fit_a_database():
-    odd = record(asset_id="a" * 1001)
-    assert page([record(), odd, record("a\x00b"), record("\ud800")]).ignored_count == 3
-    image = page([record("x/../y z", prompt="p" * 30_000 + "\x00")], [descriptor(title="t" * 999)]).images[0]
-    assert (image.name, len(image.prompt)) == ("x/../yz", 20_000)
-    assert page([record()], [descriptor(title="t" * 999)]).images[0].title == "t" * 300
+    for asset_id in ("a" * 1001, "a\x00b", "\ud800", ""):
+        assert page([record(), record(asset_id)]).ignored == {Reason.UNRECOGNISED: 1}
+    odd = record("x/../y z", prompt="p" * 30_000 + "\x00", seed=2**63)
+    image = only([odd], [descriptor(asset_id="x/../y z", title="t" * 999)])
+    assert (image.name, len(image.prompt), image.seed, image.title) == ("x/../yz", 20_000, None, "t" * 300)
+
+
+def test_the_original_is_the_url_that_ends_in_the_asked_id_else_the_one_in_its_place():
+    original = "https://lh3.googleusercontent.com/image/a-1?Expires=1&Signature=x"
+    elsewhere = "https://lh3.googleusercontent.com/image/another?Expires=1"
+    named, placed = record(), record()
+    named[5][10], named[6][0][13] = original, elsewhere
+    placed[6][0][13] = elsewhere
+    assert address_in(named, "a-1", HOSTS) == original
+    assert address_in(placed, "a-1", HOSTS) == elsewhere
+    assert address_in(placed, "a-2", HOSTS) is None, "a record of another image says nothing of this one"
+
+
+@pytest.mark.parametrize(
+    "copy", ["https://lh3.googleusercontent.com/asb/a-1", f"{LARGE}=s0", f"{LARGE}=w512-h9"]
+)
+def test_a_re_encoded_copy_is_never_taken_for_the_original(copy):
+    whole = record()
+    whole[6][0][13] = whole[5][10] = copy
+    assert address_in(whole, "a-1", HOSTS) is None
+
+
+def test_a_video_is_told_by_its_arm_or_its_url():
+    assert is_video(video())
+    assert is_video([["x", "https://flow-content.google/video/v?Expires=1"]])
+    assert not is_video(record())
 
 
 @pytest.mark.parametrize(
@@ -208,23 +355,37 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.lists(JSON, max_size=4), st.lists(JSON, max_size=9))
-def test_whatever_a_project_holds_it_is_a_page_or_an_unknown_shape(payload, records, details):
-    bent = record()
-    bent[5][: len(details)] = details
+@st.composite
+def bent_records(draw):
+    """A recorded shape with something else at one of its places."""
+    whole = deepcopy(draw(st.sampled_from([record(), upload(), video()])))
+    at = whole
+    for _ in range(draw(st.integers(1, 4))):
+        inner = at[draw(st.integers(0, len(at) - 1))]
+        at = inner if isinstance(inner, list) and inner else at
+    at[draw(st.integers(0, len(at) - 1))] = draw(JSON)
+    return whole
+
+
+@given(JSON, st.lists(JSON, max_size=4), bent_records())
+def test_whatever_a_project_holds_it_is_a_page_or_an_unknown_shape(payload, odd, bent):
     for whole in (
         payload,
-        [None, records, [record(), *records]],
-        [None, [descriptor(), *records], [record(), bent]],
+        [None, odd, [record(), *odd], odd],
+        [None, [descriptor(), *odd], [record("other"), bent], [ingredient(bent), ingredient(payload)]],
     ):
         try:
-            contents = read_media(json.dumps(whole), PROJECT, HOSTS)
+            found = page_of(PROJECT, read_media(json.dumps(whole), PROJECT, HOSTS), [PROJECT], None)
         except UnknownShape:
             continue
-        found = page_of(PROJECT, contents, ["p-0"], None)
         assert found.entry_count == 2 + len(found.images) + found.ignored_count
         assert {image.name for image in found.images} <= set(found.names)
-        assert all(image.created_at for image in found.images)
+        assert all(image.created_at or image.is_ingredient for image in found.images)
+
+
+@given(bent_records())
+def test_one_odd_record_never_costs_another(bent):
+    assert "other" in [image.name for image in page([bent, record("other")]).images]
 
 
 @given(JSON)

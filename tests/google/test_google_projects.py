@@ -7,7 +7,8 @@ from kept import walk
 
 from webapp.demo import World
 from webapp.demo.entries import Kind
-from webapp.errors import CursorRefused, FlowChanged, HistoryRefused
+from webapp.errors import CursorRefused, FlowChanged, FlowUnavailable, HistoryRefused, ProjectFailed
+from webapp.sources import Reading, Reason
 from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.flow_google.projects import Projects, read_listing
 
@@ -91,17 +92,7 @@ def test_a_project_has_its_title_and_the_time_on_its_card(source, world):
     world.projects.rename(project_id, "  Kites — 凧 🪁 ")
     project = source.history_page(PROJECTS, None).project
     assert project.title == "Kites — 凧 🪁"
-    assert project.listed_at[:19] == world.projects.find(project_id).made_at.isoformat()[:19]
-
-
-def test_the_time_of_the_last_change_shows_where_the_service_tells_it(source, world):
-    world.projects.tells_changes = True
-    oldest = world.projects.ids()[-1]
-    before = world.projects.find(oldest).changed_at
-    world.add_generated(1, oldest)
-    project = source.history_page(PROJECTS, None).project
-    assert project.id == oldest
-    assert project.listed_at > before.isoformat()
+    assert project.made_at[:19] == world.projects.find(project_id).made_at.isoformat()[:19]
 
 
 def test_projects_that_are_skipped_are_passed_over_without_asking(source, flow, world):
@@ -118,6 +109,7 @@ def test_when_all_that_remain_are_skipped_the_page_names_them_and_is_the_last(so
     cursor = source.history_page(PROJECTS, None).next_cursor
     page = source.history_page(PROJECTS, cursor, lambda project: True)
     assert (page.project, page.names, page.entry_count) == (None, tuple(ids[1:]), len(ids) - 1)
+    assert [project.id for project in page.passed] == ids[1:]
     assert (page.images, page.next_cursor) == ((), None)
     assert flow.count("project") == 1
 
@@ -211,7 +203,7 @@ def test_a_next_page_without_projects_is_the_end(source, flow, world):
     flow.payload_next("projects", [cards, "more"])
     flow.payload_next("projects", [])
     page = source.history_page(PROJECTS, None)
-    assert (page.project.title, page.project.listed_at, page.next_cursor) == ("", None, None)
+    assert (page.project.title, page.project.made_at, page.next_cursor) == ("", None, None)
 
 
 def test_the_place_of_another_page_travels_in_its_slot(source, flow, world):
@@ -260,14 +252,58 @@ def test_a_project_that_is_deleted_while_a_walk_is_under_way_stops_nothing(sourc
     gone = world.projects.ids()[1]
     world.remove_project(gone)
     page = source.history_page(PROJECTS, first.next_cursor)
-    assert (page.project.id, page.images, page.entry_count, page.ignored_count) == (gone, (), 2, 1)
+    assert (page.project.id, page.images, page.entry_count) == (gone, (), 1)
+    assert page.reading is Reading.NOT_FOUND
 
 
-def test_a_project_that_is_not_ours_to_read_stops_nothing(source, flow, world):
-    flow.call_error_next("project", 7)
+@pytest.mark.parametrize("code", [3, 5, 6, 7, 9, 11, 12, 15, 99])
+def test_a_project_that_is_refused_with_any_code_is_a_page_that_says_why(source, world, code):
+    refused = world.projects.ids()[1]
+    world.refuse_project(refused, code, "PUBLIC_ERROR_SOMETHING")
     pages = walk(source, PROJECTS)
-    assert (pages[0].images, pages[0].ignored_count) == ((), 1)
-    assert len(pages) == len(world.projects.ids())
+    assert read_ids(pages) == world.projects.ids()
+    readings = {page.project.id: page.reading for page in pages}
+    assert readings.pop(refused) is (Reading.NOT_FOUND if code == 5 else Reading.REFUSED)
+    assert set(readings.values()) == {Reading.READ}
+    assert pages[1].trouble == ("not found" if code == 5 else "PUBLIC_ERROR_SOMETHING")
+
+
+@pytest.mark.parametrize("code", [2, 4, 10, 13, 14])
+def test_a_failure_with_one_project_may_be_tried_again_and_carries_the_page_to_go_on_with(
+    source, world, code
+):
+    world.refuse_project(world.projects.ids()[0], code, "PUBLIC_ERROR_INTERNAL")
+    with pytest.raises(ProjectFailed) as raised:
+        source.history_page(PROJECTS, None)
+    page = raised.value.page
+    assert (page.reading, page.trouble) == (Reading.REFUSED, "PUBLIC_ERROR_INTERNAL")
+    assert source.history_page(PROJECTS, page.next_cursor).project.id == world.projects.ids()[1]
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 413])
+def test_a_project_that_is_refused_by_the_transport_is_a_page_as_well(source, flow, world, status):
+    flow.fail_next(status, "project")
+    assert source.history_page(PROJECTS, None).reading is Reading.REFUSED
+
+
+@pytest.mark.parametrize("slot", [5, 6])
+def test_an_error_row_may_carry_its_code_at_five_or_six(source, flow, world, failure, slot):
+    world.google.error_slot = slot
+    flow.fail_next(500, "projects")
+    failure(FlowUnavailable, source.history_page, PROJECTS, None)
+
+
+def test_no_answer_about_a_project_carries_the_page_to_go_on_with(source, flow, world):
+    flow.drop_next("project")
+    with pytest.raises(FlowUnavailable) as raised:
+        source.history_page(PROJECTS, None)
+    assert raised.value.page.reading is Reading.REFUSED
+
+
+def test_a_project_that_is_too_large_is_passed_by(source, flow, world):
+    flow.answer_next("project", b" " * (64 * 1024 * 1024 + 1))
+    page = source.history_page(PROJECTS, None)
+    assert (page.reading, page.trouble) == (Reading.REFUSED, "its answer is too large")
 
 
 @pytest.mark.parametrize("payload", [None, [], [None], [None, None], [None, None, None], [None, [], []]])
@@ -278,16 +314,38 @@ def test_every_form_of_nothing_is_an_empty_project(source: FlowGoogleSource, flo
 
 
 @pytest.mark.parametrize(
-    "payload", [7, "x", {"a": 1}, [None, {}], [None, [], 7], [None, None, "x"], [None, [], [7]]]
+    "payload", [7, "x", {"a": 1}, [None, {}], [None, [], 7], [None, None, "x"], [None, [], [], {"a": 1}]]
 )
 def test_media_of_an_unknown_shape_are_a_change(source, flow, failure, payload):
     flow.payload_next("project", payload)
     failure(FlowChanged, source.history_page, PROJECTS, None)
 
 
-@pytest.mark.parametrize(
-    "payload", [7, {"a": 1}, [7], [{}], [[7]], [[[]]], [[[7]]], [[["id", None]], 7], [[["", None]]]]
-)
+@pytest.mark.parametrize("payload", [7, {"a": 1}, [7], [{}], [[["id", None]], 7]])
 def test_a_listing_of_an_unknown_shape_is_a_change(source, flow, failure, payload):
     flow.payload_next("projects", payload)
     failure(FlowChanged, source.history_page, PROJECTS, None)
+
+
+@pytest.mark.parametrize("odd", [7, None, [], [7], ["", None], {"id": "x"}])
+def test_a_card_without_an_id_is_counted_and_costs_no_other(source, flow, world, odd):
+    first, second = world.projects.ids()[:2]
+    flow.payload_next("projects", [[[first, None], odd, [second, None]]])
+    pages = walk(source, PROJECTS)
+    assert read_ids(pages) == [first, second]
+    assert sum(page.ignored.get(Reason.UNRECOGNISED, 0) for page in pages) == 1
+    assert "card without an id" in pages[0].sample
+
+
+def test_a_page_of_nothing_but_odd_cards_is_no_end(source, flow, world):
+    first, second = world.projects.ids()[:2]
+    flow.payload_next("projects", [[[first, None]], "more"])
+    flow.payload_next("projects", [[[7], [8]], "and more"])
+    flow.payload_next("projects", [[[second, None]]])
+    assert read_ids(walk(source, PROJECTS)) == [first, second]
+
+
+def test_an_account_of_odd_cards_alone_is_not_an_account_without_projects(source, flow):
+    flow.payload_next("projects", [[[7], [8]]])
+    page = source.history_page(PROJECTS, None)
+    assert (page.entry_count, page.ignored) == (2, {Reason.UNRECOGNISED: 2})

@@ -6,10 +6,19 @@ from contextlib import closing
 
 import pytest
 
-from webapp.errors import FlowChanged, FlowUnavailable, SignedOut, SlowDown, SourceClosed
-from webapp.sources import Account
+from webapp.demo.entries import Kind
+from webapp.errors import (
+    FlowChanged,
+    FlowUnavailable,
+    SignedOut,
+    SlowDown,
+    SourceClosed,
+    UnusualActivity,
+)
+from webapp.sources import RemoteProject
 from webapp.sources.credentials.renewal import google_renewal, renewed_google_cookies
 from webapp.sources.flow_google import FlowGoogleSource
+from webapp.sources.flow_google.calls import Calls
 from webapp.sources.flow_google.start_page import Start
 from webapp.sources.signed_in import SignedInRequests
 
@@ -27,8 +36,67 @@ def start(config, credentials, http, clock):
 
 
 def test_a_check_says_whom_the_cookies_sign_in_and_always_asks_anew(source, flow):
-    assert source.check() == source.check() == Account("ada@example.com", "")
-    assert flow.count("start") == 2
+    assert source.check() == source.check()
+    assert (source.check().email, len(source.check().key)) == ("ada@example.com", 32)
+    assert flow.count("start") == 4
+
+
+def test_the_number_of_an_account_is_never_kept_itself(source, world):
+    assert world.google.account_number not in repr(source.check())
+
+
+def test_a_page_without_an_email_is_asked_for_it_by_a_call(source, world):
+    whole = source.check()
+    world.google.hides_email = world.google.hides_token = True
+    account = source.check()
+    assert (account.email, account.key) == (whole.email, whole.key)
+    assert set(account.project_ids) <= set(world.projects.ids())
+
+
+def test_an_account_that_tells_no_email_is_known_by_its_number(source, world):
+    key = source.check().key
+    world.google.hides_email = world.google.hides_person = True
+    assert (source.check().email, source.check().key) == ("", key)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_the_call_for_the_email_can_stop_nothing(source, flow, world, status):
+    world.google.hides_email = True
+    flow.fail_next(status, "person", count=4)
+    assert source.check().email == ""
+
+
+def test_a_page_without_email_of_somebody_signed_out_is_signed_out(source, world, failure):
+    world.google.sign_out()
+    assert "paste the cookies again" in str(failure(SignedOut, source.check))
+
+
+def test_an_email_is_known_also_when_the_call_for_the_number_fails(source, flow):
+    flow.fail_next(500, "projects")
+    assert (source.check().email, source.check().key != "") == ("ada@example.com", True)
+
+
+@pytest.mark.parametrize("code", [8, 7, 3])
+def test_unusual_activity_wants_an_hours_rest_whatever_its_code(source, world, failure, code):
+    world.unusual_activity, world.unusual_activity_code = True, code
+    error = failure(UnusualActivity, source.history_page, PROJECTS, None)
+    assert error.retry_after_seconds == 3600
+    assert "Use Flow in the browser" in str(error)
+
+
+def test_unusual_activity_may_stand_in_a_payload_or_an_error_page(source, flow, world, failure):
+    flow.payload_next("projects", [None, [["PUBLIC_ERROR_UNUSUAL_ACTIVITY"]]])
+    failure(UnusualActivity, source.history_page, PROJECTS, None)
+    flow.answer_next("projects", '{"reason": "PUBLIC_ERROR_UNUSUAL_ACTIVITY"}', status=429)
+    failure(UnusualActivity, source.history_page, PROJECTS, None)
+
+
+def test_a_prompt_that_names_unusual_activity_is_a_prompt(source, world):
+    name = world.names("PINHOLE", Kind.GENERATED)[0]
+    world.change(name, prompt="PUBLIC_ERROR_UNUSUAL_ACTIVITY")
+    entry = world.entry(name)
+    page = source.project_page(RemoteProject(entry.project_id, "", None))
+    assert "PUBLIC_ERROR_UNUSUAL_ACTIVITY" in [image.prompt for image in page.images]
 
 
 def test_the_page_is_asked_for_once_and_used_for_every_call(source, flow):
@@ -120,14 +188,34 @@ def test_a_page_that_is_refused_again_needs_new_cookies_and_is_not_asked_for_aga
     assert flow.count("start") == 2
 
 
-def test_a_stranger_asks_no_more_than_once_a_minute(start, clock, flow, world, failure):
-    world.google.sign_out()
-    for _ in range(3):
-        failure(SignedOut, start.page)
+def test_dead_cookies_are_tried_again_every_ten_seconds_at_most(
+    start, clock, flow, config, credentials, http
+):
+    flow.answer_next("start", "", "text/html", status=401, count=9)
+    with pytest.raises(SignedOut):
+        start.page()
+    clock.seconds += 9
+    with pytest.raises(SignedOut):
+        start.page()
     assert flow.count("start") == 1
-    clock.seconds += 61
-    failure(SignedOut, start.page)
+    clock.seconds += 2
+    with pytest.raises(SignedOut):
+        start.page()
     assert flow.count("start") == 2
+
+
+def test_a_sync_that_a_person_asks_for_again_asks_the_service_again(
+    config, flow, world, credentials, http, clock
+):
+    requests = SignedInRequests(credentials, http, google_renewal)
+    start = Start(requests, config.flow_url, clock)
+    calls = Calls(config.flow_url, requests, start)
+    world.google.sign_out()
+    for seconds, asked_count in ((0, 2), (5, 2), (6, 3), (5, 3), (6, 4)):
+        clock.seconds += seconds
+        with pytest.raises(SignedOut):
+            calls.ask("UpteDb", ["projects/*", 20, None, None, None, None, [1]], 10**6)
+        assert flow.count("projects") == asked_count
 
 
 def test_other_cookies_are_tried_at_once(source, world, credentials, failure):
@@ -183,8 +271,8 @@ def test_escapes_in_the_page_are_undone(source, flow, world):
 @pytest.mark.parametrize(
     ("code", "expected"), [(8, SlowDown), (14, FlowUnavailable), (13, FlowUnavailable), (9, FlowChanged)]
 )
-def test_errors_of_a_call_mean_what_the_fact_sheet_says(source, flow, failure, code, expected):
-    flow.call_error_next("project", code, "PUBLIC_ERROR_SOMETHING")
+def test_errors_of_the_listing_mean_what_the_fact_sheet_says(source, flow, failure, code, expected):
+    flow.call_error_next("projects", code, "PUBLIC_ERROR_SOMETHING")
     error = failure(expected, source.history_page, PROJECTS, None)
     assert expected is not FlowChanged or "PUBLIC_ERROR_SOMETHING" in str(error)
 

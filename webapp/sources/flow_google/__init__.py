@@ -117,7 +117,9 @@ class FlowGoogleSource:
     def preview_url(self, name: str, media_key: str = "") -> str | None:
         asset_id = addresses.asset_of(name, media_key)
         reply = self._address_reply(asset_id)
-        url = self._address_in(reply, asset_id) if reply.payload or reply.code is not None else None
+        if reply.code is None and self._document(reply) in (None, []):
+            return None
+        url = self._address_in(reply, asset_id)
         return url if is_picture_url(url, self._hosts) else None
 
     def until(self, stop: threading.Event) -> AbstractContextManager[None]:
@@ -198,7 +200,7 @@ class FlowGoogleSource:
         url = addresses.address_in(record, asset_id, self._hosts)
         if url is None and addresses.is_video(record):
             raise ImageRefused("This is a video, which Flowshelf does not keep.")
-        if url is None and (record is None or record == []):
+        if url is None and record in (None, []):
             raise addresses.refusal(Reply(None))
         if url is None:
             raise self._calls.changed("it names no address of an image", reply.payload)

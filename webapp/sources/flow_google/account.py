@@ -53,8 +53,8 @@ def _key(number: str | None) -> str:
 
 def _email(calls: Calls) -> str:
     try:
-        reply = calls.ask(PERSON_CALL, PERSON_ARGUMENTS, _LIMIT_BYTES, is_about_one=True)
-    except (SourceClosed, UnusualActivity, SignedOut):
+        reply = calls.ask_once(PERSON_CALL, PERSON_ARGUMENTS, _LIMIT_BYTES)
+    except (SourceClosed, UnusualActivity):
         raise
     except FlowError:
         return ""

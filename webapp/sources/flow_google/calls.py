@@ -51,14 +51,23 @@ class Calls:
         FlowUnavailable, UnusualActivity.
         """
         page = self._start.page()
-        reply, page = self._asked(page, rpc, arguments, limit_bytes, is_about_one)
-        if _is_unauthenticated(reply):
-            page = self._start.page(refused=page)
+        try:
             reply, page = self._asked(page, rpc, arguments, limit_bytes, is_about_one)
-        if failure := self._failure(reply, is_about_one):
-            if isinstance(failure, SignedOut):
-                self._start.note_signed_out(page, failure)
-            raise failure
+            if _is_unauthenticated(reply):
+                page = self._start.page(refused=page)
+                reply, page = self._asked(page, rpc, arguments, limit_bytes, is_about_one)
+            if failure := self._failure(reply, is_about_one):
+                raise failure
+        except SignedOut as error:
+            self._start.note_signed_out(page, error)
+            raise
+        return reply
+
+    def ask_once(self, rpc: str, arguments: list, limit_bytes: int) -> Reply:
+        """The reply to a single try, whatever it says: for a call whose refusal means nothing."""
+        reply, _ = self._asked(self._start.page(), rpc, arguments, limit_bytes, is_about_one=True)
+        if _is_unusual_activity(reply):
+            raise _unusual_activity()
         return reply
 
     def caller(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Caller:

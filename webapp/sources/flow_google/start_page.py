@@ -39,6 +39,7 @@ ABOUT = (
     "Google may want you to confirm that it is you. Then paste the cookies again; everything goes on from "
     "there."
 )
+_SIGN_IN_PAGE = re.compile(r"<title>[^<]{0,100}\bsign in\b|accounts\.google\.com/", re.IGNORECASE)
 _FIELDS = {"email": "oPEP7c", "token": "SNlM0e", "build": "cfb2h", "session_id": "FdrFJe"}
 
 
@@ -62,6 +63,8 @@ def read_start_page(answer: Answer) -> StartPage:
         raise SignedOut(SIGNED_OUT)
     text = answer.text if answer.status == 200 else ""
     found = {name: _said(text, key) for name, key in _FIELDS.items()}
+    if not any(found.values()) and _SIGN_IN_PAGE.search(text):
+        raise SignedOut(SIGNED_OUT)
     if not (found["build"] and found["session_id"]):
         shape = json.dumps({_FIELDS[name]: bool(value) for name, value in found.items()})
         raise changed(answer, f"its page lacks what calls have to carry ({answer.status})", sample=shape)
