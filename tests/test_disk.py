@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 
 from webapp import background_of, create_app, database, doctor, make_data_folder, store
 from webapp.errors import FolderGone
@@ -162,15 +163,16 @@ def test_a_file_that_was_deleted_by_hand_is_said_and_pending_again(image, client
     assert got(client, f"/images/{image.id}/file")[0] == 200
 
 
-def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client, world, caplog):
+def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client, caplog):
     old = got(client, f"/images/{image.id}/thumbnail/320")[2]
-    other = world.content(world.names()[5])
-    Path(image.local_path).write_bytes(other)
+    Picture.new("RGB", (30, 20), "red").save(image.local_path)
+    other = Path(image.local_path).read_bytes()
     assert got(client, f"/images/{image.id}/file")[2] == other
     assert "was changed by hand" in caplog.text
     with store.connection():
         row = images.get_image(image.id)
     assert (row.size_bytes, row.sha256) == (len(other), hashlib.sha256(other).hexdigest())
+    assert (row.width, row.height) == (30, 20)
     assert got(client, f"/images/{image.id}/thumbnail/320")[2] != old
     assert client.post("/api/verify", json={}).get_json()["data"]["isWell"]
     with client.get(f"/images/{image.id}/file?v={image.sha256[:12]}") as answer:

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image as Picture
 
 from webapp import importing, store
 from webapp.cli import main
@@ -94,6 +95,19 @@ def test_rows_come_with_their_files_and_nothing_comes_twice(electron, command, w
     assert {row["created_at"] for row in rows.values()} == {MOMENT}
     again = command(path)["data"]
     assert (again["added"], again["skipped"], again["files"]) == (0, 3, 0)
+
+
+def test_an_imported_file_brings_the_size_of_its_picture(electron, command, world):
+    files = [electron.folder / f"{number}.jpg" for number in range(2)]
+    for file, size in zip(files, ((160, 90), (90, 160)), strict=True):
+        Picture.new("RGB", size).save(file)
+    first, second, bare = world.names()[:3]
+    rows = [{"name": bare}, {"name": first, "local_path": str(files[0])}, {"name": second}]
+    command(electron(*rows))
+    rows[2] |= {"local_path": str(files[1])}
+    command(electron(*rows))  # the image was on the shelf already, without its file
+    sizes = {name: (row["width"], row["height"]) for name, row in shelf_rows().items()}
+    assert sizes == {first: (160, 90), second: (90, 160), bare: (None, None)}
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,11 @@ def test_what_is_asked_again_and_again_reads_no_table_of_images_or_wishes_whole(
     assert not whole_reads(plans_of(QUESTIONS[question], monkeypatch))
 
 
+def test_pictures_without_a_size_are_found_without_looking_at_those_that_have_one(shelf, monkeypatch):
+    (plan,) = plans_of(lambda: images.list_unmeasured("", 100), monkeypatch)
+    assert "images_unmeasured (id>?)" in str(plan)
+
+
 def test_what_is_known_of_a_history_page_is_found_by_names_and_keys(shelf, monkeypatch):
     page = [RemoteImage(f"name{number}", f"key{number + 1}", "flow", "uploaded", None) for number in (7, 9)]
     found = []

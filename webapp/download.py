@@ -12,11 +12,14 @@ from webapp.sources.pace import Pace
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A whole file under its final name, and the shape of its picture where it is one of Flow's."""
+    """A whole file under its final name, with the size of its picture, and its shape where it is one of
+    Flow's."""
 
     path: Path
     size_bytes: int
     sha256: str
+    width: int
+    height: int
     aspect_ratio: str | None
 
 
@@ -38,7 +41,8 @@ def download_image(
     content, header = pace.tried(lambda: _fetch(source, name, media_key), stopping)
     path = storage.keep_file(folder, stems, header.ending, content)
     shape = aspect_ratio_of(header.width, header.height)
-    return KeptFile(path, len(content), hashlib.sha256(content).hexdigest(), shape)
+    digest = hashlib.sha256(content).hexdigest()
+    return KeptFile(path, len(content), digest, header.width, header.height, shape)
 
 
 def _fetch(source: Source, name: str, media_key: str) -> tuple[bytes, storage.PictureHeader]:

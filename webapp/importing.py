@@ -29,6 +29,8 @@ COLUMNS = ("id", "profile_id", "name", "aspect_ratio", "workflow_id", "media_key
 COLUMNS += ("created_at",)
 ROWS_AT_ONCE = 100
 LARGEST_PICTURE_BYTES = 200 * 1024 * 1024
+# Every row of one INSERT has to name the same columns.
+_NO_PICTURE = images.NO_FILE | dict.fromkeys(("width", "height"))
 # Numbers that are times: seconds from 2001 on, milliseconds from there on.
 _SECONDS_FROM, _MILLISECONDS_FROM = 1_000_000_000, 100_000_000_000
 
@@ -119,7 +121,7 @@ class Import:
                 self._skip(profile_id, old, known.get(row["name"]))
             else:
                 file = self._file(profile_id, old, row["name"], row["media_key"])
-                new[row["name"]] = images.NO_FILE | row | {"profile_id": profile_id} | file
+                new[row["name"]] = _NO_PICTURE | row | {"profile_id": profile_id} | file
                 self._keys.add(row["media_key"].lower())
             on_row()
         imports.add_images(list(new.values()))
@@ -148,21 +150,28 @@ class Import:
             self.report.missing += 1
             return {}
         try:
-            content = read_picture(source)
+            content, header = read_picture(source)
         except (BadPicture, OSError):
             self.report.damaged += 1
             return {}
-        path = source if self._is_ours(source) else self._keep(profile_id, content, name, media_key)
+        is_ours = self._is_ours(source)
+        path = source if is_ours else self._keep(profile_id, content, header.ending, name, media_key)
         self.report.files += 1
-        digest = hashlib.sha256(content).hexdigest()
-        return {"local_path": str(path), "size_bytes": len(content), "sha256": digest, "downloaded_at": now()}
+        return {
+            "local_path": str(path),
+            "size_bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "width": header.width,
+            "height": header.height,
+            "downloaded_at": now(),
+        }
 
-    def _keep(self, profile_id: str, content: bytes, name: str, media_key: str) -> Path:
+    def _keep(self, profile_id: str, content: bytes, suffix: str, name: str, media_key: str) -> Path:
         folder = self._config.images_dir / profile_id
         storage.make_folder(folder, self._roots)
         is_plain = media_key.lower() not in self._keys and imports.has_plain_name(name, media_key)
         stems = storage.file_stems(media_key, name, has_plain_name=is_plain)
-        return storage.keep_file(folder, stems, storage.read_header(content).ending, content)
+        return storage.keep_file(folder, stems, suffix, content)
 
     def _is_ours(self, path: Path) -> bool:
         return any(path.is_relative_to(root.resolve()) for root in self._roots)
@@ -225,13 +234,12 @@ def path_of(row: dict) -> Path | None:
         return None
 
 
-def read_picture(path: Path) -> bytes:
-    """The bytes of a whole picture. Raises BadPicture or OSError."""
+def read_picture(path: Path) -> tuple[bytes, storage.PictureHeader]:
+    """The bytes of a whole picture and its header. Raises BadPicture or OSError."""
     if path.stat().st_size > LARGEST_PICTURE_BYTES:
         raise BadPicture(f"{path.name} is too large to be a picture.")
     content = path.read_bytes()
-    storage.read_header(content)
-    return content
+    return content, storage.read_header(content)
 
 
 def _is_text(value: object, longest: int) -> bool:

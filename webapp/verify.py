@@ -97,6 +97,8 @@ def note_change(image: Image, path: Path) -> None:
     anything else is marked as damaged. `image` is brought up to date as well."""
     is_whole = storage.decodes(path)
     now_so = {"size_bytes": path.stat().st_size, "sha256": storage.file_sha256(path), "damaged_at": None}
+    if size := storage.measure(path):
+        now_so |= {"width": size[0], "height": size[1]}
     fields = now_so if is_whole else {"damaged_at": now()}
     if image.damaged_at is None or is_whole:
         images.mark_as_found([image], **fields)

@@ -5,9 +5,14 @@ from parts import long_shelf
 from playwright.sync_api import expect
 
 from webapp import store
+from webapp.models import Image
 from webapp.store import images
 
 pytestmark = pytest.mark.browser
+# Of Flow's five shapes and of none.
+SIZES = ((1376, 768), (768, 1376), (1024, 1024), (1200, 896), (896, 1200), (3000, 1000))
+BOXES = """() => [...document.querySelectorAll(".card, .card .picture, .card img")]
+    .map((part) => part.getBoundingClientRect()).map(({ x, y, width, height }) => [x, y, width, height])"""
 ON_FOCUS = "document.activeElement.dataset.image"
 
 
@@ -82,6 +87,36 @@ def test_scrolling_up_brings_what_is_newer_and_moves_nothing(shelf, open_page):
     wait_for_cards(page, len(shelf))
     page.wait_for_function("() => !history.state || history.state.card")
     assert height_of(page, shelf[60]) == pytest.approx(was, abs=2)
+
+
+def test_no_card_changes_its_place_or_shape_when_its_picture_arrives(shelf, open_page, work, synced):
+    """Also where Flow named no shape: the size of the picture tells it."""
+    with store.connection():
+        work.downloads.wait_for_run(work.downloads.request(synced, shelf[:6]).id)
+        Image.update(aspect_ratio=None).execute()
+        for image_id, size in zip(shelf, SIZES, strict=False):
+            Image.update(width=size[0], height=size[1]).where(Image.id == image_id).execute()
+    page, held = open_page("/profiles"), []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/thumbnail/**", hold)
+    page.goto("/", wait_until="domcontentloaded")
+    wait_for_cards(page, 60)
+    expect(page.locator(f"#look-{shelf[0]} img")).to_have_js_property("naturalWidth", 0)
+    before = page.evaluate(BOXES)
+    for route in held:
+        route.continue_()
+    for image_id in shelf[:6]:
+        page.wait_for_function("id => document.querySelector(`#look-${id} img`).naturalWidth", arg=image_id)
+    assert page.evaluate(BOXES) == before
+    ratios = page.evaluate(
+        "ids => ids.map((id) => document.querySelector(`#look-${id} .picture`).getBoundingClientRect())"
+        ".map((box) => box.width / box.height)",
+        shelf[:6],
+    )
+    assert ratios == pytest.approx([16 / 9, 9 / 16, 1, 4 / 3, 3 / 4, 16 / 9], rel=0.02)
 
 
 def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(shelf, open_page):

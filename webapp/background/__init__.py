@@ -8,6 +8,7 @@
     deletion       files that a person had deleted
     downloads      a crew of threads per profile that downloads; crews says what one is
     schedule       quick syncs that begin by themselves
+    measuring      sizes of pictures whose files came before sizes were kept
     waiting        callers that want to stay until their work is done
 
 Views and commands call `Background`; nothing else starts a thread. Threads are daemons: what they
@@ -27,6 +28,7 @@ from webapp.background.connections import Connections
 from webapp.background.deletion import delete_files
 from webapp.background.downloads import Downloads
 from webapp.background.exports import Exports
+from webapp.background.measuring import Measuring
 from webapp.background.previews import Previews
 from webapp.background.schedule import Scheduler
 from webapp.background.syncs import Syncs
@@ -59,6 +61,7 @@ class Background:
         self.schedule = Scheduler(self.syncs, self.stopping)
         self.downloads = Downloads(config, self.connections, self.waiting, self.stopping)
         self.exports = Exports(config, self.downloads.roots, self.stopping)
+        self.measuring = Measuring(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
 
@@ -92,6 +95,7 @@ class Background:
                 self._owner(run.kind).carry_on(run.id)
             self.schedule.start()
             self.exports.start()
+            self.measuring.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Let go of everything within about `timeout_seconds`. Idempotent; runs go on at the next start."""
@@ -102,6 +106,7 @@ class Background:
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
         self.exports.stop(timeout_seconds / 4)
+        self.measuring.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
 

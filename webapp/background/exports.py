@@ -170,7 +170,7 @@ def _facts(image: Image) -> dict:
         "kind": image.kind,
         "createdAt": image.created_at,
         "downloadedAt": image.downloaded_at,
-    }
+    } | ({"width": image.width, "height": image.height} if image.width and image.height else {})
 
 
 def _sentence(error: Exception) -> str:

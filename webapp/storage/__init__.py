@@ -3,6 +3,7 @@
 folders     which may be used, whether they are there, and what room they have
 files       written whole or not at all, and removed
 pictures    what their header tells, and thumbnails of them
+sizes       how large they are, by the header of the file alone
 problems    what a disk says, as sentences
 """
 
@@ -29,6 +30,7 @@ from webapp.storage.folders import (
 )
 from webapp.storage.pictures import ENDINGS, PictureHeader, decodes, make_thumbnail, read_header
 from webapp.storage.problems import explained
+from webapp.storage.sizes import measure
 
 __all__ = [
     "DEVICE_NAMES",
@@ -45,6 +47,7 @@ __all__ = [
     "keep_file",
     "make_folder",
     "make_thumbnail",
+    "measure",
     "network_share_of",
     "path_under",
     "read_header",

@@ -10,12 +10,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from webapp.errors import BadPicture
 from webapp.storage.files import replace_file
 from webapp.storage.problems import explained
+from webapp.storage.sizes import MAX_PIXELS, upright_size
 
 ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
 # How a whole file of each kind ends; a JPEG that lost its lower half still opens and verifies.
 _LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
 _PADDING = b"\x00\r\n "
-MOST_PIXELS = 400_000_000
 
 # Pillow warns on its own scale; ours is checked where a picture is opened.
 Image.MAX_IMAGE_PIXELS = None
@@ -23,7 +23,8 @@ Image.MAX_IMAGE_PIXELS = None
 
 @dataclass(frozen=True, slots=True)
 class PictureHeader:
-    """What the header of a picture tells: the file ending for its kind, and its size in pixels."""
+    """What the header of a picture tells: the file ending for its kind, and its size in
+    pixels as it is shown, turned as its EXIF says."""
 
     ending: str
     width: int
@@ -38,10 +39,10 @@ def read_header(content: bytes) -> PictureHeader:
     """
     try:
         with Image.open(BytesIO(content), formats=list(ENDINGS)) as picture:
-            kind, (width, height) = picture.format, picture.size
+            kind, (width, height) = picture.format, upright_size(picture)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise BadPicture("What Flow sent is not a picture.") from error
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise BadPicture(f"What Flow sent is a picture of {width} by {height} pixels, which cannot be meant.")
     if not _has_its_end(kind, content):
         raise BadPicture("The picture that Flow sent is cut off.")

@@ -36,7 +36,7 @@ _FINISH_WISH = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
 _FILL_ROW = """UPDATE veo3_image_generations
     SET local_path = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
-    damaged_at = NULL, aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
+    damaged_at = NULL, width = ?, height = ?, aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
 _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_bytes + ? WHERE id = ?"
 
 
@@ -149,13 +149,24 @@ def claim_download(run_id: str, *, besides: Iterable[int] = ()) -> Claim | None:
 
 
 def finish_download(
-    claim: Claim, *, path: str, size_bytes: int, sha256: str, aspect_ratio: str | None = None
+    claim: Claim,
+    *,
+    path: str,
+    size_bytes: int,
+    sha256: str,
+    width: int,
+    height: int,
+    aspect_ratio: str | None = None,
 ) -> None:
-    """The file stands under its final name: the row may say so now, and its shape if it lacked one."""
+    """The file stands under its final name: the row may say so now, and its shape if it lacked one.
+
+    The size of the picture is that of the file, whatever a listing said.
+    """
     moment = now()
     with transaction():
         if db.execute_sql(_FINISH_WISH, (moment, claim.download_id, claim.run_id)).rowcount:
-            db.execute_sql(_FILL_ROW, (path, size_bytes, sha256, moment, aspect_ratio, claim.image_id))
+            file = (path, size_bytes, sha256, moment, width, height, aspect_ratio)
+            db.execute_sql(_FILL_ROW, (*file, claim.image_id))
             db.execute_sql(_COUNT_DONE, (size_bytes, claim.run_id))
 
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from peewee import Expression
 
 from webapp.errors import UnknownImage
-from webapp.models import Image, ImageEvent
+from webapp.models import Image, ImageEvent, db
 from webapp.store import ROWS_PER_STATEMENT, chunked, months, transaction
 from webapp.store.filters import Filter, matching, with_wish
 from webapp.store.selections import list_in_order
 from webapp.times import now
 
 MOST_VERSIONS = 24
-# A row without a file.
+_NOTE_SIZE = """UPDATE veo3_image_generations SET width = ?, height = ?
+    WHERE id = ? AND local_path = ? AND width IS NULL"""
+# A row without a file. How large the picture is stays known.
 NO_FILE = dict.fromkeys(("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at"))
 
 
@@ -133,6 +135,21 @@ def list_with_file(after_id: str = "", profile_id: str | None = None) -> list[Im
     if profile_id:
         images = images.where(Image.profile_id == profile_id)
     return list(images.order_by(Image.id).limit(ROWS_PER_STATEMENT))
+
+
+def list_unmeasured(after_id: str, limit: int) -> list[tuple[str, str]]:
+    """Ids and paths of images that have a file and whose size is not known, in the order of their ids."""
+    unmeasured = Image.local_path.is_null(False), Image.width.is_null(), Image.id > after_id
+    rows = Image.select(Image.id, Image.local_path).where(*unmeasured)
+    return list(rows.order_by(Image.id).limit(limit).tuples())
+
+
+def note_sizes(sizes: Iterable[tuple[str, str, tuple[int, int]]]) -> None:
+    """Write down the sizes of images that were measured in their files, by ids and paths; where another
+    file came meanwhile, its own size is there already."""
+    with transaction():
+        for image_id, path, size in sizes:
+            db.execute_sql(_NOTE_SIZE, (*size, image_id, path))
 
 
 def mark_as_found(seen: Iterable[Image], **fields) -> int:

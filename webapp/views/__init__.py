@@ -13,6 +13,7 @@ activity    runs, failures, messages and schedules
 overview    the shelf in charts
 panels      what the sync and download panels say
 formats     numbers, sizes and times for people
+model_names models by the names that people know
 words       runs, schedules and histories in words
 """
 
@@ -25,6 +26,7 @@ from webapp.views import (
     detail,
     formats,
     health,
+    model_names,
     overview,
     problems,
     selecting,
@@ -46,4 +48,5 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(health.health)
     problems.register(app)
     formats.register(app)
+    model_names.register(app)
     words.register(app)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from math import log
 from urllib.parse import quote
 
 from flask import Flask, current_app, g, request, url_for
@@ -11,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from webapp import times
 from webapp.access import is_guest, is_owner
 from webapp.models import Image, Project
-from webapp.sources import ASPECT_RATIOS
+from webapp.sources import ASPECT_RATIOS, aspect_ratio_of
 from webapp.sources.signed_urls import is_good
 from webapp.states import DownloadState, Health
 
@@ -156,9 +157,26 @@ def moment_ahead(seconds: float) -> str:
     return f"in {duration(seconds)}, at {datetime.now(UTC) + timedelta(seconds=seconds):%H:%M} UTC"
 
 
-def shape(aspect_ratio: str | None) -> str:
-    """The class that reserves a picture's place; `unknown` is square and shows all of the picture."""
-    return SHAPES.get(aspect_ratio, ("unknown", ""))[0]
+def shape(image: Image) -> str:
+    """The classes that reserve a picture's place: its shape, else the one nearest to its size, else
+    `unknown`, which is square. `whole` shows all of a picture that does not fill its place."""
+    if image.aspect_ratio in SHAPES:
+        return SHAPES[image.aspect_ratio][0]
+    if not _has_size(image):
+        return "unknown whole"
+    ratio = image.width / image.height
+    nearest = min(SHAPES, key=lambda name: abs(log(ratio / ASPECT_RATIOS[name])))
+    fills = aspect_ratio_of(image.width, image.height) is not None
+    return SHAPES[nearest][0] if fills else f"{SHAPES[nearest][0]} whole"
+
+
+def pixels(image: Image) -> str:
+    """`1376 × 768`, empty when the size is not known."""
+    return f"{image.width} × {image.height}" if _has_size(image) else ""
+
+
+def _has_size(image: Image) -> bool:
+    return bool(image.width and image.height)
 
 
 def shape_words(aspect_ratio: str) -> str:
@@ -181,12 +199,11 @@ def thumbnails(image: Image) -> dict[int, str]:
     """The thumbnails of the file by their width in pixels, narrow first; none without a good file."""
     if file_state(image) != "done":
         return {}
-    slimness = min(1.0, ASPECT_RATIOS.get(image.aspect_ratio, 1.0))
+    ratio = image.width / image.height if _has_size(image) else ASPECT_RATIOS.get(image.aspect_ratio, 1.0)
+    slimness = min(1.0, ratio)
     version = content_version(image)
-    return {
-        round(edge * slimness): f"{image_url('pages.send_thumbnail', image.id, edge=edge)}?v={version}"
-        for edge in THUMBNAIL_EDGES
-    }
+    addresses = {edge: image_url("pages.send_thumbnail", image.id, edge=edge) for edge in THUMBNAIL_EDGES}
+    return {max(1, round(edge * slimness)): f"{url}?v={version}" for edge, url in addresses.items()}
 
 
 def image_url(endpoint: str, image_id: str, **values: object) -> str:
@@ -272,7 +289,7 @@ def here() -> str:
 def register(app: Flask) -> None:
     filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
     filters += (ends_soon, time_left, moment_ahead, page_word, project_words)
-    for filter_ in (*filters, shape, shape_words, file_state, look_version, srcset):
+    for filter_ in (*filters, shape, shape_words, pixels, file_state, look_version, srcset):
         app.add_template_filter(filter_)
     for function in (here, thumbnails, preview_url, content_version, density, theme, is_owner, is_guest):
         app.add_template_global(function)

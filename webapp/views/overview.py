@@ -2,7 +2,7 @@
 
 import calendar
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, render_template, url_for
 
@@ -11,6 +11,7 @@ from webapp.store import counts, overview, profiles
 from webapp.store.filters import FileState
 from webapp.store.overview import Share
 from webapp.views.formats import number, shape_words, size
+from webapp.views.model_names import names_of_models
 from webapp.views.pages import chosen_profile_id
 from webapp.views.panels import background
 
@@ -24,7 +25,7 @@ FILE_WORDS = {
     FileState.GONE: "Gone from Flow",
 }
 MOST_LABELS = 12
-UNKNOWN = {"aspect": "Not known", "model": "None, or not said"}
+UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Bar:
     """One bar of a chart in shares of the longest one: `percent`, and of that the darker `done_percent`.
 
     `url` is the gallery with the same images, `figure` the number at the end of a row, `cells` the numbers
-    of the table; `mark` is what stands below a column, if anything does.
+    of the table; `mark` is what stands below a column, if anything does. `code` is Flow's own word for what
+    `label` names.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Bar:
     cells: tuple[str, ...]
     mark: str = ""
     year: str = ""
+    code: str = ""
 
 
 @charts.get("/overview")
@@ -63,7 +66,7 @@ def show_overview() -> str:
         highest=max((share.total for share in times), default=0),
         states=_state_bars(profile_id),
         shapes=_bars(overview.count_by("aspect_ratio", profile_id), "aspect", profile_id, _shape),
-        models=_bars(overview.count_by("model_name", profile_id), "model", profile_id, str),
+        models=_model_bars(profile_id),
         disk=[] if profile_id else _disk_bars(),
     )
 
@@ -96,11 +99,21 @@ def _bars(shares: list[Share], word: str, profile_id: str | None, name: Callable
     return [
         _bar(
             share,
-            name(share.value) if share.value else UNKNOWN[word],
+            name(share.value) if share.value else UNKNOWN,
             most,
             url=_gallery(profile_id, **{word: share.value}) if share.value else None,
         )
         for share in shares
+    ]
+
+
+def _model_bars(profile_id: str | None) -> list[Bar]:
+    shares = overview.count_by("model_name", profile_id)
+    names = names_of_models(share.value for share in shares if share.value)
+    bars = _bars(shares, "model", profile_id, names.get)
+    return [
+        replace(bar, code=share.value) if share.value and share.value not in bar.label else bar
+        for bar, share in zip(bars, shares, strict=True)
     ]
 
 

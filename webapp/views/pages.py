@@ -10,6 +10,7 @@ from webapp.access import is_owner, open_to_guests
 from webapp.store import counts, downloads, images, profiles, projects, schedules
 from webapp.store.filters import Filter, Sort
 from webapp.views.asking import file_states, filter_args, filter_asked, filter_of
+from webapp.views.model_names import model_choices
 from webapp.views.panels import background, download_panel, download_strip, sync_panel
 
 pages = Blueprint("pages", __name__)
@@ -87,7 +88,7 @@ def choices_of(filter_: Filter) -> dict[str, list]:
     """What the filter can choose from: the values that occur."""
     return {
         "aspect": counts.list_values("aspect_ratio", filter_.profile_id),
-        "model": counts.list_values("model_name", filter_.profile_id),
+        "model": model_choices(counts.list_values("model_name", filter_.profile_id)),
         "project": projects.list_projects(filter_.profile_id),
         "state": file_states(),
         "sort": list(Sort),
