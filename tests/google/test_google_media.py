@@ -48,7 +48,7 @@ def upload(asset_id="u-1", card_id="c-9", caption="a kite on a beach"):
 
 
 def video(asset_id="v-1", status=(3,)):
-    details = record()[5][:8] + [list(status), 1, LARGE, None, None, 1562785]
+    details = [*record()[5][:8], list(status), 1, LARGE, None, None, 1562785]
     return [
         asset_id,
         "p-1",

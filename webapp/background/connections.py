@@ -87,8 +87,8 @@ class Connections:
             page_delay_seconds=self._config.page_delay_seconds,
             on_rest=keep_rest,
         )
-        if seconds := profiles.rest_seconds(profile):
-            pace.rest_for(seconds, profile.health_reason or "")
+        if profile.health == Health.UNUSUAL_ACTIVITY:
+            pace.rest_for(profiles.rest_seconds(profile), profile.health_reason or "")
         return pace
 
     def promise(self, profile_id: str) -> Promise:

@@ -48,7 +48,8 @@ def stop(shelf: Shelf, run_id: str) -> None:
 
 def describe_sync(run: dict) -> str:
     counts = run["counts"]
-    return f"{counts['pages']} pages, {counts['synced']} new, {counts['skipped']} known"
+    skipped = f", {counts['ignored']} not kept" if counts["ignored"] else ""
+    return f"{counts['pages']} pages, {counts['synced']} new, {counts['skipped']} known{skipped}"
 
 
 def describe_download(run: dict) -> str:

@@ -31,10 +31,11 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Rest:
     """Why nobody asks at the moment: `reason` is what failed again and again, None when the service only
-    asked for a pause. `seconds` are those until the next try."""
+    asked for a pause. `seconds` are those until the next try. `is_wanted`: the service wants the rest."""
 
     seconds: float
     reason: str | None = None
+    is_wanted: bool = False
 
 
 class Mood:
@@ -122,7 +123,7 @@ class Mood:
         with self._changed:
             seconds = self._rest_seconds()
             if self._rest_reason and seconds:
-                return Rest(seconds, self._rest_reason)
+                return Rest(seconds, self._rest_reason, is_wanted=True)
             if self._is_out:
                 return Rest(seconds, self._reason)
             return Rest(seconds) if seconds else None

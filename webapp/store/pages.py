@@ -113,15 +113,15 @@ def save_page(run: Run, walk: Walk, page: HistoryPage, known: list[Known]) -> No
     rows_by_name = {row.name: row for row in known}
     new = [image for image in page.images if image.name not in rows_by_name]
     synced_count = _add_images(run, walk, new)
-    again = _met_again(walk, page.images, rows_by_name)
-    _count_page(run, page, synced_count, len(page.images) - synced_count - again)
+    again_count = _count_met_again(walk, page.images, rows_by_name) if page.project else 0
+    _count_page(run, page, synced_count, len(page.images) - synced_count - again_count)
     _refresh_images(walk, page.images, rows_by_name)
     _see_names(walk, page)
 
 
-def _met_again(walk: Walk, images: Iterable[RemoteImage], rows_by_name: dict[str, Known]) -> int:
-    """Ingredients that this walk has met before: an image counts once, however many projects show it."""
-    met = (rows_by_name.get(image.name) for image in images if image.is_ingredient)
+def _count_met_again(walk: Walk, images: Iterable[RemoteImage], rows_by_name: dict[str, Known]) -> int:
+    """Images that this walk has met before: one counts once, however many projects show it."""
+    met = (rows_by_name.get(image.name) for image in images)
     return sum(1 for row in met if row and walk.id in (row.stored_walk_id, row.seen_walk_id))
 
 

@@ -15,6 +15,7 @@ panels      what the sync and download panels say
 formats     numbers, sizes and times for people
 model_names models by the names that people know
 words       runs, schedules and histories in words
+reasons     why records were not kept as images
 """
 
 from flask import Flask
@@ -29,6 +30,7 @@ from webapp.views import (
     model_names,
     overview,
     problems,
+    reasons,
     selecting,
     share,
     words,
@@ -50,3 +52,4 @@ def register_views(app: Flask) -> None:
     formats.register(app)
     model_names.register(app)
     words.register(app)
+    reasons.register(app)

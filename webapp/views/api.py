@@ -244,7 +244,10 @@ def list_profiles() -> ResponseReturnValue:
 @api.put("/api/profiles/<profile_id>/cookies")
 def replace_cookies(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
-    background().replace_cookies(profile_id, read_body().text("cookies", longest=None))
+    body = read_body()
+    background().replace_cookies(
+        profile_id, body.text("cookies", longest=None), is_confirmed=body.flag("sameAccount", default=False)
+    )
     return success(profile_value(profiles.get_profile(profile_id)))
 
 

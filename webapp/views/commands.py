@@ -138,7 +138,8 @@ def add_profile() -> ResponseReturnValue:
 @commands.post("/profiles/<profile_id>/cookies")
 def replace_cookies(profile_id: str) -> ResponseReturnValue:
     try:
-        background().replace_cookies(profile_id, request.form.get("cookies", ""))
+        is_confirmed = request.form.get("same_account") == "yes"
+        background().replace_cookies(profile_id, request.form.get("cookies", ""), is_confirmed=is_confirmed)
     except FlowshelfError as error:
         return _profile_page(profile_id, problem=str(error))
     return redirect(url_for("pages.show_profile", profile_id=profile_id), code=303)

@@ -24,6 +24,7 @@ HEALTH_WORDS = {
     Health.WELL: "Signed in",
     Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
     Health.MOVED: "Moved to the new Flow",
+    Health.UNUSUAL_ACTIVITY: "Resting for an hour",
 }
 WARNED_BEFORE_END = timedelta(days=3)
 # The shape of a picture as a class of the style sheet, and in words.
@@ -124,7 +125,7 @@ def page_word(history: str | None, count: int = 1) -> str:
 def project_words(project: Project) -> str:
     """Title and day, because many projects are called alike; the id of one without a title."""
     title = shortened(project.title) or project.remote_id
-    return f"{title} ({day(project.listed_at)})" if project.listed_at else title
+    return f"{title} ({day(project.made_at)})" if project.made_at else title
 
 
 def shortened(text: str, longest: int = 60) -> str:

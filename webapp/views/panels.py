@@ -28,7 +28,6 @@ class SyncRow:
     run: Run | None
     is_active: bool
     is_waiting: bool
-    is_pausing: bool
     can_resume: bool
     rest: Rest | None
     images_per_second: float
@@ -126,7 +125,6 @@ def _sync_row(profile: Profile) -> SyncRow:
         run=run,
         is_active=is_active,
         is_waiting=_is_waiting(run),
-        is_pausing=is_active and work.syncs.is_pausing(run.id),
         can_resume=not is_active and was_begun and (bool(gaps) or any(full_walks)),
         rest=work.connections.rest(profile.id) if is_active else None,
         images_per_second=_images_per_second(run) if is_active else 0.0,

@@ -6,6 +6,7 @@ from webapp.states import RunKind, RunState
 from webapp.store import counts, downloads, runs
 from webapp.verify import Report
 from webapp.views.panels import list_histories, list_open_gaps
+from webapp.views.reasons import ignored_by_reason
 
 SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
 
@@ -15,6 +16,7 @@ def sync_result(run: Run) -> dict:
         "synced": run.synced_count,
         "skipped": run.skipped_count,
         "ignored": run.ignored_count,
+        "ignoredByReason": ignored_by_reason(run),
         "hasMore": run.last_cursor is not None,
     }
     return result | ({"lastCursor": run.last_cursor} if run.last_cursor is not None else {})
@@ -136,6 +138,7 @@ def run_counts(run: Run) -> dict:
             "synced": run.synced_count,
             "skipped": run.skipped_count,
             "ignored": run.ignored_count,
+            "ignoredByReason": ignored_by_reason(run),
         }
     return {
         "downloaded": run.done_count,

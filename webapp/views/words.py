@@ -8,7 +8,7 @@ from markupsafe import Markup
 from webapp import times
 from webapp.models import Gap, History, Run, Schedule
 from webapp.states import RunKind, RunState, ScheduleKind, SyncMode
-from webapp.store import schedules
+from webapp.store import projects, schedules
 from webapp.views.formats import PAGE_WORDS, ago, day, duration, history_word, number, page_word, size
 
 SYNC_WORDS = {
@@ -107,12 +107,23 @@ def history_sentence(history: History, gaps: list[Gap], run: Run | None) -> str:
         return f"{name}: Flow does not offer this history for this account."
     if not history.answered_at:
         return f"{name}: not synced yet."
+    if not places and history.name in PAGE_WORDS:
+        return f"{name}: last synced {ago(history.synced_at)}. {_reach(history)}".rstrip()
     if not places:
         return f"{name}: complete, last synced {ago(history.synced_at)}."
     if history.name in PAGE_WORDS:
         return f"{name}: {_where(run)}the rest is still to come."
     count = "1 gap" if len(places) == 1 else f"{len(places)} gaps"
     return f"{name}: {_where(run)}{count}.{_still_to_come(places)}"
+
+
+def _reach(history: History) -> str:
+    """How far back the readings of projects go: a quick sync does not read every project each time."""
+    unread_count = projects.count_unread(history.profile_id)
+    if unread_count:
+        return f"{number(unread_count)} of them could not be read yet."
+    oldest = projects.oldest_reading(history.profile_id)
+    return f"Each was read {_on_day(oldest)} or later." if oldest else ""
 
 
 def _where(run: Run | None) -> str:

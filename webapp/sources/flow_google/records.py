@@ -91,7 +91,8 @@ def unknown_kind(record: object) -> str:
 
 def unknown_slots(record: list) -> Iterator[str]:
     """Slots that hold something although recorded payloads have nothing there."""
-    return (f"slot {slot}" for slot in (4, *range(11, len(record))) if record[slot] is not None)
+    slots = (4, *range(11, len(record)))
+    return (f"slot {slot}" for slot in slots if inside(record, slot) is not None)
 
 
 def read_image(record: list, card: Card, picture_hosts: Set[str], project_id: str | None) -> RemoteImage:
