@@ -8,7 +8,7 @@ from webapp.errors import CircularHistory, FlowError
 from webapp.models import Walk
 from webapp.sources import HistoryPage, RemoteImage
 from webapp.states import Step
-from webapp.sync import MOST_PAGES_WITHOUT_IMAGE, Met, is_joined, meet, step_of
+from webapp.sync.rules import MOST_PAGES_WITHOUT_IMAGE, Met, is_joined, meet, step_of
 
 NOON = "2026-11-22T12:00:00.000000Z"
 LATER = "2026-11-22T12:00:00.000001Z"

@@ -173,7 +173,7 @@ def test_pictures_without_a_size_are_found_without_looking_at_those_that_have_on
 def test_what_is_known_of_a_history_page_is_found_by_names_and_keys(shelf, monkeypatch):
     page = [RemoteImage(f"name{number}", f"key{number + 1}", "flow", "uploaded", None) for number in (7, 9)]
     found = []
-    (plan,) = plans_of(lambda: found.extend(pages.list_known(ADA, page)), monkeypatch)
+    (plan,) = plans_of(lambda: found.extend(pages.list_known(ADA, page).own), monkeypatch)
     assert [known.name for known in found] == ["name7", "name9"]
     assert not re.search("SCAN veo3|images_of_profile", str(plan))
     assert "images_by_exact_key" in str(plan)

@@ -8,10 +8,10 @@ import pytest
 from webapp import store
 from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable
-from webapp.gone import answer_question
 from webapp.models import Gap, Image, db
 from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import counts, histories, profiles, runs
+from webapp.sync.missing import answer_question
 
 UPLOADS, GENERATED = "ASSET_MANAGER", "PINHOLE"
 BOTH = (UPLOADS, GENERATED)

@@ -14,12 +14,14 @@ from webapp.background.connections import StoredCredentials
 from webapp.config import Config
 from webapp.demo import FlowServer, World
 from webapp.errors import FlowshelfError
-from webapp.models import Gap, Image, Run
+from webapp.models import Gap, Image, Project, Run
 from webapp.sources.pace import Pace, Stopped
 from webapp.sources.services import open_source
 from webapp.states import RunKind, RunState, SyncMode
 from webapp.store import histories, profiles, runs
-from webapp.sync import MOST_PAGES_WITHOUT_IMAGE, SyncRun
+from webapp.store.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.sync.engine import SyncRun
+from webapp.sync.rules import MOST_PAGES_WITHOUT_IMAGE
 
 HISTORIES = ("ASSET_MANAGER", "PINHOLE")
 PAGES = st.one_of(st.none(), st.integers(1, 6))
@@ -104,6 +106,34 @@ class Walks(RuleBasedStateMachine):
     def a_killed_run_goes_on(self, stop_after, dies):
         self.carry(self.run_id, stop_after, dies, "none")
 
+    @rule(after_pages=st.integers(1, 5))
+    def somebody_asks_again_while_a_quick_sync_is_under_way(self, after_pages):
+        """Rule 11: what was in Flow when Sync was pressed is there when that sync is done."""
+        asked = {"histories": self.histories, "mode": SyncMode.NEW, "start_cursor": None, "max_pages": None}
+        run_id, expected, pages = self.start(asked), set(), []
+
+        def on_page():
+            pages.append(1)
+            if len(pages) == after_pages:
+                self.world.add_uploaded(2)
+                self.world.add_generated(2)
+                assert runs.start_sync(self.profile_id, **asked).id == run_id
+                expected.update(self.new_keys(4))
+
+        with store.connection():
+            state = self.outcome(run_id, threading.Event(), on_page)
+            assert state is not RunState.DONE or runs.finish_sync(run_id)
+            runs.change_state(run_id, (RunState.RUNNING,), state)
+            if state is RunState.DONE:
+                assert expected <= self.stored_keys()
+            self.run_id = None
+        self.flow.reset()
+
+    def new_keys(self, count):
+        """The keys of what came to Flow last, most of it."""
+        names = [*self.world.names("ASSET_MANAGER")[: count // 2], *self.world.names("PINHOLE")[: count // 2]]
+        return {self.world.entry(name).media_key for name in names}
+
     def start(self, asked):
         with store.connection():
             if self.run_id:  # a killed run that nobody carries on is set aside
@@ -132,13 +162,14 @@ class Walks(RuleBasedStateMachine):
             if cursor := runs.get_run(run_id).last_cursor:
                 self.cursors = [*self.cursors[-5:], cursor]
         self.flow.reset()
+        if fault == "html":  # that the cookies were refused is remembered for some seconds
+            self.source.close()
+            self.source = self.open_source()
 
     def outcome(self, run_id, stop, on_page):
         pace = Pace(())
         try:
-            SyncRun(
-                run_id, self.source, pace, page_delay_seconds=0, stopping=stop, on_page=on_page
-            ).carry_on()
+            SyncRun(run_id, self.source, pace, stopping=stop, on_page=on_page).carry_on()
         except Stopped:
             return RunState.PAUSED
         except FlowshelfError:
@@ -205,17 +236,22 @@ class Walks(RuleBasedStateMachine):
                 "start_cursor": None,
                 "max_pages": None,
             }
-            run = runs.start_sync(self.profile_id, **asked)
-            state = self.outcome(run.id, threading.Event(), lambda: None)
-            runs.change_state(run.id, (RunState.RUNNING,), state)
+            for _ in range(self.syncs_until_all_is_read()):
+                run = runs.start_sync(self.profile_id, **asked)
+                state = self.outcome(run.id, threading.Event(), lambda: None)
+                runs.change_state(run.id, (RunState.RUNNING,), state)
             missing = self.remote_keys() - self.stored_keys()
             if self.has_something_everywhere():
                 assert state is RunState.DONE
-                assert histories.list_gaps(self.profile_id) == []
+                gaps = [histories.list_gaps(self.profile_id, each) for each in self.histories]
+                assert not any(gaps)
                 assert not missing, f"{len(missing)} images were lost"
                 called_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))
                 assert not called_gone & self.remote_keys(), "what Flow still has is called gone"
                 self.a_second_quick_sync_costs_little()
+
+    def syncs_until_all_is_read(self):
+        return 1
 
     def quick_sync(self):
         asked = {"histories": self.histories, "mode": SyncMode.NEW, "start_cursor": None, "max_pages": None}
@@ -275,7 +311,7 @@ class LabsWalks(Walks):
 
 
 class ProjectWalks(Walks):
-    """Projects beside each other, which come, go, grow and move in their listing, also during a walk."""
+    """Projects beside each other, which come, go, grow, fail and answer nothing, also during a walk."""
 
     histories, page_kind = ("PROJECTS",), "project"
 
@@ -283,14 +319,34 @@ class ProjectWalks(Walks):
         uploaded=st.integers(0, 9),
         generated=st.integers(1, 25),
         page_size=st.integers(1, 5),
-        tells_changes=st.booleans(),
+        syncs_before_it_moves=st.integers(0, 2),
     )
-    def begin(self, uploaded, generated, page_size, tells_changes):
+    def begin(self, uploaded, generated, page_size, syncs_before_it_moves):
         world = World(uploaded=uploaded, generated=generated, videos=1, tiny_pictures=True)
-        world.projects.page_size, world.projects.tells_changes = page_size, tells_changes
-        world.migrate()
+        world.projects.page_size = page_size
         self.coming = []
-        self.set_up(world, world.google.cookies())
+        if syncs_before_it_moves:
+            self.begin_at_labs(world, syncs_before_it_moves)
+        else:
+            world.migrate()
+            self.set_up(world, world.google.cookies())
+
+    def begin_at_labs(self, world, sync_count):
+        """An account that has images on the shelf already when it moves."""
+        self.histories = HISTORIES
+        self.set_up(world, world.cookies())
+        with store.connection():
+            for max_pages in (1, None)[:sync_count]:
+                asked = {"histories": HISTORIES, "mode": SyncMode.NEW, "start_cursor": None}
+                run = runs.start_sync(self.profile_id, max_pages=max_pages, **asked)
+                state = self.outcome(run.id, threading.Event(), lambda: None)
+                runs.change_state(run.id, (RunState.RUNNING,), state)
+            world.migrate()
+            self.histories = ("PROJECTS",)
+            profiles.set_cookies(self.profile_id, world.google.cookies(), None)
+            profiles.note_service(self.profile_id, "flow.google.com", self.histories)
+        self.source.close()
+        self.source = self.open_source()
 
     @rule(has_images=st.booleans())
     def flow_gets_a_project(self, has_images):
@@ -310,6 +366,46 @@ class ProjectWalks(Walks):
     def a_project_is_removed(self, share):
         if len(self.world.projects.ids()) > 3:
             self.world.remove_project(self.project_at(share))
+
+    @rule(share=SHARE, code=st.sampled_from([3, 5, 7, 13]))
+    def a_project_is_refused(self, share, code):
+        self.world.refuse_project(self.project_at(share), code)
+
+    @rule(share=SHARE)
+    def a_project_answers_nothing(self, share):
+        self.world.empty_project(self.project_at(share))
+
+    @rule(share=SHARE)
+    def a_project_is_listed_no_more(self, share):
+        if len(self.world.projects.ids()) > 3:
+            self.world.unlist_project(self.project_at(share))
+
+    @rule(share=SHARE)
+    def a_project_holds_something_odd(self, share):
+        self.world.odd_record(self.project_at(share), ["odd", None, {"new": 1}])
+
+    @rule(share=SHARE, other=SHARE)
+    def a_project_shows_an_image_of_another(self, share, other):
+        if names := self.world.names("PINHOLE"):
+            self.world.add_ingredient(self.project_at(other), names[int(share * len(names))])
+
+    @rule(share=SHARE, state=st.sampled_from([None, 2, 4]))
+    def an_image_is_in_another_state(self, share, state):
+        if names := self.world.names("PINHOLE"):
+            self.world.change(names[int(share * len(names))], state=state)
+
+    @rule(days=st.integers(1, 2))
+    def days_go_by(self, days):
+        with store.connection():
+            Project.update(empty_on="2026-01-01").where(Project.empty_on.is_null(False)).execute()
+
+    @invariant()
+    def nothing_that_flow_still_has_is_called_gone(self):
+        """13: whatever was refused, empty, odd or unfinished. A person is asked about the rest."""
+        if hasattr(self, "profile_id"):
+            with store.connection():
+                called_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))
+                assert not called_gone & self.all_remote_keys()
 
     @rule(
         after_pages=st.integers(1, 5), what=st.sampled_from(["grows", "comes", "goes", "token"]), share=SHARE
@@ -331,6 +427,47 @@ class ProjectWalks(Walks):
                 case "token":
                     self.world.google.change_token()
 
+    def all_remote_keys(self):
+        names = [*self.world.names("ASSET_MANAGER"), *self.world.names("PINHOLE")]
+        return {self.world.entry(name).media_key for name in names}
+
+    def remote_keys(self, history=None):
+        """What a project that is listed holds and is ready."""
+        listed = set(self.world.projects.ids())
+        entries = [entry for each in listed for entry in self.world.entries_in(each)]
+        return {
+            entry.media_key
+            for entry in entries
+            if entry.kind in ("uploaded", "generated") and entry.state in (None, 3)
+        }
+
+    def new_keys(self, count):
+        return (
+            {
+                entry.media_key
+                for each in self.world.projects.ids()[:count]
+                for entry in self.world.entries_in(each)
+                if entry.kind in ("uploaded", "generated") and entry.state in (None, 3)
+            }
+            if not self.has_trouble()
+            else set()
+        )
+
+    def has_trouble(self):
+        ids = self.world.projects.ids()
+        return any(self.world.refusal_of(each) or self.world.is_emptied(each) for each in ids)
+
+    def everything_arrives_in_the_end(self):
+        for project_id in self.world.projects.ids():
+            self.world.allow_project(project_id)
+            self.world.empty_project(project_id, False)
+        super().everything_arrives_in_the_end()
+
+    def syncs_until_all_is_read(self):
+        """Those in trouble come five at a time, the others thirty."""
+        count = len(self.world.projects.ids())
+        return 1 + -(-count // QUICK_TROUBLED)
+
     def project_at(self, share):
         ids = self.world.projects.ids() or [self.world.add_project("The first")]
         return ids[int(share * len(ids))]
@@ -342,7 +479,7 @@ class ProjectWalks(Walks):
         return bool(self.remote_keys())
 
     def most_pages_when_in_sync(self):
-        return len(self.world.projects.ids())
+        return QUICK_RECENT + QUICK_IN_TURN + QUICK_TROUBLED
 
 
 def few(share):

@@ -11,12 +11,12 @@ from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
 from webapp.demo.flow_google_records import Shown, record
-from webapp.gone import answer_question
 from webapp.models import Image, Profile, Project
 from webapp.sources.flow_google import PROJECTS
 from webapp.states import RunState, SyncMode
 from webapp.store import histories, profiles, projects, runs
 from webapp.store.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.sync.missing import answer_question
 from webapp.times import timestamp
 
 
@@ -561,10 +561,11 @@ def test_the_panel_speaks_of_projects(work, flow, profile_id, words, wait_until)
 
 def test_the_panel_says_how_far_back_the_readings_of_projects_go(sync, world, words):
     sync()
+    assert "Projects: last synced just now. All projects were read." in words("/")
     Project.update(read_at="2026-10-03T12:00:00.000000Z").where(
         Project.remote_id == world.projects.ids()[-1]
     ).execute()
-    assert "Projects: last synced just now. Each was read on 3 October 2026 or later." in words("/")
+    assert "the longest unread was read on 3 October 2026." in words("/")
     Project.update(read_at=None).where(Project.remote_id == world.projects.ids()[0]).execute()
     assert "1 of them could not be read yet." in words("/")
 

@@ -86,7 +86,7 @@ def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_it
         expect(download_panel(page)).to_contain_text("20 images have no file yet")
         expect(button(page, "Download all pending")).to_be_enabled()
         button(panel, "Pause").click()
-        expect(panel).to_contain_text("Pausing after this page")
+        expect(panel).to_contain_text("Paused just now")
     expect(panel).to_contain_text("Paused just now")
     button(panel, "Resume").click()
     expect(panel).to_contain_text("Synced just now")

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from webapp import gone, store, sync
+from webapp import store
 from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -13,6 +13,8 @@ from webapp.models import Run
 from webapp.sources.pace import Stopped
 from webapp.states import Health, RunKind, RunState, SyncMode
 from webapp.store import profiles, runs
+from webapp.sync.engine import SyncRun
+from webapp.sync.missing import answer_question
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +102,7 @@ class Syncs:
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
         """Whether images that a full sync did not meet are to be marked as gone from Flow."""
-        gone.answer_question(walk_id, mark=mark)
+        answer_question(walk_id, mark=mark)
 
     def carry_on(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
@@ -227,8 +229,8 @@ class Syncs:
                 if not connection.is_stale:
                     raise
 
-    def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> sync.SyncRun:
-        return sync.SyncRun(
+    def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:
+        return SyncRun(
             run_id,
             connection.source,
             connection.pace,

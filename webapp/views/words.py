@@ -123,7 +123,11 @@ def _reach(history: History) -> str:
     if unread_count:
         return f"{number(unread_count)} of them could not be read yet."
     oldest = projects.oldest_reading(history.profile_id)
-    return f"Each was read {_on_day(oldest)} or later." if oldest else ""
+    if not oldest:
+        return ""
+    if oldest >= (history.head_read_at or ""):
+        return "All projects were read."
+    return f"A quick sync reads some projects in turn; the longest unread was read {ago(oldest)}."
 
 
 def _where(run: Run | None) -> str:

@@ -1,123 +1,39 @@
-"""Phase 1: walk a history page by page and store what it says, without any file.
+"""Carries a sync run on: reads page by page and stores page, counts and the gap's new place together.
 
-A walk is a gap being closed (design.md, "How history is walked"; the numbers in the comments are
-its rules). What a page means is decided by pure functions; the store applies page, counts and the
-gap's new place in one transaction. A run can be carried on from its rows after any interruption.
+What a page means is decided by `webapp.sync.rules`; the numbers in the comments are those of its rules. A run
+can be carried on from its rows after any interruption.
 """
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from webapp import store
 from webapp.errors import (
-    CircularHistory,
     CursorRefused,
     FlowChanged,
-    FlowError,
     FlowUnavailable,
     HistoryEmpty,
     HistoryRefused,
     ProjectFailed,
     SourceClosed,
 )
-from webapp.gone import unmet_note
 from webapp.models import Run, Walk
-from webapp.sources import HistoryPage, Reason, Source
+from webapp.sources import HistoryPage, Source
 from webapp.sources.pace import Pace, Stopped
 from webapp.states import Step, SyncMode
 from webapp.store import histories, pages, projects, runs, unmet
+from webapp.sync.missing import unmet_note
+from webapp.sync.rules import Met, meet, read_nothing, step_of, trouble_note
 from webapp.times import now
 
-MOST_PAGES_WITHOUT_IMAGE = 50
 # A project that fails is asked for so often, one that was never answered for once more after that.
 TRIES_OF_A_PROJECT = 3
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Met:
-    """What one walk has met since this process carries it on: names (as 8-byte hashes) and tokens."""
-
-    names: set[bytes] = field(default_factory=set)
-    cursors: set[str] = field(default_factory=set)
-    pages_without_image: int = 0
-
-
-def is_joined(page: HistoryPage, known: dict[str, int], walk: Walk) -> bool:
-    """Rule 3: the page has usable images, all were known before this walk began, and none is newer
-    than the last entry above. `known` maps names to the id of the walk that stored them."""
-    return bool(page.images) and all(
-        known.get(image.name, walk.id) < walk.id and not _is_newer(image.created_at, walk.last_created_at)
-        for image in page.images
-    )
-
-
-def _is_newer(created_at: str | None, above: str | None) -> bool:
-    return created_at is not None and above is not None and created_at > above
-
-
-def step_of(page: HistoryPage, known: dict[str, int], walk: Walk, *, may_join: bool) -> Step:
-    """What a page means for the walk that met it."""
-    if page.next_cursor is None:
-        return Step.END
-    if may_join and walk.owes_gap and is_joined(page, known, walk):
-        return Step.JOINED
-    return Step.ON
-
-
-def meet(met: Met, page: HistoryPage, *, is_project: bool = False) -> None:
-    """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever.
-
-    A project may be empty, and one that moved in the listing meanwhile may come twice.
-    """
-    hashes = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in page.names}
-    is_met = not is_project and bool(hashes) and hashes <= met.names
-    if page.next_cursor in met.cursors or is_met:
-        raise CircularHistory(
-            "Flow repeats itself: it handed out pages of this history that this sync has already seen. "
-            "The sync stopped and remembers the place; press Resume to go on from there later."
-        )
-    met.names |= hashes
-    if page.next_cursor:
-        met.cursors.add(page.next_cursor)
-    met.pages_without_image = 0 if page.images or is_project else met.pages_without_image + 1
-    if met.pages_without_image >= MOST_PAGES_WITHOUT_IMAGE:
-        raise FlowError(
-            f"Flow sent {MOST_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
-            "and remembers the place; press Resume to go on from there."
-        )
-
-
-def trouble_note(troubles: list[tuple[str, int]], tried_count: int) -> str:
-    """What the end of a sync says of projects that could not be read; empty when there is none."""
-    count = sum(number for _, number in troubles)
-    if not count:
-        return ""
-    reasons = "; ".join(reason for reason, _ in troubles[:3])
-    more = "" if len(troubles) <= 3 else " and other reasons"
-    return (
-        f"{count:,} of {tried_count:,} projects could not be read ({reasons}{more}). What is on the shelf of "
-        f"{'it' if count == 1 else 'them'} stays, and the next sync tries again."
-    )
-
-
-def read_nothing(run: Run) -> bool:
-    """Whether a run met records and recognised none, or a full one met images and kept none of them."""
-    ignored = json.loads(run.ignored_reasons)
-    kept_count = run.synced_count + run.skipped_count + ignored.get(Reason.OTHER_PROFILE, 0)
-    unrecognised_count = ignored.get(Reason.UNRECOGNISED, 0)
-    unready_count = ignored.get(Reason.NOT_READY, 0) + ignored.get(Reason.FAILED, 0)
-    recognised_count = kept_count + sum(ignored.values()) - unrecognised_count
-    if unrecognised_count and recognised_count <= 0:
-        return True
-    return run.mode == SyncMode.FULL and not kept_count and unready_count > 0
 
 
 class SyncRun:
