@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from webapp import store
+from webapp import background_of, store
 from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable
 from webapp.models import Gap, Image, db
@@ -158,6 +158,64 @@ def test_one_sync_a_profile_and_the_other_is_told_so(work, profile_id, sync, flo
         assert error.value.run_id == run.id
         gate.release()
         assert work.syncs.wait(run.id).state == RunState.DONE
+
+
+# What was asked for is what is done
+
+
+def test_a_quick_sync_that_is_asked_for_again_while_it_is_under_way_reads_the_head_once_more(
+    work, profile_id, sync, flow, world
+):
+    with flow.holding("history", at=2) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,))
+        assert gate.reached.wait(5)
+        world.add_uploaded(3)
+        for _ in range(3):
+            assert work.syncs.start(profile_id, histories=(UPLOADS,)).id == run.id
+        gate.release()
+        run = work.syncs.wait(run.id)
+    assert (run.state, run.synced_count) == (RunState.DONE, 43)
+    assert [request.cursor for request in flow.asked("history")].count(None) == 2, (
+        "one more for all who asked"
+    )
+
+
+def test_after_a_restart_a_sync_that_a_person_asks_for_brings_what_came_before_the_asking(
+    work, profile_id, flow, world, running
+):
+    flow.reset()
+    with flow.holding("history", at=2) as gate:
+        with store.connection():
+            run = work.syncs.start(profile_id)
+        assert gate.reached.wait(5)
+        work = background_of(running())
+        world.add_uploaded(25)
+        with store.connection():
+            assert work.syncs.start(profile_id).id == run.id
+        gate.release()
+    with store.connection():
+        assert work.syncs.wait(run.id).state == RunState.DONE
+        assert Image.select().count() == 40 + 30 + 25
+
+
+@pytest.mark.parametrize("asked", [{"max_pages": 2}, {"mode": SyncMode.FULL}, {"mode": SyncMode.ALL}])
+def test_another_sync_than_a_quick_one_is_not_read_again(work, profile_id, sync, flow, asked):
+    with flow.holding("history", at=1) as gate:
+        run = work.syncs.start(profile_id, histories=(UPLOADS,), **asked)
+        assert gate.reached.wait(5)
+        assert work.syncs.start(profile_id, histories=(UPLOADS,), **asked).id == run.id
+        gate.release()
+        assert work.syncs.wait(run.id).state == RunState.DONE
+    assert [request.cursor for request in flow.asked("history")].count(None) == 1
+
+
+def test_entries_of_which_none_is_recognised_are_no_success(sync, world):
+    for name in world.names(UPLOADS):
+        world.delete(name)
+    world.add_broken_entry("without media")
+    run = sync()
+    assert (run.state, run.error_code) == (RunState.FAILED, "flow_changed")
+    assert "<text of" in run.sample
 
 
 # The end of a history

@@ -620,3 +620,19 @@ def test_an_image_says_where_it_stands_in_flow_and_shows_its_versions(sync, worl
         "derived",
         True,
     )
+
+
+def test_a_renewed_preview_is_kept_while_it_is_good_and_not_taken_back_by_a_sync(
+    sync, work, world, flow, profile_id
+):
+    sync()
+    entry = world.entry(world.names("PINHOLE", Kind.GENERATED)[0])
+    image = Image.get(Image.media_key == entry.media_key)
+    listed = f"{flow.url}/asb/without-an-end"
+    answer = [None, [], [record(entry, Shown(world.size_of(entry), None, listed, None))]]
+    for expires, is_kept in ((4_000_000_000, True), (1_000_000_000, False)):
+        renewed = f"https://flow-content.google/image/x?Expires={expires}&Signature=s"
+        Image.update(fife_url=renewed).where(Image.id == image.id).execute()
+        flow.payload_next("project", answer, count=len(world.projects.ids()))
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        assert Image.get_by_id(image.id).fife_url == (renewed if is_kept else listed)

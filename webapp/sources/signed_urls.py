@@ -37,12 +37,15 @@ def is_good(url: str | None, hosts: Set[str], now: datetime) -> bool:
 
     `Expires` is in Unix seconds (flow-labs-api.md, part 4).
     """
-    if not url or not is_picture_url(url, hosts):
-        return False
+    return bool(url) and is_picture_url(url, hosts) and expires_at(url) > now.timestamp()
+
+
+def expires_at(url: str) -> float:
+    """When a URL expires in Unix seconds: infinity where it does not say, 0 where that cannot be read."""
     try:
-        return float(parse_qs(urlsplit(url).query).get("Expires", ["inf"])[0]) > now.timestamp()
+        return float(parse_qs(urlsplit(url).query).get("Expires", ["inf"])[0])
     except ValueError:
-        return False
+        return 0.0
 
 
 def _with_port(host: str, port: int) -> str:

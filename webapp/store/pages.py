@@ -6,10 +6,12 @@ import time
 from collections import Counter, namedtuple
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from webapp.errors import RunEnded
 from webapp.models import Run, Walk, db
 from webapp.sources import HistoryPage, Reason, RemoteImage
+from webapp.sources.signed_urls import expires_at
 from webapp.store import chunked
 from webapp.times import now
 
@@ -204,8 +206,16 @@ def _learned(row: Known, image: RemoteImage) -> dict:
         lacking += [field for field in FRESH_FIELDS if getattr(row, field) is None]
     fields = lacking if image.is_ingredient else (*lacking, *FRESH_FIELDS)
     answered = {field: getattr(image, field) for field in fields}
+    if _is_renewed(row.fife_url) and image.fife_url and expires_at(image.fife_url) == inf:
+        answered.pop("fife_url", None)
     return {
         field: value
         for field, value in answered.items()
         if value is not None and value != getattr(row, field)
     }
+
+
+def _is_renewed(url: str | None) -> bool:
+    """Whether a signed URL that was asked for is still good: the one in a listing may be of a host that does
+    not answer without cookies, and would have to be renewed again after each sync."""
+    return url is not None and time.time() < expires_at(url) < inf

@@ -1,0 +1,116 @@
+"""How many history pages come without a pause, how fast the next ones, and what a 429 does."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from webapp import background_of, store
+from webapp.demo import FlowServer, World
+from webapp.sources.mood import Stopped
+from webapp.sources.page_budget import SIZE, PageBudget
+from webapp.states import RunState
+
+NEVER = threading.Event()
+
+
+class Clock:
+    """Seconds that pass when a test says so, or somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Waiting:
+    """An event that is never set; a wait lets the clock go on and is counted."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.waits = clock, []
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.clock.seconds += seconds
+        return False
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def waiting(clock: Clock) -> Waiting:
+    return Waiting(clock)
+
+
+def test_the_first_ten_pages_come_at_once_and_later_ones_each_after_its_delay(clock, waiting):
+    budget = PageBudget(2.0, clock)
+    for _ in range(SIZE + 20):
+        budget.take(waiting)
+    assert waiting.waits[:SIZE] == [0.0] * SIZE
+    assert all(1.0 <= seconds <= 3.1 for seconds in waiting.waits[SIZE:])
+    assert 34 <= clock.seconds <= 46
+
+
+def test_the_time_from_request_to_request_counts(clock, waiting):
+    budget = PageBudget(2.0, clock)
+    for _ in range(SIZE + 20):
+        budget.take(waiting)
+        clock.seconds += 2.0  # a slow response
+    assert waiting.waits == [0.0] * (SIZE + 20)
+
+
+def test_a_bucket_that_nobody_asked_of_is_full_and_no_fuller(clock, waiting):
+    budget = PageBudget(1.0, clock)
+    clock.seconds += 1_000_000
+    for _ in range(SIZE + 1):
+        budget.take(waiting)
+    assert waiting.waits[:SIZE] == [0.0] * SIZE
+    assert waiting.waits[SIZE] > 0
+
+
+def test_asked_to_slow_down_the_next_page_waits_at_once(clock, waiting):
+    budget = PageBudget(2.0, clock)
+    budget.drain()
+    budget.take(waiting)
+    assert 1.5 <= waiting.waits[0] <= 2.5
+
+
+def test_without_a_delay_nobody_waits(clock, waiting):
+    budget = PageBudget(0.0, clock)
+    budget.drain()
+    for _ in range(1000):
+        budget.take(waiting)
+    assert set(waiting.waits) == {0.0}
+
+
+def test_who_waits_for_a_page_stops_when_told_to():
+    budget, stopping = PageBudget(60.0), threading.Event()
+    budget.drain()
+    threading.Timer(0.05, stopping.set).start()
+    began = time.monotonic()
+    with pytest.raises(Stopped):
+        budget.take(stopping)
+    assert time.monotonic() - began < 5
+
+
+@pytest.fixture
+def slow_flow() -> Iterator[FlowServer]:
+    """A hundred images in pages of eighteen, each page after 0.3 seconds."""
+    with FlowServer(World(uploaded=100, tiny_pictures=True), latency_seconds={"history": 0.3}) as flow:
+        yield flow
+
+
+def test_a_hundred_images_at_the_usual_pace_take_as_long_as_their_pages(running, slow_flow):
+    urls = {"labs_url": slow_flow.url, "media_url": slow_flow.url, "flow_url": slow_flow.url}
+    work = background_of(running(page_delay_seconds=1.0, **urls))
+    with store.connection():
+        profile_id = work.accounts.add("Ada", slow_flow.world.cookie_header()).id
+        began = time.monotonic()
+        run = work.syncs.wait(work.syncs.start(profile_id, histories=("ASSET_MANAGER",)).id)
+    assert (run.state, run.synced_count) == (RunState.DONE, 100)
+    assert time.monotonic() - began < 2.5 + 0.6  # six pages of 0.3 s, and room for a busy machine

@@ -1,0 +1,124 @@
+"""Those who used an earlier Flowshelf: its reader kept nothing of flow.google.com and marked all as read."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from test_database import schema_of
+
+from webapp import background_of, store
+from webapp.demo import World
+from webapp.demo.entries import Kind
+from webapp.models import Gap, Image, Project
+from webapp.states import RunState, SyncMode
+from webapp.store import profiles, runs
+
+RELEASED = Path(__file__).parent / "database_v3.sql"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(generated=25, videos=2, tiny_pictures=True)
+    world.migrate()
+    return world
+
+
+def execute(path, *statements):
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement, *values in statements:
+            connection.execute(statement, values)
+
+
+@pytest.fixture
+def old_shelf(config, world):
+    """A data folder of version 0.1: no image, every project marked as read, no gap, and a sync under way."""
+    config.data_dir.mkdir()
+    path = config.database_path
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(RELEASED.read_text())
+    moment = "2026-10-20T10:00:00.000000Z"
+    statements = [
+        (
+            "INSERT INTO profile (id, name, health, account_email, service, cookie_names, created_at)"
+            " VALUES ('profile_1', 'Ada', 'well', 'ada@example.com', 'flow.google.com', 'SID', ?)",
+            moment,
+        ),
+        (
+            "INSERT INTO history (profile_id, name, answered_at, synced_at, shows_changes)"
+            " VALUES ('profile_1', 'PROJECTS', ?, ?, 1)",
+            moment,
+            moment,
+        ),
+    ]
+    statements += [
+        (
+            "INSERT INTO project (profile_id, remote_id, title, listed_at, read_at, read_walk_id)"
+            " VALUES ('profile_1', ?, 'Read', ?, ?, 1)",
+            project_id,
+            moment,
+            moment,
+        )
+        for project_id in world.projects.ids()
+    ]
+    execute(path, *statements)
+    return path
+
+
+def true_keys(world):
+    names = world.names("ASSET_MANAGER", Kind.UPLOADED) + world.names("PINHOLE", Kind.GENERATED)
+    return {world.entry(name).media_key for name in names}
+
+
+def test_the_first_sync_after_the_update_reads_every_project(old_shelf, world, running):
+    work = background_of(running())
+    with store.connection():
+        assert Project.select().where(Project.read_at.is_null(False)).count() == 0
+        assert [(gap.cursor, gap.may_join) for gap in Gap.select()] == [("", False)]
+        profiles.set_cookies("profile_1", world.google.cookies(), None)
+        run = work.syncs.wait(work.syncs.start("profile_1", mode=SyncMode.NEW).id)
+        assert (run.state, run.page_count) == (RunState.DONE, len(world.projects.ids()))
+        assert {image.media_key for image in Image.select()} == true_keys(world)
+
+
+def test_a_walk_that_the_update_interrupted_leaves_nothing_out(old_shelf, world, running):
+    execute(
+        old_shelf,
+        (
+            "INSERT INTO walk (id, profile_id, history, is_full, owes_gap, from_head, cursor, last_gap_id,"
+            " began_at, unseen_count) VALUES (7, 'profile_1', 'PROJECTS', 1, 1, 1, '', 0, '2026', 0)",
+        ),
+        (
+            "INSERT INTO run (id, profile_id, kind, state, started_at, mode, histories, history, walk_id,"
+            " page_count, history_page_count, synced_count, skipped_count, ignored_count, is_scheduled,"
+            " downloads_new, wished_count, done_count, failed_count, done_bytes) VALUES ('run_1',"
+            " 'profile_1', 'sync', 'running', '2026', 'full', 'PROJECTS', 'PROJECTS', 7,"
+            " 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+        ),
+    )
+    work = background_of(running())
+    with store.connection():
+        profiles.set_cookies("profile_1", world.google.cookies(), None)
+        work.continue_waiting("profile_1")
+        work.syncs.wait("run_1")
+        run = work.syncs.wait(work.syncs.start("profile_1", mode=SyncMode.NEW).id)
+        assert (runs.get_run("run_1").kind, run.state) == ("sync", RunState.DONE)
+        assert {image.media_key for image in Image.select()} == true_keys(world)
+
+
+def test_the_way_back_is_the_copy_that_lies_beside(old_shelf, tmp_path):
+    store.open_database(old_shelf)
+    (copy,) = old_shelf.parent.glob("flowshelf-before-*.bak")
+    with closing(sqlite3.connect(shutil.copy(copy, tmp_path / "back.sqlite3"))) as back:
+        (version,) = back.execute("PRAGMA user_version").fetchone()
+        (read_count,) = back.execute("SELECT count(*) FROM project WHERE read_at != ''").fetchone()
+        tables = {name for (name,) in back.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert (version, read_count > 0) == (3, True)
+    assert "project_before" not in tables
+
+
+def test_a_database_of_version_0_1_becomes_like_a_new_one(old_shelf, tmp_path):
+    store.open_database(old_shelf)
+    store.open_database(tmp_path / "new.sqlite3")
+    assert schema_of(old_shelf) == schema_of(tmp_path / "new.sqlite3")
