@@ -72,8 +72,10 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
         flow.world.change(newest.name, content=None)
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)
         work.exports.request(Selection(ids=(newest.id,)))
+        work.examine(profile_id)
         profile = f"/profiles/{profile_id}"
         people = {"profiles": "/profiles", "profile": profile, "remove": f"{profile}/remove"}
+        people |= {"examination": f"{profile}/examination"}
         views = {name: f"/{name}" for name in ("overview", "activity", "messages", "exports", "share")}
         run = {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
         yield "full", {name: Look(path) for name, path in (people | views | run).items()} | picture

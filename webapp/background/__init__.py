@@ -1,6 +1,7 @@
 """Everything that goes on beside the requests: pools, wake, pause, stop, recovery at start.
 
     accounts       profiles and their cookies, checked against Flow
+    examination    what Flow answers to each reading call, for a report
     connections    one source and one pace per profile, shared by its threads
     syncs          one thread per profile that syncs
     previews       fresh signed addresses for cards in view
@@ -27,6 +28,7 @@ from webapp.background.accounts import Accounts
 from webapp.background.connections import Connections
 from webapp.background.deletion import delete_files
 from webapp.background.downloads import Downloads
+from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.measuring import Measuring
 from webapp.background.previews import Previews
@@ -64,6 +66,7 @@ class Background:
         self.measuring = Measuring(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
+        self.examinations = Examinations(self.connections)
 
     @property
     def picture_hosts(self) -> frozenset[str]:
@@ -134,6 +137,13 @@ class Background:
         """Ask Flow whether the cookies still sign in; what waited for that goes on."""
         self.accounts.check(profile_id)
         self.continue_waiting(profile_id)
+
+    def examine(self, profile_id: str) -> Examination:
+        """Ask each reading call of the profile's service once; what waited for its cookies goes on."""
+        examination = self.examinations.examine(profile_id)
+        if examination.account:
+            self.continue_waiting(profile_id)
+        return examination
 
     def continue_waiting(self, profile_id: str) -> None:
         """The cookies are good again: runs of the profile that waited for them go on by themselves."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from webapp.background.connections import Connections
+from webapp.background.connections import Connection, Connections
 from webapp.config import Config
 from webapp.errors import (
     AccountMoved,
     BadCookies,
+    FlowError,
     FlowshelfError,
     FlowUnavailable,
     SignedOut,
@@ -21,6 +22,9 @@ from webapp.sources import Account, Promise, Source
 from webapp.sources.credentials import PastedCookies, parse_cookies
 from webapp.states import Health
 from webapp.store import profiles
+
+# Errors that are about the whole account, whatever was asked.
+OF_ACCOUNT = (UnusualActivity, SignedOut, AccountMoved)
 
 
 @dataclass(slots=True)
@@ -91,7 +95,7 @@ class Accounts:
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
-        _require_rested(profile)
+        require_rested(profile)
         tried = self._try(pasted)
         if tried.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
@@ -103,18 +107,12 @@ class Accounts:
 
     def check(self, profile_id: str) -> Profile:
         """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health."""
-        _require_rested(profiles.get_profile(profile_id))
+        require_rested(profiles.get_profile(profile_id))
         connection = self._connections.of(profile_id)
         try:
             account = connection.source.check()
-        except UnusualActivity as error:
-            connection.pace.note_rest(error)
-            raise
-        except SignedOut as error:
-            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
-            raise
-        except AccountMoved as error:
-            profiles.note_health(profile_id, Health.MOVED, str(error))
+        except OF_ACCOUNT as error:
+            note_failure(profile_id, connection, error)
             raise
         profiles.note_account(profile_id, account)
         return profiles.get_profile(profile_id)
@@ -153,7 +151,18 @@ class Accounts:
             )
 
 
-def _require_rested(profile: Profile) -> None:
+def note_failure(profile_id: str, connection: Connection, error: FlowError) -> None:
+    """Note as health what an error of `OF_ACCOUNT` says of a profile."""
+    match error:
+        case UnusualActivity():
+            connection.pace.note_rest(error)
+        case SignedOut():
+            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+        case AccountMoved():
+            profiles.note_health(profile_id, Health.MOVED, str(error))
+
+
+def require_rested(profile: Profile) -> None:
     """Raises UnusualActivity while the service wants to be left alone."""
     if seconds := profiles.rest_seconds(profile):
         raise UnusualActivity(profile.health_reason or "", seconds)

@@ -4,6 +4,7 @@ serving     serve and demo
 listening   waitress, and how many may talk to it for how long
 working     sync, download, profiles and verify
 keeping     backup, import and doctor
+examining   doctor --flow
 shelf       the JSON API of the server that owns the data folder, or of this process when none does
 progress    bars on a terminal, plain lines elsewhere
 """

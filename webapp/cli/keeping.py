@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from webapp import database, doctor, importing, store
+from webapp.cli.examining import examine_flow, mark_of
 from webapp.cli.options import data_dir_option, json_option
 from webapp.cli.shelf import Shelf, open_shelf
 from webapp.cli.working import ending_with_json, find_profile
@@ -120,21 +121,33 @@ def say_import(report: importing.Report, as_json: bool) -> None:
 
 
 @click.command("doctor")
+@click.option("--flow", "profile", metavar="PROFILE", help="Check what Flow sends to this profile.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what --flow found to it."
+)
 @json_option
 @data_dir_option
-def doctor_(as_json: bool, data_dir: Path | None) -> None:
+def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: Path | None) -> None:
     """Look whether all is well, and say what to do where it is not.
 
     Looks at data folder, modes, disk, database, cookies of each profile, reachability of Flow and
     versions, also while Flowshelf runs.
+
+    With --flow PROFILE (an id or a name) each kind of request is made to Flow once, and what came is told.
+    The report of it holds nothing of your account: send it along when something is odd.
     """
+    if report and not profile:
+        raise click.UsageError("--report goes with --flow.")
+    if profile:
+        with ending_with_json(as_json):
+            is_well = examine_flow(read_config(data_dir=data_dir), profile, report, as_json)
+        sys.exit(0 if is_well else 1)
     found = []
     with ending_with_json(as_json):
         for finding in examine(read_config(data_dir=data_dir)):
             found.append(finding)
             if not as_json:
-                mark = click.style("well ", fg="green") if finding.is_well else click.style("WRONG", fg="red")
-                click.echo(f"{mark}  {finding.subject}: {finding.sentence}")
+                click.echo(f"{mark_of(finding.is_well)}  {finding.subject}: {finding.sentence}")
     is_well = all(finding.is_well for finding in found)
     if as_json:
         findings = [

@@ -6,11 +6,13 @@ values; the wire format stops in the modules beside this one.
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from webapp.errors import FlowError
 
 KIND_UPLOADED = "uploaded"
 KIND_GENERATED = "generated"
@@ -182,7 +184,28 @@ class FetchedImage:
     fife_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One reading call of an examination, in words for a report that goes to strangers: what was asked,
+    what came (statuses, kinds, sizes), and what of it was recognised and what was not.
+
+    `outline` is that of the response (`webapp.sources.outline`). A step that was not asked is well. `account`
+    is whom the cookies were found to sign in, `error` what ended the call; neither is for a report.
+    """
+
+    asked: str
+    came: str
+    recognised: str = ""
+    unrecognised: str = ""
+    is_well: bool = True
+    is_asked: bool = True
+    outline: object = None
+    account: Account | None = field(default=None, repr=False)
+    error: FlowError | None = field(default=None, repr=False)
+
+
 Skips = Callable[[RemoteProject], bool]
+Describe = Callable[[bytes], str]
 
 
 def read_all(project: RemoteProject) -> bool:
@@ -253,6 +276,13 @@ class Source(Protocol):
 
     def preview_url(self, name: str, media_key: str = "") -> str | None:
         """A fresh signed URL of one image, None when the service has none."""
+
+    def examine(self, describe: Describe) -> Iterator[Step]:
+        """Make each reading call once, whatever became of those before, and say what came of it.
+
+        Raises nothing that a Step can say. Signed out, or told of unusual activity, it asks nothing more.
+        `describe` says kind and size of a picture by its bytes; it may raise BadPicture.
+        """
 
     def until(self, stop: threading.Event) -> AbstractContextManager[None]:
         """What this thread asks inside of the block ends with SourceClosed as soon as `stop` is set."""

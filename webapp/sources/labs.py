@@ -1,7 +1,7 @@
 """Flow at labs.google/fx: its history and its images, as one profile sees them."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from urllib.parse import urlencode
 
@@ -18,11 +18,13 @@ from webapp.errors import (
 from webapp.sources import (
     Account,
     Credentials,
+    Describe,
     FetchedImage,
     HistoryPage,
     Promise,
     RemoteProject,
     Skips,
+    Step,
     labs_history,
     labs_media,
     read_all,
@@ -30,6 +32,7 @@ from webapp.sources import (
 from webapp.sources.credentials.key import ApiKey
 from webapp.sources.credentials.session import SignIn
 from webapp.sources.http import Answer, HttpClient, TooLarge
+from webapp.sources.labs_examination import LabsCalls, LabsExamination
 from webapp.sources.labs_site import LabsSite
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing, read_document
 from webapp.sources.signed_urls import fetch_picture
@@ -64,6 +67,14 @@ class LabsSource:
         return self._page(history, cursor, self._config.page_size)
 
     def _page(self, history: str, cursor: str | None, page_size: int) -> HistoryPage:
+        answer, document, secrets = self._history(history, cursor, page_size)
+        try:
+            return labs_history.read_page(document, self._config.all_picture_hosts)
+        except labs_history.UnknownShape as error:
+            raise changed(answer, str(error), secrets) from error
+
+    def _history(self, history: str, cursor: str | None, page_size: int) -> tuple[Answer, object, list[str]]:
+        """The service's answer that brings a page, its JSON, and the secrets that were sent for it."""
         secrets = [*self._site.cookies().values(), cursor or ""]
         path = labs_history.path(history, cursor, page_size)
         answer = self._site.get(path, LARGEST_HISTORY_BYTES)
@@ -72,10 +83,7 @@ class LabsSource:
         refused = labs_history.refusal(answer, document, history, cursor, secrets)
         if refused:
             raise refused
-        try:
-            return labs_history.read_page(document, self._config.all_picture_hosts)
-        except labs_history.UnknownShape as error:
-            raise changed(answer, str(error), secrets) from error
+        return answer, document, secrets
 
     def answers(self) -> None:
         raise HistoryRefused("labs.google has no projects that could fail one by one.")
@@ -103,6 +111,10 @@ class LabsSource:
         elif answer.status != 400 or url is None:
             raise labs_media.refusal(answer, secrets)
         return url
+
+    def examine(self, describe: Describe) -> Iterator[Step]:
+        calls = LabsCalls(self._sign_in, self._api_key, self._history, self._media, self._document)
+        return LabsExamination(calls, self._http, self._config.all_picture_hosts, describe).steps()
 
     def until(self, stop: threading.Event) -> AbstractContextManager[None]:
         return self._http.until(stop)

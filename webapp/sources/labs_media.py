@@ -125,6 +125,12 @@ def is_key_refusal(answer: Answer) -> bool:
     return answer.status in (400, 403) and any(reason.startswith("API_KEY_") for reason in _reasons(answer))
 
 
+def error_word(answer: Answer) -> str:
+    """The word that tells an error best: its reason, else its status; empty when it has neither."""
+    status = _error(answer).get("status")
+    return next(iter(_reasons(answer)), status if isinstance(status, str) else "")
+
+
 def _reasons(answer: Answer) -> Iterable[str]:
     details = _error(answer).get("details")
     for detail in details if isinstance(details, list) else []:

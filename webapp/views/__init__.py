@@ -5,6 +5,7 @@ detail      one image: its page, its file and its thumbnails
 commands    forms and buttons, by POST
 selecting   what is done with a selection: sum, names, metadata, hide, delete
 zips        ZIPs of a selection
+examining   what a service sends, and a report of it
 share       signing in and out, and the links of a shared shelf
 api         the JSON API
 health      how this Flowshelf is
@@ -25,6 +26,7 @@ from webapp.views import (
     api,
     commands,
     detail,
+    examining,
     formats,
     health,
     model_names,
@@ -43,6 +45,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(commands.commands)
     app.register_blueprint(selecting.selecting)
     app.register_blueprint(zips.zips)
+    app.register_blueprint(examining.examining)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
     app.register_blueprint(share.share)

@@ -29,6 +29,7 @@ from webapp.views.panels import background
 from webapp.views.values import (
     SYNC_FIRST,
     batch_result,
+    examination_value,
     failure_of,
     guest_image_value,
     image_value,
@@ -257,6 +258,13 @@ def check_profile(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     background().check(profile_id)
     return success(profile_value(profiles.get_profile(profile_id)))
+
+
+@api.post("/api/profiles/<profile_id>/examine")
+def examine_profile(profile_id: str) -> ResponseReturnValue:
+    """Ask each reading call of the profile's service once, for a report without anything of the account."""
+    profiles.get_profile(profile_id)
+    return success(examination_value(background().examine(profile_id)))
 
 
 @api.delete("/api/profiles/<profile_id>")

@@ -1,7 +1,13 @@
 """Rows as the JSON API tells them: the seed's names and shapes, and never a secret."""
 
+import platform
+import sys
+from importlib import metadata
+
+from webapp.background.examination import Examination
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.models import Image, Profile, Run
+from webapp.sources import Step
 from webapp.states import RunKind, RunState
 from webapp.store import counts, downloads, runs
 from webapp.verify import Report
@@ -190,4 +196,38 @@ def report_value(report: Report) -> dict:
         "counts": report.counts,
         "problems": report.problems,
         "requeuedCount": report.requeued_count,
+    }
+
+
+def examination_value(examination: Examination) -> dict:
+    return {
+        "isWell": examination.is_well,
+        "service": examination.service,
+        "steps": [step_value(step) for step in examination.steps],
+        "report": examination_report(examination),
+    }
+
+
+def step_value(step: Step) -> dict:
+    return {
+        "asked": step.asked,
+        "came": step.came,
+        "recognised": step.recognised,
+        "unrecognised": step.unrecognised,
+        "isWell": step.is_well,
+        "isAsked": step.is_asked,
+    }
+
+
+def examination_report(examination: Examination) -> dict:
+    """What a person sends to strangers: nothing in it is of the account, and nothing of this machine but
+    its system."""
+    return {
+        "flowshelf": metadata.version("flowshelf"),
+        "python": platform.python_version(),
+        "system": f"{sys.platform} {platform.machine()}",
+        "service": examination.service,
+        "madeAt": examination.made_at,
+        "isWell": examination.is_well,
+        "steps": [step_value(step) | {"outline": step.outline} for step in examination.steps],
     }

@@ -11,6 +11,8 @@
     models      the numbers of models
     moments     times
     addresses   a fresh signed URL
+    examination each call once, for a report
+    outlines    payloads without their content
 
 Only reading calls are made (flow-google-com.md), as an ordinary program with the person's own cookies.
 """
@@ -18,6 +20,7 @@ Only reading calls are made (flow-google-com.md), as an ordinary program with th
 import json
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -35,6 +38,7 @@ from webapp.errors import (
 from webapp.sources import (
     Account,
     Credentials,
+    Describe,
     FetchedImage,
     HistoryPage,
     Promise,
@@ -42,6 +46,7 @@ from webapp.sources import (
     Reason,
     RemoteProject,
     Skips,
+    Step,
     read_all,
 )
 from webapp.sources.credentials.renewal import google_renewal
@@ -49,6 +54,7 @@ from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google import addresses, media, projects
 from webapp.sources.flow_google.account import find_account
 from webapp.sources.flow_google.calls import INVALID, NOT_FOUND, PASSING, Calls, named
+from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import Start
 from webapp.sources.flow_google.values import Unreadable, Values
@@ -121,6 +127,9 @@ class FlowGoogleSource:
             return None
         url = self._address_in(reply, asset_id)
         return url if is_picture_url(url, self._hosts) else None
+
+    def examine(self, describe: Describe) -> Iterator[Step]:
+        return Examination(self._start, self._calls, self._http, self._hosts, describe).steps()
 
     def until(self, stop: threading.Event) -> AbstractContextManager[None]:
         return self._http.until(stop)

@@ -20,14 +20,14 @@ PERSON_ARGUMENTS = [
     [[["person.photo", "person.name", "person.email", "person.metadata"]], None, [1, 7, 10]],
 ]
 _EMAIL_PLACE = (0, 0, 2, 9, 0, 1)
-_MAX_EMAIL = 200
+MAX_EMAIL = 200
 _LIMIT_BYTES = 4 * 1024 * 1024
 
 
 def find_account(calls: Calls, page: StartPage) -> Account:
     """The account of a fresh start page. Raises SignedOut, and what keeps it from being known."""
     if page.email:
-        return Account(page.email[:_MAX_EMAIL], "", _key(_number_or_none(calls, page)))
+        return Account(page.email[:MAX_EMAIL], "", _key(_number_or_none(calls, page)))
     caller = calls.caller(page, projects.LISTING_CALL, projects.listing_arguments(None), _LIMIT_BYTES)
     if not caller.is_signed_in:
         raise SignedOut(SIGNED_OUT)
@@ -58,8 +58,13 @@ def _email(calls: Calls) -> str:
         raise
     except FlowError:
         return ""
-    said = inside(_document(reply.payload), *_EMAIL_PLACE)
-    return said.strip()[:_MAX_EMAIL] if isinstance(said, str) and "@" in said else ""
+    return email_in(_document(reply.payload))
+
+
+def email_in(person: object) -> str:
+    """The e-mail in what the call for the person brings, empty where there is none."""
+    said = inside(person, *_EMAIL_PLACE)
+    return said.strip()[:MAX_EMAIL] if isinstance(said, str) and "@" in said else ""
 
 
 def _project_ids(payload: str | None) -> tuple[str, ...]:

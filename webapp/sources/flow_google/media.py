@@ -20,10 +20,10 @@ from webapp.sources.flow_google.records import (
     unknown_slots,
 )
 from webapp.sources.flow_google.values import Unreadable, Values
-from webapp.sources.outline import outline_text
+from webapp.sources.outline import outline_text, shown_number
 
 MEDIA_CALL = "Zzl0ze"
-_DESCRIPTORS, _RECORDS, _INGREDIENTS = 1, 2, 3
+DESCRIPTORS, RECORDS, INGREDIENTS = 1, 2, 3
 _IMAGE_INGREDIENT, _VOICE_INGREDIENT = 1, 3
 _MAX_TITLE = 300
 
@@ -71,11 +71,11 @@ def read_media(payload: str | None, project: RemoteProject, picture_hosts: Set[s
     """
     contents = Contents()
     try:
-        for part, values in _parts(payload):
+        for part, values in parts(payload):
             for value in values:
-                if part == _DESCRIPTORS:
+                if part == DESCRIPTORS:
                     _note_card(contents, value)
-                elif part == _RECORDS:
+                elif part == RECORDS:
                     contents.record_count += 1
                     _note_record(contents, value, project, picture_hosts)
                 else:
@@ -119,7 +119,7 @@ def page_of(
     )
 
 
-def _parts(payload: str | None) -> Iterator[tuple[int, Iterator[object]]]:
+def parts(payload: str | None) -> Iterator[tuple[int, Iterator[object]]]:
     """Descriptors, records and ingredients, each value by value. Nobody reads what follows them."""
     values = Values(payload if payload is not None else "[]")
     if values.is_next("null"):
@@ -131,7 +131,7 @@ def _parts(payload: str | None) -> Iterator[tuple[int, Iterator[object]]]:
             yield slot, values.each()
         else:
             raise UnknownShape("the media of a project are no list")
-        if slot == _INGREDIENTS:
+        if slot == INGREDIENTS:
             return
 
 
@@ -184,7 +184,7 @@ def _note_ingredient(contents: Contents, ingredient: object, picture_hosts: Set[
     if name in contents.recorded:
         return
     if kind not in (_IMAGE_INGREDIENT, _VOICE_INGREDIENT) and reason_not_kept(record) is not None:
-        contents.unknown[f"ingredient of type {kind}" if type(kind) is int else "ingredient"] += 1
+        contents.unknown[_ingredient_kind(kind)] += 1
     if kind == _VOICE_INGREDIENT:
         contents.ignored[Reason.SOUND] += 1
         contents.names |= {name: None} if name else {}
@@ -192,6 +192,10 @@ def _note_ingredient(contents: Contents, ingredient: object, picture_hosts: Set[
         card = Card(None, None, _title(inside(ingredient, 2)), None, None)
         image = read_image(record, card, picture_hosts, None)
         contents.images.append(replace(image, is_ingredient=True))
+
+
+def _ingredient_kind(kind: object) -> str:
+    return f"ingredient of type {shown_number(kind)}" if type(kind) is int else "ingredient"
 
 
 def _noted(contents: Contents, record: object, of: object = None) -> Reason | None:

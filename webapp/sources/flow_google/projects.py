@@ -43,13 +43,14 @@ def read_listing(document: object, cursor: str | None, seen: frozenset[str] = fr
         raise UnknownShape("its projects are no list")
     if next_cursor is not None and (not isinstance(next_cursor, str) or len(next_cursor) > LONGEST_CURSOR):
         raise UnknownShape("the token of its listing is no text of a usual length")
-    read = [_project(card) for card in cards or []]
+    read = [project_of(card) for card in cards or []]
     projects = tuple(project for project in read if project)
     ids = frozenset(project.id for project in projects)
     return Listing(cursor, projects, next_cursor or None, seen | ids, len(read) - len(projects))
 
 
-def _project(card: object) -> RemoteProject | None:
+def project_of(card: object) -> RemoteProject | None:
+    """The project of a card, None when it has no id."""
     if not isinstance(card, list):
         return None
     project_id = word(card[0]) if card else None

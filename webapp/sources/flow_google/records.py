@@ -19,6 +19,7 @@ from webapp.sources import (
 from webapp.sources.fields import LONGEST_NAME, is_sound, prompt, seed, word
 from webapp.sources.flow_google.models import model_code
 from webapp.sources.flow_google.moments import moment
+from webapp.sources.outline import shown_number
 from webapp.sources.signed_urls import is_picture_url
 
 MAX_EDGE = 1_000_000
@@ -84,7 +85,7 @@ def unknown_kind(record: object) -> str:
         return "record without an id"
     if isinstance(inside(record, _IMAGE_ARM), list):
         status = inside(record, 5, 8, 0)
-        return f"status {status}" if type(status) is int and abs(status) < 1000 else "status of another type"
+        return f"status {shown_number(status)}" if type(status) is int else "status of another type"
     arms = [str(slot) for slot in range(_IMAGE_ARM, len(record)) if record[slot] is not None]
     return f"arm {', '.join(arms[:4])}" if arms else "record without an arm"
 

@@ -53,6 +53,16 @@ class StartPage:
     build: str
     session_id: str = field(repr=False)
 
+    @property
+    def fields(self) -> dict[str, bool]:
+        """Which of the page's fields were there, by the names that they have there."""
+        return {key: bool(getattr(self, name)) for name, key in _FIELDS.items()}
+
+
+def fields_in(text: str) -> dict[str, bool]:
+    """The same of the text of a page that cannot be used."""
+    return {key: bool(_said(text, key)) for key in _FIELDS.values()}
+
 
 def read_start_page(answer: Answer) -> StartPage:
     """Raises FlowChanged for a page without what calls have to carry, SignedOut for a refused one.
@@ -66,7 +76,7 @@ def read_start_page(answer: Answer) -> StartPage:
     if not any(found.values()) and _SIGN_IN_PAGE.search(text):
         raise SignedOut(SIGNED_OUT)
     if not (found["build"] and found["session_id"]):
-        shape = json.dumps({_FIELDS[name]: bool(value) for name, value in found.items()})
+        shape = json.dumps(fields_in(text))
         raise changed(answer, f"its page lacks what calls have to carry ({answer.status})", sample=shape)
     return StartPage(**found)
 

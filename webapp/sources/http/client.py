@@ -95,6 +95,15 @@ class HttpClient:
         finally:
             self._local.stop = None
 
+    @contextmanager
+    def noting(self) -> Iterator[list[Answer]]:
+        """The responses that this thread gets inside of the block, in order, as far as they came whole."""
+        self._local.noted = noted = []
+        try:
+            yield noted
+        finally:
+            self._local.noted = None
+
     def close(self) -> None:
         """Let go of every thread's connections; requests under way end with FlowUnavailable. Idempotent."""
         with self._lock:
@@ -114,10 +123,13 @@ class HttpClient:
             if response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
                 pieces = _gunzipped(pieces, limit)
             whole = _joined(pieces, limit, host_of(url))
-            return Answer(url, response.status, tuple(response.headers.items()), whole)
+            answer = Answer(url, response.status, tuple(response.headers.items()), whole)
         finally:
             response.close()
             response.release_conn()
+        if (noted := getattr(self._local, "noted", None)) is not None:
+            noted.append(answer)
+        return answer
 
     def _check_stopping(self) -> None:
         stop = getattr(self._local, "stop", None)

@@ -1,0 +1,214 @@
+"""What a report on a service tells strangers: nothing of the account, whatever the service sends."""
+
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import pytest
+
+from webapp import store
+from webapp.demo import World
+from webapp.lock import DataFolderLock
+
+NUMBER = "100000000004711081512"
+UUID = "7d3f9a52-6c1e-4b8a-9f27-c05e81d4ab36"
+EMAIL, OWNER = "zorvath.quillon@xylomail.example", "Zorvath Quillon"
+PROMPTS = (
+    "kestrel quoll over tundra",
+    "secretFieldName",
+    "kestrelword",
+    "SECRET_UPPERCASE_WORD",
+    "PUBLIC_ERROR_KESTREL",
+    UUID,
+    NUMBER,
+    "https://flow-content.google/image/kestrelpath?Expires=1789&Signature=QuollSignature",
+    "zorvath.quillon@xylomail.example",
+    '["xsrf","AIQ-kestreltoken:1789700000000",["100000000004711081512"]]',
+)
+TITLE = "Quagmire of Zorvath"
+LONG = " ".join(PROMPTS) * 40
+ODD = {
+    "kestrelword": 4711081512345,
+    "secretFieldName": {UUID: NUMBER, NUMBER: [UUID, 4711081512345.5]},
+    EMAIL: PROMPTS,
+    "https://kestrelhost.example/x": TITLE,
+}
+PAGE = f"<!doctype html><title>{LONG}</title><a href='https://kestrelhost.example/{UUID}'>{EMAIL}</a>"
+OWN_WORDS = ("pictures", "signature")  # of paths and pages alike
+KINDS = ("start", "projects", "project", "address", "picture", "person")
+LABS_KINDS = ("session", "history", "page", "script", "media", "picture")
+
+
+@pytest.fixture
+def world() -> World:
+    """Each image has another of the prompts, and every one a title."""
+    world = World(uploaded=12, generated=12, videos=1, tiny_pictures=True, email=EMAIL, owner=OWNER)
+    for index, name in enumerate([*world.names("PINHOLE"), *world.names("ASSET_MANAGER")]):
+        world.change(name, prompt=PROMPTS[index % len(PROMPTS)], title=TITLE, caption=PROMPTS[index % 7])
+    return world
+
+
+@pytest.fixture
+def moved(world: World) -> World:
+    """With records, ingredients and cards of every odd kind in the newest project."""
+    world.migrate()
+    newest = world.add_project(TITLE, f"{UUID}_kestrel")
+    world.add_generated(2, newest)
+    for record in (
+        ODD,
+        LONG,
+        4711081512345,
+        [UUID, newest, "kestrelcard", "KESTREL", LONG, [[1, ODD]], [LONG, 4711081512345]],
+        [NUMBER, *[None] * 4, [None] * 8 + [[4711081512345]], [[None] * 15]],
+        [NUMBER, *[None] * 9, None, ODD, PROMPTS, None, *PROMPTS],
+    ):
+        world.odd_record(newest, record)
+    return world
+
+
+def pieces_of(text: str) -> Iterator[str]:
+    """A text, and its parts of eight characters or more; words of our own are none of them."""
+    for part in {text, unquote(text), *re.split(r"[^\w]+|_", unquote(text))}:
+        if len(part) >= 8 and part.lower() not in OWN_WORDS:
+            yield part
+
+
+def secrets_of(world: World, flow) -> set[str]:
+    """All that the world holds, and all that was sent to it."""
+    google = world.google
+    said = {EMAIL, OWNER, TITLE, NUMBER, UUID, "kestrel", "quoll", "zorvath", "xylomail", "4711081512345"}
+    said |= {google.token, google.session_id, google.build, google.account_number, world.key}
+    said |= {*google.cookies().values(), *world.cookies().values(), *PROMPTS, *ODD, LONG}
+    for name in [*world.names(), *world.names("PINHOLE")]:
+        entry = world.entry(name)
+        said |= {name, entry.media_key, entry.workflow_id, entry.project_id, entry.picture_id}
+        said |= {world.picture_path(entry), world.asset_path(entry), str(entry.seed * 1000)}
+    for request in flow.log:
+        said |= {request.headers.get("authorization", "").removeprefix("Bearer "), *request.cookies.values()}
+        said |= {value for name, value in request.query.items() if name not in ("input", "source-path")}
+    own = {"rpcids", "PINHOLE", "generic"}
+    return {piece for text in said if text not in own for piece in pieces_of(text)} | {"kestrel", "quoll"}
+
+
+@pytest.fixture
+def told(client, command, flow):
+    """All that an examination tells anybody: by the API, the page, the report, the terminal and the log."""
+
+    def told(profile_id: str, caplog) -> str:
+        caplog.set_level("INFO")
+        answer = client.post(f"/api/profiles/{profile_id}/examine", json={})
+        page = client.get(f"/profiles/{profile_id}/examination").text
+        report = client.get(f"/profiles/{profile_id}/examination/report.json")
+        assert answer.get_json()["data"]["report"] == report.get_json()
+        whole = json.dumps(answer.get_json(), ensure_ascii=False)
+        return "\n".join([whole, page, report.text, command("--flow", profile_id)[1], caplog.text])
+
+    return told
+
+
+@pytest.fixture
+def beside(live_url, config):
+    """Commands ask the server that runs."""
+    lock = DataFolderLock(config.data_dir)
+    assert lock.take()
+    lock.say_address(live_url)
+    yield
+    lock.release()
+
+
+def add(work, cookies: str) -> str:
+    with store.connection():
+        return work.accounts.add("Ada", cookies).id
+
+
+def expect_nothing(whole: str, world: World, flow) -> None:
+    lower = whole.lower()
+    found = [secret for secret in secrets_of(world, flow) if secret.lower() in lower]
+    assert found == []
+
+
+def test_a_good_examination_of_the_new_flow_tells_nothing(work, moved, flow, told, beside, caplog):
+    profile_id = add(work, moved.google.cookie_header())
+    whole = told(profile_id, caplog)
+    assert "record: status &lt;number&gt;" in whole
+    assert "WRONG  a project (Zzl0ze)" in whole
+    expect_nothing(whole, moved, flow)
+
+
+def test_a_good_examination_of_labs_tells_nothing(work, world, flow, told, beside, caplog):
+    world.add_broken_entry("without any kind")
+    profile_id = add(work, world.cookie_header())
+    whole = told(profile_id, caplog)
+    assert "1 entry of no known kind" in whole
+    expect_nothing(whole, world, flow)
+
+
+def odd_answers(kind: str):
+    """Ways in which a call may go wrong, with all that is secret in the response."""
+    google_error = {
+        "error": {
+            "code": 4711081512345,
+            "message": LONG,
+            "status": "PUBLIC_ERROR_KESTREL",
+            "details": [{"reason": "PUBLIC_ERROR_KESTREL", UUID: NUMBER}],
+        }
+    }
+    elsewhere = {"Location": f"https://kestrelhost.example/{UUID}?at=AIQ-kestreltoken"}
+    rows = [["wrb.fr", "kestrel", LONG], ["er", *PROMPTS], ["e", 4711081512345]]
+    yield PAGE, {"content_type": "text/html"}
+    yield PAGE, {"content_type": "text/html", "status": 404}
+    yield LONG, {"content_type": "text/plain"}
+    yield ODD, {}
+    yield [ODD, *PROMPTS], {"status": 400}
+    yield google_error, {"status": 403}
+    yield google_error, {"status": 404}
+    yield {"error": {"json": {"message": LONG, "data": {"httpStatus": 400, "path": UUID}}}}, {"status": 400}
+    yield ")]}'\n\n17\n" + json.dumps(rows), {}
+    yield ")]}'\n\n17\n" + json.dumps([["er", None, None, None, None, 4711081512345, None, *PROMPTS]]), {}
+    yield "", {"status": 302, "headers": elsewhere}
+    yield {"error": LONG, "access_token": "kestreltoken", "user": ODD}, {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_the_new_flow_answers_wrongly_nothing_is_told(work, moved, flow, told, beside, caplog, kind):
+    profile_id = add(work, moved.google.cookie_header())
+    for body, more in odd_answers(kind):
+        with store.connection():
+            work.accounts.replace_cookies(profile_id, moved.google.sign_in() and moved.google.cookie_header())
+        flow.answer_next(kind, body, count=9, **{"content_type": "application/json"} | more)
+        expect_nothing(told(profile_id, caplog), moved, flow)
+        flow.reset()
+
+
+@pytest.mark.parametrize("kind", LABS_KINDS)
+def test_whatever_labs_answers_wrongly_nothing_is_told(work, world, flow, told, beside, caplog, kind):
+    for name in world.names():
+        world.change(name, inline=kind != "picture")
+    profile_id = add(work, world.cookie_header())
+    for body, more in odd_answers(kind):
+        with store.connection():
+            work.accounts.replace_cookies(profile_id, world.sign_in() and world.cookie_header())
+        flow.answer_next(kind, body, count=9, **{"content_type": "application/json"} | more)
+        expect_nothing(told(profile_id, caplog), world, flow)
+        flow.reset()
+
+
+@pytest.mark.parametrize("kind", ["projects", "project", "address", "person"])
+@pytest.mark.parametrize(
+    "payload",
+    [ODD, LONG, 4711081512345, [ODD], [PROMPTS, LONG], [[[LONG, ODD]]], [None, [LONG], LONG]],
+    ids=["object", "text", "number", "objects", "texts", "nested", "slots"],
+)
+def test_whatever_a_payload_holds_nothing_is_told(work, moved, flow, told, beside, caplog, kind, payload):
+    profile_id = add(work, moved.google.cookie_header())
+    flow.payload_next(kind, payload, count=9)
+    expect_nothing(told(profile_id, caplog), moved, flow)
+
+
+@pytest.mark.parametrize("code", [3, 5, 7, 8, 13, 16, 99, 4711081512345])
+def test_whatever_a_call_is_refused_with_nothing_is_told(work, moved, flow, told, beside, caplog, code):
+    profile_id = add(work, moved.google.cookie_header())
+    flow.call_error_next("project", code, "PUBLIC_ERROR_KESTREL", count=3)
+    whole = told(profile_id, caplog)
+    expect_nothing(whole, moved, flow)
