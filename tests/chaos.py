@@ -32,10 +32,11 @@ from test_process import BATCH, SYNC, Shelf
 
 from webapp.cli import main, serving
 from webapp.config import Config, read_config
-from webapp.demo import FlowServer, World, flow_google_wire, wire
+from webapp.demo import FlowServer, World, flow_google_records, flow_google_wire, wire
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
 from webapp.demo.flow_google import CALL_KINDS
+from webapp.demo.flow_google_records import Shown
 from webapp.demo.journal import Request
 
 BROKEN = {
@@ -123,11 +124,13 @@ class Dice:
         if word == "rotation":
             return session.rotate()
         session.change_token()
-        return Fault(flow_google_wire.handshake(session.token))
+        return Fault(flow_google_wire.handshake(session))
 
     def _record_of_another(self) -> list:
         entry = self._flow.world.entry(self._rng.choice(self._names))
-        return flow_google_wire.record(entry, None, self._flow.url + self._flow.world.asset_path(entry))
+        world = self._flow.world
+        url = self._flow.url + world.asset_path(entry)
+        return flow_google_records.record(entry, Shown(world.size_of(entry), None, url, url, is_address=True))
 
 
 def _error_of(kind: str, status: int) -> wire.Answer:
@@ -185,8 +188,9 @@ class Nurse:
     def _is_synced(self, state: dict) -> bool:
         if state["isSyncingMetadata"]:
             return False
-        is_done = self.sync_id and self.shelf.ask(f"/api/runs/{self.sync_id}")["state"] == "done"
-        if is_done and not state["hasMore"]:
+        run = self.shelf.ask(f"/api/runs/{self.sync_id}") if self.sync_id else {"state": "none"}
+        could_read_all = "could not be read" not in run.get("note", "")
+        if run["state"] == "done" and could_read_all and not state["hasMore"]:
             return True
         mode = "resume" if self.sync_id and state["hasMore"] else "new"
         asked = {"profileId": self.profile_id, "mode": mode, "histories": [], "wait": False}
@@ -266,8 +270,19 @@ def make_world(images: int, seed: int, service: str) -> World:
         world.add_project("Nothing in it")
         for name in world.names("PINHOLE", Kind.GENERATED)[::11]:
             world.add_version(name)
+        furnish(world)
         world.migrate()
     return world
+
+
+def furnish(world: World) -> None:
+    """What stands in projects besides images: references, voices, and what nobody knows yet."""
+    first, *others = world.projects.ids()
+    for project_id in others[:3]:
+        world.add_ingredient(project_id, world.names("PINHOLE", Kind.GENERATED)[0])
+        world.add_voice(project_id)
+    world.add_archived_ingredient(first, "Old logo")
+    world.odd_record(first, ["odd", None, {"new": 1}])
 
 
 def run(

@@ -108,12 +108,17 @@ def test_a_stranger_gets_a_page_without_token_and_email(client, world, lost):
     assert not re.search("SNlM0e|oPEP7c", client.page(kept))
 
 
+def shown(cards):
+    """Cards without their previews, whose signatures change with time."""
+    return [(project_id, fields[:3]) for project_id, fields in cards]
+
+
 def test_the_listing_comes_in_pages_whose_token_goes_into_slot_2(client, world):
     cards, token = client.payload("UpteDb", LISTING)
     [more] = client.payload("UpteDb", ["projects/*", 20, token, None, None, None, [1]])
     assert [card[0] for card in cards + more] == world.projects.ids()
     again = client.payload("UpteDb", ["projects/*", 20, None, token, None, None, [1]])
-    assert again[0] == cards, "in slot 3 it is ignored"
+    assert shown(again[0]) == shown(cards), "in slot 3 it is ignored"
     world.moved = False
     assert client.payload("UpteDb", LISTING) == []
 
@@ -126,7 +131,7 @@ def test_cards_have_three_to_five_fields_an_archive_an_odd_id_and_growth_changes
     assert cards[0][:1] + cards[0][1][:1] == [world.archive_id, "Ingredient Archive"]
     assert {len(fields) for _, fields in cards} == {3, 4, 5}
     world.add_generated(1, cards[-1][0])
-    assert client.payload("UpteDb", LISTING) == [cards]
+    assert shown(client.payload("UpteDb", LISTING)[0]) == shown(cards)
 
 
 def test_an_empty_project_is_written_in_several_ways(client, world):

@@ -1,7 +1,10 @@
 """Every query and every transaction, split by subject; returns lists and values, never lazy queries.
 
 profiles    who is on the shelf, their secrets and health
-histories   gaps, walks and the one transaction that stores a history page
+histories   gaps and walks
+pages       the images of a history page
+projects    what was read of projects, and which a quick sync reads
+unmet       images that a full walk did not meet
 runs        what was asked for and how it ended
 messages    what was said of that
 schedules   when profiles are synced without being asked

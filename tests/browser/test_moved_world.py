@@ -1,0 +1,67 @@
+"""The whole way at flow.google.com, on the demo's own world: sign in, sync, stop, resume, look, download."""
+
+import re
+
+import pytest
+from parts import add_profile, button, cards, download_panel, sync_panel
+from playwright.sync_api import expect
+
+from webapp import store
+from webapp.demo import World
+from webapp.demo.entries import Kind
+from webapp.models import Image
+
+
+@pytest.fixture
+def world() -> World:
+    return World.moved_sample(uploaded=10, generated=30, videos=3, tiny_pictures=True)
+
+
+def true_keys(world: World) -> set[str]:
+    names = {*world.names("ASSET_MANAGER"), *world.names("PINHOLE")}
+    entries = [world.entry(name) for name in names]
+    return {entry.media_key for entry in entries if entry.kind in (Kind.UPLOADED, Kind.GENERATED)}
+
+
+def test_from_a_paste_to_every_picture_with_a_stop_in_the_middle(page, flow, world):
+    world.google.hides_email = world.google.hides_token = True
+    add_profile(page, "Ada", f"curl '{flow.url}/' -H 'cookie: {world.google.cookie_header()}'")
+    panel = sync_panel(page)
+    with flow.holding("project", at=4):
+        button(panel, "Sync").click()
+        expect(panel).to_contain_text("Reading project 4")
+        button(panel, "Pause").click()
+        expect(panel).to_contain_text("Paused just now")
+    button(panel, "Resume").click()
+    expect(panel).to_contain_text("Synced just now")
+    expect(panel).to_contain_text("All projects were read.")
+    expect(panel.get_by_text("skipped.")).to_contain_text("video")
+    with store.connection():
+        assert {image.media_key for image in Image.select()} == true_keys(world)
+    button(page, "Download all pending").click()
+    expect(download_panel(page)).to_contain_text(f"{len(true_keys(world))} images")
+    expect(cards(page, "Downloaded").first).to_be_visible()
+    page.reload()
+    expect(cards(page, "Metadata only")).to_have_count(0)
+    with store.connection():
+        kept = {image.media_key for image in Image.select().where(Image.local_path.is_null(False))}
+    assert kept == true_keys(world)
+
+
+def test_images_are_filtered_by_the_name_of_their_model_and_the_project_of_old_references(
+    page, work, world, open_page
+):
+    with store.connection():
+        profile_id = work.accounts.add("Ada", world.google.cookie_header()).id
+        work.syncs.wait(work.syncs.start(profile_id).id)
+    gallery = open_page()
+    gallery.locator(".more-filters summary").click()
+    gallery.get_by_label("Model").select_option(label="Nano Banana Pro")
+    expect(gallery).to_have_url(re.compile("model=GEM_PIX_2"))
+    expect(cards(gallery).first).to_be_visible()
+    gallery.get_by_label("Model").select_option("")
+    expect(gallery).not_to_have_url(re.compile("model=G"))
+    archive = gallery.locator("select[name=project] option", has_text="Ingredient Archive")
+    gallery.get_by_label("Project").select_option(archive.get_attribute("value"))
+    expect(gallery).to_have_url(re.compile("project=."))
+    expect(cards(gallery).first).to_be_visible()
