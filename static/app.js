@@ -54,6 +54,15 @@ async function refreshGrid(haveArrived) {
   if (isFree || haveArrived) byId("show-newest").hidden = isFree;
 }
 
+/** Cards may have left the grid since they were asked for: HTMX would complain of each. */
+on("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "cards-news") return;
+  const answer = document.createElement("template");
+  answer.innerHTML = detail.serverResponse;
+  for (const part of answer.content.querySelectorAll("[hx-swap-oob]")) if (!byId(part.id)) part.remove();
+  detail.serverResponse = answer.innerHTML;
+});
+
 on("htmx:oobBeforeSwap", ({ detail }) => {
   const { version, image } = detail.fragment.firstElementChild.dataset;
   if (version && version === detail.target.dataset.version) detail.shouldSwap = false;

@@ -20,6 +20,8 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 
+pytestmark = pytest.mark.proof
+
 REPOSITORY = Path(__file__).parents[1]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 HTMX = "webapp/static/vendor/htmx.min.js"

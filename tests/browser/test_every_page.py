@@ -86,6 +86,7 @@ def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
     raise AssertionError(f"{MOST_TABS} times {key} did not lead to it")
 
 
+@pytest.mark.proof
 def test_every_page_in_every_state_fits_a_phone_and_shuts_nobody_out(
     open_page, watch, flow, work, world, axe
 ):

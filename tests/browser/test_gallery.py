@@ -1,7 +1,7 @@
 """The gallery in a real browser: scrolling on, keeping one's place, the lightbox, and the keyboard."""
 
 import pytest
-from parts import long_shelf
+from parts import cards, long_shelf
 from playwright.sync_api import expect
 
 from webapp import store
@@ -357,3 +357,20 @@ def test_without_javascript_links_do_all_of_it(shelf, open_page):
     assert page.locator(".card").first.get_attribute("id") == f"card-{shelf[62]}"
     page.click("button[value=dense]")
     assert page.get_attribute("#grid", "data-density") == "dense"
+
+
+def test_cards_that_left_the_grid_while_they_were_asked_for_are_no_complaint(synced, open_page):
+    page, held = open_page(), []
+
+    def hold_first(route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/cards**", hold_first)
+    with page.expect_request("**/cards**"):
+        cards(page).nth(0).get_by_role("button", name="Download").click()
+    page.evaluate("document.querySelectorAll('.card').forEach((card, index) => index && card.remove())")
+    held[0].continue_()
+    expect(cards(page, "Downloaded")).to_have_count(1)
