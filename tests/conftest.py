@@ -78,15 +78,27 @@ class _Templates(BytecodeCache):
 _TEMPLATES = _Templates()
 
 
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as Flowshelf makes it at its first start: to copy one takes a third of the time."""
+    path = tmp_path_factory.mktemp("new") / "flowshelf.sqlite3"
+    store.open_database(path)
+    return path
+
+
 @pytest.fixture
-def running(config: Config) -> Iterator[Callable[..., Flask]]:
+def running(config: Config, new_database: Path) -> Iterator[Callable[..., Flask]]:
     """Starts apps on the data folder as processes would, one after the other; all are stopped."""
     started: list[Flask] = []
 
     def start(**settings: object) -> Flask:
         for app in started:
             background_of(app).stop()
-        app = create_app(replace(config, **settings))
+        config_of_app = replace(config, **settings)
+        if not config_of_app.database_path.exists() and not config_of_app.data_dir.exists():
+            config_of_app.data_dir.mkdir(parents=True, mode=0o700)
+            shutil.copy(new_database, config_of_app.database_path)
+        app = create_app(config_of_app)
         app.jinja_env.bytecode_cache = _TEMPLATES
         background_of(app).start()
         started.append(app)

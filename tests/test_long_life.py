@@ -36,6 +36,7 @@ def crowded(config):
             shelf.kill()
 
 
+@pytest.mark.proof
 def test_ten_thousand_queued_downloads_shut_down_within_three_seconds_and_go_on(crowded, wait_until):
     shelf, profile_id, flow = crowded
     with flow.holding("media", at=20) as gate:

@@ -84,6 +84,7 @@ def fail(error):
     return call
 
 
+@pytest.mark.proof
 def test_eighteen_one_second_images_at_a_server_that_bears_four_take_little_longer_than_it_needs(shelf, flow):
     work, profile_id = shelf(download_workers=8, retry_pauses_seconds=(1.0, 2.0, 4.0, 8.0))
     work.downloads.wait_for_run(work.downloads.request_pending(profile_id, limit=1).id)  # signed in by now

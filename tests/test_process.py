@@ -183,6 +183,7 @@ def test_downloads_that_were_cancelled_when_they_were_killed_are_pending_again(s
     assert shelf.state()["downloaded"] == 40
 
 
+@pytest.mark.proof
 def test_a_full_sync_that_was_stopped_goes_on_where_it_stood(shelf, profile_id, flow):
     shelf.ask(SYNC, {"profileId": profile_id})
     shelf.kill(signal.SIGTERM)
@@ -226,6 +227,7 @@ def test_a_sync_from_the_terminal_goes_through_the_server(shelf, profile_id, wor
     assert shelf.state()["downloaded"] == 5
 
 
+@pytest.mark.proof
 def test_without_a_server_the_terminal_does_the_work_itself(shelf, profile_id, world):
     shelf.kill(signal.SIGTERM)
     result = shelf.json("sync", "Ada")
@@ -241,6 +243,7 @@ def test_without_a_server_the_terminal_does_the_work_itself(shelf, profile_id, w
     assert "70 images, 70 downloaded" in shelf.run("profiles")
 
 
+@pytest.mark.proof
 def test_a_cursor_and_a_limit_of_pages_work_from_the_terminal(shelf, profile_id):
     first = shelf.ask(SYNC, {"profileId": profile_id, "maxPages": 1})
     again = shelf.json("sync", "Ada", "--cursor", first["lastCursor"], "--max-pages", "1")
@@ -249,6 +252,7 @@ def test_a_cursor_and_a_limit_of_pages_work_from_the_terminal(shelf, profile_id)
     assert "--history is of --cursor" in shelf.run("sync", "Ada", "--history", "PINHOLE", code=2)
 
 
+@pytest.mark.proof
 def test_verify_finds_what_is_missing_changed_and_damaged_and_can_fetch_it_again(shelf, profile_id, world):
     for history in ("ASSET_MANAGER", "PINHOLE"):
         shelf.ask(SYNC, {"profileId": profile_id, "history": history})
@@ -271,6 +275,7 @@ def test_an_unknown_profile_is_a_sentence_and_an_exit_code(shelf, profile_id):
     assert shelf.json("download", "nobody", code=1)["code"] == "unknown_profile"
 
 
+@pytest.mark.proof
 def test_ctrl_c_pauses_a_sync_of_the_terminal_and_the_next_one_goes_on(shelf, profile_id, flow):
     shelf.kill(signal.SIGTERM)
     with flow.holding("history", at=2) as gate:

@@ -494,6 +494,6 @@ def few(share):
 
 
 TestLabsWalks = LabsWalks.TestCase
-TestLabsWalks.settings = few(8)
+TestLabsWalks.settings = few(6)
 TestProjectWalks = ProjectWalks.TestCase
-TestProjectWalks.settings = few(5)
+TestProjectWalks.settings = few(4)

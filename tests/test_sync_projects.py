@@ -105,7 +105,7 @@ def test_a_full_sync_reads_every_project_and_takes_over_new_titles(sync, world, 
 @pytest.fixture
 def many(world):
     """More projects than a quick sync reads, with an image each in the newest five."""
-    for _ in range(70):
+    for _ in range(40):
         world.add_project("One of many")
     world.projects.page_size = 20
     for project_id in world.projects.ids()[:5]:
@@ -334,9 +334,8 @@ def test_a_project_with_unrecognised_records_is_due_again_after_an_update(sync, 
     run, _ = sync()
     assert run.state == RunState.DONE
     assert "unrecognised" in run.ignored_reasons
-    for _ in range(2):
-        sync()
-    assert odd not in asked_projects(flow)
+    sync()
+    assert odd not in asked_projects(flow), "it was read last, so its turn comes last"
     Project.update(reader="0.0.1").where(Project.remote_id == odd).execute()
     sync()
     assert odd in asked_projects(flow)

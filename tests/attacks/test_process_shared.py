@@ -91,6 +91,7 @@ def test_the_environment_shares_too_and_a_terminal_shows_qr_codes(shelf):
     assert len(LINK.findall(shown.decode(errors="replace"))) == 2
 
 
+@pytest.mark.proof
 def test_the_commands_of_this_machine_get_in_by_themselves(shelf, world):
     shelf.serve("--share", "--host", "127.0.0.1")
     code = json.loads((shelf.data_dir / "share.json").read_text())["owner"]

@@ -36,6 +36,7 @@ def test_the_end_of_a_sync_is_said_once_in_all_pages_and_can_be_read_again(profi
     expect(other.locator(".messages li")).to_contain_text("“Ada” is synced: 30 new images.")
 
 
+@pytest.mark.proof
 def test_an_idle_page_hears_of_what_was_begun_elsewhere_and_is_left_as_it_was(
     shelf, synced, open_page, work, flow
 ):

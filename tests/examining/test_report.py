@@ -170,6 +170,7 @@ def odd_answers(kind: str):
     yield {"error": LONG, "access_token": "kestreltoken", "user": ODD}, {}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_the_new_flow_answers_wrongly_nothing_is_told(work, moved, flow, told, beside, caplog, kind):
     profile_id = add(work, moved.google.cookie_header())
@@ -181,6 +182,7 @@ def test_whatever_the_new_flow_answers_wrongly_nothing_is_told(work, moved, flow
         flow.reset()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", LABS_KINDS)
 def test_whatever_labs_answers_wrongly_nothing_is_told(work, world, flow, told, beside, caplog, kind):
     for name in world.names():
@@ -194,6 +196,7 @@ def test_whatever_labs_answers_wrongly_nothing_is_told(work, world, flow, told, 
         flow.reset()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["projects", "project", "address", "person"])
 @pytest.mark.parametrize(
     "payload",
