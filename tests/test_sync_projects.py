@@ -149,6 +149,19 @@ def test_a_quick_sync_that_was_interrupted_goes_on_as_it_was_meant(work, sync, w
     assert sync(SyncMode.RESUME)[1] == 3 + QUICK_RECENT + QUICK_IN_TURN - 5
 
 
+def test_a_quick_sync_that_was_paused_at_its_head_is_resumed_as_a_quick_one(
+    work, sync, flow, profile_id, many, wait_until
+):
+    sync()
+    with flow.holding("projects") as gate:
+        run = work.syncs.start(profile_id)
+        assert gate.reached.wait(5)
+        work.syncs.pause(profile_id)
+        gate.release()
+        wait_until(lambda: not work.syncs._is_under_way(run.id))
+    assert sync(SyncMode.RESUME)[1] == QUICK_RECENT + QUICK_IN_TURN
+
+
 def test_what_an_ingredient_says_only_fills_in_what_is_not_known(sync, world, profile_id):
     home, shows = world.projects.ids()[-1], world.add_project("Shows a reference")
     name = world.entries_in(home)[0].name
@@ -561,7 +574,7 @@ def test_the_panel_speaks_of_projects(work, flow, profile_id, words, wait_until)
 def test_the_panel_says_how_far_back_the_readings_of_projects_go(sync, world, words):
     sync()
     assert "Projects: last synced just now. All projects were read." in words("/")
-    Project.update(read_at="2026-10-03T12:00:00.000000Z").where(
+    Project.update(read_at="2026-10-03T12:00:00.000000Z", tried_walk_id=0).where(
         Project.remote_id == world.projects.ids()[-1]
     ).execute()
     assert "the longest unread was read on 3 October 2026." in words("/")

@@ -66,15 +66,19 @@ class Secret(BaseModel):
 
 
 class History(BaseModel):
-    """What is known of one history of a profile as a whole. `head_read_at`: when its newest page was last
-    asked for, and came."""
+    """What is known of one history of a profile as a whole.
+
+    `head_run_id` is the run that read its newest page last, after it had been asked for `head_asked_count`
+    times.
+    """
 
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="histories")
     name = TextField()
     answered_at = TextField(null=True)
     refused_at = TextField(null=True)
     synced_at = TextField(null=True)
-    head_read_at = TextField(null=True)
+    head_run_id = TextField(null=True)
+    head_asked_count = IntegerField(default=0)
 
     class Meta:
         indexes = ((("profile", "name"), True),)
@@ -171,7 +175,8 @@ class Gap(BaseModel):
 class Run(BaseModel):
     """One sync or download that a person asked for, with its counts and how it ended.
 
-    `asked_at`: when somebody last asked for this quick sync; it ends only once the head was read after that.
+    `asked_count`: how often somebody asked for this quick sync; it ends only once the head was read after the
+    last time. A count and no time, because a clock can be set back.
     `ignored_reasons` is a JSON object of the counts that `ignored_count` sums up.
     """
 
@@ -179,7 +184,7 @@ class Run(BaseModel):
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="runs")
     kind = TextField()
     state = TextField(default=RunState.RUNNING)
-    asked_at = TextField(null=True)
+    asked_count = IntegerField(default=0)
     error_code = TextField(null=True)
     error = TextField(null=True)
     note = TextField(null=True)

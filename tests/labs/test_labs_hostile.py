@@ -249,6 +249,7 @@ def test_giant_fields_of_an_entry_are_cut_or_left_out(source, flow, world):
     assert image.created_at is None
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["history", "session", "media", "script"])
 def test_a_gzip_bomb_is_refused_at_its_limit(source, flow, world, kind):
     bomb = gzip.compress(b"\0" * 200_000_000, 9)

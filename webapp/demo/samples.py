@@ -22,7 +22,11 @@ _ARCHIVED = (
 
 
 def furnish_moved(world: "World") -> None:
-    """Every part takes some of the images, newest first, at distances of its own."""
+    """Every part takes some of the images, newest first, at distances of its own.
+
+    The start page says neither the e-mail nor the token, as it was seen in the middle of September.
+    """
+    world.google.hides_email = world.google.hides_token = True
     generated = world.names("PINHOLE", Kind.GENERATED)
     uploaded = world.names("ASSET_MANAGER", Kind.UPLOADED)
     _vary(world, generated, uploaded)

@@ -41,10 +41,11 @@ def up(migrator, db):
     migrator.migrate(
         migrator.add_column("profile", "account_key", TextField(null=True)),
         migrator.add_column("profile", "rests_until", TextField(null=True)),
-        migrator.add_column("history", "head_read_at", TextField(null=True)),
+        migrator.add_column("history", "head_run_id", TextField(null=True)),
+        migrator.add_column("history", "head_asked_count", IntegerField(default=0)),
         migrator.add_column("walk", "is_quick", BooleanField(default=False)),
         migrator.add_column("walk", "by_project", BooleanField(default=False)),
-        migrator.add_column("run", "asked_at", TextField(null=True)),
+        migrator.add_column("run", "asked_count", IntegerField(default=0)),
         migrator.add_column("run", "ignored_reasons", TextField(default="{}")),
         migrator.add_column(IMAGES, "width", IntegerField(null=True)),
         migrator.add_column(IMAGES, "height", IntegerField(null=True)),

@@ -129,23 +129,23 @@ def begin_history(run_id: str, history: str) -> None:
     Run.update(history=history, walk=None, history_page_count=0).where(Run.id == run_id).execute()
 
 
-def note_head_read(walk: Walk, asked_at: str) -> None:
-    """The newest page of a history came; it had been asked for at `asked_at`."""
-    History.update(head_read_at=asked_at).where(history_row(walk.profile_id, walk.history)).execute()
+def note_head_read(run: Run, history: str, asked_count: int) -> None:
+    """The newest page of a history came; it was asked for when somebody had asked for the run so often."""
+    read = {"head_run_id": run.id, "head_asked_count": asked_count}
+    History.update(**read).where(history_row(run.profile_id, history)).execute()
 
 
 def list_unserved(run: Run) -> list[str]:
-    """Histories of a run whose head was last read before somebody asked for the sync again; one that Flow
-    refused since is none of them."""
-    if not run.asked_at:
+    """Histories of a run whose head was not read since somebody asked for it last."""
+    if not run.asked_count:
         return []
-    served_at = fn.MAX(fn.COALESCE(History.head_read_at, ""), fn.COALESCE(History.refused_at, ""))
-    names = run.histories.split(",")
-    unserved = History.select(History.name).where(
-        History.profile == run.profile_id, History.name.in_(names), served_at < run.asked_at
+    served = History.select(History.name).where(
+        History.profile == run.profile_id,
+        History.head_run_id == run.id,
+        History.head_asked_count >= run.asked_count,
     )
-    found = {name for (name,) in unserved.tuples()}
-    return [name for name in names if name in found]
+    found = {name for (name,) in served.tuples()}
+    return [name for name in run.histories.split(",") if name not in found]
 
 
 def _make_walk(run: Run, history: str, *, cursor: str = "", **fields) -> Walk:

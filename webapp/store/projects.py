@@ -205,12 +205,11 @@ def is_all_trouble(walk: Walk) -> bool:
     return tried_count > 0 and tried_count == sum(number for _, number in count_troubles(walk))
 
 
-def oldest_reading(profile_id: str) -> str | None:
-    """Since when every listed project has been read at least once; None when one never was."""
+def find_longest_unread(profile_id: str) -> Project | None:
+    """The listed project that was read the longest ago; None when the last walk read every one."""
     listed = Project.select().where(Project.profile == profile_id, Project.unlisted_at.is_null())
-    if listed.where(Project.read_at.is_null()).exists():
-        return None
-    return listed.select(fn.MIN(Project.read_at)).scalar()
+    is_behind = fn.COALESCE(Project.tried_walk_id, 0) < fn.COALESCE(Project.listed_walk_id, 0)
+    return listed.where(is_behind).order_by(Project.read_at).first()
 
 
 def count_unread(profile_id: str) -> int:

@@ -135,13 +135,16 @@ def start_sync(
         profile = get_profile(profile_id)
         run = find_open_run(profile_id, RunKind.SYNC)
         is_quick = mode == SyncMode.NEW and start_cursor is None and max_pages is None
-        asked_at = now() if is_quick else None
         if run is None:
-            marks = {"is_scheduled": is_scheduled, "downloads_new": downloads_new, "asked_at": asked_at}
+            marks = {
+                "is_scheduled": is_scheduled,
+                "downloads_new": downloads_new,
+                "asked_count": int(is_quick),
+            }
             return _make_run(profile, RunKind.SYNC, **marks, **asked)
         is_same = all(getattr(run, name) == value for name, value in asked.items())
         if is_same and is_quick:
-            Run.update(asked_at=asked_at).where(Run.id == run.id).execute()
+            Run.update(asked_count=Run.asked_count + 1).where(Run.id == run.id).execute()
     if not is_same:
         raise Busy(f"Another sync of “{profile.name}” is under way. Wait for it, or pause it first.", run.id)
     return run

@@ -28,7 +28,6 @@ from webapp.states import Step, SyncMode
 from webapp.store import histories, pages, projects, runs, unmet
 from webapp.sync.missing import unmet_note
 from webapp.sync.rules import Met, meet, read_nothing, step_of, trouble_note
-from webapp.times import now
 
 # A project that fails is asked for so often, one that was never answered for once more after that.
 TRIES_OF_A_PROJECT = 3
@@ -89,6 +88,7 @@ class SyncRun:
                     raise
                 with self._writing():
                     histories.note_refused_history(self._run.profile_id, history)
+                    histories.note_head_read(self._run, history, runs.get_run(self._run.id).asked_count)
                     if not again:
                         runs.add_note(self._run.id, str(error))
                 refused.append(error)
@@ -164,7 +164,11 @@ class SyncRun:
         gap = next(iter(histories.list_gaps(run.profile_id, history)), None)
         if full and (gap is None or (gap.walk_id is not None and gap.walk_id <= full.id)):
             return histories.continue_walk(run, full)
-        return histories.begin_at_gap(run, gap) if gap else None
+        if gap is None:
+            return None
+        # At the head a new walk begins; it reads as many projects as the one that stopped there.
+        is_quick = self._reads_projects and (gap.walk is None or gap.walk.is_quick)
+        return histories.begin_at_gap(run, gap, is_quick=is_quick)
 
     def _carry_walk_on(self, walk: Walk) -> None:
         met = Met(cursors={walk.cursor} if walk.cursor else set())
@@ -172,7 +176,8 @@ class SyncRun:
         first_cursor, goes_on = walk.cursor, True
         while goes_on:
             self._pace.wait_for_page(self._stopping)
-            asked_at = now()
+            # As it was before the request: who asks after it is not served by its answer.
+            asked_count = self._run.asked_count if _is_at_head(walk) else 0
             try:
                 page = self._read_page(walk, passed_over)
             except CursorRefused:
@@ -181,7 +186,7 @@ class SyncRun:
             meet(met, page, is_project=self._reads_projects)
             if page.next_cursor is None and not self._has_read_unlisted(walk, page):
                 return
-            step = self._save(walk, page, asked_at=asked_at)
+            step = self._save(walk, page, asked_count=asked_count)
             if page.project:
                 passed_over.add(page.project.id)
             self._on_page()
@@ -257,11 +262,8 @@ class SyncRun:
     def _tried(self, ask: Callable[[], T]) -> T:
         return self._pace.tried(ask, self._stopping, gives_up=False)
 
-    def _save(
-        self, walk: Walk, page: HistoryPage, *, asked_at: str | None = None, is_listed: bool = True
-    ) -> Step:
+    def _save(self, walk: Walk, page: HistoryPage, *, asked_count: int = 0, is_listed: bool = True) -> Step:
         """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing."""
-        is_head = walk.from_head and not walk.cursor
         with store.transaction():
             on_shelf = pages.list_known(walk.profile_id, page.images)
             known = on_shelf.own
@@ -277,8 +279,8 @@ class SyncRun:
             histories.advance_walk(walk, page, step, is_last=ends)
             if self._reads_projects:
                 projects.note_page(walk, page, is_listed=is_listed)
-            if is_head and asked_at:
-                histories.note_head_read(walk, asked_at)
+            if asked_count:
+                histories.note_head_read(self._run, walk.history, asked_count)
             histories.note_answer(walk, is_complete=step is not Step.ON)
             if step is Step.END:
                 self._note_end(walk)
@@ -331,3 +333,7 @@ class SyncRun:
         runs.add_note(
             self._run.id, "Flow no longer knew the place to go on from, so the history is read from its head."
         )
+
+
+def _is_at_head(walk: Walk) -> bool:
+    return walk.from_head and not walk.cursor

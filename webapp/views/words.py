@@ -122,12 +122,10 @@ def _reach(history: History) -> str:
     unread_count = projects.count_unread(history.profile_id)
     if unread_count:
         return f"{number(unread_count)} of them could not be read yet."
-    oldest = projects.oldest_reading(history.profile_id)
-    if not oldest:
-        return ""
-    if oldest >= (history.head_read_at or ""):
+    oldest = projects.find_longest_unread(history.profile_id)
+    if oldest is None:
         return "All projects were read."
-    return f"A quick sync reads some projects in turn; the longest unread was read {ago(oldest)}."
+    return f"A quick sync reads some projects in turn; the longest unread was read {ago(oldest.read_at)}."
 
 
 def _where(run: Run | None) -> str:
