@@ -15,6 +15,7 @@ from PIL import Image
 
 from webapp.demo import FlowServer, World, pictures
 from webapp.demo.entries import Kind
+from webapp.demo.samples import sample_world
 from webapp.demo.sign_in import COOKIE
 from webapp.demo.wire import BREAKAGES
 
@@ -641,7 +642,7 @@ def test_many_connections_at_once_are_served(flow, world):
 
 
 def test_the_sample_is_a_good_year_of_pictures_spread_over_many_days():
-    world = World.sample()
+    world = sample_world()
     images = world.names("ASSET_MANAGER", Kind.UPLOADED) + world.names("PINHOLE", Kind.GENERATED)
     assert (len(images), len(world.names("PINHOLE", Kind.VIDEO))) == (348, 12)
     assert len(world.names("PINHOLE", Kind.BROKEN) + world.names("ASSET_MANAGER", Kind.BROKEN)) == 2

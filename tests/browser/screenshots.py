@@ -24,7 +24,8 @@ from states import states
 from webapp import background_of, create_app, store
 from webapp.cli.listening import listen
 from webapp.config import Config
-from webapp.demo import FlowServer, World
+from webapp.demo import FlowServer
+from webapp.demo.samples import sample_world
 from webapp.states import Role
 from webapp.store import runs
 
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> None:
 
 def take_all(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with dashboard(FlowServer(World.sample())) as (flow, app, url), chromium() as browser:
+    with dashboard(FlowServer(sample_world())) as (flow, app, url), chromium() as browser:
         desks = {(width, theme): desk(browser, url, width, theme) for width in SIZES for theme in THEMES}
         for state, pages in states(flow, background_of(app)):
             for name, look in pages.items():
@@ -59,7 +60,7 @@ def take_all(folder: Path) -> None:
                     look.show(page)
                     drawn(page).save(folder / f"{name}-{state}-{width}-{theme}.png")
         take_gallery_at_its_ends(folder, browser, url)
-    flow = FlowServer(World.sample())
+    flow = FlowServer(sample_world())
     with dashboard(flow, share=True) as (_, app, url), chromium() as browser:
         take_shared(folder, flow, app, url, browser)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
@@ -94,7 +95,7 @@ def take_shared(folder: Path, flow: FlowServer, app: Flask, url: str, browser: B
 
 def take_readme_picture() -> None:
     """Downloads at about half, as they run: with their pace, and most cards on the shelf."""
-    flow = FlowServer(World.sample(), latency_seconds={"media": 0.3})
+    flow = FlowServer(sample_world(), latency_seconds={"media": 0.3})
     with dashboard(flow) as (flow, app, url), chromium() as browser, store.connection():
         work, page = background_of(app), desk(browser, url, 1440, "light")
         profile_id = work.accounts.add("Ada", flow.world.cookie_header()).id

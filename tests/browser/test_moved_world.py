@@ -9,12 +9,13 @@ from playwright.sync_api import expect
 from webapp import store
 from webapp.demo import World
 from webapp.demo.entries import Kind
+from webapp.demo.samples import moved_sample_world
 from webapp.models import Image
 
 
 @pytest.fixture
 def world() -> World:
-    return World.moved_sample(uploaded=10, generated=30, videos=3, tiny_pictures=True)
+    return moved_sample_world(uploaded=10, generated=30, videos=3, tiny_pictures=True)
 
 
 def true_keys(world: World) -> set[str]:

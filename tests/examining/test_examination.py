@@ -134,7 +134,7 @@ def test_a_page_without_e_mail_and_token_is_well_when_the_calls_tell(moved_id, w
     flow.reset()
     found = examine(moved_id)
     assert found["isWell"] is True
-    assert found["by"][START]["unrecognised"] == "not there, which may be: oPEP7c, SNlM0e"
+    assert found["by"][START]["unrecognised"] == "missing, as it may be: oPEP7c, SNlM0e"
     assert found["by"][PERSON]["recognised"] == "an e-mail"
     assert kinds(flow).count("projects") == 2  # the refusal of the first brings the token
     world.google.hides_person = True

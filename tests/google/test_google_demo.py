@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from webapp.demo import FlowServer, World
+from webapp.demo.samples import moved_sample_world
 
 CALL = "/_/AiSandboxAngularFrontend/data/batchexecute"
 LISTING = ["projects/*", 20, None, None, None, None, [1]]
@@ -287,7 +288,7 @@ def test_cookies_of_one_service_at_the_other_are_a_leak(client, flow, world):
 
 
 def test_the_sample_of_a_moved_account_has_all_that_can_stand_there():
-    world = World.moved_sample(tiny_pictures=True)
+    world = moved_sample_world(tiny_pictures=True)
     ids = world.projects.ids()
     entries = [entry for project_id in ids for entry in world.entries_in(project_id)]
     assert {entry.version for entry in entries} == {"CAE", "CAI", None}

@@ -19,6 +19,7 @@ from webapp.cli.listening import listen
 from webapp.cli.options import data_dir_option
 from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config
 from webapp.demo import FlowServer, World
+from webapp.demo.samples import moved_sample_world, sample_world
 from webapp.lock import DataFolderLock
 from webapp.sharing import links
 from webapp.sources.http import redacted
@@ -91,7 +92,7 @@ def demo(opens: bool, **options: object) -> None:
 @contextmanager
 def simulated_flow() -> Iterator[tuple[FlowServer, tuple[World, World]]]:
     """An account at the old Flow, and one that has moved to flow.google.com."""
-    worlds = World.sample(), World.moved_sample(seed=2, email="grace@example.com", owner="Grace Example")
+    worlds = sample_world(), moved_sample_world(seed=2, email="grace@example.com", owner="Grace Example")
     with FlowServer(worlds[0], latency_seconds=DEMO_LATENCY_SECONDS) as flow:
         flow.add_world(worlds[1])
         yield flow, worlds

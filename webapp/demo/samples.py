@@ -1,12 +1,9 @@
-"""What makes the demo's second profile show all that can stand at flow.google.com."""
+"""The worlds of the demo's two profiles, with all that can stand at either service."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from webapp.demo.entries import Kind
-
-if TYPE_CHECKING:
-    from webapp.demo.world import World
+from webapp.demo.world import PINHOLE, World
 
 UNKNOWN_MODEL = "47"
 _MODELS = ("BELUGA", "NARWHAL", "BELUGA_THINKING_HIGH", "GEM_PIX_2", "HARBOR_SEAL", UNKNOWN_MODEL)
@@ -21,7 +18,24 @@ _ARCHIVED = (
 )
 
 
-def furnish_moved(world: "World") -> None:
+def sample_world(**given: object) -> World:
+    """A good year of pictures at labs.google, some videos, and two entries that are no use."""
+    world = World(**({"uploaded": 140, "generated": 208, "videos": 12} | given))
+    world.add_broken_entry("without media", PINHOLE)
+    world.add_broken_entry("without any kind")
+    return world
+
+
+def moved_sample_world(**given: object) -> World:
+    """An account that has moved to flow.google.com, with all that can stand there."""
+    counts = {"uploaded": 30, "generated": 90, "videos": 6}
+    world = World(**(counts | {"days": 60.0, "fife_url_kinds": Kind} | given))
+    furnish_moved(world)
+    world.migrate()
+    return world
+
+
+def furnish_moved(world: World) -> None:
     """Every part takes some of the images, newest first, at distances of its own.
 
     The start page says neither the e-mail nor the token, as it was seen in the middle of September.
@@ -42,7 +56,7 @@ def furnish_moved(world: "World") -> None:
     world.add_project("Ideas for later")
 
 
-def _vary(world: "World", generated: list[str], uploaded: list[str]) -> None:
+def _vary(world: World, generated: list[str], uploaded: list[str]) -> None:
     """Models, shapes, and images that were made from others."""
     for index, name in enumerate(generated[::2]):
         world.change(name, model_name=_MODELS[index % len(_MODELS)])
@@ -53,7 +67,7 @@ def _vary(world: "World", generated: list[str], uploaded: list[str]) -> None:
         world.change(name, references=(key,))
 
 
-def _add_ingredients(world: "World", uploaded: list[str]) -> None:
+def _add_ingredients(world: World, uploaded: list[str]) -> None:
     """An archive of the old Flow, whose images, like voices and uploads, are used by other projects."""
     projects = world.projects
     ids = projects.ids()

@@ -12,7 +12,6 @@ from webapp.demo import pictures
 from webapp.demo.entries import Entry, Kind, caption_of, chance, name_of, random_uuid, version_of
 from webapp.demo.moved import Moved
 from webapp.demo.planning import ASPECTS, Plan, plan
-from webapp.demo.samples import furnish_moved
 from webapp.demo.sign_in import SignIn
 from webapp.demo.timeline import Cursors, Timeline
 from webapp.demo.wire import BREAKAGES
@@ -74,23 +73,6 @@ class World(SignIn, Moved):
         for planned in plan(self._rng, counts, begin, days, seed * 1000):
             self._add(planned)
         self._number = seed * 1000 + len(self._entries)
-
-    @classmethod
-    def sample(cls, **given: object) -> "World":
-        """The world of the demo: a good year of pictures, some videos, and two entries that are no use."""
-        world = cls(**({"uploaded": 140, "generated": 208, "videos": 12} | given))
-        world.add_broken_entry("without media", PINHOLE)
-        world.add_broken_entry("without any kind")
-        return world
-
-    @classmethod
-    def moved_sample(cls, **given: object) -> "World":
-        """The world of the demo's second profile, at the new Flow, with all that can stand there."""
-        counts = {"uploaded": 30, "generated": 90, "videos": 6}
-        world = cls(**(counts | {"days": 60.0, "fife_url_kinds": Kind} | given))
-        furnish_moved(world)
-        world.migrate()
-        return world
 
     def add_uploaded(self, count: int = 1, project_id: str | None = None) -> list[str]:
         """Names of new uploads, oldest first; they stand at the head of the history. Each makes a project

@@ -100,7 +100,7 @@ class Examination:
         signed_in = "signed in" if email else "the next call tells whether somebody is signed in"
         return Seen(
             f"{_names(found, True)}; {signed_in}",
-            f"not there, which may be: {missing}" if missing else "",
+            f"missing, as it may be: {missing}" if missing else "",
             outline=found,
             account=Account(email[: account.MAX_EMAIL], "") if email else None,
         )
