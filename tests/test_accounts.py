@@ -116,7 +116,8 @@ def test_cookies_that_could_not_be_checked_are_checked_before_anything_is_stored
     shelf, profile_id, other, flow
 ):
     profiles.set_cookies(profile_id, other.google.cookies(), None)
-    Profile.update(health="unchecked").execute()
+    profiles.note_unchecked(profile_id, "Flow was out of reach.")
+    profiles.note_health(profile_id, "waiting_for_cookies", "Said meanwhile, as by an earlier process.")
     shelf.connections.drop(profile_id)
     run = synced(shelf, profile_id)
     assert (run.state, run.error_code, run.page_count) == (RunState.FAILED, "other_account", 0)

@@ -229,8 +229,8 @@ def test_a_copy_is_of_one_moment_while_others_write(tmp_path):
             with store.connection(), store.transaction():
                 for side in "ab":
                     db.execute_sql(
-                        "INSERT INTO profile (id, name, health, cookie_names, created_at) "
-                        "VALUES (?, '', '', '', '')",
+                        "INSERT INTO profile (id, name, health, cookie_names, created_at, is_unchecked) "
+                        "VALUES (?, '', '', '', '', 0)",
                         (f"{number}{side}",),
                     )
             number += 1

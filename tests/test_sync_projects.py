@@ -1,6 +1,7 @@
 """Sync runs over projects: which are read again, where a walk rests, and what may be called gone."""
 
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,8 +12,11 @@ from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
 from webapp.demo.flow_google_records import Shown, record
+from webapp.demo.flow_google_wire import call_error, transport_error
+from webapp.errors import UnusualActivity
 from webapp.models import Image, Profile, Project
 from webapp.sources.flow_google import PROJECTS
+from webapp.sources.pace import Pace
 from webapp.states import RunState, SyncMode
 from webapp.store import histories, profiles, projects, runs
 from webapp.store.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
@@ -243,6 +247,67 @@ def test_a_project_that_is_never_answered_for_is_passed_by_while_the_service_ans
     assert "(no answer)" in run.note
 
 
+def test_a_page_of_the_listing_that_keeps_failing_is_waited_for_and_not_asked_for_without_end(
+    work, profile_id, world, flow, wait_until
+):
+    def fail_behind_the_head(request):
+        is_it = request.kind == "projects" and b"%2C20%2Cnull%2C" not in request.body
+        return Fault(call_error("projects", 13)) if is_it else NO_FAULT
+
+    flow.leave_faults_to(fail_behind_the_head)
+    with store.connection():
+        run = work.syncs.start(profile_id)
+        wait_until(lambda: work.connections.rest(profile_id) is not None)
+        assert runs.get_run(run.id).state == RunState.RUNNING
+        work.syncs.pause(profile_id)
+    assert flow.count("projects") < 40
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_limit_on_projects_is_waited_for_and_is_no_fault_of_theirs(
+    work, sync, world, flow, profile_id, status, wait_until
+):
+    flow.fail_next(status, "project", count=9, retry_after=0)
+    run_id = work.syncs.start(profile_id).id
+    wait_until(lambda: runs.get_run(run_id).state != RunState.RUNNING)
+    run = runs.get_run(run_id)
+    assert (run.state, run.note, keys()) == (RunState.DONE, None, true_keys(world))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_one_project_that_is_refused_as_if_nobody_were_signed_in_is_passed_by(sync, world, flow, status):
+    refused = small_project(world)
+
+    def refuse(request):
+        is_it = request.kind == "project" and refused.encode() in request.body
+        return Fault(transport_error(status)) if is_it else NO_FAULT
+
+    flow.leave_faults_to(refuse)
+    flow.reset = flow._journal.clear
+    run, _ = sync()
+    assert (run.state, keys()) == (RunState.DONE, true_keys(world) - keys_in(world, refused))
+
+
+def test_the_only_project_may_be_emptied(sync, world, profile_id):
+    sync()
+    only, *others = world.projects.ids()
+    for each in others:
+        world.remove_project(each)
+    world.empty_project(only)
+    run, _ = sync()
+    assert (run.state, gone()) == (RunState.DONE, set())
+    assert "1 of 1 projects could not be read (it came without records" in run.note
+
+
+def test_a_sample_for_a_report_holds_no_title_and_no_id(sync, work, world, flow, profile_id):
+    cards = [[project_id, ["A secret title", None, [1789201863, 0]]] for project_id in world.projects.ids()]
+    flow.payload_next("projects", [cards, 7])
+    run = work.syncs.wait(work.syncs.start(profile_id).id)
+    assert run.error_code == "flow_changed"
+    assert "<text of 14>" in run.sample
+    assert not [text for text in ("secret", *world.projects.ids()) if text in run.sample]
+
+
 def test_troubled_projects_have_five_places_the_longest_untried_first(sync, world, flow, many):
     for project_id in many[10:22]:
         world.refuse_project(project_id)
@@ -441,6 +506,37 @@ def test_unusual_activity_rests_the_profile_for_an_hour_and_nothing_fails(
     assert len(flow.log) == asked_count
 
 
+def test_a_call_that_had_begun_before_the_rest_does_not_end_it():
+    told, never = [], threading.Event()
+    pace = Pace((0.0,), on_rest=told.append)
+
+    def slow_success():
+        with pytest.raises(UnusualActivity):
+            pace.tried(refused, never)
+        return "done"
+
+    def refused():
+        raise UnusualActivity("A rest is wanted.", 3600.0)
+
+    assert pace.tried(slow_success, never) == "done"
+    assert [error is None for error in told] == [False]
+    assert pace.rest().is_wanted
+
+
+def test_unusual_activity_at_a_paste_is_a_rest_and_no_unchecked_profile(work, profile_id, world, client):
+    world.unusual_activity = True
+    world.google.hides_email = True
+    cookies = {"cookies": world.google.cookie_header()}
+    for answer in (
+        client.post("/api/profiles", json=cookies | {"name": "Again"}),
+        client.put(f"/api/profiles/{profile_id}/cookies", json=cookies),
+    ):
+        assert (answer.status_code, "unusual activity" in answer.json["error"]) == (503, True)
+    with store.connection():
+        assert [profile.id for profile in profiles.list_profiles()] == [profile_id]
+        assert profiles.rest_seconds(profiles.get_profile(profile_id)) > 3500
+
+
 def test_downloads_of_a_resting_profile_wait_and_none_fails(work, sync, world, flow, profile_id, wait_until):
     sync()
     world.unusual_activity = True
@@ -605,7 +701,7 @@ def test_an_answer_of_another_shape_stops_the_run_with_a_sample_to_attach(
     assert "What Flow answered, for a report" in words("/")
     said = words(f"/runs/{run.id}")
     assert "the media of a project cannot be read" in said
-    assert '{"odd":"https://flow-content.google/image/a?' in said
+    assert '"<field 0>": "<URL at flow-content.google>"' in said
     secrets = ["secret-signature", world.google.token, *world.google.cookies().values()]
     assert [secret for secret in secrets if secret in said] == []
     assert sync()[0].state == RunState.DONE

@@ -32,8 +32,10 @@ class BaseModel(Model):
 
 
 class Profile(BaseModel):
-    """One account of one person. `account_email` and `account_key`, a hash of the account's number, are kept
-    once a check brought them; either alone tells accounts apart.
+    """One account of one person; `is_unchecked` while nobody could say whose its cookies are.
+
+    `account_email` and `account_key`, a hash of the account's number, are kept once a check brought them;
+    either alone tells accounts apart.
 
     `service` is where its cookies sign it in, in the words of `Source.name`. Until `rests_until` the service
     is not asked anything, because it took the traffic for a machine's.
@@ -50,6 +52,7 @@ class Profile(BaseModel):
     cookie_names = TextField(default="")
     cookies_expire_at = TextField(null=True)
     checked_at = TextField(null=True)
+    is_unchecked = BooleanField(default=False)
     rests_until = TextField(null=True)
     created_at = TextField()
 

@@ -337,3 +337,28 @@ def test_a_source_told_to_stop_asks_nothing(config, credentials, flow, failure):
     with closing(FlowGoogleSource(config, credentials, stopping)) as source:
         failure(SourceClosed, source.check)
     assert flow.log == []
+
+
+def test_a_redirect_of_the_call_that_tells_who_asks_is_signed_out(source, flow, world, failure):
+    world.google.hides_email = True
+    location = {"Location": "https://accounts.google.com/ServiceLogin?x"}
+    flow.answer_next("projects", "", "text/html", status=302, headers=location)
+    failure(SignedOut, source.check)
+
+
+def test_a_thread_that_was_told_to_stop_is_no_failure_of_those_who_wait_for_it(source, flow):
+    stop = threading.Event()
+
+    def stopped():
+        with source.until(stop):
+            return listing(source)
+
+    with flow.holding("start") as gate, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(stopped)
+        assert gate.reached.wait(5)
+        second = pool.submit(listing, source)
+        stop.set()
+        with pytest.raises(SourceClosed):
+            first.result(5)
+        gate.release()
+        assert second.result(5).names

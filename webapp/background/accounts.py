@@ -14,6 +14,7 @@ from webapp.errors import (
     FlowError,
     FlowshelfError,
     FlowUnavailable,
+    OtherAccount,
     SignedOut,
     UnusualActivity,
 )
@@ -96,13 +97,20 @@ class Accounts:
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
         require_rested(profile)
-        tried = self._try(pasted)
+        try:
+            tried = self._try(pasted)
+        except UnusualActivity as error:
+            profiles.note_rest(profile_id, error.retry_after_seconds, str(error))
+            raise
         if tried.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
                 f"Flow cannot be reached, so it is not known whether these cookies are those of "
                 f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
             )
-        self._keep(profile_id, tried, is_confirmed=is_confirmed)
+        try:
+            self._keep(profile_id, tried, is_confirmed=is_confirmed)
+        except OtherAccount as error:
+            raise OtherAccount(f"{error} The old cookies were kept.") from error
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
@@ -144,9 +152,8 @@ class Accounts:
         if tried.account:
             profiles.note_account(profile_id, tried.account, is_confirmed=is_confirmed)
         else:
-            profiles.note_health(
+            profiles.note_unchecked(
                 profile_id,
-                Health.UNCHECKED,
                 "Flow could not be reached when these cookies were pasted. They are tried at the next sync.",
             )
 
@@ -169,7 +176,10 @@ def require_rested(profile: Profile) -> None:
 
 
 def _account_or_none(source: Source) -> Account | None:
+    """None while the service is out of reach. Raises UnusualActivity: that is an answer."""
     try:
         return source.check()
+    except UnusualActivity:
+        raise
     except FlowUnavailable:
         return None

@@ -10,7 +10,6 @@ from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
 from webapp.models import Profile
 from webapp.sources import Promise, Source
 from webapp.sources.pace import Pace, Rest
-from webapp.states import Health
 from webapp.store import profiles
 
 
@@ -71,7 +70,7 @@ class Connections:
             connection = Connection(
                 self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
                 self._pace(profile),
-                is_checked=profile.health != Health.UNCHECKED,
+                is_checked=not profile.is_unchecked,
             )
             self._connections[profile_id] = connection
             return connection
@@ -87,7 +86,7 @@ class Connections:
             page_delay_seconds=self._config.page_delay_seconds,
             on_rest=keep_rest,
         )
-        if profile.health == Health.UNUSUAL_ACTIVITY:
+        if profile.rests_until:
             pace.rest_for(profiles.rest_seconds(profile), profile.health_reason or "")
         return pace
 

@@ -26,6 +26,7 @@ from webapp.errors import (
     KeyRefused,
     OtherAccount,
     SignedOut,
+    SourceClosed,
     UnusualActivity,
 )
 from webapp.models import Image, Run
@@ -236,7 +237,8 @@ class Downloads:
         except UnusualActivity:  # nothing has failed: the next claim waits until the rest is over
             downloads.release_download(claim)
         except FlowshelfError as error:
-            if self._stopping.is_set() or (connection and connection.is_stale):
+            is_stale = connection is not None and connection.is_stale
+            if self._stopping.is_set() or is_stale or isinstance(error, SourceClosed):
                 # The connection was closed under it: asked again at the next start, or with new cookies.
                 downloads.release_download(claim)
             elif isinstance(error, FlowUnavailable) and self._is_put_off(crew, claim):

@@ -29,7 +29,12 @@ STATEMENTS = (
     """INSERT INTO gap (profile_id, history, cursor, may_join, reason, opened_at)
        SELECT profile_id, name, '', 0, 'an earlier Flowshelf read this history wrongly',
        strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') FROM history WHERE name = 'PROJECTS'""",
-    "UPDATE walk SET is_full = 0, unseen_count = 0 WHERE history = 'PROJECTS'",
+    # Walks of projects end, and a run that is under way begins another one at the head.
+    """UPDATE walk SET is_full = 0, unseen_count = 0, finished_at = COALESCE(finished_at, began_at)
+       WHERE history = 'PROJECTS'""",
+    """UPDATE run SET walk_id = NULL, history = NULL, history_page_count = 0
+       WHERE history = 'PROJECTS' AND state IN ('running', 'waiting_for_cookies')""",
+    "UPDATE profile SET is_unchecked = 1 WHERE health = 'unchecked'",
     "UPDATE history SET synced_at = NULL WHERE name = 'PROJECTS'",
     """UPDATE run SET state = 'paused', finished_at = pause_asked_at
        WHERE state = 'running' AND pause_asked_at IS NOT NULL""",
@@ -41,6 +46,7 @@ def up(migrator, db):
     migrator.migrate(
         migrator.add_column("profile", "account_key", TextField(null=True)),
         migrator.add_column("profile", "rests_until", TextField(null=True)),
+        migrator.add_column("profile", "is_unchecked", BooleanField(default=False)),
         migrator.add_column("history", "head_run_id", TextField(null=True)),
         migrator.add_column("history", "head_asked_count", IntegerField(default=0)),
         migrator.add_column("walk", "is_quick", BooleanField(default=False)),

@@ -129,6 +129,12 @@ class Mood:
             return Rest(seconds) if seconds else None
 
     @property
+    def is_rest_wanted(self) -> bool:
+        """Whether the service wants to be left alone at the moment."""
+        rest = self.rest()
+        return rest is not None and rest.is_wanted
+
+    @property
     def _is_out(self) -> bool:
         return self._failures_in_a_row >= FAILURES_UNTIL_REST
 

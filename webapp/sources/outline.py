@@ -83,6 +83,14 @@ def outline_text(value: object, known_hosts: Iterable[str] = KNOWN_HOSTS, max_ch
     return json.dumps(outline(value, known_hosts), ensure_ascii=False)[:max_characters]
 
 
+def outline_of(text: str) -> str:
+    """The outline of a text that should be JSON; its length alone when it is none."""
+    try:
+        return outline_text(json.loads(text))
+    except (ValueError, RecursionError):
+        return f"<text of {len(text)}, no JSON>"
+
+
 def shown_number(number: float) -> int | str:
     """A code as it is, anything that is none as a stand-in: it may be an account's number."""
     is_code = type(number) is int and abs(number) <= MAX_SHOWN_NUMBER

@@ -53,15 +53,16 @@ class Pace:
         call: Callable[[], T],
         stopping: threading.Event,
         *,
-        gives_up: bool = True,
+        gives_up: bool | Callable[[BaseException], bool] = True,
         max_tries: int | None = None,
     ) -> T:
         """What `call` returns, asked again when its failure may pass; the last failure is raised.
 
         A call about no single image but the service itself need not give up: when that does not answer,
-        it is asked again from time to time until it does. Raises Stopped as soon as `stopping` is set
-        while it waits.
+        it is asked again from time to time until it does. `gives_up` may also tell by the failure. Raises
+        Stopped as soon as `stopping` is set while it waits.
         """
+        may_give_up = gives_up if callable(gives_up) else lambda error: gives_up
         pauses = self._pauses if max_tries is None else islice(self._pauses, max_tries - 1)
         for pause in chain(map(jittered, pauses), repeat(None)):
             turn = self._mood.begin(stopping)
@@ -69,9 +70,9 @@ class Pace:
                 answer = call()
             except BaseException as error:
                 seconds = _asked(error, jittered(self._calm_seconds) if pause is None else pause)
-                self._note(error)
                 self._mood.end(turn, error, seconds)
-                if self._is_final(error, turn, is_last=pause is None, gives_up=gives_up):
+                self._note(error)
+                if self._is_final(error, turn, is_last=pause is None, gives_up=may_give_up(error)):
                     raise
                 if not turn.is_probe:
                     self._mood.wait(seconds, stopping)
@@ -101,7 +102,8 @@ class Pace:
         if isinstance(error, UnusualActivity):
             self._is_resting = True
             self._on_rest(error)
-        elif error is None and self._is_resting:
+        elif error is None and self._is_resting and not self._mood.is_rest_wanted:
+            # A call that had begun before the rest proves nothing about it.
             self._is_resting = False
             self._on_rest(None)
 

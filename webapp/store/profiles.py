@@ -173,8 +173,8 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
         owner = profile.account_email or "another account"
         raise OtherAccount(
             f"These cookies sign in {_named(account)}, but the profile “{profile.name}” belongs to {owner}. "
-            f"The old cookies were kept. Add a profile of its own for {_named(account)}, or copy the cookies "
-            f"again while signed in as {profile.account_email or 'the account of this profile'}."
+            f"Add a profile of its own for {_named(account)}, or copy the cookies again while signed in as "
+            f"{profile.account_email or 'the account of this profile'}."
         )
     others = (other for other in list_profiles() if other.id != profile_id and _is_same(other, account))
     if other := next(others, None):
@@ -185,7 +185,7 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
     if profile and not is_confirmed and _is_same(profile, account) is None and not _is_blank(profile):
         raise OtherAccount(
             f"Flow does not say whose cookies these are, and none of their projects is on the shelf of "
-            f"“{profile.name}”. The old cookies were kept. If they are of the same account, paste them again "
+            f"“{profile.name}”. If they are of the same account, paste them again "
             "and tick “These are the same account”."
         )
 
@@ -222,6 +222,7 @@ def note_account(profile_id: str, account: Account, *, is_confirmed: bool = Fals
                 checked_at=now(),
                 health=Health.WELL,
                 health_reason=None,
+                is_unchecked=False,
                 **{name: value for name, value in told.items() if value},
             ).where(Profile.id == profile_id).execute()
         except IntegrityError as error:
@@ -232,6 +233,12 @@ def note_health(profile_id: str, health: Health, reason: str | None = None) -> N
     Profile.update(health=health, health_reason=reason).where(Profile.id == profile_id).execute()
 
 
+def note_unchecked(profile_id: str, reason: str) -> None:
+    """Nobody could say whose the cookies are: they are checked before anything is stored with them."""
+    changes = {"health": Health.UNCHECKED, "health_reason": reason, "is_unchecked": True}
+    Profile.update(**changes).where(Profile.id == profile_id).execute()
+
+
 def note_rest(profile_id: str, seconds: float | None, reason: str | None) -> None:
     """The service wants a rest of so long; None: it answered again."""
     if seconds:
@@ -239,12 +246,14 @@ def note_rest(profile_id: str, seconds: float | None, reason: str | None) -> Non
         changes = {"health": Health.UNUSUAL_ACTIVITY, "health_reason": reason, "rests_until": until}
         Profile.update(**changes).where(Profile.id == profile_id).execute()
     else:
-        is_resting = (Profile.id == profile_id) & (Profile.health == Health.UNUSUAL_ACTIVITY)
-        Profile.update(health=Health.WELL, health_reason=None, rests_until=None).where(is_resting).execute()
+        of_profile = Profile.id == profile_id
+        is_noted = of_profile & (Profile.health == Health.UNUSUAL_ACTIVITY)
+        Profile.update(health=Health.WELL, health_reason=None).where(is_noted).execute()
+        Profile.update(rests_until=None).where(of_profile).execute()
 
 
 def rest_seconds(profile: Profile) -> float:
     """How long a profile still rests."""
-    if profile.rests_until is None or profile.health != Health.UNUSUAL_ACTIVITY:
+    if profile.rests_until is None:
         return 0.0
     return max(0.0, (parsed(profile.rests_until) - datetime.now(UTC)).total_seconds())

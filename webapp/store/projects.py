@@ -199,10 +199,11 @@ def count_troubles(walk: Walk) -> list[tuple[str, int]]:
     return list(troubled.group_by(Project.trouble).order_by(count.desc(), Project.trouble).tuples())
 
 
-def is_all_trouble(walk: Walk) -> bool:
-    """Whether a walk asked for projects and could read none of them."""
+def is_none_read(walk: Walk) -> bool:
+    """Whether a walk asked for projects and none could be read; an empty or missing one is an answer."""
+    refused = (count for trouble, count in count_troubles(walk) if trouble not in (EMPTY, NOT_FOUND))
     tried_count = count_tried(walk)
-    return tried_count > 0 and tried_count == sum(number for _, number in count_troubles(walk))
+    return tried_count > 0 and tried_count == sum(refused)
 
 
 def find_longest_unread(profile_id: str) -> Project | None:

@@ -104,11 +104,17 @@ class SyncRun:
 
     def _check_success(self, run: Run) -> None:
         """Raises FlowChanged when the run could read none of what it met: that is not “nothing new”."""
-        if read_nothing(run) or (self._reads_projects and run.walk and projects.is_all_trouble(run.walk)):
+        if read_nothing(run):
             raise FlowChanged(
                 f"{self._source.name} answered, but Flowshelf could read nothing of what it sent: the "
                 "service has probably changed. Nothing was marked as gone. Look for a newer Flowshelf; the "
                 "next sync tries again.",
+                run.sample or "",
+            )
+        if self._reads_projects and run.walk and projects.is_none_read(run.walk):
+            raise FlowChanged(
+                f"{self._source.name} let none of the projects be read. Nothing was marked as gone, and the "
+                "next sync tries again. Look for a newer Flowshelf if it stays so.",
                 run.sample or "",
             )
 
@@ -245,19 +251,20 @@ class SyncRun:
         No answer at all may mean that the service is down. So something small is asked for, as long as it
         takes; only a project that fails while the service answers is at fault itself.
         """
-        failures_count = 0
-        while True:
+        for is_last in (False, True):
             try:
-                return self._pace.tried(ask, self._stopping, max_tries=TRIES_OF_A_PROJECT)
+                return self._pace.tried(
+                    ask, self._stopping, gives_up=_is_about_a_project, max_tries=TRIES_OF_A_PROJECT
+                )
             except ProjectFailed as error:
                 return error.page
-            except SourceClosed:
-                raise
             except FlowUnavailable as error:
-                failures_count += error.page is not None
-                if failures_count > 1:
+                if error.page is None:
+                    raise
+                if is_last:
                     return error.page
             self._tried(self._source.answers)
+        raise AssertionError("the last try returns or raises")
 
     def _tried(self, ask: Callable[[], T]) -> T:
         return self._pace.tried(ask, self._stopping, gives_up=False)
@@ -337,3 +344,8 @@ class SyncRun:
 
 def _is_at_head(walk: Walk) -> bool:
     return walk.from_head and not walk.cursor
+
+
+def _is_about_a_project(error: BaseException) -> bool:
+    """Whether a failure is one of a single project, and not of the listing or the service."""
+    return getattr(error, "page", None) is not None

@@ -5,13 +5,16 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from webapp.errors import FlowshelfError
+from webapp.errors import FlowshelfError, SourceClosed
 
 T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Threads that come while one is obtaining get its value, or its failure, without asking again."""
+    """Threads that come while one is obtaining get its value, or its failure, without asking again.
+
+    That one was told to stop is no failure of the others: the next of them obtains.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,7 +28,7 @@ class SingleFlight(Generic[T]):
             value = find()
             if value is not None:
                 return value
-            if self._rounds != rounds and self._failure is not None:
+            if self._rounds != rounds and not isinstance(self._failure, SourceClosed | None):
                 raise copy.copy(self._failure)
             return self._obtained(obtain)
 

@@ -32,6 +32,7 @@ from webapp.errors import (
     HistoryRefused,
     ImageRefused,
     ProjectFailed,
+    SlowDown,
     SourceClosed,
     UnusualActivity,
 )
@@ -53,7 +54,15 @@ from webapp.sources.credentials.renewal import google_renewal
 from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google import addresses, media, projects
 from webapp.sources.flow_google.account import find_account
-from webapp.sources.flow_google.calls import INVALID, NOT_FOUND, PASSING, Calls, named
+from webapp.sources.flow_google.calls import (
+    EXHAUSTED,
+    INVALID,
+    NOT_FOUND,
+    PASSING,
+    Calls,
+    is_unauthenticated,
+    named,
+)
 from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import Start
@@ -169,10 +178,14 @@ class FlowGoogleSource:
             return self._counted(refused("its answer is too large"))
         except (SourceClosed, UnusualActivity):
             raise
+        except SlowDown:
+            raise  # about the whole profile, whichever project it met
         except FlowUnavailable as error:
             error.page = refused("no answer")
             raise
-        if reply.code in PASSING:
+        if is_unauthenticated(reply):
+            self.answers()  # raises SignedOut when it is not about this project
+        if reply.code in (EXHAUSTED, *PASSING):
             raise ProjectFailed(f"Flow fails with a project ({named(reply)}).", refused(named(reply)))
         if reply.code == NOT_FOUND:
             return self._counted(refused("not found", Reading.NOT_FOUND))

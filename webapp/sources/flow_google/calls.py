@@ -10,6 +10,7 @@ from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import SIGNED_OUT, USER_AGENT, Start, StartPage, is_within
 from webapp.sources.flow_google.values import Unreadable
 from webapp.sources.http import Answer, host_of
+from webapp.sources.outline import outline_of
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing
 from webapp.sources.signed_in import SignedInRequests
 
@@ -45,23 +46,32 @@ class Calls:
     def ask(self, rpc: str, arguments: list, limit_bytes: int, *, is_about_one: bool = False) -> Reply:
         """What a call brings: a payload, nothing, or INVALID, NOT_FOUND or DENIED as its `code`.
 
-        `is_about_one`: the call is about one project of many, so every other code but those about the
-        sign-in and the whole account is returned as well. A refused page of ours is asked for anew once, a
+        `is_about_one`: the call is about one project of many, so every code is returned as well but those
+        about the whole account. A refused page of ours is asked for anew once, a
         refused token replaced by the one that the refusal carries. Raises SignedOut, FlowChanged, SlowDown,
         FlowUnavailable, UnusualActivity.
         """
         page = self._start.page()
         try:
             reply, page = self._asked(page, rpc, arguments, limit_bytes, is_about_one)
-            if _is_unauthenticated(reply):
-                page = self._start.page(refused=page)
-                reply, page = self._asked(page, rpc, arguments, limit_bytes, is_about_one)
+            if is_unauthenticated(reply) and (fresh := self._fresh_page(page, is_about_one)):
+                reply, page = self._asked(fresh, rpc, arguments, limit_bytes, is_about_one)
             if failure := self._failure(reply, is_about_one):
                 raise failure
         except SignedOut as error:
             self._start.note_signed_out(page, error)
             raise
         return reply
+
+    def _fresh_page(self, refused: StartPage, is_about_one: bool) -> StartPage | None:
+        """Another page than the refused one. None where there is none to be had at the moment and the call is
+        about one project: whether the sign-in has ended another call will tell."""
+        try:
+            return self._start.page(refused=refused)
+        except SignedOut:
+            if is_about_one:
+                return None
+            raise
 
     def ask_once(self, rpc: str, arguments: list, limit_bytes: int) -> Reply:
         """The reply to a single try, whatever it says: for a call whose refusal means nothing."""
@@ -73,7 +83,7 @@ class Calls:
     def caller(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Caller:
         """Send a call without a token, to learn from the refusal whose cookies these are.
 
-        Raises what `ask` raises but SignedOut.
+        Raises what `ask` raises.
         """
         answer = self._send(StartPage("", "", page.build, page.session_id), rpc, arguments, limit_bytes)
         if (token := frames.token_in(answer.body)) is not None:
@@ -82,15 +92,16 @@ class Calls:
             return Caller(True, frames.account_number_in(answer.body))
         _check_unusual_activity(answer)
         check_passing(answer)
+        if not is_within(answer, self._flow_url):
+            check_destination(answer, "", SIGNED_OUT)
         reply = self._reply(answer, rpc, is_about_one=True)
-        failure = self._failure(reply, is_about_one=True)
-        if failure and not isinstance(failure, SignedOut):
+        if failure := self._failure(reply, is_about_one=True):
             raise failure
-        return Caller(is_signed_in=failure is None and reply.http_code is None)
+        return Caller(is_signed_in=not is_unauthenticated(reply) and reply.http_code is None)
 
     def changed(self, what: str, sample: str) -> FlowChanged:
-        """The error of a payload whose shape we do not know."""
-        return changed(Answer(self._flow_url, 200, (), b""), what, self._secrets(), sample)
+        """The error of a payload whose shape we do not know; only its outline is kept."""
+        return changed(Answer(self._flow_url, 200, (), b""), what, self._secrets(), outline_of(sample))
 
     def _asked(
         self, page: StartPage, rpc: str, arguments: list, limit_bytes: int, is_about_one: bool
@@ -140,8 +151,7 @@ class Calls:
         if reply is None and is_about_one and 400 <= answer.status < 500:
             return Reply(None, http_code=answer.status)
         if reply is None or (answer.status != 200 and reply.payload is not None):
-            sample = answer.body[:_LOOK_AT_BYTES].decode("utf-8", "replace")
-            raise changed(answer, what, self._secrets(), sample)
+            raise changed(answer, what, self._secrets(), frames.outline_in(answer.body))
         return reply
 
     def _failure(self, reply: Reply, is_about_one: bool) -> FlowError | None:
@@ -149,9 +159,9 @@ class Calls:
         host, http_code = host_of(self._flow_url), reply.http_code or 0
         if _is_unusual_activity(reply):
             return _unusual_activity()
-        if _is_unauthenticated(reply):
-            return SignedOut(SIGNED_OUT)
-        if reply.code == EXHAUSTED or http_code in (429, 503):
+        if is_unauthenticated(reply):
+            return None if is_about_one else SignedOut(SIGNED_OUT)
+        if http_code in (429, 503) or (reply.code == EXHAUSTED and not is_about_one):
             return SlowDown(f"{host} asks for fewer requests ({named(reply)}). Flowshelf slows down.")
         if http_code >= 500 or http_code == 408 or (reply.code in PASSING and not is_about_one):
             return FlowUnavailable(f"{host} has a failure of its own ({named(reply)}). Trying again is safe.")
@@ -164,7 +174,7 @@ class Calls:
         return [*self._requests.cookies().values(), *((page.token, page.session_id) if page else ())]
 
 
-def _is_unauthenticated(reply: Reply) -> bool:
+def is_unauthenticated(reply: Reply) -> bool:
     return reply.code == UNAUTHENTICATED or reply.http_code in (401, 403)
 
 

@@ -16,7 +16,7 @@ from webapp.sources.examination import (
 )
 from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google import account, addresses, media, projects
-from webapp.sources.flow_google.calls import Calls
+from webapp.sources.flow_google.calls import Calls, is_unauthenticated
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.outlines import (
     contents_outline,
@@ -24,7 +24,7 @@ from webapp.sources.flow_google.outlines import (
     listing_outline,
     response_outline,
 )
-from webapp.sources.flow_google.start_page import Start, StartPage, fields_in
+from webapp.sources.flow_google.start_page import SIGNED_OUT, Start, StartPage, fields_in
 from webapp.sources.flow_google.values import Unreadable
 from webapp.sources.http import LARGEST_ANSWER_BYTES, Answer, HttpClient
 from webapp.sources.outline import outline
@@ -191,7 +191,10 @@ class Examination:
         )
 
     def _ask(self, rpc: str, arguments: list, limit_bytes: int = LIMIT_BYTES) -> Reply:
-        return self._calls.ask(rpc, arguments, limit_bytes, is_about_one=True)
+        reply = self._calls.ask(rpc, arguments, limit_bytes, is_about_one=True)
+        if rpc == projects.LISTING_CALL and is_unauthenticated(reply):
+            raise SignedOut(SIGNED_OUT)
+        return reply
 
 
 def _names(fields: Mapping[str, bool], are_there: bool) -> str:

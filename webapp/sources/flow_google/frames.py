@@ -8,8 +8,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from webapp.sources.flow_google.values import Unreadable, Values
+from webapp.sources.outline import outline
 
 GUARD = ")]}'"
 
@@ -17,6 +19,7 @@ _TOKEN = re.compile(rb'\["xsrf"\s*,\s*"([^"\\]{1,1000})"')
 _ACCOUNT = re.compile(rb'\["xsrf"\s*,\s*"[^"\\]{1,1000}"\s*,\s*\[\s*"(\d{1,40})"')
 _LOOK_AT_BYTES = 16 * 1024
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_MAX_OUTLINED_ROWS = 20
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{2,99}")
 
 
@@ -74,6 +77,16 @@ def _http_code(rest: list) -> int:
     """The code of an error row: at slot 5, by one client at 6. 0 where neither holds one."""
     codes = (slot for slot in rest[4:6] if type(slot) is int and 100 <= slot < 600)
     return next(codes, 0)
+
+
+def outline_in(body: bytes) -> str:
+    """The outline of the rows of a response, as far as they can be read."""
+    rows: list[object] = []
+    try:
+        rows.extend(outline(row) for row in islice(_rows(_narrowed(body)), _MAX_OUTLINED_ROWS))
+    except Unreadable:
+        rows.append(f"<unreadable, {len(body)} bytes in all>")
+    return json.dumps(rows)
 
 
 def is_cut(body: bytes) -> bool:
