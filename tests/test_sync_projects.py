@@ -547,6 +547,21 @@ def test_downloads_of_a_resting_profile_wait_and_none_fails(work, sync, world, f
     work.downloads.pause(profile_id)
 
 
+def test_a_rest_that_is_over_is_not_shown_any_more(work, resting, profile_id, client):
+    def shown():
+        (profile,) = client.get("/api/profiles").json["data"]
+        page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
+        return profile["health"], profile["healthReason"], page.select_one(".chip").text.strip()
+
+    health, reason, word = shown()
+    assert (health, word) == ("unusual_activity", "Resting for an hour")
+    assert "unusual activity" in reason
+    with store.connection():
+        work.syncs.pause(profile_id)
+        Profile.update(rests_until=timestamp(datetime.now(UTC))).execute()
+    assert shown() == ("well", None, "Signed in")
+
+
 def test_after_the_rest_everything_goes_on_by_itself(resting, world, profile_id, running):
     world.unusual_activity = False
     with store.connection():

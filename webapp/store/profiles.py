@@ -252,6 +252,12 @@ def note_rest(profile_id: str, seconds: float | None, reason: str | None) -> Non
         Profile.update(rests_until=None).where(of_profile).execute()
 
 
+def health_of(profile: Profile) -> str:
+    """The health of a profile at this moment: a rest that is over is none, whether or not anybody asked since."""
+    is_over = profile.health == Health.UNUSUAL_ACTIVITY and not rest_seconds(profile)
+    return Health.WELL if is_over else profile.health
+
+
 def rest_seconds(profile: Profile) -> float:
     """How long a profile still rests."""
     if profile.rests_until is None:

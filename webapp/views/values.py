@@ -8,8 +8,8 @@ from webapp.background.examination import Examination
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.models import Image, Profile, Run
 from webapp.sources import Step
-from webapp.states import RunKind, RunState
-from webapp.store import counts, downloads, runs
+from webapp.states import Health, RunKind, RunState
+from webapp.store import counts, downloads, profiles, runs
 from webapp.verify import Report
 from webapp.views.panels import list_histories, list_open_gaps
 from webapp.views.reasons import ignored_by_reason
@@ -177,8 +177,8 @@ def profile_value(profile: Profile) -> dict:
         "name": profile.name,
         "accountEmail": profile.account_email,
         "accountName": profile.account_name,
-        "health": profile.health,
-        "healthReason": profile.health_reason,
+        "health": profiles.health_of(profile),
+        "healthReason": profile.health_reason if profiles.health_of(profile) != Health.WELL else None,
         "checkedAt": profile.checked_at,
         "cookiesExpireAt": profile.cookies_expire_at,
         "lastCursor": (gaps[0].cursor or None) if gaps else None,

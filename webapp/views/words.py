@@ -8,7 +8,7 @@ from markupsafe import Markup
 from webapp import times
 from webapp.models import Gap, History, Run, Schedule
 from webapp.states import RunKind, RunState, ScheduleKind, SyncMode
-from webapp.store import projects, schedules
+from webapp.store import profiles, projects, schedules
 from webapp.views.formats import PAGE_WORDS, ago, day, duration, history_word, number, page_word, size
 
 SYNC_WORDS = {
@@ -150,5 +150,5 @@ def _still_to_come(places: list[Gap]) -> str:
 
 def register(app: Flask) -> None:
     filters = (run_title, run_state, run_look, run_counts, run_seconds, ago_tag, exact, schedule_sentence)
-    for filter_ in filters:
+    for filter_ in (*filters, profiles.health_of):
         app.add_template_filter(filter_)
