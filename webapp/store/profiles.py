@@ -253,7 +253,7 @@ def note_rest(profile_id: str, seconds: float | None, reason: str | None) -> Non
 
 
 def health_of(profile: Profile) -> str:
-    """The health of a profile at this moment: a rest that is over is none, whether or not anybody asked since."""
+    """The health of a profile at this moment. A rest that is over is none, even if nobody asked since."""
     is_over = profile.health == Health.UNUSUAL_ACTIVITY and not rest_seconds(profile)
     return Health.WELL if is_over else profile.health
 

@@ -77,8 +77,8 @@ def trouble_note(troubles: list[tuple[str, int]], tried_count: int) -> str:
     reasons = "; ".join(reason for reason, _ in troubles[:3])
     more = "" if len(troubles) <= 3 else " and other reasons"
     return (
-        f"{count:,} of {tried_count:,} projects could not be read ({reasons}{more}). Their images on the shelf "
-        "stay as they are, and the next sync tries again."
+        f"{count:,} of {tried_count:,} projects could not be read ({reasons}{more}). Their images on the "
+        "shelf stay as they are, and the next sync tries again."
     )
 
 
