@@ -122,7 +122,7 @@ on("htmx:beforeSwap", ({ detail }) => {
   if (!target.matches(".panel")) return;
   // What is being pressed must not be swapped away under the finger, nor what waits for its answer.
   const isWaitedFor = document.querySelector(`form.htmx-request[hx-target="#${target.id}"]`);
-  if (isAsked && (isWaitedFor || target.querySelector(":is(button, summary):active"))) detail.shouldSwap = false;
+  if (isAsked && (isWaitedFor || target.querySelector(":is(a, button, summary):active"))) detail.shouldSwap = false;
   requestConfig.was = { ...target.dataset, hadFocus: target.contains(document.activeElement) };
 });
 

@@ -19,7 +19,7 @@ from webapp.errors import BadDatabase, BadPicture, BadRequest, DiskFull
 from webapp.models import Image
 from webapp.sources import clean_name
 from webapp.sources.fields import LONGEST_NAME, LONGEST_WORD
-from webapp.sources.labs_history import created_at
+from webapp.sources.labs.history_pages import created_at
 from webapp.sources.signed_urls import is_picture_url
 from webapp.store import histories, images, imports
 from webapp.times import now, timestamp

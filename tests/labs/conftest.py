@@ -14,7 +14,7 @@ from webapp.demo import World
 from webapp.errors import FlowError
 from webapp.sources.http import HttpClient
 from webapp.sources.labs import LabsSource
-from webapp.sources.labs_site import LabsSite
+from webapp.sources.labs.site import LabsSite
 
 
 @pytest.fixture

@@ -23,14 +23,15 @@ from webapp.errors import (
     ImageRefused,
     KeyRefused,
 )
-from webapp.sources import labs_history, labs_media
 from webapp.sources.credentials import parse_cookies
 from webapp.sources.credentials.found import expiry
-from webapp.sources.credentials.key import key_in, script_url
 from webapp.sources.credentials.renewal import renewed_cookies, renewed_end
-from webapp.sources.credentials.session import read_session
 from webapp.sources.credentials.shapes import SESSION_COOKIE
 from webapp.sources.http import Answer, HttpClient
+from webapp.sources.labs import history_pages as labs_history
+from webapp.sources.labs import media as labs_media
+from webapp.sources.labs.api_key import key_in, script_url
+from webapp.sources.labs.session import read_session
 from webapp.sources.refusals import (
     check_destination,
     check_not_page,

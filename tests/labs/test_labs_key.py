@@ -5,7 +5,7 @@ import pytest
 from webapp.errors import (
     KeyRefused,
 )
-from webapp.sources.credentials.key import ApiKey
+from webapp.sources.labs.api_key import ApiKey
 
 
 @pytest.mark.parametrize("is_absolute", [False, True], ids=["relative", "absolute"])

@@ -14,7 +14,7 @@ from webapp.errors import (
 )
 from webapp.sources import Account
 from webapp.sources.credentials import SESSION_COOKIE
-from webapp.sources.credentials.session import SignIn
+from webapp.sources.labs.session import SignIn
 
 DRAWER = "ASSET_MANAGER"
 

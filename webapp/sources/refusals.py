@@ -8,15 +8,18 @@ from urllib.parse import urljoin, urlsplit
 
 from webapp.errors import AccountMoved, FlowChanged, FlowUnavailable, SignedOut, SlowDown
 from webapp.sources.credentials.google import STEPS
-from webapp.sources.credentials.pasted import ADVICE
 from webapp.sources.http import Answer, host_of, redacted, retry_after_seconds
 
 _SAMPLE_CHARACTERS = 1_000
 _LOOK_AT_CHARACTERS = 20_000
 
+SIGN_IN_AGAIN = (
+    "Sign in at https://flow.google.com, or at labs.google/fx only if your pictures still open there, and "
+    "paste the cookies again; everything goes on from there."
+)
 SIGNED_OUT = (
     "Flow does not know these cookies any more: they have expired, or somebody signed out in the browser "
-    f"they came from. Sign in to Flow and paste the cookies again; everything goes on from there. {ADVICE}"
+    f"they came from. {SIGN_IN_AGAIN}"
 )
 MOVED = (
     "Google has moved this account to flow.google.com, which needs other cookies; what is on this shelf "

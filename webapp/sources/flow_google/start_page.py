@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from webapp.errors import FlowChanged, SignedOut
-from webapp.sources.credentials.single_flight import SingleFlight
 from webapp.sources.http import Answer
 from webapp.sources.refusals import (
     changed,
@@ -19,6 +18,7 @@ from webapp.sources.refusals import (
     same_site,
 )
 from webapp.sources.signed_in import SignedInRequests
+from webapp.sources.single_flight import SingleFlight
 
 # An ordinary program that says who it is: no browser is imitated here (flow-google-com.md).
 USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"

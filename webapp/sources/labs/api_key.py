@@ -9,10 +9,10 @@ from urllib.parse import urljoin, urlsplit
 from webapp.config import Config
 from webapp.errors import KeyRefused
 from webapp.sources import Credentials
-from webapp.sources.credentials.single_flight import SingleFlight
 from webapp.sources.http import Answer, HttpClient
-from webapp.sources.labs_site import LabsSite
+from webapp.sources.labs.site import LabsSite
 from webapp.sources.refusals import check_passing, same_site
+from webapp.sources.single_flight import SingleFlight
 
 PAGE_PATH = "/fx"
 LARGEST_PAGE_BYTES = 16 * 1024 * 1024

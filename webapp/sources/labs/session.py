@@ -9,21 +9,25 @@ from datetime import UTC, datetime, timedelta
 from webapp.errors import SignedOut
 from webapp.sources import Account
 from webapp.sources.credentials.found import expiry
-from webapp.sources.credentials.pasted import ADVICE
-from webapp.sources.credentials.single_flight import SingleFlight
 from webapp.sources.http import Answer
-from webapp.sources.labs_site import LabsSite
-from webapp.sources.refusals import SIGNED_OUT, changed, check_not_page, quoted, read_document, shape_of
+from webapp.sources.labs.site import LabsSite
+from webapp.sources.refusals import (
+    SIGN_IN_AGAIN,
+    SIGNED_OUT,
+    changed,
+    check_not_page,
+    quoted,
+    read_document,
+    shape_of,
+)
+from webapp.sources.single_flight import SingleFlight
 
 SESSION_PATH = "/fx/api/auth/session"
 LARGEST_SESSION_BYTES = 1024 * 1024
 RENEWAL_PAUSE_SECONDS = 60.0
 RENEWED_BEFORE_END = timedelta(minutes=5)
 
-_FRESH_ONE_REFUSED = (
-    "Flow refuses even the access token that it has just handed out. Sign in to Flow and paste the "
-    f"cookies again; everything goes on from there. {ADVICE}"
-)
+_FRESH_ONE_REFUSED = f"Flow refuses even the access token that it has just handed out. {SIGN_IN_AGAIN}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,12 @@
-"""Flow at labs.google/fx: its history and its images, as one profile sees them."""
+"""Flow at labs.google/fx: its history and its images, as one profile sees them.
+
+site           requests with the cookies of a profile
+session        whom they sign in, and the token for the media service
+api_key        the key that the media service wants as well
+history_pages  the call for a page of a history
+media          the call for one image
+examination    each reading call once, for a report
+"""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -25,15 +33,14 @@ from webapp.sources import (
     RemoteProject,
     Skips,
     Step,
-    labs_history,
-    labs_media,
     read_all,
 )
-from webapp.sources.credentials.key import ApiKey
-from webapp.sources.credentials.session import SignIn
 from webapp.sources.http import Answer, HttpClient, TooLarge
-from webapp.sources.labs_examination import LabsCalls, LabsExamination
-from webapp.sources.labs_site import LabsSite
+from webapp.sources.labs import history_pages, media
+from webapp.sources.labs.api_key import ApiKey
+from webapp.sources.labs.examination import LabsCalls, LabsExamination
+from webapp.sources.labs.session import SignIn
+from webapp.sources.labs.site import LabsSite
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing, read_document
 from webapp.sources.signed_urls import fetch_picture
 
@@ -46,7 +53,7 @@ class LabsSource:
     name = "labs.google"
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
-        self.promise = Promise(config.histories, labs_history.DEFAULT_HISTORY, is_newest_first=True)
+        self.promise = Promise(config.histories, history_pages.DEFAULT_HISTORY, is_newest_first=True)
         self._config = config
         self._http = HttpClient(stopping, config.timeout_seconds)
         self._site = LabsSite(config, credentials, self._http)
@@ -60,7 +67,7 @@ class LabsSource:
         """
         account = self._sign_in.account()
         with suppress(CursorRefused, FlowChanged, HistoryRefused):
-            self._page(labs_history.DEFAULT_HISTORY, None, page_size=1)
+            self._page(history_pages.DEFAULT_HISTORY, None, page_size=1)
         return account
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
@@ -69,18 +76,18 @@ class LabsSource:
     def _page(self, history: str, cursor: str | None, page_size: int) -> HistoryPage:
         answer, document, secrets = self._history(history, cursor, page_size)
         try:
-            return labs_history.read_page(document, self._config.all_picture_hosts)
-        except labs_history.UnknownShape as error:
+            return history_pages.read_page(document, self._config.all_picture_hosts)
+        except history_pages.UnknownShape as error:
             raise changed(answer, str(error), secrets) from error
 
     def _history(self, history: str, cursor: str | None, page_size: int) -> tuple[Answer, object, list[str]]:
         """The service's answer that brings a page, its JSON, and the secrets that were sent for it."""
         secrets = [*self._site.cookies().values(), cursor or ""]
-        path = labs_history.path(history, cursor, page_size)
+        path = history_pages.path(history, cursor, page_size)
         answer = self._site.get(path, LARGEST_HISTORY_BYTES)
         check_not_page(answer)
         document = read_document(answer, secrets) if answer.status != 401 else None
-        refused = labs_history.refusal(answer, document, history, cursor, secrets)
+        refused = history_pages.refusal(answer, document, history, cursor, secrets)
         if refused:
             raise refused
         return answer, document, secrets
@@ -94,22 +101,22 @@ class LabsSource:
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
         answer, secrets = self._media(name)
         if answer.status != 200:
-            return self._rescued(answer, labs_media.refusal(answer, secrets))
-        answer, text = labs_media.lifted(answer)
+            return self._rescued(answer, media.refusal(answer, secrets))
+        answer, text = media.lifted(answer)
         document = self._document(answer, secrets, name)
-        url = labs_media.allowed_fife_url(document, self._config.all_picture_hosts)
-        content = labs_media.image_bytes(document, text)
+        url = media.allowed_fife_url(document, self._config.all_picture_hosts)
+        content = media.image_bytes(document, text)
         if content is None:
             content = self._content_behind(document)
         return FetchedImage(content, url)
 
     def preview_url(self, name: str, media_key: str = "") -> str | None:
         answer, secrets = self._media(name, returnUriOnly="true")
-        url = labs_media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
+        url = media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
         if answer.status == 200:
             self._document(answer, secrets, name)
         elif answer.status != 400 or url is None:
-            raise labs_media.refusal(answer, secrets)
+            raise media.refusal(answer, secrets)
         return url
 
     def examine(self, describe: Describe) -> Iterator[Step]:
@@ -125,13 +132,13 @@ class LabsSource:
     def _media(self, name: str, **query: str) -> tuple[Answer, list[str]]:
         """The media service's answer, and the secrets that were sent for it. Token and key are renewed
         once each when they are refused."""
-        path, refused_token, refused_key = labs_media.path(name), None, None
+        path, refused_token, refused_key = media.path(name), None, None
         while True:
             token, key = self._sign_in.token(refused_token), self._api_key.key(refused_key)
             answer = self._ask_media(path, token, {"key": key, "clientContext.tool": "PINHOLE", **query})
             if answer.status == 401 and refused_token is None:
                 refused_token = token
-            elif refused_key is None and labs_media.is_key_refusal(answer):
+            elif refused_key is None and media.is_key_refusal(answer):
                 refused_key = key
             else:
                 return answer, [token, key]
@@ -155,22 +162,22 @@ class LabsSource:
         except FlowUnavailable as error:
             raise BadPicture(str(error)) from error
         # First of all: what an answer about something else says is no verdict on this image.
-        labs_media.check_name(document, name)
-        if labs_media.is_video(document):
+        media.check_name(document, name)
+        if media.is_video(document):
             raise ImageRefused("This is a video, which Flowshelf does not keep.")
-        if not labs_media.is_image(document):
+        if not media.is_image(document):
             raise changed(answer, "it describes no image", secrets)
         return document
 
     def _content_behind(self, document: dict) -> bytes:
-        url = labs_media.fife_url(document)
+        url = media.fife_url(document)
         if url is None:
             raise BadPicture("Flow sent neither the image nor an address of it. Trying again is safe.")
         return fetch_picture(self._http, url, self._config.all_picture_hosts)
 
     def _rescued(self, answer: Answer, refused: FlowError) -> FetchedImage:
         """The image of an error answer that still carries its URL, as some have been seen to."""
-        url = labs_media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
+        url = media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
         if answer.status != 400 or url is None:
             raise refused
         try:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from webapp.errors import BadPicture, SignedOut
-from webapp.sources import Describe, Reason, RemoteImage, Step, labs_history, labs_media
-from webapp.sources.credentials.key import ApiKey
-from webapp.sources.credentials.session import SignIn
+from webapp.sources import Describe, Reason, RemoteImage, Step
 from webapp.sources.examination import (
     Examiner,
     Seen,
@@ -18,13 +16,16 @@ from webapp.sources.examination import (
 )
 from webapp.sources.fields import UnknownShape
 from webapp.sources.http import Answer, HttpClient
+from webapp.sources.labs import history_pages, media
+from webapp.sources.labs.api_key import ApiKey
+from webapp.sources.labs.session import SignIn
 from webapp.sources.outline import outline
 from webapp.sources.signed_urls import fetch_picture
 
 # A page as small as it may be to show an image in spite of a video or two.
 PAGE_SIZE = 6
 SESSION = "sign-in (session)"
-PAGE = f"a page of the history ({labs_history.DEFAULT_HISTORY})"
+PAGE = f"a page of the history ({history_pages.DEFAULT_HISTORY})"
 KEY = "API key (page and script)"
 IMAGE = "an image (media)"
 PICTURE = "picture"
@@ -69,9 +70,9 @@ class LabsExamination:
         return Seen(f"signed in; an access token, {email}", outline=outline_of(answers), account=account)
 
     def _look_at_page(self, answers: list[Answer]) -> Seen:
-        _, document, _ = self._calls.history(labs_history.DEFAULT_HISTORY, None, PAGE_SIZE)
+        _, document, _ = self._calls.history(history_pages.DEFAULT_HISTORY, None, PAGE_SIZE)
         try:
-            page = labs_history.read_page(document, self._hosts)
+            page = history_pages.read_page(document, self._hosts)
         except UnknownShape as error:
             return Seen("", str(error), False, outline(document))
         self._image = next(iter(page.images), None)
@@ -93,10 +94,10 @@ class LabsExamination:
         name = self._image.name
         answer, secrets = self._calls.media(name)
         if answer.status != 200:
-            refused = labs_media.refusal(answer, secrets)
+            refused = media.refusal(answer, secrets)
             if isinstance(refused, SignedOut):
                 raise refused
-            words = refusal_words(None, answer.status, labs_media.error_word(answer))
+            words = refusal_words(None, answer.status, media.error_word(answer))
             return Seen("", words, False, outline_of(answers))
         self._document = self._calls.document(answer, secrets, name)
         kind = "an upload" if "userUploadedImage" in self._document else "a generated image"
@@ -104,11 +105,11 @@ class LabsExamination:
 
     def _look_at_picture(self, answers: list[Answer]) -> Seen:
         """The bytes are inside of the response before, else behind the address in it."""
-        content = labs_media.image_bytes(self._document)
+        content = media.image_bytes(self._document)
         if content is not None:
             count = plural(len(content), "byte", "bytes")
             return Seen(f"{self._describe(content)}, {count} inside of the response before")
-        url = labs_media.fife_url(self._document)
+        url = media.fife_url(self._document)
         if url is None:
             raise BadPicture("The response holds neither a picture nor an address.")
         return Seen(self._describe(fetch_picture(self._http, url, self._hosts)))
