@@ -16,7 +16,7 @@ from waitress.task import ThreadedTaskDispatcher
 from webapp.config import Config
 from webapp.errors import FlowshelfError
 
-# Polling tabs and waiting API calls share these; at most half of them may wait (design.md).
+# Polling tabs and waiting API calls share these; at most half of them may wait.
 SERVER_THREADS = 12
 MOST_CONNECTIONS = 500
 MOST_CONNECTIONS_OF_ONE = 100

@@ -40,7 +40,7 @@ _INVISIBLE = re.compile(r"[\s\u200b-\u200d\u2060\ufeff\u00ad]+")
 
 def clean_name(name: str) -> str:
     """A name without white space and zero-width characters, which the service has been seen to put into
-    it and does not expect back (flow-labs-api.md, part 1)."""
+    it and does not expect back (labs/PROTOCOL.md, part 1)."""
     return _INVISIBLE.sub("", name)
 
 

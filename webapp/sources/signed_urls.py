@@ -35,7 +35,7 @@ def is_picture_url(url: object, hosts: Set[str]) -> bool:
 def is_good(url: str | None, hosts: Set[str], now: datetime) -> bool:
     """Whether a URL may be shown and has not expired; one that does not say when counts as good.
 
-    `Expires` is in Unix seconds (flow-labs-api.md, part 4).
+    `Expires` is in Unix seconds (labs/PROTOCOL.md, part 4).
     """
     return bool(url) and is_picture_url(url, hosts) and expires_at(url) > now.timestamp()
 

@@ -1,6 +1,37 @@
-"""The rules by which a history is walked, as pure decisions: what a page means, and how a run ended.
+"""The rules by which a history is walked, and the pure decisions among them.
 
-The numbers in comments are those of the rules: 3 caught up, 8 circular, 12 projects, 13 gone.
+Flow lists newest first. Below every part of a history that we know lies either its end or a **gap**: a row
+with a profile, a history and a cursor (`''` is the head). Comments elsewhere name these rules by number.
+
+1.  A walk is a gap being closed. Images of a page, counts and the gap's new place are one transaction:
+    nothing is fetched twice for it, and nothing is missed.
+2.  The end: a page with entries and no next token closes the gap. An answer with neither is asked for once
+    more; where the shelf has images of the history, the run stops and nothing is closed or marked.
+3.  Caught up: the gap may join, the page has a usable image, all of them were known before this walk began,
+    and none is newer than the last entry above. A page without usable images proves nothing; fifty of them
+    stop the run.
+4.  A quick sync walks from the head until it has caught up, then closes the remaining gaps, newest first.
+5.  `all` and `full` do not stop where they catch up. `full` is one walk that Resume continues; at its end it
+    marks as gone what it did not meet, and asks first when that is more than a tenth. Nothing is deleted.
+6.  Resume continues the newest gap. A cursor of the caller that is no gap opens one and removes none.
+7.  A refused cursor makes its gap the head, which does not join. A refused first page, or a place that was
+    handed out in this very run, stops the run and keeps the gap.
+8.  A token that repeats, or a page that brings no name this walk has not met, stops the run.
+9.  Entries that are no usable image are counted, never fatal. A response without the frame that we know stops
+    the run as `flow_changed`. A history that the service refuses does not stop the other.
+10. A name is unique on the shelf. An image that another profile has stays that profile's: here it counts as
+    known and met. Sync never touches files, or what a person hid or does not want.
+11. What was asked for is what is done: a quick sync that somebody asks for while it is under way ends only
+    when the head was read after that; all who asked share one more reading.
+12. Projects, where nothing shows which of them changed. A quick sync reads new ones, the ten most recently
+    active, thirty others in turn, and five of those in trouble. *Read* means that the answer had its frame
+    and every record was of a kind we know. A refusal is not read, nor is an empty answer although the shelf
+    has images of the project; given on three days while others read well, it is believed, and Full asks.
+    A project that the listing does not show any more is asked for once: not found means deleted.
+13. Gone: Full marks an image only when the project it is filed under was read whole by this very walk, or is
+    deleted, and its id was met nowhere in the walk. Every id that an answer shows counts as met.
+
+After a restart interrupted walks go on by themselves; paused ones stay paused. No gap is ever dropped.
 """
 
 import hashlib

@@ -62,7 +62,7 @@ def service_of(cookie_names: Iterable[str]) -> str:
 def parse_cookies(
     text: str, now: datetime, labs_host: str = LABS_HOST, flow_host: str = FLOW_HOST
 ) -> PastedCookies:
-    """The cookies of one service, out of a paste in any shape of flow-labs-api.md, part 6.
+    """The cookies of one service, out of a paste in any shape of labs/PROTOCOL.md, part 6.
 
     A paste that holds all that flow.google.com needs is taken for that one: accounts move there
     and none comes back. `labs_host` and `flow_host` are where cookies may come from beside

@@ -1,4 +1,4 @@
-"""Finds the cookies in every shape that people paste (flow-labs-api.md, part 6)."""
+"""Finds the cookies in every shape that people paste (labs/PROTOCOL.md, part 6)."""
 
 import json
 import re

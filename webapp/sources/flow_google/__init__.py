@@ -14,7 +14,7 @@
     examination each call once, for a report
     outlines    payloads without their content
 
-Only reading calls are made (flow-google-com.md), as an ordinary program with the person's own cookies.
+Only reading calls are made (PROTOCOL.md), as an ordinary program with the person's own cookies.
 """
 
 import json

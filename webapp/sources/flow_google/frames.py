@@ -1,4 +1,4 @@
-"""The frame around the answer of a call at flow.google.com (flow-google-com.md, “Calls”).
+"""The frame around the answer of a call at flow.google.com (PROTOCOL.md, “Calls”).
 
 Guard characters, then lengths and lists in turn. The lengths are unreliable, so they are read as
 the numbers they are and value follows value.

@@ -20,7 +20,7 @@ from webapp.sources.refusals import (
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.single_flight import SingleFlight
 
-# An ordinary program that says who it is: no browser is imitated here (flow-google-com.md).
+# An ordinary program that says who it is: no browser is imitated here (PROTOCOL.md).
 USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
 LARGEST_PAGE_BYTES = 16 * 1024 * 1024
 KEPT_SECONDS = 600.0

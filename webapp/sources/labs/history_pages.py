@@ -1,4 +1,4 @@
-"""The history call of the labs service: how it is asked and what it answers (flow-labs-api.md, part 1)."""
+"""The history call of the labs service: how it is asked and what it answers (PROTOCOL.md, part 1)."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def _cursor(result: dict) -> str | None:
 def refusal(
     answer: Answer, document: object, history: str, cursor: str | None, secrets: Iterable[str]
 ) -> FlowError | None:
-    """What an answer means that brings no page; None when it brings one (flow-labs-api.md, part 5)."""
+    """What an answer means that brings no page; None when it brings one (PROTOCOL.md, part 5)."""
     status, message = _status(answer, document), _inside(document, "error", "json", "message")
     if status == 200:
         return None

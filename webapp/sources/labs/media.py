@@ -1,4 +1,4 @@
-"""The media call of the labs service: how it is asked and what it answers (flow-labs-api.md, part 4)."""
+"""The media call of the labs service: how it is asked and what it answers (PROTOCOL.md, part 4)."""
 
 import re
 from collections.abc import Iterable, Set

@@ -35,7 +35,7 @@ class Session:
     """Whom the cookies sign in, and the token for the media service.
 
     `ends_at` is None when the service named no end, or one that has passed already: such an end
-    says nothing (flow-labs-api.md, part 2).
+    says nothing (PROTOCOL.md, part 2).
     """
 
     account: Account

@@ -33,7 +33,7 @@ class LabsSite:
     def get(self, path: str, limit_bytes: int) -> Answer:
         """The answer of the service, of any status below 500, which is no redirect.
 
-        The headers are those of the web page (flow-labs-api.md, part 1). Raises SignedOut,
+        The headers are those of the web page (PROTOCOL.md, part 1). Raises SignedOut,
         AccountMoved, FlowChanged, SlowDown, FlowUnavailable.
         """
         answer = self._send(f"{self.url}{path}", limit_bytes)
