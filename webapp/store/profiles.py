@@ -34,20 +34,6 @@ def get_profile(profile_id: str) -> Profile:
     raise UnknownProfile("There is no such profile on this shelf.")
 
 
-def find_profile(id_or_name: str) -> Profile:
-    """The profile of that id, or of that name when only one has it."""
-    if profile := Profile.get_or_none(Profile.id == id_or_name):
-        return profile
-    named = list(Profile.select().where(fn.LOWER(Profile.name) == id_or_name.lower()))
-    if len(named) == 1:
-        return named[0]
-    if named:
-        ids = ", ".join(profile.id for profile in named)
-        raise UnknownProfile(f"Several profiles are called “{id_or_name}”. Say which by its id: {ids}.")
-    names = ", ".join(f"“{profile.name}”" for profile in list_profiles()) or "none yet"
-    raise UnknownProfile(f"There is no profile “{id_or_name}”. Profiles on this shelf: {names}.")
-
-
 def add_profile(name: str, histories: tuple[str, ...]) -> Profile:
     """A new profile without cookies; each of its histories is one gap, the head."""
     name = _tidy_name(name)

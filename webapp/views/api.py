@@ -218,13 +218,21 @@ def get_run(run_id: str) -> ResponseReturnValue:
 @api.post("/api/runs/<run_id>/<any(pause, resume, cancel):verb>")
 def steer_run(run_id: str, verb: str) -> ResponseReturnValue:
     run = runs.get_run(run_id)
-    work = background().syncs if run.kind == RunKind.SYNC else background().downloads
-    if not hasattr(work, verb):
+    steer = _verbs_of(RunKind(run.kind)).get(verb)
+    if steer is None:
         raise BadRequest("A sync run that ended stays so: begin another one with the mode “resume” to go on.")
     under_way = runs.find_open_run(run.profile_id, RunKind(run.kind))
     if under_way and under_way.id == run.id:  # one that ended must not stop the next one
-        getattr(work, verb)(run.profile_id)
+        steer(run.profile_id)
     return success(run_value(runs.get_run(run_id)))
+
+
+def _verbs_of(kind: RunKind) -> dict[str, Callable[[str], None]]:
+    """What can be done to a run that is under way, by the word of the address."""
+    syncs, work = background().syncs, background().downloads
+    if kind == RunKind.SYNC:
+        return {"pause": syncs.pause, "cancel": syncs.cancel}
+    return {"pause": work.pause, "resume": work.resume, "cancel": work.cancel}
 
 
 # Profiles
