@@ -516,7 +516,7 @@ def test_a_call_that_had_begun_before_the_rest_does_not_end_it():
         return "done"
 
     def refused():
-        raise UnusualActivity("A rest is wanted.", 3600.0)
+        raise UnusualActivity(3600.0)
 
     assert pace.tried(slow_success, never) == "done"
     assert [error is None for error in told] == [False]

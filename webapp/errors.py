@@ -177,7 +177,14 @@ class SlowDown(FlowUnavailable):
 
 
 class UnusualActivity(FlowUnavailable):
-    """Google takes the traffic for a machine's: nothing more is asked for an hour, and nothing has failed."""
+    """Google takes the traffic for a machine's: nothing more is asked for a while, and nothing has failed."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(
+            "Google noticed unusual activity, so Flowshelf asks nothing for an hour and then goes on by "
+            "itself. Use Flow in the browser for a while; nothing is lost and nothing has failed.",
+            retry_after_seconds,
+        )
 
 
 class SourceClosed(FlowUnavailable):

@@ -172,7 +172,7 @@ def note_failure(profile_id: str, connection: Connection, error: FlowError) -> N
 def require_rested(profile: Profile) -> None:
     """Raises UnusualActivity while the service wants to be left alone."""
     if seconds := profiles.rest_seconds(profile):
-        raise UnusualActivity(profile.health_reason or "", seconds)
+        raise UnusualActivity(seconds)
 
 
 def _account_or_none(source: Source) -> Account | None:

@@ -87,7 +87,8 @@ class Connections:
             on_rest=keep_rest,
         )
         if profile.rests_until:
-            pace.rest_for(profiles.rest_seconds(profile), profile.health_reason or "")
+            seconds = profiles.rest_seconds(profile)
+            pace.rest_for(seconds, str(UnusualActivity(seconds)))
         return pace
 
     def promise(self, profile_id: str) -> Promise:
@@ -130,7 +131,7 @@ class Connections:
         rest = self.rest(profile_id)
         profile = profiles.get_profile(profile_id)
         if profiles.rest_seconds(profile):
-            raise UnusualActivity(profile.health_reason or "", profiles.rest_seconds(profile))
+            raise UnusualActivity(profiles.rest_seconds(profile))
         if rest and rest.reason and rest.seconds:
             raise FlowUnavailable(
                 f"Flow does not answer, so this waits and goes on by itself; the next try is in "

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from webapp import store
+from webapp.background.accounts import require_rested
 from webapp.background.connections import Connections
 from webapp.config import Config
 from webapp.errors import FlowshelfError, ImageRefused
 from webapp.models import Image
 from webapp.sources.pace import Stopped
 from webapp.sources.signed_urls import is_good
-from webapp.store import images
+from webapp.store import images, profiles
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Previews:
                     self._refused.add(image_id)
 
     def _ask(self, profile_id: str, image_id: str) -> str | None:
-        self._connections.require_answers(profile_id)
+        require_rested(profiles.get_profile(profile_id))  # nobody looks at a card for an hour
         connection = self._connections.of(profile_id)
         image = images.get_image(image_id)
         return connection.pace.tried(

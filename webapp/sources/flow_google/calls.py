@@ -77,7 +77,7 @@ class Calls:
         """The reply to a single try, whatever it says: for a call whose refusal means nothing."""
         reply, _ = self._asked(self._start.page(), rpc, arguments, limit_bytes, is_about_one=True)
         if _is_unusual_activity(reply):
-            raise _unusual_activity()
+            raise UnusualActivity(REST_SECONDS)
         return reply
 
     def caller(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Caller:
@@ -158,7 +158,7 @@ class Calls:
         """What an error means in every call alike; None when the caller has to judge."""
         host, http_code = host_of(self._flow_url), reply.http_code or 0
         if _is_unusual_activity(reply):
-            return _unusual_activity()
+            return UnusualActivity(REST_SECONDS)
         if is_unauthenticated(reply):
             return None if is_about_one else SignedOut(SIGNED_OUT)
         if http_code in (429, 503) or (reply.code == EXHAUSTED and not is_about_one):
@@ -181,21 +181,13 @@ def is_unauthenticated(reply: Reply) -> bool:
 def _check_unusual_activity(answer: Answer) -> None:
     """Raises UnusualActivity for an error page that says so; in a frame the reply tells it."""
     if answer.status != 200 and UNUSUAL_ACTIVITY.encode() in answer.body[:_LOOK_AT_BYTES]:
-        raise _unusual_activity()
+        raise UnusualActivity(REST_SECONDS)
 
 
 def _is_unusual_activity(reply: Reply) -> bool:
     payload = reply.payload or ""
     is_notice = len(payload) <= _MAX_NOTICE_CHARACTERS and f'"{UNUSUAL_ACTIVITY}"' in payload
     return reply.reason == UNUSUAL_ACTIVITY or is_notice
-
-
-def _unusual_activity() -> UnusualActivity:
-    return UnusualActivity(
-        "Google noticed unusual activity, so Flowshelf asks nothing for an hour and then goes on by itself. "
-        "Use Flow in the browser for a while; nothing is lost and nothing has failed.",
-        REST_SECONDS,
-    )
 
 
 def named(reply: Reply) -> str:
