@@ -16,7 +16,7 @@ test *options:
 # What takes longest, and the state machine with more examples
 proof:
     {{python}} -m pytest -m proof
-    {{python}} -m pytest --hypothesis-profile=thorough tests/test_sync_machine.py
+    {{python}} -m pytest --hypothesis-profile=thorough tests/test_sync_machine.py tests/google tests/sources
 
 # Style
 check:

@@ -30,7 +30,7 @@ from webapp.states import RunState
 WAIT_SECONDS = 15.0
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
-settings.register_profile("usual", deadline=None)
+settings.register_profile("usual", max_examples=60, deadline=None)
 settings.load_profile("usual")
 
 

@@ -483,8 +483,8 @@ class ProjectWalks(Walks):
 
 
 def few(share):
-    """So many examples of a hundred; `pytest --hypothesis-profile=thorough` looks three times as long, as
-    .ci/run does, and `long` ten times."""
+    """So many examples of a hundred; `pytest --hypothesis-profile=thorough` looks five times as long, as
+    .ci/run does, and `long` seventeen times."""
     return settings(
         max_examples=settings.default.max_examples * share // 100,
         stateful_step_count=20,
@@ -494,6 +494,6 @@ def few(share):
 
 
 TestLabsWalks = LabsWalks.TestCase
-TestLabsWalks.settings = few(6)
+TestLabsWalks.settings = few(10)
 TestProjectWalks = ProjectWalks.TestCase
-TestProjectWalks.settings = few(4)
+TestProjectWalks.settings = few(7)
