@@ -47,8 +47,10 @@ class Calls:
         """What a call brings: a payload, nothing, or INVALID, NOT_FOUND or DENIED as its `code`.
 
         `is_about_one`: the call is about one project of many, so every code is returned as well but those
-        about the whole account. A refused page of ours is asked for anew once, a
-        refused token replaced by the one that the refusal carries. Raises SignedOut, FlowChanged, SlowDown,
+        about the whole account.
+
+        Where Flow refuses the start page's values, the page is fetched again, once; where it refuses the
+        token, the one that the refusal carries is used. Raises SignedOut, FlowChanged, SlowDown,
         FlowUnavailable, UnusualActivity.
         """
         page = self._start.page()
