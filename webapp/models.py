@@ -133,8 +133,8 @@ class Walk(BaseModel):
     reaches the end has closed all up to that one. While it `owes_gap`, what lies below it is unknown, and
     a gap stands where it stands; after a join that is so no more. `finished_at`: it will not go on.
     `unseen_count` is above zero while a full walk asks whether to mark so many images as gone, `by_project`
-    when it read them project by project. `is_quick`: of
-    projects only those are read that are new or whose turn it is.
+    when it read them project by project. `is_quick`: of projects only those are read that are new or whose
+    turn it is.
     """
 
     # AUTOINCREMENT, because SQLite otherwise hands out a deleted highest id again.

@@ -24,7 +24,7 @@ def mark_unmet(walk: Walk, *, by_project: bool) -> Unmet:
     walk, or is deleted. A person is asked when that is more than a tenth of the history's images, and about
     images of projects that answered without records again and again.
     """
-    unmet = not_met(walk) & _is_in_read_project(walk) if by_project else not_met(walk)
+    unmet = _unmet(walk, by_project)
     count = Image.select().where(unmet).count()
     if count * 10 > Image.select().where(_of_history(walk)).count():
         return _ask(walk, count, by_project)
@@ -40,8 +40,7 @@ def answer_question(walk_id: int, *, mark: bool) -> int:
         if walk is None:
             return 0
         if mark:
-            unmet = not_met(walk) & _is_in_read_project(walk) if walk.by_project else not_met(walk)
-            Image.update(gone_upstream_at=now()).where(unmet).execute()
+            Image.update(gone_upstream_at=now()).where(_unmet(walk, walk.by_project)).execute()
         Walk.update(unseen_count=0).where(Walk.id == walk_id).execute()
         return walk.unseen_count
 
@@ -55,8 +54,8 @@ def _of_history(walk: Walk):
     return (Image.profile_id == walk.profile_id) & (Image.history == walk.history)
 
 
-def _unmet(walk: Walk):
-    return not_met(walk)
+def _unmet(walk: Walk, by_project: bool):
+    return not_met(walk) & _is_in_read_project(walk) if by_project else not_met(walk)
 
 
 def _is_in_read_project(walk: Walk):
