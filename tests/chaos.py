@@ -30,7 +30,7 @@ from random import Random
 
 from test_process import BATCH, SYNC, Shelf
 
-from webapp.cli import main, serving
+from webapp.cli import dashboard, main
 from webapp.config import Config, read_config
 from webapp.demo import FlowServer, World, flow_google_records, flow_google_wire, wire
 from webapp.demo.entries import Kind
@@ -355,7 +355,7 @@ def pause(seconds: float) -> None:
 
 def serve(arguments: list[str]) -> None:
     """`flowshelf serve`, impatient."""
-    serving.read_config = partial(read_config, retry_pauses_seconds=IMPATIENT, timeout_seconds=(2.0, 5.0))
+    dashboard.read_config = partial(read_config, retry_pauses_seconds=IMPATIENT, timeout_seconds=(2.0, 5.0))
     main(["serve", *arguments])
 
 

@@ -22,10 +22,10 @@ from werkzeug.test import TestResponse
 
 from webapp import background_of, create_app, store
 from webapp.background import Background
-from webapp.cli.listening import listen
+from webapp.cli.server import listen
 from webapp.config import Config
+from webapp.database.states import RunState
 from webapp.demo import FlowServer, World
-from webapp.states import RunState
 
 WAIT_SECONDS = 15.0
 settings.register_profile("long", max_examples=1000, deadline=None)

@@ -3,10 +3,10 @@
 import pytest
 
 from webapp import store
+from webapp.database.models import Profile
+from webapp.database.states import RunState
 from webapp.demo import World
 from webapp.errors import AccountExists, OtherAccount
-from webapp.models import Profile
-from webapp.states import RunState
 from webapp.store import profiles
 
 

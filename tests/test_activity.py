@@ -7,10 +7,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
-from webapp.models import Gap, History, Message, Run
-from webapp.states import RunKind, RunState, SyncMode
-from webapp.store import downloads, failures, images, messages, runs
-from webapp.views.words import history_sentence
+from webapp.database.models import Gap, History, Message, Run
+from webapp.database.states import RunKind, RunState, SyncMode
+from webapp.store import runs
+from webapp.store.gallery import images
+from webapp.store.runs import downloads, failures, messages
+from webapp.web.views.labels import history_sentence
 
 
 @pytest.fixture

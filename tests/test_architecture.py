@@ -205,7 +205,7 @@ def test_every_module_keeps_to_the_rules(modules, find):
         ("store/images.py", "from .. import background"),
         ("sources/labs.py", "from ..storage import write"),
         ("views/pages.py", "from webapp import create_app"),
-        ("views/pages.py", "from webapp.guard import signed_in"),
+        ("views/pages.py", "from webapp.web.security import signed_in"),
         ("background.py", "from webapp.demo.server import serve"),
         ("download.py", "from webapp.store import get_image"),
     ],
@@ -217,8 +217,8 @@ def test_an_import_that_breaks_the_layers_is_found(place, source):
 @pytest.mark.parametrize(
     ("place", "source"),
     [
-        ("store.py", "from webapp.models import Image"),
-        ("views/pages.py", "from webapp.views.panels import panel"),
+        ("store.py", "from webapp.database.models import Image"),
+        ("views/pages.py", "from webapp.web.views.panels import panel"),
         ("views/__init__.py", "from . import pages\nfrom .. import store\nfrom ..errors import Busy"),
         ("cli.py", "from webapp import create_app, demo, store"),
         ("__main__.py", "from webapp.cli import main"),

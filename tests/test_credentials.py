@@ -10,7 +10,7 @@ from pastes import LABS, LATER, NOW, SHAPES, header
 
 from webapp import times
 from webapp.errors import BadCookies
-from webapp.sources.credentials import SESSION_COOKIE, parse_cookies
+from webapp.sources.cookies import SESSION_COOKIE, parse_cookies
 
 EARLIER = NOW - timedelta(days=1)
 TOKEN = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..QUFB.QkJCQkJC.Q0ND"

@@ -12,11 +12,12 @@ from click.testing import CliRunner
 
 from webapp import background_of, database, store
 from webapp.cli import main
+from webapp.database.migrations import FOLDER
+from webapp.database.models import db
 from webapp.errors import BadDatabase, NewerDatabase
-from webapp.migrations import FOLDER
-from webapp.models import db
-from webapp.store import counts, profiles
-from webapp.store.filters import Filter
+from webapp.store import profiles
+from webapp.store.gallery import counts
+from webapp.store.gallery.filters import Filter
 
 FIRST_RELEASE = (Path(__file__).parent / "database_v1.sql").read_text()
 ELECTRON = """CREATE TABLE veo3_image_generations (id TEXT PRIMARY KEY, profile_id TEXT NOT NULL,

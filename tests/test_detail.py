@@ -9,10 +9,10 @@ from bs4 import BeautifulSoup
 from PIL import Image as Picture
 
 from webapp import store
-from webapp.models import Download, Image
-from webapp.states import RunState
-from webapp.store import images
-from webapp.views.formats import image_url
+from webapp.database.models import Download, Image
+from webapp.database.states import RunState
+from webapp.store.gallery import images
+from webapp.web.views.formats import image_url
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from webapp import background_of, store
+from webapp.database.models import Download, Image, db
+from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.demo import World
-from webapp.models import Download, Image, db
-from webapp.states import DownloadState, RunKind, RunState
-from webapp.store import counts, downloads, images, runs
+from webapp.store import runs
+from webapp.store.gallery import counts, images
+from webapp.store.runs import downloads
 
 
 @pytest.fixture

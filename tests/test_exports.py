@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from webapp import store
 from webapp.background.archive import MANIFEST, Names, archive
-from webapp.models import Export, Image, db
-from webapp.states import ExportState, RunState
-from webapp.store import exports, selections
-from webapp.store.filters import Filter, Selection
+from webapp.database.models import Export, Image, db
+from webapp.database.states import ExportState, RunState
+from webapp.store.gallery import selections
+from webapp.store.gallery.filters import Filter, Selection
+from webapp.store.runs import exports
 from webapp.times import timestamp
 
 

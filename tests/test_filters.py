@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from webapp import store
-from webapp.models import Download, Image, Run
-from webapp.states import DownloadState, RunKind
-from webapp.store import counts, downloads, images, profiles, search, selections
-from webapp.store.filters import FileState, Filter, Selection, Sort, matching
-from webapp.views.asking import filter_args, filter_of
+from webapp.database.models import Download, Image, Run
+from webapp.database.states import DownloadState, RunKind
+from webapp.store import profiles
+from webapp.store.gallery import counts, images, search, selections
+from webapp.store.gallery.filters import FileState, Filter, Selection, Sort, matching
+from webapp.store.runs import downloads
+from webapp.web.views.filter_parameters import filter_args, filter_of
 
 ASPECTS = ("IMAGE_ASPECT_RATIO_SQUARE", "IMAGE_ASPECT_RATIO_LANDSCAPE")
 PROMPTS = (None, "a red kite over dunes", "A RED fox", "50% of _all_ kites", "夜の海 and a kite")

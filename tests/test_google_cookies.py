@@ -9,7 +9,7 @@ from pastes import LATER, NOW, SHAPES, header
 from webapp import times
 from webapp.demo import World
 from webapp.errors import BadCookies
-from webapp.sources.credentials import FLOW_HOST, LABS_HOST, SESSION_COOKIE, parse_cookies, service_of
+from webapp.sources.cookies import FLOW_HOST, LABS_HOST, SESSION_COOKIE, parse_cookies, service_of
 from webapp.sources.http import redacted
 
 FAMILY = World().google.cookies()

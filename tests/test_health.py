@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from webapp import background_of, store
 from webapp.cli import main
-from webapp.models import Profile
+from webapp.database.models import Profile
 from webapp.times import timestamp
 
 SYNC = "/api/image-veo3/sync-metadata"

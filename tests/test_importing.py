@@ -12,10 +12,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image as Picture
 
-from webapp import importing, store
+from webapp import store
 from webapp.cli import main
-from webapp.models import Gap, Image
-from webapp.store import counts, profiles
+from webapp.database.models import Gap, Image
+from webapp.maintenance import importing
+from webapp.store import profiles
+from webapp.store.gallery import counts
 
 NINE_COLUMNS = """CREATE TABLE veo3_image_generations (id TEXT PRIMARY KEY, profile_id TEXT NOT NULL,
     name TEXT NOT NULL UNIQUE, aspect_ratio TEXT, workflow_id TEXT NOT NULL, media_key TEXT NOT NULL,

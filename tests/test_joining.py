@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webapp.database.models import Walk
+from webapp.database.states import Step
 from webapp.errors import CircularHistory, FlowError
-from webapp.models import Walk
 from webapp.sources import HistoryPage, RemoteImage
-from webapp.states import Step
 from webapp.sync.rules import MOST_PAGES_WITHOUT_IMAGE, Met, is_joined, meet, step_of
 
 NOON = "2026-11-22T12:00:00.000000Z"

@@ -11,10 +11,11 @@ import pytest
 from test_process import BATCH, SYNC, Shelf
 
 from webapp import store, times
+from webapp.database.models import Run
+from webapp.database.states import RunKind, RunState, ScheduleKind
 from webapp.demo import FlowServer, World
-from webapp.models import Run
-from webapp.states import RunKind, RunState, ScheduleKind
-from webapp.store import runs, schedules
+from webapp.store import runs
+from webapp.store.runs import schedules
 
 MANY = 10_000
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from bs4 import BeautifulSoup
 
-from webapp.models import Image
-from webapp.views.model_names import MODEL_NAMES, names_of_models
+from webapp.database.models import Image
+from webapp.web.views.model_names import MODEL_NAMES, names_of_models
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
+from webapp.database.models import Image
+from webapp.database.states import Health, RunKind, RunState
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.errors import AccountMoved, OtherAccount
-from webapp.models import Image
-from webapp.states import Health, RunKind, RunState
 from webapp.store import profiles, runs
 
 

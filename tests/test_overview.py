@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from webapp import store
-from webapp.models import Image
-from webapp.states import RunState
-from webapp.store import counts, overview
-from webapp.store.filters import matching
-from webapp.views.asking import filter_of
+from webapp.database.models import Image
+from webapp.database.states import RunState
+from webapp.store.gallery import counts, overview
+from webapp.store.gallery.filters import matching
+from webapp.web.views.filter_parameters import filter_of
 
 
 @pytest.fixture

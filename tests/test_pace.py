@@ -10,14 +10,16 @@ from itertools import pairwise
 import pytest
 
 from webapp import background_of, store
+from webapp.cli.api_client import OwnShelf
 from webapp.cli.progress import describe_sync, follow
-from webapp.cli.shelf import OwnShelf
+from webapp.database.models import Download
+from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.errors import FlowUnavailable, GoneUpstream, SlowDown, SourceClosed
-from webapp.models import Download
-from webapp.sources.mood import FAILURES_UNTIL_REST, Stopped
-from webapp.sources.pace import Pace
-from webapp.states import DownloadState, RunKind, RunState
-from webapp.store import downloads, images, runs
+from webapp.sources.retry import Pace
+from webapp.sources.throttle import FAILURES_UNTIL_REST, Stopped
+from webapp.store import runs
+from webapp.store.gallery import images
+from webapp.store.runs import downloads
 
 NEVER = threading.Event()
 LONGEST, CALM_SECONDS = 0.125, 0.5

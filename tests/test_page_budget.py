@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from webapp import background_of, store
+from webapp.database.states import RunState
 from webapp.demo import FlowServer, World
-from webapp.sources.mood import Stopped
 from webapp.sources.page_budget import SIZE, PageBudget
-from webapp.states import RunState
+from webapp.sources.throttle import Stopped
 
 NEVER = threading.Event()
 

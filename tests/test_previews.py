@@ -7,11 +7,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
-from webapp.access import let_in
-from webapp.models import Image, db
-from webapp.states import Role, RunState
-from webapp.store import images
-from webapp.views.formats import preview_url
+from webapp.database.models import Image, db
+from webapp.database.states import Role, RunState
+from webapp.store.gallery import images
+from webapp.web.access import let_in
+from webapp.web.views.formats import preview_url
 
 TOMORROW = int((datetime.now(UTC) + timedelta(days=1)).timestamp())
 URL = f"https://storage.googleapis.com/a?Expires={TOMORROW}&Signature=x"

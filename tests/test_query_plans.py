@@ -7,10 +7,13 @@ from contextlib import contextmanager
 import pytest
 
 from webapp import store
-from webapp.models import Image, db
+from webapp.database.models import Image, db
 from webapp.sources import RemoteImage
-from webapp.store import counts, downloads, images, pages, profiles, runs
-from webapp.store.filters import FileState, Filter, Sort
+from webapp.store import profiles, runs
+from webapp.store.gallery import counts, images
+from webapp.store.gallery.filters import FileState, Filter, Sort
+from webapp.store.history import history_pages
+from webapp.store.runs import downloads
 
 ADA = "profile_000000000001"
 
@@ -173,7 +176,7 @@ def test_pictures_without_a_size_are_found_without_looking_at_those_that_have_on
 def test_what_is_known_of_a_history_page_is_found_by_names_and_keys(shelf, monkeypatch):
     page = [RemoteImage(f"name{number}", f"key{number + 1}", "flow", "uploaded", None) for number in (7, 9)]
     found = []
-    (plan,) = plans_of(lambda: found.extend(pages.list_known(ADA, page).own), monkeypatch)
+    (plan,) = plans_of(lambda: found.extend(history_pages.list_known(ADA, page).own), monkeypatch)
     assert [known.name for known in found] == ["name7", "name9"]
     assert not re.search("SCAN veo3|images_of_profile", str(plan))
     assert "images_by_exact_key" in str(plan)

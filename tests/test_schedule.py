@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from webapp import background_of, store
-from webapp.models import Image, Profile, Run
-from webapp.states import Health, RunKind, RunState, ScheduleKind
-from webapp.store import runs, schedules
+from webapp.database.models import Image, Profile, Run
+from webapp.database.states import Health, RunKind, RunState, ScheduleKind
+from webapp.store import runs
+from webapp.store.runs import schedules
 from webapp.times import timestamp
 
 

@@ -9,12 +9,13 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
-from webapp.models import Download, Image
-from webapp.states import DownloadState, RunState
-from webapp.store import downloads, images, selections
-from webapp.store.filters import FileState, Filter, Selection
-from webapp.views.asking import selection_fields, selection_of
-from webapp.views.selecting import cell
+from webapp.database.models import Download, Image
+from webapp.database.states import DownloadState, RunState
+from webapp.store.gallery import images, selections
+from webapp.store.gallery.filters import FileState, Filter, Selection
+from webapp.store.runs import downloads
+from webapp.web.views.filter_parameters import selection_fields, selection_of
+from webapp.web.views.selections import cell
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from PIL import Image as Picture
 from webapp import background_of, storage, store
 from webapp.background.archive import MANIFEST
 from webapp.background.measuring import FILES_AT_ONCE, Measuring
-from webapp.models import Image, db
-from webapp.states import RunState
-from webapp.store import images
+from webapp.database.models import Image, db
+from webapp.database.states import RunState
+from webapp.store.gallery import images
 
 KINDS = ("JPEG", "PNG", "GIF", "WEBP")
 LARGER_THAN_ANY_MEMORY = 1 << 42

@@ -6,11 +6,13 @@ import time
 import pytest
 
 from webapp import background_of, store
+from webapp.database.models import Gap, Image, db
+from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable
-from webapp.models import Gap, Image, db
-from webapp.states import RunKind, RunState, SyncMode
-from webapp.store import counts, histories, profiles, runs
+from webapp.store import profiles, runs
+from webapp.store.gallery import counts
+from webapp.store.history import walks
 from webapp.sync.missing import answer_question
 
 UPLOADS, GENERATED = "ASSET_MANAGER", "PINHOLE"
@@ -31,7 +33,7 @@ def sync(work, profile_id, flow):
 
 @pytest.fixture
 def gaps(profile_id):
-    return lambda history=UPLOADS: histories.list_gaps(profile_id, history)
+    return lambda history=UPLOADS: walks.list_gaps(profile_id, history)
 
 
 def names():
@@ -377,10 +379,10 @@ def test_a_full_sync_asks_before_it_marks_more_than_a_tenth(sync, world, profile
         world.delete(name)
     assert "Nothing was marked" in sync(SyncMode.FULL).note
     assert not Image.select().where(Image.gone_upstream_at.is_null(False)).exists()
-    (walk,) = histories.list_walks_with_question(profile_id)
+    (walk,) = walks.list_walks_with_question(profile_id)
     answer_question(walk.id, mark=True)
     assert Image.select().where(Image.gone_upstream_at.is_null(False)).count() == 8
-    assert histories.list_walks_with_question(profile_id) == []
+    assert walks.list_walks_with_question(profile_id) == []
 
 
 @pytest.mark.parametrize(
@@ -391,7 +393,7 @@ def test_the_answer_to_a_full_syncs_question_takes_its_place(sync, world, profil
     for name in world.names(UPLOADS)[:8]:
         world.delete(name)
     run = sync(SyncMode.FULL)
-    (walk,) = histories.list_walks_with_question(profile_id)
+    (walk,) = walks.list_walks_with_question(profile_id)
     answer_question(walk.id, mark=mark)
     note = runs.get_run(run.id).note
     assert sentence in note
@@ -446,7 +448,7 @@ def test_a_history_that_flow_does_not_offer_is_noted_and_does_not_stop_the_other
     run = sync(histories=BOTH)
     assert (run.state, run.synced_count) == (RunState.DONE, 40)
     assert run.note
-    refused = [row.name for row in histories.list_histories(profile_id) if row.refused_at]
+    refused = [row.name for row in walks.list_histories(profile_id) if row.refused_at]
     assert refused == [GENERATED]
     world.refuse_history(GENERATED, refused=False)
     assert sync(histories=BOTH).synced_count == 30

@@ -12,14 +12,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from webapp import store
 from webapp.background.connections import StoredCredentials
 from webapp.config import Config
+from webapp.database.models import Gap, Image, Project, Run
+from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.demo import FlowServer, World
 from webapp.errors import FlowshelfError
-from webapp.models import Gap, Image, Project, Run
-from webapp.sources.pace import Pace, Stopped
+from webapp.sources.retry import Pace, Stopped
 from webapp.sources.services import open_source
-from webapp.states import RunKind, RunState, SyncMode
-from webapp.store import histories, profiles, runs
-from webapp.store.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.store import profiles, runs
+from webapp.store.history import walks
+from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
 from webapp.sync.engine import SyncRun
 from webapp.sync.rules import MOST_PAGES_WITHOUT_IMAGE
 
@@ -243,7 +244,7 @@ class Walks(RuleBasedStateMachine):
             missing = self.remote_keys() - self.stored_keys()
             if self.has_something_everywhere():
                 assert state is RunState.DONE
-                gaps = [histories.list_gaps(self.profile_id, each) for each in self.histories]
+                gaps = [walks.list_gaps(self.profile_id, each) for each in self.histories]
                 assert not any(gaps)
                 assert not missing, f"{len(missing)} images were lost"
                 called_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))

@@ -8,18 +8,19 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import background_of, store
+from webapp.database.models import Image, Profile, Project
+from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
 from webapp.demo.flow_google_records import Shown, record
 from webapp.demo.flow_google_wire import call_error, transport_error
 from webapp.errors import UnusualActivity
-from webapp.models import Image, Profile, Project
 from webapp.sources.flow_google import PROJECTS
-from webapp.sources.pace import Pace
-from webapp.states import RunState, SyncMode
-from webapp.store import histories, profiles, projects, runs
-from webapp.store.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.sources.retry import Pace
+from webapp.store import profiles, runs
+from webapp.store.history import projects, walks
+from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
 from webapp.sync.missing import answer_question
 from webapp.times import timestamp
 
@@ -85,7 +86,7 @@ def test_a_first_sync_reads_every_project_and_keeps_what_it_is_called(sync, worl
     ids = world.projects.ids()
     assert (run.state, read_count, run.page_count) == (RunState.DONE, len(ids), len(ids))
     assert keys() == true_keys(world)
-    assert histories.list_gaps(profile_id) == []
+    assert walks.list_gaps(profile_id) == []
     titles = {project.remote_id: project.title for project in projects.list_projects(profile_id)}
     assert titles == {each: world.projects.find(each).title for each in ids}
 
@@ -367,12 +368,12 @@ def test_an_empty_answer_counts_only_when_it_came_on_three_days_and_full_asks_th
     for day in (3, 2):
         run, _ = sync(SyncMode.FULL)
         assert "1 of" in run.note
-        assert (gone(), histories.list_walks_with_question(profile_id)) == (set(), [])
+        assert (gone(), walks.list_walks_with_question(profile_id)) == (set(), [])
         sync()
         assert Project.get(Project.remote_id == emptied).empty_count == 4 - day - 0, "one a day"
         on_day(day)
     run, _ = sync(SyncMode.FULL)
-    (walk,) = histories.list_walks_with_question(profile_id)
+    (walk,) = walks.list_walks_with_question(profile_id)
     assert (gone(), walk.unseen_count) == (set(), len(keys_in(world, emptied)))
     answer_question(walk.id, mark=True)
     assert gone() == keys_in(world, emptied)

@@ -10,10 +10,10 @@ import pytest
 from test_database import schema_of
 
 from webapp import background_of, store
+from webapp.database.models import Gap, Image, Project
+from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
-from webapp.models import Gap, Image, Project
-from webapp.states import RunState, SyncMode
 from webapp.store import profiles
 
 RELEASED = Path(__file__).parent / "database_v3.sql"

@@ -7,10 +7,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store, times
+from webapp.database.models import Download, Image
+from webapp.database.states import DownloadState, Health, RunKind, RunState
 from webapp.demo import World
 from webapp.errors import OtherAccount
-from webapp.models import Download, Image
-from webapp.states import DownloadState, Health, RunKind, RunState
 from webapp.store import profiles, runs
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from flask import Flask, request
 from flask_htmx import HTMX
 
-from webapp import guard, packing, storage, store
+from webapp import storage, store
 from webapp.background import Background
 from webapp.config import Config
-from webapp.sharing import Sharing
-from webapp.views import register_views
+from webapp.web import compression, security
+from webapp.web.sharing import Sharing
+from webapp.web.views import register_views
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +25,17 @@ def create_app(config: Config) -> Flask:
     assets = asset_root()
     app = Flask(__name__, template_folder=str(assets / "templates"), static_folder=str(assets / "static"))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = guard.LARGEST_FORM_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = security.LARGEST_FORM_BYTES
     app.config["MAX_FORM_PARTS"] = 10_000
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["flowshelf"] = Background(config)
     app.extensions["flowshelf.sharing"] = sharing = Sharing(config)
     HTMX(app)
-    packing.pack_answers(app)
-    guard.protect(app, config)
+    compression.pack_answers(app)
+    security.protect(app, config)
     _open_connections(app)
-    guard.ask_to_sign_in(app, sharing)
+    security.ask_to_sign_in(app, sharing)
     register_views(app)
     return app
 

@@ -12,12 +12,12 @@ from flask import Flask
 
 from webapp import store
 from webapp.background import Background
+from webapp.database.models import Image
+from webapp.database.states import Role
 from webapp.demo import FlowServer, World
 from webapp.demo.entries import Kind
-from webapp.models import Image
-from webapp.states import Role
-from webapp.store import images
-from webapp.store.filters import Filter
+from webapp.store.gallery import images
+from webapp.store.gallery.filters import Filter
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from webapp import store
-from webapp.models import Image
+from webapp.database.models import Image
 
 SECRET = b"nobody's business"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_process import Shelf
 
-from webapp.sharing.links import base_urls
+from webapp.web.sharing.links import base_urls
 
 LINK = re.compile(r"(http://[^\s/]+)/enter\?code=([\w-]+)")
 

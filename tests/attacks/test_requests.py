@@ -2,8 +2,8 @@
 
 import pytest
 
-from webapp import guard
-from webapp.states import Role
+from webapp.database.states import Role
+from webapp.web import security
 
 ELSEWHERE = "http://evil.example"
 
@@ -42,7 +42,7 @@ def test_addresses_and_own_names_are_answered(stranger, host):
 def test_this_machines_own_names_and_a_name_of_the_setting_are_answered(
     running, serving, monkeypatch, stranger
 ):
-    monkeypatch.setattr(guard.socket, "gethostname", lambda: "Shelf-Box.lan")
+    monkeypatch.setattr(security.socket, "gethostname", lambda: "Shelf-Box.lan")
     with serving(running(share=True, allowed_hosts=frozenset({"shelf.example.org"}))) as url:
         visitor = type(stranger)(url)
         for host in ("shelf-box", "SHELF-BOX.local:80", "shelf-box.lan", "shelf.example.org"):

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from webapp import store
-from webapp.models import Image
-from webapp.states import Role
+from webapp.database.models import Image
+from webapp.database.states import Role
 
 # Every view that somebody else than the owner may ask. A new one belongs here only after thinking twice.
 FOR_STRANGERS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}

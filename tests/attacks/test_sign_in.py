@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from webapp import store
+from webapp.database.models import Session
+from webapp.database.states import Role
 from webapp.errors import Locked
-from webapp.models import Session
-from webapp.sharing.codes import Codes
-from webapp.sharing.tries import LOCK_SECONDS, MOST_WRONG, Tries
-from webapp.states import Role
+from webapp.web.sharing.attempts import LOCK_SECONDS, MOST_WRONG, Tries
+from webapp.web.sharing.codes import Codes
 
 WRONG = "wrong-wrong-wrong-wrong-wrong"
 

@@ -18,9 +18,9 @@ import requests
 from tests.benchmarks.measuring import Row, Scale, at_most, faster_than, in_own_process, resident_mb
 from tests.benchmarks.media_server import answering, request_of
 from tests.benchmarks.working import HISTORY, sync, working
+from webapp.database.states import SyncMode
 from webapp.demo import FlowServer, World
 from webapp.demo.service import HISTORY_PATH
-from webapp.states import SyncMode
 from webapp.store import runs
 
 PAGE_SIZE = 18

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tests.benchmarks.media_server import picture
 from webapp import store
-from webapp.models import Image, db
+from webapp.database.models import Image, db
+from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.store import profiles
-from webapp.triggers import REBUILD, STATEMENTS
 
 BATCH = 20_000
 PEOPLE = ("Ada", "Bob")

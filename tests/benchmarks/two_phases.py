@@ -19,8 +19,8 @@ import requests
 from webapp import background_of, create_app, store
 from webapp.background import Background
 from webapp.config import Config
+from webapp.database.states import RunState
 from webapp.demo import FlowServer, World
-from webapp.states import RunState
 from webapp.store import runs
 
 REPEATS = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 from webapp import background_of, create_app, store
 from webapp.background import Background
 from webapp.config import Config
-from webapp.states import RunState, SyncMode
+from webapp.database.states import RunState, SyncMode
 
 HISTORY = "ASSET_MANAGER"
 

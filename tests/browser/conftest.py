@@ -14,8 +14,8 @@ from webapp import store
 from webapp.background import Background
 from webapp.demo import FlowServer, World
 from webapp.demo.entries import Kind
-from webapp.store import selections
-from webapp.store.filters import Filter, Selection
+from webapp.store.gallery import selections
+from webapp.store.gallery.filters import Filter, Selection
 
 # Chromium logs every answer that is an error, and htmx that there was none; a test that provokes it says so.
 ANSWER_LOGGED = "Failed to load resource: the server responded with a status of {}"

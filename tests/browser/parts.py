@@ -6,10 +6,10 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from webapp import store
+from webapp.database.models import Image
 from webapp.demo import World
 from webapp.demo.entries import Kind
-from webapp.models import Image
-from webapp.store import images
+from webapp.store.gallery import images
 
 expect.set_options(timeout=8000)
 

@@ -22,11 +22,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from states import states
 
 from webapp import background_of, create_app, store
-from webapp.cli.listening import listen
+from webapp.cli.server import listen
 from webapp.config import Config
+from webapp.database.states import Role
 from webapp.demo import FlowServer
 from webapp.demo.samples import sample_world
-from webapp.states import Role
 from webapp.store import runs
 
 README_PICTURE = Path(__file__).parent / "dashboard.png"

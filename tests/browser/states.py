@@ -7,11 +7,12 @@ from playwright.sync_api import Page
 
 from webapp import store
 from webapp.background import Background
+from webapp.database.states import RunKind
 from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
-from webapp.states import RunKind
-from webapp.store import counts, images, runs
-from webapp.store.filters import Filter, Selection
+from webapp.store import runs
+from webapp.store.gallery import counts, images
+from webapp.store.gallery.filters import Filter, Selection
 
 WAIT_SECONDS = 30
 LEFT_PENDING = 3

@@ -7,8 +7,8 @@ from parts import button, download_panel, sync_panel
 from playwright.sync_api import expect
 
 from webapp import store
-from webapp.states import DownloadState
-from webapp.store import images
+from webapp.database.states import DownloadState
+from webapp.store.gallery import images
 
 pytestmark = pytest.mark.browser
 WAIT_SECONDS = 10

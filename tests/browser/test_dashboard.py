@@ -8,8 +8,8 @@ from playwright.sync_api import TimeoutError as NothingCame
 from playwright.sync_api import expect
 
 from webapp import store
-from webapp.models import Run
-from webapp.states import RunKind, RunState
+from webapp.database.models import Run
+from webapp.database.states import RunKind, RunState
 from webapp.store import runs
 
 pytestmark = pytest.mark.browser

@@ -5,8 +5,8 @@ from parts import cards, long_shelf
 from playwright.sync_api import expect
 
 from webapp import store
-from webapp.models import Image
-from webapp.store import images
+from webapp.database.models import Image
+from webapp.store.gallery import images
 
 pytestmark = pytest.mark.browser
 # Of Flow's five shapes and of none.

@@ -7,10 +7,10 @@ from parts import add_profile, button, cards, download_panel, sync_panel
 from playwright.sync_api import expect
 
 from webapp import store
+from webapp.database.models import Image
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.demo.samples import moved_sample_world
-from webapp.models import Image
 
 
 @pytest.fixture

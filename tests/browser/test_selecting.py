@@ -8,8 +8,8 @@ from parts import long_shelf
 from playwright.sync_api import expect
 
 from webapp import store
-from webapp.states import RunState
-from webapp.store import selections
+from webapp.database.states import RunState
+from webapp.store.gallery import selections
 
 pytestmark = pytest.mark.browser
 

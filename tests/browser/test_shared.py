@@ -8,10 +8,10 @@ from playwright.sync_api import expect
 from test_every_page import NARROW, axe, overflow, violations
 
 from webapp import store
+from webapp.database.states import Role
 from webapp.demo import World
-from webapp.states import Role
-from webapp.store import images
-from webapp.store.filters import Filter
+from webapp.store.gallery import images
+from webapp.store.gallery.filters import Filter
 
 __all__ = ["axe"]
 pytestmark = pytest.mark.browser

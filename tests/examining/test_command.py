@@ -2,7 +2,7 @@
 
 import json
 
-from webapp.lock import DataFolderLock
+from webapp.storage.lock import DataFolderLock
 
 
 def test_the_command_says_line_by_line_what_came(command, work, moved_id):

@@ -6,10 +6,10 @@ import pytest
 
 from webapp import store
 from webapp.background.examination import KEPT_SECONDS, Examinations
-from webapp.models import Gap, Image, Profile, Project, Run
+from webapp.database.models import Gap, Image, Profile, Project, Run
+from webapp.database.states import Health
 from webapp.sources import Reason
 from webapp.sources.examination import reasons_counted
-from webapp.states import Health
 from webapp.store import profiles
 
 START = "start page (GET /)"

@@ -9,7 +9,7 @@ import pytest
 
 from webapp import store
 from webapp.demo import World
-from webapp.lock import DataFolderLock
+from webapp.storage.lock import DataFolderLock
 
 NUMBER = "100000000004711081512"
 UUID = "7d3f9a52-6c1e-4b8a-9f27-c05e81d4ab36"

@@ -7,16 +7,9 @@ from contextlib import closing
 import pytest
 
 from webapp.demo.entries import Kind
-from webapp.errors import (
-    FlowChanged,
-    FlowUnavailable,
-    SignedOut,
-    SlowDown,
-    SourceClosed,
-    UnusualActivity,
-)
+from webapp.errors import FlowChanged, FlowUnavailable, SignedOut, SlowDown, SourceClosed, UnusualActivity
 from webapp.sources import RemoteProject
-from webapp.sources.credentials.renewal import google_renewal, renewed_google_cookies
+from webapp.sources.cookies.renewal import google_renewal, renewed_google_cookies
 from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.flow_google.calls import Calls
 from webapp.sources.flow_google.start_page import Start

@@ -16,7 +16,7 @@ from webapp.errors import (
     SlowDown,
 )
 from webapp.sources import KIND_GENERATED, KIND_UPLOADED, Reason
-from webapp.sources.credentials import SESSION_COOKIE
+from webapp.sources.cookies import SESSION_COOKIE
 
 DRAWER, GENERATED = "ASSET_MANAGER", "PINHOLE"
 LOST_IDS = ("mediaGenerationId", "mediaKey", "workflowId")

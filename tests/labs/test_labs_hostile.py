@@ -23,10 +23,10 @@ from webapp.errors import (
     ImageRefused,
     KeyRefused,
 )
-from webapp.sources.credentials import parse_cookies
-from webapp.sources.credentials.found import expiry
-from webapp.sources.credentials.renewal import renewed_cookies, renewed_end
-from webapp.sources.credentials.shapes import SESSION_COOKIE
+from webapp.sources.cookies import parse_cookies
+from webapp.sources.cookies.found import expiry
+from webapp.sources.cookies.renewal import renewed_cookies, renewed_end
+from webapp.sources.cookies.shapes import SESSION_COOKIE
 from webapp.sources.http import Answer, HttpClient
 from webapp.sources.labs import history_pages as labs_history
 from webapp.sources.labs import media as labs_media

@@ -2,9 +2,7 @@
 
 import pytest
 
-from webapp.errors import (
-    KeyRefused,
-)
+from webapp.errors import KeyRefused
 from webapp.sources.labs.api_key import ApiKey
 
 

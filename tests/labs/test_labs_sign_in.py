@@ -5,15 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webapp.errors import (
-    AccountMoved,
-    FlowChanged,
-    FlowUnavailable,
-    SignedOut,
-    SlowDown,
-)
+from webapp.errors import AccountMoved, FlowChanged, FlowUnavailable, SignedOut, SlowDown
 from webapp.sources import Account
-from webapp.sources.credentials import SESSION_COOKIE
+from webapp.sources.cookies import SESSION_COOKIE
 from webapp.sources.labs.session import SignIn
 
 DRAWER = "ASSET_MANAGER"

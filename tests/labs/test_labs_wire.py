@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from webapp.sources import Reason
-from webapp.sources.credentials import SESSION_COOKIE
-from webapp.sources.credentials.renewal import renewed_cookies
+from webapp.sources.cookies import SESSION_COOKIE
+from webapp.sources.cookies.renewal import renewed_cookies
 from webapp.sources.labs.api_key import key_in, script_url
 from webapp.sources.labs.history_pages import UnknownShape, created_at, read_page
 from webapp.sources.signed_urls import is_picture_url

@@ -19,7 +19,7 @@ from webapp.errors import (
     SlowDown,
 )
 from webapp.sources import KIND_GENERATED, KIND_UPLOADED
-from webapp.sources.credentials import service_of
+from webapp.sources.cookies import service_of
 from webapp.sources.services import open_source
 
 SIGN_IN_PAGE = "<!doctype html><title>Sign in - Google Accounts</title>"

@@ -26,7 +26,6 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.accounts import Accounts
 from webapp.background.connections import Connections
-from webapp.background.deletion import delete_files
 from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
@@ -36,13 +35,15 @@ from webapp.background.schedule import Scheduler
 from webapp.background.syncs import Syncs
 from webapp.background.waiting import Waiting
 from webapp.config import Config
+from webapp.database.models import Image
+from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, FlowshelfError
-from webapp.models import Image
+from webapp.maintenance.deletion import delete_files
 from webapp.sources.services import open_source
-from webapp.states import Health, RunKind, RunState
-from webapp.store import downloads as wishes
-from webapp.store import histories, runs
+from webapp.store import runs
+from webapp.store.history import walks
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
+from webapp.store.runs import downloads as wishes
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ class Background:
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
         self._wait_for_writers(profile_id)
-        histories.reread_shared(profile_id)
+        walks.reread_shared(profile_id)
         paths = remove_profile(profile_id)
         self.connections.drop(profile_id)
         storage.remove_files([self._config.thumbnails_dir / profile_id])

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from webapp.background.connections import Connection, Connections
 from webapp.config import Config
+from webapp.database.models import Profile
+from webapp.database.states import Health
 from webapp.errors import (
     AccountMoved,
     BadCookies,
@@ -18,10 +20,8 @@ from webapp.errors import (
     SignedOut,
     UnusualActivity,
 )
-from webapp.models import Profile
 from webapp.sources import Account, Promise, Source
-from webapp.sources.credentials import PastedCookies, parse_cookies
-from webapp.states import Health
+from webapp.sources.cookies import PastedCookies, parse_cookies
 from webapp.store import profiles
 
 # Errors that are about the whole account, whatever was asked.

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from webapp.config import Config
+from webapp.database.models import Profile
 from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
-from webapp.models import Profile
 from webapp.sources import Promise, Source
-from webapp.sources.pace import Pace, Rest
+from webapp.sources.retry import Pace, Rest
 from webapp.store import profiles
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
-from webapp.background.crews import Crew, change, finish, log_state, too_many_failures
-from webapp.background.room import require_room
+from webapp.background.disk_space import require_room
 from webapp.background.waiting import Waiting
+from webapp.background.worker_pool import Crew, change, finish, log_state, too_many_failures
 from webapp.config import Config
-from webapp.download import download_image
+from webapp.database.models import Image, Run
+from webapp.database.states import Health, RunKind, RunState
+from webapp.download.fetch import download_image
 from webapp.errors import (
     AccountExists,
     AccountMoved,
@@ -29,11 +31,11 @@ from webapp.errors import (
     SourceClosed,
     UnusualActivity,
 )
-from webapp.models import Image, Run
-from webapp.sources.pace import Stopped
-from webapp.states import Health, RunKind, RunState
-from webapp.store import counts, downloads, images, profiles, runs
-from webapp.store.downloads import Claim
+from webapp.sources.retry import Stopped
+from webapp.store import profiles, runs
+from webapp.store.gallery import counts, images
+from webapp.store.runs import downloads
+from webapp.store.runs.downloads import Claim
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.archive import Archive, archive
-from webapp.background.room import megabytes
+from webapp.background.disk_space import megabytes
 from webapp.config import Config
+from webapp.database.models import Export, Image
+from webapp.database.states import ExportState
 from webapp.errors import BadRequest, DiskFull, FlowshelfError, FolderGone
-from webapp.models import Export, Image
-from webapp.states import ExportState
-from webapp.store import exports, selections
-from webapp.store.filters import Selection
+from webapp.store.gallery import selections
+from webapp.store.gallery.filters import Selection
+from webapp.store.runs import exports
 from webapp.times import now
 
 log = logging.getLogger(__name__)

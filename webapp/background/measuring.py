@@ -7,7 +7,7 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.errors import FolderGone
-from webapp.store import images
+from webapp.store.gallery import images
 
 log = logging.getLogger(__name__)
 

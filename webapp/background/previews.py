@@ -10,11 +10,12 @@ from webapp import store
 from webapp.background.accounts import require_rested
 from webapp.background.connections import Connections
 from webapp.config import Config
+from webapp.database.models import Image
 from webapp.errors import FlowshelfError, ImageRefused
-from webapp.models import Image
-from webapp.sources.pace import Stopped
+from webapp.sources.retry import Stopped
 from webapp.sources.signed_urls import is_good
-from webapp.store import images, profiles
+from webapp.store import profiles
+from webapp.store.gallery import images
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from webapp import store
 from webapp.background.syncs import Syncs
+from webapp.database.models import Schedule
+from webapp.database.states import RunKind, ScheduleKind
 from webapp.errors import FlowshelfError
-from webapp.models import Schedule
-from webapp.states import RunKind, ScheduleKind
-from webapp.store import runs, schedules
+from webapp.store import runs
+from webapp.store.runs import schedules
 
 log = logging.getLogger(__name__)
 

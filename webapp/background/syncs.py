@@ -8,10 +8,10 @@ from webapp import store
 from webapp.background.connections import Connection, Connections
 from webapp.background.waiting import Waiting
 from webapp.config import Config
+from webapp.database.models import Run
+from webapp.database.states import Health, RunKind, RunState, SyncMode
 from webapp.errors import AccountMoved, BadRequest, Busy, FlowshelfError, RunEnded, SignedOut
-from webapp.models import Run
-from webapp.sources.pace import Stopped
-from webapp.states import Health, RunKind, RunState, SyncMode
+from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.sync.engine import SyncRun
 from webapp.sync.missing import answer_question

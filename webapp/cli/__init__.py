@@ -13,9 +13,9 @@ import os
 
 import click
 
-from webapp.cli.keeping import backup, doctor_, import_
-from webapp.cli.serving import demo, serve
-from webapp.cli.working import download, profiles, sync, verify
+from webapp.cli.commands import download, profiles, sync, verify
+from webapp.cli.dashboard import demo, serve
+from webapp.cli.maintenance import backup, doctor_, import_
 from webapp.errors import FlowshelfError
 
 

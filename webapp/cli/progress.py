@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from webapp.cli.shelf import Shelf, pause
+from webapp.cli.api_client import Shelf, pause
 from webapp.errors import FlowUnavailable
 
 POLL_SECONDS = 0.25

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from playhouse.migrations import Runner
 
-from webapp import migrations, storage
-from webapp.database.copying import copy_database
-from webapp.database.looking import HISTORY_TABLE, WAIT_SECONDS, address, check, latest_version
+from webapp import storage
+from webapp.database import migrations
+from webapp.database.backup import copy_database
+from webapp.database.indexes import INDEXES
+from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, address, check, latest_version
+from webapp.database.models import TABLES, db
 from webapp.database.problems import explained
-from webapp.indexes import INDEXES
-from webapp.models import TABLES, db
+from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.times import now
-from webapp.triggers import REBUILD, STATEMENTS
 
 log = logging.getLogger(__name__)
 

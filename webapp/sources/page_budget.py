@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from webapp.sources.mood import Stopped
+from webapp.sources.throttle import Stopped
 
 SIZE = 10
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
 from webapp.errors import AccountMoved, FlowChanged, FlowUnavailable, SignedOut, SlowDown
-from webapp.sources.credentials.google import STEPS
+from webapp.sources.cookies.google import STEPS
 from webapp.sources.http import Answer, host_of, redacted, retry_after_seconds
 
 _SAMPLE_CHARACTERS = 1_000

@@ -4,7 +4,7 @@ import threading
 
 from webapp.config import Config
 from webapp.sources import Credentials, Source
-from webapp.sources.credentials import FLOW_HOST, service_of
+from webapp.sources.cookies import FLOW_HOST, service_of
 from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.labs import LabsSource
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from webapp.errors import SignedOut
 from webapp.sources import Credentials
-from webapp.sources.credentials.renewal import Renewal
+from webapp.sources.cookies.renewal import Renewal
 from webapp.sources.http import Answer, HttpClient
 
 Renewed = Callable[[Iterable[str], dict[str, str]], Renewal]

@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 
 from webapp.database import keep_open, look_at_sizes, open_database, problem_of
-from webapp.models import db
+from webapp.database.models import db
 
 __all__ = ["keep_open", "look_at_sizes", "open_database", "problem_of"]
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from peewee import IntegrityError, fn
 
+from webapp.database.models import Gap, History, Image, Profile, Project, Run, Secret, db
+from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
-from webapp.models import Gap, History, Image, Profile, Project, Run, Secret, db
 from webapp.sources import Account
-from webapp.states import Health, RunKind, RunState
 from webapp.store import transaction
 from webapp.times import now, parsed, timestamp
 

@@ -1,7 +1,7 @@
 """Browsers that signed in while the shelf was shared; none of them is known by more than a hash."""
 
-from webapp.models import Session
-from webapp.states import Role
+from webapp.database.models import Session
+from webapp.database.states import Role
 from webapp.store import transaction
 
 # Whoever has a link can sign in as often as they like; of each role the latest are kept.

@@ -12,6 +12,8 @@ from functools import partial
 from typing import TypeVar
 
 from webapp import store
+from webapp.database.models import Run, Walk
+from webapp.database.states import Step, SyncMode
 from webapp.errors import (
     CursorRefused,
     FlowChanged,
@@ -21,11 +23,10 @@ from webapp.errors import (
     ProjectFailed,
     SourceClosed,
 )
-from webapp.models import Run, Walk
 from webapp.sources import HistoryPage, Source
-from webapp.sources.pace import Pace, Stopped
-from webapp.states import Step, SyncMode
-from webapp.store import histories, pages, projects, runs, unmet
+from webapp.sources.retry import Pace, Stopped
+from webapp.store import runs
+from webapp.store.history import history_pages, missing, projects, walks
 from webapp.sync.missing import unmet_note
 from webapp.sync.rules import Met, meet, read_nothing, step_of, trouble_note
 
@@ -69,7 +70,7 @@ class SyncRun:
                 self._read_histories(names[names.index(self._run.history) if self._run.history else 0 :])
                 run = runs.get_run(self._run.id)
                 # 11: somebody asked for it while it was under way.
-                while unserved := histories.list_unserved(run):
+                while unserved := walks.list_unserved(run):
                     self._read_histories(unserved, again=True)
                     run = runs.get_run(self._run.id)
         except SourceClosed:
@@ -84,11 +85,11 @@ class SyncRun:
             try:
                 self._sync_history(history, again=again)
             except HistoryRefused as error:  # 9: it does not stop the other
-                if histories.has_answered(self._run.profile_id, history):
+                if walks.has_answered(self._run.profile_id, history):
                     raise
                 with self._writing():
-                    histories.note_refused_history(self._run.profile_id, history)
-                    histories.note_head_read(self._run, history, runs.get_run(self._run.id).asked_count)
+                    walks.note_refused_history(self._run.profile_id, history)
+                    walks.note_head_read(self._run, history, runs.get_run(self._run.id).asked_count)
                     if not again:
                         runs.add_note(self._run.id, str(error))
                 refused.append(error)
@@ -121,7 +122,7 @@ class SyncRun:
     def _sync_history(self, history: str, *, again: bool) -> None:
         if self._run.history != history or again:
             with self._writing():
-                histories.begin_history(self._run.id, history)
+                walks.begin_history(self._run.id, history)
             self._run = runs.get_run(self._run.id)
         for walk in self._walks(self._run, history):
             if self._has_enough_pages():
@@ -139,11 +140,11 @@ class SyncRun:
         # head, which its gap has become.
         while run.mode == SyncMode.NEW or self._was_refused:
             self._was_refused = False
-            gaps = histories.list_gaps(run.profile_id, history)
+            gaps = walks.list_gaps(run.profile_id, history)
             if not gaps:
                 return
             with self._writing():
-                walk = histories.begin_at_gap(run, gaps[0], is_quick=self._is_quick)
+                walk = walks.begin_at_gap(run, gaps[0], is_quick=self._is_quick)
             yield walk
 
     @property
@@ -158,23 +159,23 @@ class SyncRun:
     def _first_walk(self, run: Run, history: str) -> Walk | None:
         with self._writing():
             if run.start_cursor:
-                return histories.begin_at_cursor(run, history, run.start_cursor)
+                return walks.begin_at_cursor(run, history, run.start_cursor)
             if run.mode == SyncMode.RESUME:
                 return self._resumed_walk(run, history)
             is_full = run.mode == SyncMode.FULL
-            return histories.begin_at_head(run, history, is_full=is_full, is_quick=self._is_quick)
+            return walks.begin_at_head(run, history, is_full=is_full, is_quick=self._is_quick)
 
     def _resumed_walk(self, run: Run, history: str) -> Walk | None:
         """6: the newest gap, or the full walk that was begun later than the walk to that gap."""
-        full = histories.find_open_full_walk(run.profile_id, history)
-        gap = next(iter(histories.list_gaps(run.profile_id, history)), None)
+        full = walks.find_open_full_walk(run.profile_id, history)
+        gap = next(iter(walks.list_gaps(run.profile_id, history)), None)
         if full and (gap is None or (gap.walk_id is not None and gap.walk_id <= full.id)):
-            return histories.continue_walk(run, full)
+            return walks.continue_walk(run, full)
         if gap is None:
             return None
         # At the head a new walk begins; it reads as many projects as the one that stopped there.
         is_quick = self._reads_projects and (gap.walk is None or gap.walk.is_quick)
-        return histories.begin_at_gap(run, gap, is_quick=is_quick)
+        return walks.begin_at_gap(run, gap, is_quick=is_quick)
 
     def _carry_walk_on(self, walk: Walk) -> None:
         met = Met(cursors={walk.cursor} if walk.cursor else set())
@@ -226,7 +227,7 @@ class SyncRun:
                 "Flow named a next page of this history and then sent nothing, twice. The sync stopped and "
                 "remembers the place; press Resume later."
             )
-        if is_nothing and histories.has_images(walk.profile_id, walk.history):
+        if is_nothing and walks.has_images(walk.profile_id, walk.history):
             raise HistoryEmpty(
                 "Flow says that this history is empty, but there are images of it on the shelf. Nothing was "
                 "changed. Check in Flow that this account still shows its pictures, then sync again."
@@ -272,23 +273,23 @@ class SyncRun:
     def _save(self, walk: Walk, page: HistoryPage, *, asked_count: int = 0, is_listed: bool = True) -> Step:
         """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing."""
         with store.transaction():
-            on_shelf = pages.list_known(walk.profile_id, page.images)
+            on_shelf = history_pages.list_known(walk.profile_id, page.images)
             known = on_shelf.own
-            page = pages.under_known_names(page, known)
-            may_join = not self._reads_projects and histories.may_join(walk)
+            page = history_pages.under_known_names(page, known)
+            may_join = not self._reads_projects and walks.may_join(walk)
             stored_by = {row.name: row.stored_walk_id or 0 for row in known}
             # 10: what another profile has counts as known.
-            stored_by |= dict.fromkeys(pages.names_of_others(page, on_shelf), 0)
+            stored_by |= dict.fromkeys(history_pages.names_of_others(page, on_shelf), 0)
             step = step_of(page, stored_by, walk, may_join=may_join)
             # A full walk that only had its gap closed by a quick sync is still to be resumed.
             ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
-            pages.save_page(self._run, walk, pages.without_others(page, on_shelf), known)
-            histories.advance_walk(walk, page, step, is_last=ends)
+            history_pages.save_page(self._run, walk, history_pages.without_others(page, on_shelf), known)
+            walks.advance_walk(walk, page, step, is_last=ends)
             if self._reads_projects:
                 projects.note_page(walk, page, is_listed=is_listed)
             if asked_count:
-                histories.note_head_read(self._run, walk.history, asked_count)
-            histories.note_answer(walk, is_complete=step is not Step.ON)
+                walks.note_head_read(self._run, walk.history, asked_count)
+            walks.note_answer(walk, is_complete=step is not Step.ON)
             if step is Step.END:
                 self._note_end(walk)
         return step
@@ -300,7 +301,7 @@ class SyncRun:
             projects.finish_listing(walk)
             notes.append(trouble_note(projects.count_troubles(walk), projects.count_tried(walk)))
         if walk.is_full and not read_nothing(runs.get_run(self._run.id)):
-            notes.append(unmet_note(unmet.mark_unmet(walk, by_project=self._reads_projects)))
+            notes.append(unmet_note(missing.mark_unmet(walk, by_project=self._reads_projects)))
         for note in filter(None, notes):
             runs.add_note(self._run.id, note)
 
@@ -326,7 +327,7 @@ class SyncRun:
                 "and remembers the place; press Resume later."
             )
         with self._writing():
-            has_gap = histories.reopen_at_head(walk) is not None
+            has_gap = walks.reopen_at_head(walk) is not None
         if self._run.start_cursor == walk.cursor:
             raise CursorRefused(
                 "Flow does not know the startCursor any more. Leave it out to sync from the newest image."

@@ -1,12 +1,13 @@
 """What a full sync says of images that it did not meet, and what a person answers to its question."""
 
-from webapp.store import runs, unmet
-from webapp.store.unmet import Unmet
+from webapp.store import runs
+from webapp.store.history import missing
+from webapp.store.history.missing import Unmet
 
 
 def answer_question(walk_id: int, *, mark: bool) -> None:
     """Take a person's answer to what the end of a full walk left open, and say it where it was asked."""
-    if count := unmet.answer_question(walk_id, mark=mark):
+    if count := missing.answer_question(walk_id, mark=mark):
         answered = _marked_note(count) if mark else _kept_note(count)
         runs.replace_note(walk_id, _question_note(count), answered)
 

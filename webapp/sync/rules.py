@@ -38,10 +38,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
+from webapp.database.models import Run, Walk
+from webapp.database.states import Step, SyncMode
 from webapp.errors import CircularHistory, FlowError
-from webapp.models import Run, Walk
 from webapp.sources import HistoryPage, Reason
-from webapp.states import Step, SyncMode
 
 MOST_PAGES_WITHOUT_IMAGE = 50
 

@@ -50,7 +50,7 @@ from webapp.sources import (
     Step,
     read_all,
 )
-from webapp.sources.credentials.renewal import google_renewal
+from webapp.sources.cookies.renewal import google_renewal
 from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google import addresses, media, projects
 from webapp.sources.flow_google.account import find_account

@@ -8,14 +8,7 @@ in one field leaves that field empty and never costs the image.
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from webapp.sources import (
-    KIND_GENERATED,
-    KIND_UPLOADED,
-    Reason,
-    RemoteImage,
-    aspect_ratio_of,
-    clean_name,
-)
+from webapp.sources import KIND_GENERATED, KIND_UPLOADED, Reason, RemoteImage, aspect_ratio_of, clean_name
 from webapp.sources.fields import LONGEST_NAME, is_sound, prompt, seed, word
 from webapp.sources.flow_google.models import model_code
 from webapp.sources.flow_google.moments import moment

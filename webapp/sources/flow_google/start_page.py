@@ -10,13 +10,7 @@ from urllib.parse import urlsplit
 
 from webapp.errors import FlowChanged, SignedOut
 from webapp.sources.http import Answer
-from webapp.sources.refusals import (
-    changed,
-    check_destination,
-    check_passing,
-    redirect_target,
-    same_site,
-)
+from webapp.sources.refusals import changed, check_destination, check_passing, redirect_target, same_site
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.single_flight import SingleFlight
 

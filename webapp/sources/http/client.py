@@ -14,8 +14,8 @@ import urllib3
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from webapp.errors import FlowChanged, FlowUnavailable, SourceClosed
-from webapp.sources.http.answer import Answer
 from webapp.sources.http.connections import Limits, WatchedAdapter, shut_down
+from webapp.sources.http.response import Answer
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 LONGEST_ANSWER_SECONDS = 300.0

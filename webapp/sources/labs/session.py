@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from webapp.errors import SignedOut
 from webapp.sources import Account
-from webapp.sources.credentials.found import expiry
+from webapp.sources.cookies.found import expiry
 from webapp.sources.http import Answer
 from webapp.sources.labs.site import LabsSite
 from webapp.sources.refusals import (

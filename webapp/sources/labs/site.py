@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from webapp.config import Config
 from webapp.sources import Credentials
-from webapp.sources.credentials.renewal import labs_renewal
+from webapp.sources.cookies.renewal import labs_renewal
 from webapp.sources.http import Answer, HttpClient
 from webapp.sources.refusals import check_destination, check_passing, redirect_target, same_site
 from webapp.sources.signed_in import SignedInRequests

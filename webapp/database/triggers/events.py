@@ -1,0 +1,38 @@
+"""What became of images: columns say how things are, a line of `image_event` stays when they change."""
+
+from webapp.database.states import EventKind
+
+_NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
+
+# The kind of an event, the column that tells of it, when, and at what moment.
+_OF_IMAGES = (
+    (EventKind.DOWNLOADED, "downloaded_at", "new.downloaded_at IS NOT NULL", "new.downloaded_at"),
+    (EventKind.FILE_GONE, "local_path", "new.local_path IS NULL AND new.not_wanted_at IS NULL", None),
+    (EventKind.DELETED, "local_path", "new.local_path IS NULL AND new.not_wanted_at IS NOT NULL", None),
+    (EventKind.DAMAGED, "damaged_at", "new.damaged_at IS NOT NULL", "new.damaged_at"),
+    (EventKind.GONE, "gone_upstream_at", "new.gone_upstream_at IS NOT NULL", "new.gone_upstream_at"),
+    (EventKind.BACK, "gone_upstream_at", "new.gone_upstream_at IS NULL", None),
+    (EventKind.HIDDEN, "hidden_at", "new.hidden_at IS NOT NULL", "new.hidden_at"),
+    (EventKind.SHOWN, "hidden_at", "new.hidden_at IS NULL", None),
+)
+
+
+def _noted(kind: EventKind, moment: str | None, image: str = "new.id", reason: str = "NULL") -> str:
+    at = f"COALESCE({moment}, {_NOW})" if moment else _NOW
+    return f"""BEGIN INSERT INTO image_event (image_id, kind, reason, created_at)
+       VALUES ({image}, '{kind}', {reason}, {at}); END"""
+
+
+def _of_image(kind: EventKind, column: str, condition: str, moment: str | None) -> str:
+    return f"""CREATE TRIGGER IF NOT EXISTS image_{kind} AFTER UPDATE OF {column} ON veo3_image_generations
+       WHEN new.{column} IS NOT old.{column} AND {condition} {_noted(kind, moment)}"""
+
+
+STATEMENTS = (
+    *(_of_image(*event) for event in _OF_IMAGES),
+    f"""CREATE TRIGGER IF NOT EXISTS image_imported AFTER INSERT ON veo3_image_generations
+       WHEN new.local_path IS NOT NULL {_noted(EventKind.DOWNLOADED, "new.downloaded_at")}""",
+    f"""CREATE TRIGGER IF NOT EXISTS download_failed AFTER UPDATE OF state ON download
+       WHEN new.state = 'failed'
+       {_noted(EventKind.FAILED, "new.finished_at", "new.image_id", "new.error")}""",
+)

@@ -1,0 +1,7 @@
+"""What is known of each history.
+
+walks            gaps and walks: where the next walk goes on
+history_pages    stores the images of one history page
+projects         the projects of an account, and which of them a quick sync reads
+missing          images that a full sync did not find
+"""

@@ -1,0 +1,235 @@
+"""Rows as the JSON API tells them: the seed's names and shapes, and never a secret."""
+
+import platform
+import sys
+from importlib import metadata
+
+from webapp.background.examination import Examination
+from webapp.database.models import Image, Profile, Run
+from webapp.database.states import Health, RunKind, RunState
+from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
+from webapp.maintenance.verify import Report
+from webapp.sources import Step
+from webapp.store import profiles, runs
+from webapp.store.gallery import counts
+from webapp.store.runs import downloads
+from webapp.web.views.ignored_reasons import ignored_by_reason
+from webapp.web.views.panels import list_histories, list_open_gaps
+
+SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
+
+
+def sync_result(run: Run) -> dict:
+    result = {
+        "synced": run.synced_count,
+        "skipped": run.skipped_count,
+        "ignored": run.ignored_count,
+        "ignoredByReason": ignored_by_reason(run),
+        "hasMore": run.last_cursor is not None,
+    }
+    return result | ({"lastCursor": run.last_cursor} if run.last_cursor is not None else {})
+
+
+def failure_of(image: Image) -> FlowshelfError:
+    if image.wish is None or image.wish.error is None:
+        return Cancelled("The download was cancelled.")
+    return error_of(image.wish.error_code, image.wish.error)
+
+
+def batch_result(outcomes: list[Image], unknown: list[str]) -> dict:
+    failures = [{"name": name, "code": UnknownImage.code, "error": SYNC_FIRST} for name in unknown]
+    for image in outcomes:
+        if not image.local_path:
+            error = failure_of(image)
+            failures.append({"name": image.name, "code": error.code, "error": str(error)})
+    return {
+        "downloaded": sum(1 for image in outcomes if image.local_path),
+        "failed": len(failures),
+        "failedNames": [failure["name"] for failure in failures],
+        "failures": failures,
+    }
+
+
+def image_value(image: Image) -> dict:
+    """The seed's fields, then ours; null ones are left out."""
+    value = {
+        "id": image.id,
+        "profileId": image.profile_id,
+        "name": image.name,
+        "aspectRatio": image.aspect_ratio,
+        "workflowId": image.workflow_id,
+        "mediaKey": image.media_key,
+        "localPath": image.local_path,
+        "fifeUrl": image.fife_url,
+        "createdAt": image.created_at,
+        "kind": image.kind,
+        "prompt": image.prompt,
+        "modelName": image.model_name,
+        "projectId": image.project_id,
+        "title": image.title,
+        "version": image.version,
+        "isArchived": image.is_archived,
+        "width": image.width,
+        "height": image.height,
+        "sizeBytes": image.size_bytes,
+        "sha256": image.sha256,
+        "downloadedAt": image.downloaded_at,
+        "goneUpstreamAt": image.gone_upstream_at,
+    }
+    return {name: field for name, field in value.items() if field is not None}
+
+
+# Where the file lies is nobody's business, nor what the owner calls things in Flow; and whoever has the
+# address may look at Flow's picture.
+NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived")
+
+
+def guest_image_value(image: Image) -> dict:
+    return {name: field for name, field in image_value(image).items() if name not in NOT_FOR_GUESTS}
+
+
+# The columns of exported metadata. Preview addresses are not among them: they soon expire, and whoever
+# has one may look.
+EXPORT_FIELDS = (
+    "name",
+    "mediaKey",
+    "workflowId",
+    "createdAt",
+    "kind",
+    "prompt",
+    "modelName",
+    "seed",
+    "aspectRatio",
+    "projectId",
+    "title",
+    "version",
+    "isArchived",
+    "profileId",
+    "localPath",
+    "width",
+    "height",
+    "sizeBytes",
+    "sha256",
+    "downloadedAt",
+    "goneUpstreamAt",
+    "hiddenAt",
+    "id",
+)
+
+
+def export_value(image: Image) -> dict:
+    value = image_value(image) | {"seed": image.seed, "hiddenAt": image.hidden_at}
+    return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
+
+
+def run_value(run: Run) -> dict:
+    value = {
+        "runId": run.id,
+        "profileId": run.profile_id,
+        "kind": run.kind,
+        "state": run.state,
+        "startedAt": run.started_at,
+        "finishedAt": run.finished_at,
+        "counts": run_counts(run),
+        "result": run_result(run) if run.state == RunState.DONE else None,
+        "note": run.note,
+        "error": run.error,
+        "code": run.error_code,
+    }
+    return {name: field for name, field in value.items() if field is not None}
+
+
+def run_counts(run: Run) -> dict:
+    if run.kind == RunKind.SYNC:
+        return {
+            "pages": run.page_count,
+            "synced": run.synced_count,
+            "skipped": run.skipped_count,
+            "ignored": run.ignored_count,
+            "ignoredByReason": ignored_by_reason(run),
+        }
+    return {
+        "downloaded": run.done_count,
+        "failed": run.failed_count,
+        "left": downloads.count_left(run.id),
+        "bytes": run.done_bytes,
+    }
+
+
+def run_result(run: Run) -> dict:
+    if run.kind == RunKind.SYNC:
+        return sync_result(run)
+    failed = downloads.list_failures(run.id)
+    return {
+        "downloaded": run.done_count,
+        "failed": run.failed_count,
+        "failedNames": [wish.image.name for wish in failed],
+        "failures": [
+            {"name": wish.image.name, "code": wish.error_code, "error": wish.error} for wish in failed
+        ],
+    }
+
+
+def profile_value(profile: Profile) -> dict:
+    """The seed's state of a profile and its health; never a secret."""
+    gaps = list_open_gaps(profile.id, list_histories(profile.id))
+    totals = counts.count_profile(profile.id)
+    return {
+        "profileId": profile.id,
+        "name": profile.name,
+        "accountEmail": profile.account_email,
+        "accountName": profile.account_name,
+        "health": profiles.health_of(profile),
+        "healthReason": profile.health_reason if profiles.health_of(profile) != Health.WELL else None,
+        "checkedAt": profile.checked_at,
+        "cookiesExpireAt": profile.cookies_expire_at,
+        "lastCursor": (gaps[0].cursor or None) if gaps else None,
+        "hasMore": bool(gaps),
+        "isSyncingMetadata": runs.is_active(profile.id, RunKind.SYNC),
+        "isDownloadingImages": runs.is_active(profile.id, RunKind.DOWNLOAD),
+        "images": totals.total,
+        "downloaded": totals.downloaded,
+    }
+
+
+def report_value(report: Report) -> dict:
+    return {
+        "isWell": report.is_well,
+        "counts": report.counts,
+        "problems": report.problems,
+        "requeuedCount": report.requeued_count,
+    }
+
+
+def examination_value(examination: Examination) -> dict:
+    return {
+        "isWell": examination.is_well,
+        "service": examination.service,
+        "steps": [step_value(step) for step in examination.steps],
+        "report": examination_report(examination),
+    }
+
+
+def step_value(step: Step) -> dict:
+    return {
+        "asked": step.asked,
+        "came": step.came,
+        "recognised": step.recognised,
+        "unrecognised": step.unrecognised,
+        "isWell": step.is_well,
+        "isAsked": step.is_asked,
+    }
+
+
+def examination_report(examination: Examination) -> dict:
+    """What a person sends to strangers: nothing in it is of the account, and nothing of this machine but
+    its system."""
+    return {
+        "flowshelf": metadata.version("flowshelf"),
+        "python": platform.python_version(),
+        "system": f"{sys.platform} {platform.machine()}",
+        "service": examination.service,
+        "madeAt": examination.made_at,
+        "isWell": examination.is_well,
+        "steps": [step_value(step) | {"outline": step.outline} for step in examination.steps],
+    }

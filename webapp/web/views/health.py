@@ -1,0 +1,46 @@
+"""How this Flowshelf is: everything for its owner, and for strangers that it is well."""
+
+from importlib.metadata import version
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from webapp import database, storage
+from webapp.database.models import Run
+from webapp.store import runs
+from webapp.store.runs import downloads, exports
+from webapp.web.access import is_owner, open_to_strangers
+from webapp.web.views.panels import background
+
+health = Blueprint("health", __name__)
+
+
+@health.get("/healthz")
+@open_to_strangers
+def healthz() -> ResponseReturnValue:
+    return {"status": "ok"} | (details() if is_owner() else {})
+
+
+def details() -> dict:
+    """`ready`: work that is asked for begins at once. `queue` counts what is under way and in line."""
+    error = runs.find_last_error()
+    return {
+        "version": version("flowshelf"),
+        "schemaVersion": database.latest_version(),
+        "ready": background().is_ready,
+        "queue": runs.count_open() | downloads.count_queue() | {"zips": exports.count_waiting()},
+        "lastError": error and error_value(error),
+        "freeBytes": storage.free_bytes(background().downloads.roots[0]),
+    }
+
+
+def error_value(run: Run) -> dict:
+    return {
+        "at": run.finished_at or run.started_at,
+        "runId": run.id,
+        "profileId": run.profile_id,
+        "kind": run.kind,
+        "state": run.state,
+        "code": run.error_code,
+        "error": run.error,
+    }
