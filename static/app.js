@@ -31,7 +31,7 @@ const lookForNews = () => byId("messenger") && htmx.trigger("#messenger", "look"
 
 const MOST_CARDS = 300;
 const NEAR_TOP_PIXELS = 600;
-const ON_THE_WAY = '.state:is([data-state="wanted"], [data-state="running"])';
+const ON_THE_WAY = '.state:is([data-state="queued"], [data-state="running"])';
 const NEXT_CARDS = 60; // of those on the way, the first of which come first
 
 const mayAsk = () => "previewsUrl" in byId("grid").dataset; // a guest's cards stay as they came

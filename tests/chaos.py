@@ -40,8 +40,8 @@ from webapp.demo.flow_google_records import Shown
 from webapp.demo.journal import Request
 
 BROKEN = {
-    "html": wire.text_answer(200, "<!DOCTYPE html><title>Sign in</title>"),
-    "broken json": wire.text_answer(200, '{"result": {"data"', "application/json"),
+    "html": wire.text_response(200, "<!DOCTYPE html><title>Sign in</title>"),
+    "broken json": wire.text_response(200, '{"result": {"data"', "application/json"),
 }
 SERVICES = ("labs", "google")
 IMPATIENT = (0.01, 0.02, 0.04, 0.08)
@@ -99,10 +99,10 @@ class Dice:
         }[word]
 
     def _refusal(self, request: Request, status: int) -> Fault:
-        answer = _error_of(request.kind, status)
+        response = _error_of(request.kind, status)
         wait = self._rng.choice((None, None, "0", "1"))
         headers = (("Retry-After", wait),) if wait else ()
-        return Fault(wire.Answer(answer.status, answer.body, answer.content_type, headers))
+        return Fault(wire.Response(response.status, response.body, response.content_type, headers))
 
     def _image_fault(self, word: str, request: Request) -> Fault | None:
         """Whole and well-formed, but about another image, or with bytes that were touched on the way."""
@@ -111,13 +111,13 @@ class Dice:
         if request.kind != "media":
             return None
         if word == "wrong picture":
-            return Fault(wire.json_answer(self._flow.media_answer(self._rng.choice(self._names))))
-        answer = self._flow.media_answer(request.path.removeprefix("/v1/media/"))
+            return Fault(wire.json_response(self._flow.media_response(self._rng.choice(self._names))))
+        response = self._flow.media_response(request.path.removeprefix("/v1/media/"))
         for holder, place in (("image", "encodedImage"), ("userUploadedImage", "image")):
-            if text := answer.get(holder, {}).get(place):
+            if text := response.get(holder, {}).get(place):
                 at = self._rng.randrange(len(text))
-                answer[holder][place] = text[:at] + self._rng.choice(("\n", "%", "")) + text[at + 1 :]
-        return Fault(wire.json_answer(answer))
+                response[holder][place] = text[:at] + self._rng.choice(("\n", "%", "")) + text[at + 1 :]
+        return Fault(wire.json_response(response))
 
     def _token_fault(self, word: str) -> Fault | None:
         session = self._flow.world.google
@@ -133,7 +133,7 @@ class Dice:
         return flow_google_records.record(entry, Shown(world.size_of(entry), None, url, url, is_address=True))
 
 
-def _error_of(kind: str, status: int) -> wire.Answer:
+def _error_of(kind: str, status: int) -> wire.Response:
     return flow_google_wire.transport_error(status) if kind in CALL_KINDS else wire.error_of(kind, status)
 
 
@@ -286,7 +286,7 @@ def furnish(world: World) -> None:
 
 
 def run(
-    folder: Path, *, images: int, kills: int, seed: int, most_seconds: float, service: str = "labs", say=print
+    folder: Path, *, images: int, kills: int, seed: int, max_seconds: float, service: str = "labs", say=print
 ) -> list[str]:
     """The whole story; what was found wrong at its end."""
     rng, began = Random(seed), time.monotonic()
@@ -306,7 +306,7 @@ def run(
         flow.leave_faults_to(dice)
         try:
             suffer(nurse, rng, kills, say)
-            recover(nurse, began + most_seconds, say)
+            recover(nurse, began + max_seconds, say)
         finally:
             shelf.kill(signal.SIGTERM)
         found = [*lies(config.data_dir, world), *flow.violations]
@@ -375,7 +375,7 @@ def cli() -> None:
         images=asked.images,
         kills=asked.kills,
         seed=asked.seed,
-        most_seconds=asked.minutes * 60,
+        max_seconds=asked.minutes * 60,
         service=asked.service,
     )
     for lie in found[:50]:

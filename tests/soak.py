@@ -68,17 +68,17 @@ class Tabs:
 
     def __init__(self, url: str, over: threading.Event) -> None:
         self._address, self._over = urlsplit(url).netloc, over
-        self.answers: dict[int, int] = {}
+        self.responses: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def look(self, number: int) -> None:
         rng, connection = Random(number), http.client.HTTPConnection(self._address, timeout=30)
         while not self._over.wait(rng.uniform(0.2, 1.0)):
             connection.request("GET", rng.choice(POLLED))
-            answer = connection.getresponse()
-            answer.read()
+            response = connection.getresponse()
+            response.read()
             with self._lock:
-                self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
+                self.responses[response.status] = self.responses.get(response.status, 0) + 1
             if rng.random() < 0.05:  # a tab is closed and another opened
                 connection.close()
         connection.close()
@@ -114,7 +114,9 @@ def live(shelf: Victim, flow: FlowServer, seconds: float, tabs: int, say) -> lis
             over.set()
     for tab in opened:
         tab.result()
-    say(f"{len(samples)} rounds, {flow.count('media')} images asked for, answers to tabs: {looking.answers}")
+    say(
+        f"{len(samples)} rounds, {flow.count('media')} images asked for, answers to tabs: {looking.responses}"
+    )
     return samples
 
 

@@ -44,7 +44,7 @@ def test_a_sync_that_finds_nothing_says_so(shelf, profile_id):
 
 
 def test_a_failure_is_said_with_its_reason(shelf, profile_id, flow):
-    flow.answer_next("history", {"unexpected": True})
+    flow.respond_next("history", {"unexpected": True})
     run = shelf.syncs.wait(shelf.syncs.start(profile_id, mode=SyncMode.FULL).id)
     assert run.state == RunState.FAILED
     assert sentences()[0] == f"The sync of “Ada” stopped. {run.error}"
@@ -74,9 +74,9 @@ def test_a_run_that_waits_for_cookies_says_so_once(shelf, profile_id, world, wai
 def test_more_than_five_hundred_messages_are_not_kept(shelf, profile_id):
     run = runs.find_last_run(profile_id, RunKind.SYNC)
     with store.transaction():
-        for _ in range(messages.MOST_KEPT + 20):
+        for _ in range(messages.MAX_KEPT + 20):
             messages.tell_change(run)
-    assert Message.select().count() == messages.MOST_KEPT
+    assert Message.select().count() == messages.MAX_KEPT
     assert messages.list_messages(limit=1)[0].id == messages.newest_message_id()
 
 
@@ -166,7 +166,7 @@ def test_older_runs_are_a_link_away_and_none_is_shown_twice(shelf, profile_id, c
 
 
 def test_a_run_s_page_tells_everything_about_it(shelf, profile_id, flow, client):
-    flow.answer_next("history", {"unexpected": True})
+    flow.respond_next("history", {"unexpected": True})
     run = shelf.syncs.wait(shelf.syncs.start(profile_id).id)
     assert run.state == RunState.FAILED
     page = client.get(f"/runs/{run.id}").text
@@ -194,7 +194,7 @@ def test_failures_are_grouped_by_reason_and_one_group_is_asked_for_again(
     assert (answer.status_code, answer.location) == (303, "/activity")
     run = shelf.downloads.wait_for_run(runs.find_last_run(profile_id, RunKind.DOWNLOAD).id)
     assert run.id != failed.id
-    assert run.wished_count == 3
+    assert run.download_count == 3
     assert "asked for again since" in client.get(f"/runs/{failed.id}").text
 
 
@@ -216,14 +216,14 @@ def gap(after=None):
     return Gap(history="ASSET_MANAGER", cursor="x", after_created_at=after)
 
 
-HISTORY = History(name="ASSET_MANAGER", answered_at="2026-11-03T10:00:00.000000Z")
+HISTORY = History(name="ASSET_MANAGER", responded_at="2026-11-03T10:00:00.000000Z")
 
 
 def test_a_history_that_stopped_says_when_where_and_what_is_missing():
     run = Run(
         state="paused",
         history_page_count=12,
-        started_at=HISTORY.answered_at,
+        started_at=HISTORY.responded_at,
         finished_at="2025-11-03T10:00:00.000000Z",
     )
     places = [gap("2025-10-01T00:00:00.000000Z"), gap()]
@@ -235,7 +235,7 @@ def test_a_history_that_stopped_says_when_where_and_what_is_missing():
 
 def test_a_history_without_gaps_is_complete():
     history = History(
-        name="PINHOLE", answered_at="2025-11-03T10:00:00.000000Z", synced_at="2025-11-03T10:00:00.000000Z"
+        name="PINHOLE", responded_at="2025-11-03T10:00:00.000000Z", synced_at="2025-11-03T10:00:00.000000Z"
     )
     assert history_sentence(history, [gap()], None) == "Generated: complete, last synced on 3 November 2025."
 

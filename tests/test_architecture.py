@@ -60,8 +60,8 @@ NAME_HOMES = {
     "__import__": (NOBODY, "import plainly, so that the layers stay readable"),
 }
 
-LONGEST_FUNCTION = 45
-LONGEST_MODULE = 500
+MAX_FUNCTION = 45
+MAX_MODULE = 500
 
 
 @dataclass(frozen=True)
@@ -163,13 +163,13 @@ def size_problems(module: Module) -> list[str]:
         node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     problems = [
-        f"line {node.lineno}: {node.name} has {length} lines, {LONGEST_FUNCTION} is the most; take a step out"
+        f"line {node.lineno}: {node.name} has {length} lines, {MAX_FUNCTION} is the most; take a step out"
         for node in functions
-        if (length := node.end_lineno - node.lineno + 1) > LONGEST_FUNCTION
+        if (length := node.end_lineno - node.lineno + 1) > MAX_FUNCTION
     ]
     length = len(module.text.splitlines())
-    if length > LONGEST_MODULE:
-        problems.append(f"{length} lines, {LONGEST_MODULE} is the most; make it a folder, split by subject")
+    if length > MAX_MODULE:
+        problems.append(f"{length} lines, {MAX_MODULE} is the most; make it a folder, split by subject")
     return problems
 
 
@@ -263,9 +263,9 @@ def test_a_name_that_only_looks_alike_passes():
 
 
 def test_a_function_over_the_budget_is_found_even_beside_a_short_one_of_its_name():
-    long = "def fill():\n" + "    pass\n" * LONGEST_FUNCTION
+    long = "def fill():\n" + "    pass\n" * MAX_FUNCTION
     assert len(size_problems(Module(PurePath("store.py"), f"{long}\ndef fill():\n    pass\n"))) == 1
 
 
 def test_a_module_over_the_budget_is_found():
-    assert len(size_problems(Module(PurePath("store.py"), "\n" * (LONGEST_MODULE + 1)))) == 1
+    assert len(size_problems(Module(PurePath("store.py"), "\n" * (MAX_MODULE + 1)))) == 1

@@ -11,5 +11,5 @@ def test_after_every_third_answer_was_broken_and_the_program_killed_again_and_ag
 ):
     figures = []
     asked = {"images": images, "kills": kills, "service": service}
-    found = chaos.run(tmp_path, **asked, seed=4, most_seconds=90, say=figures.append)
+    found = chaos.run(tmp_path, **asked, seed=4, max_seconds=90, say=figures.append)
     assert found == [], figures

@@ -301,9 +301,9 @@ def test_no_refusal_holds_a_value(shape, value):
     assert value not in said
 
 
-@pytest.mark.parametrize("piece", ["a=b;", "'", 'cookie: "', '^"', '\\"', '`"', "[{", "\t", "-b "])
+@pytest.mark.parametrize("chunk", ["a=b;", "'", 'cookie: "', '^"', '\\"', '`"', "[{", "\t", "-b "])
 @pytest.mark.parametrize("start", STARTS)
-def test_a_long_paste_is_read_in_no_time(start, piece):
+def test_a_long_paste_is_read_in_no_time(start, chunk):
     began = datetime.now(UTC)
-    assert outcome(start + piece * (100_000 // len(piece)))
+    assert outcome(start + chunk * (100_000 // len(chunk)))
     assert datetime.now(UTC) - began < timedelta(seconds=3)

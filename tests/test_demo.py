@@ -62,9 +62,9 @@ class Client:
 
     def page(self, cursor=None, **asked):
         """Rows and next token of one page."""
-        answer = self.history(cursor, **asked)
-        assert answer.status_code == 200, answer.text
-        result = answer.json()["result"]["data"]["json"]["result"]
+        response = self.history(cursor, **asked)
+        assert response.status_code == 200, response.text
+        result = response.json()["result"]["data"]["json"]["result"]
         return result.get("userWorkflows", []), result.get("nextPageToken")
 
     def walk(self, **asked):
@@ -101,8 +101,8 @@ def names_of(rows):
     return [row["name"] for row in rows]
 
 
-def reason_of(answer):
-    return answer.json()["error"]["details"][0]["reason"]
+def reason_of(response):
+    return response.json()["error"]["details"][0]["reason"]
 
 
 def test_history_lists_every_upload_once_newest_first(client, world):
@@ -188,8 +188,11 @@ def test_the_first_page_needs_no_note(client):
 
 def test_an_invented_cursor_is_refused(client):
     for cursor in ("nonsense", "ä", "qgGSA" + "A" * 195, client.page()[1][:-1] + "!"):
-        answer = client.history(cursor)
-        assert (answer.status_code, answer.json()["error"]["json"]["data"]["code"]) == (400, "BAD_REQUEST")
+        response = client.history(cursor)
+        assert (response.status_code, response.json()["error"]["json"]["data"]["code"]) == (
+            400,
+            "BAD_REQUEST",
+        )
 
 
 def test_cursors_belong_to_one_history(client):
@@ -240,8 +243,8 @@ def test_a_refused_history_does_not_touch_the_other(client, world):
 
 def test_a_migrated_account_is_told_so(client, world):
     world.migrate()
-    answer = client.history()
-    assert (answer.status_code, "migrated" in answer.json()["error"]["json"]["message"]) == (404, True)
+    response = client.history()
+    assert (response.status_code, "migrated" in response.json()["error"]["json"]["message"]) == (404, True)
     page = client.get("/fx", {"cookie": world.cookie_header()}, allow_redirects=False)
     assert (page.status_code, page.headers["location"]) == (308, "https://flow.google.com/")
 
@@ -287,8 +290,8 @@ def test_the_session_answers_whom_the_cookies_sign_in(client, world):
 def test_strangers_get_an_empty_session(client, world):
     cookies = world.cookie_header()
     world.sign_out()
-    answer = client.session(cookies)
-    assert (answer.status_code, answer.json()) == (200, {})
+    response = client.session(cookies)
+    assert (response.status_code, response.json()) == (200, {})
     world.sign_in()
     assert client.session(cookies).json() == {}
     assert client.session().json() != {}
@@ -418,9 +421,9 @@ def test_a_picture_may_be_any_bytes(client, world):
     ],
 )
 def test_the_media_service_is_strict(client, world, changed, status, word):
-    answer = client.media(world.names()[0], **changed)
-    assert answer.status_code == status
-    assert word in answer.text
+    response = client.media(world.names()[0], **changed)
+    assert response.status_code == status
+    assert word in response.text
 
 
 def test_unknown_deleted_and_spaced_names_fail_each_in_its_way(client, world):
@@ -447,8 +450,8 @@ def test_several_accounts_may_live_at_one_flow(client, flow, world):
 def test_a_signed_url_works_without_signing_in_and_holds_escaped_characters(flow, world):
     name = world.names()[0]
     url = flow.picture_url(name)
-    answer = requests.get(url, timeout=10)
-    assert (answer.content, answer.headers["content-type"]) == (world.content(name), "image/jpeg")
+    response = requests.get(url, timeout=10)
+    assert (response.content, response.headers["content-type"]) == (world.content(name), "image/jpeg")
     assert len(parse_qs(urlsplit(url).query)["Signature"][0]) == 44
 
 
@@ -457,8 +460,8 @@ def test_expired_and_forged_urls_are_refused_in_xml(flow, world):
     forged = flow.picture_url(name).replace("Expires=1", "Expires=2")
     world.picture_url_lifetime_seconds = -1
     for url in (flow.picture_url(name), forged):
-        answer = requests.get(url, timeout=10)
-        assert (answer.status_code, answer.text[:5]) == (403, "<?xml")
+        response = requests.get(url, timeout=10)
+        assert (response.status_code, response.text[:5]) == (403, "<?xml")
 
 
 def test_a_secret_sent_to_the_storage_is_refused_and_recorded(flow, world):
@@ -486,9 +489,9 @@ def test_failures_have_the_shape_of_their_kind(client, flow, world):
     flow.fail_next(503, "history")
     assert client.history().json()["error"]["json"]["data"]["httpStatus"] == 503
     flow.fail_next(429, "media", retry_after=7)
-    answer = client.media(world.names()[0])
-    assert answer.headers["retry-after"] == "7"
-    assert answer.json()["error"]["status"] == "RESOURCE_EXHAUSTED"
+    response = client.media(world.names()[0])
+    assert response.headers["retry-after"] == "7"
+    assert response.json()["error"]["status"] == "RESOURCE_EXHAUSTED"
     flow.fail_next(403, reason="API_KEY_SERVICE_BLOCKED")
     assert reason_of(client.media(world.names()[0])) == "API_KEY_SERVICE_BLOCKED"
     flow.fail_next(500, "picture")
@@ -517,10 +520,10 @@ def test_a_dropped_connection_brings_no_answer(client, flow):
 
 
 def test_any_answer_can_be_put_in_place_of_the_true_one(client, flow):
-    flow.answer_next("history", "<html>Sign in</html>", "text/html", headers={"x-odd": "1"})
-    flow.answer_next("history", {"result": {}}, status=203)
-    answer = client.history()
-    assert (answer.text, answer.headers["content-type"], answer.headers["x-odd"]) == (
+    flow.respond_next("history", "<html>Sign in</html>", "text/html", headers={"x-odd": "1"})
+    flow.respond_next("history", {"result": {}}, status=203)
+    response = client.history()
+    assert (response.text, response.headers["content-type"], response.headers["x-odd"]) == (
         "<html>Sign in</html>",
         "text/html",
         "1",
@@ -529,9 +532,9 @@ def test_any_answer_can_be_put_in_place_of_the_true_one(client, flow):
 
 
 def test_a_media_answer_can_be_bent(client, flow, world):
-    bent = flow.media_answer(world.names()[0])
+    bent = flow.media_response(world.names()[0])
     bent["userUploadedImage"]["image"] = "*not base64*"
-    flow.answer_next("media", bent)
+    flow.respond_next("media", bent)
     assert client.media(world.names()[0]).json() == bent
 
 
@@ -582,7 +585,7 @@ def test_requests_above_a_limit_are_told_to_slow_down(client, flow):
         gate.release()
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "3")
         assert first.result(5).status_code == 200
-    assert flow.most_parallel("history") == 2
+    assert flow.max_parallel("history") == 2
 
 
 def test_latency_may_differ_by_kind(client, flow):
@@ -607,7 +610,7 @@ def test_reset_forgets_faults_limits_and_log_but_not_the_world(client, flow, wor
     flow.fail_next(500, "history", count=9)
     flow.limit_parallel("history", 0)
     flow.reset()
-    assert (flow.log, flow.violations, flow.most_parallel("history")) == ([], [], 0)
+    assert (flow.log, flow.violations, flow.max_parallel("history")) == ([], [], 0)
     assert client.history().status_code == 200
     assert len(world.names()) == 40
 

@@ -222,9 +222,9 @@ def test_an_original_is_shown_or_given_to_keep_under_its_name(fetch, downloaded)
 
 
 def test_a_card_offers_thumbnails_of_two_sizes_with_their_true_widths(fetch, read, downloaded):
-    offered = read("/").select_one(f"#look-{downloaded.id} img")["srcset"].split(", ")
-    assert len(offered) == 2
-    for url, width in (choice.split() for choice in offered):
+    available = read("/").select_one(f"#look-{downloaded.id} img")["srcset"].split(", ")
+    assert len(available) == 2
+    for url, width in (choice.split() for choice in available):
         with Picture.open(BytesIO(fetch(url).data)) as thumbnail:
             assert thumbnail.format == "WEBP"
             assert thumbnail.width <= int(width.removesuffix("w"))

@@ -66,7 +66,7 @@ def test_the_newest_so_many_are_taken_and_what_is_there_is_left(shelf, profile_i
         lambda flow: flow.fail_next(500, count=3),
         lambda flow: flow.cut_next("media", at_bytes=300),
         lambda flow: flow.drop_next("media"),
-        lambda flow: flow.answer_next("media", b"{", content_type="application/json"),
+        lambda flow: flow.respond_next("media", b"{", content_type="application/json"),
         lambda flow: flow.fail_next(401, reason="ACCESS_TOKEN_EXPIRED"),
         lambda flow: flow.world.expire_tokens(),
         lambda flow: flow.world.change_key(),
@@ -84,9 +84,9 @@ def test_what_passes_is_asked_again_until_it_is_whole(fetch, flow, world, break_
 
 def bend(flow, name, count=5, **fields):
     """Let the media service answer for an image in another way, five times as often as it is asked."""
-    answer = flow.media_answer(name)
-    answer["userUploadedImage"] |= fields
-    flow.answer_next("media", answer, count=count)
+    response = flow.media_response(name)
+    response["userUploadedImage"] |= fields
+    flow.respond_next("media", response, count=count)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_what_is_no_picture_fails_in_a_sentence_and_leaves_no_file(
     bend(flow, name, image=picture)
     run, (image,) = fetch(name)
     assert image.local_path is None
-    assert (image.wish.state, image.wish.is_permanent) == (DownloadState.FAILED, False)
-    assert sentence in image.wish.error
+    assert (image.latest_download.state, image.latest_download.is_permanent) == (DownloadState.FAILED, False)
+    assert sentence in image.latest_download.error
     assert run.failed_count == 1
     assert [path for path in config.images_dir.rglob("*") if path.is_file()] == []
 
@@ -113,16 +113,16 @@ def test_a_picture_that_is_cut_inside_whole_json_is_noticed(fetch, world, config
     name = world.names()[0]
     world.change(name, content=world.content(name)[:-40])
     _, (image,) = fetch(name)
-    assert "cut off" in image.wish.error
+    assert "cut off" in image.latest_download.error
     assert image.local_path is None
 
 
-@pytest.mark.parametrize(("kind", "ending"), [("PNG", ".png"), ("WEBP", ".webp")])
-def test_the_ending_of_a_file_is_that_of_its_bytes(fetch, world, kind, ending):
+@pytest.mark.parametrize(("kind", "suffix"), [("PNG", ".png"), ("WEBP", ".webp")])
+def test_the_ending_of_a_file_is_that_of_its_bytes(fetch, world, kind, suffix):
     name = world.names()[0]
     world.change(name, picture_format=kind)
     _, (image,) = fetch(name)
-    assert image.local_path.endswith(f"{image.media_key}{ending}")
+    assert image.local_path.endswith(f"{image.media_key}{suffix}")
     assert content(image) == world.content(name)
 
 
@@ -132,7 +132,7 @@ def test_what_is_gone_upstream_is_permanent_and_marked_and_not_asked_for_again(
     name = world.names()[0]
     world.delete(name)
     _, (image,) = fetch(name)
-    assert (image.wish.error_code, image.wish.is_permanent) == ("gone_upstream", True)
+    assert (image.latest_download.error_code, image.latest_download.is_permanent) == ("gone_upstream", True)
     assert image.gone_upstream_at
     run = shelf.downloads.request_pending(profile_id)
     assert shelf.downloads.wait_for_run(run.id).done_count == 39
@@ -202,16 +202,16 @@ def test_pause_keeps_the_wishes_and_cancel_drops_those_not_begun(shelf, profile_
         shelf.downloads.cancel(profile_id)
         gate.release()
     assert runs.get_run(run.id).state == RunState.CANCELLED
-    assert not Download.select().where(Download.state == DownloadState.WANTED).exists()
+    assert not Download.select().where(Download.state == DownloadState.QUEUED).exists()
 
 
 def test_a_cancelled_wish_that_waited_for_its_next_try_is_dropped_too(shelf, profile_id, flow, wait_until):
     flow.fail_next(429, count=12, retry_after=60)
     run = shelf.downloads.request_pending(profile_id)
-    wait_until(lambda: shelf.connections.rest(profile_id))
+    wait_until(lambda: shelf.connections.cooldown(profile_id))
     shelf.downloads.cancel(profile_id)
     wait_until(lambda: not Download.select().where(Download.run == run.id).exists())
-    assert counts.count_wishable(profile_id) == 40
+    assert counts.count_downloadable(profile_id) == 40
 
 
 def test_a_damaged_file_can_be_downloaded_again(shelf, fetch, world):
@@ -261,7 +261,7 @@ def test_pressing_pause_and_resume_does_not_multiply_the_workers(shelf, profile_
             shelf.downloads.resume(profile_id)
         gate.release()
     assert shelf.downloads.wait_for_run(run.id).done_count == 40
-    assert flow.most_parallel("media") <= config.download_workers
+    assert flow.max_parallel("media") <= config.download_workers
 
 
 def test_asking_again_and_again_fetches_nothing_twice(shelf, profile_id, flow, world):
@@ -376,10 +376,10 @@ def test_a_batch_that_will_not_fit_is_refused_with_what_it_needs_and_what_is_fre
         names = world.names()[:20]
     (tiny_disk / "ballast").write_bytes(b"x" * 198_000)
     body = {"profileId": profile.id, "imageNames": names, "localStoragePath": str(tiny_disk / "ada")}
-    answer = client.post("/api/image-veo3/download-batch", json=body)
-    assert (answer.status_code, answer.get_json()["code"]) == (507, "disk_full")
+    response = client.post("/api/image-veo3/download-batch", json=body)
+    assert (response.status_code, response.get_json()["code"]) == (507, "disk_full")
     assert re.match(
-        r"20 images need about [\d.]+ MB.* has 0\.0 MB free\. Make room", answer.get_json()["error"]
+        r"20 images need about [\d.]+ MB.* has 0\.0 MB free\. Make room", response.get_json()["error"]
     )
     (tiny_disk / "ballast").unlink()
     assert client.post("/api/image-veo3/download-batch", json=body).get_json()["data"]["downloaded"] == 20
@@ -397,8 +397,8 @@ def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny
         client.post("/api/image-veo3/download-batch", json=body)
         assert gate.reached.wait(5)
         fill(tiny_disk / "ballast")
-        answer = client.post("/api/image-veo3/sync-metadata", json={"profileId": profile.id, "wait": False})
-        assert (answer.status_code, answer.get_json()["code"]) == (507, "disk_full")
+        response = client.post("/api/image-veo3/sync-metadata", json={"profileId": profile.id, "wait": False})
+        assert (response.status_code, response.get_json()["code"]) == (507, "disk_full")
         gate.release()
     (tiny_disk / "ballast").unlink()
 

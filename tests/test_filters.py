@@ -28,8 +28,8 @@ WORDS = st.sampled_from([*TEXTS, "Name-1", "'", '"', "-"])
 def shelf(tmp_path, request, monkeypatch):
     """Images in every state a filter can tell apart, of two profiles."""
     if request.param != "few matches":
-        monkeypatch.setattr(search, "MOST_CANDIDATES", 4)
-        monkeypatch.setattr(search, "MOST_TRIGRAMS", 1)
+        monkeypatch.setattr(search, "MAX_CANDIDATES", 4)
+        monkeypatch.setattr(search, "MAX_TRIGRAMS", 1)
     store.open_database(tmp_path / "flowshelf.sqlite3")
     with store.connection():
         owners = [profiles.add_profile(name, ("ASSET_MANAGER",)).id for name in ("Ada", "Bob")]
@@ -43,7 +43,7 @@ def shelf(tmp_path, request, monkeypatch):
 
 def add_image(number: int, owner: str, run: Run) -> None:
     day = f"2026-{number % 11 + 1:02}-{number % 27 + 1:02}T10:00:00.00000{number % 3}Z"
-    state = ("metadata", "done", "wanted", "failed", "gone", "hidden", "damaged")[number % 7]
+    state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged")[number % 7]
     has_file = state in ("done", "damaged")
     image = Image.create(
         id=secrets.token_hex(8),
@@ -63,7 +63,7 @@ def add_image(number: int, owner: str, run: Run) -> None:
         hidden_at=day if state == "hidden" else None,
         damaged_at=day if state == "damaged" else None,
     )
-    if state in ("wanted", "failed"):
+    if state in ("queued", "failed"):
         Download.create(image=image, profile_id=owner, run=run, state=DownloadState(state))
 
 
@@ -83,11 +83,11 @@ FILTERS = st.builds(
 def is_meant(filter_: Filter, image: Image) -> bool:
     """The same question, asked of one image in plain words."""
     number = int(image.name.removeprefix("name-"))
-    state = ("metadata", "done", "wanted", "failed", "gone", "hidden", "damaged")[number % 7]
+    state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged")[number % 7]
     states: dict[FileState | None, Callable[[], bool]] = {
         None: lambda: state != "hidden",
         FileState.PENDING: lambda: state == "metadata",
-        FileState.ACTIVE: lambda: state == "wanted",
+        FileState.ACTIVE: lambda: state == "queued",
         FileState.DONE: lambda: state in ("done", "damaged"),
         FileState.FAILED: lambda: state == "failed",
         FileState.GONE: lambda: state == "gone",
@@ -161,19 +161,19 @@ def test_pages_show_each_image_once_in_order_forwards_and_backwards(shelf, filte
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_first_answer_says_at_least_so_many_only_where_there_are(shelf, filter_):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counts, "MOST_COUNTED", 3)
+        patch.setattr(counts, "MAX_COUNTED", 3)
         first = counts.count_first(filter_)
     meant = sum(is_meant(filter_, image) for image in shelf)
     assert first.total == (min(meant, 3) if first.is_capped else meant)
 
 
 def test_no_first_answer_says_more_than_there_are_on_the_shelf(shelf, monkeypatch):
-    monkeypatch.setattr(search, "MOST_TRIGRAMS", 0)
+    monkeypatch.setattr(search, "MAX_TRIGRAMS", 0)
     assert counts.count_first(Filter(text="k")).total <= len(shelf)
 
 
 def test_very_many_in_whole_months_are_not_counted_for_a_first_answer(shelf, monkeypatch):
-    monkeypatch.setattr(counts, "MOST_COUNTED", 5)
+    monkeypatch.setattr(counts, "MAX_COUNTED", 5)
     for days in ({"since": "2026-03-05"}, {"until": "2026-08-12"}):
         asked = Filter(kind="generated", **days)
         assert counts.count_first(asked) == counts.Totals(5, 0, 0, 0, is_capped=True)
@@ -194,8 +194,8 @@ def test_what_can_be_wished_for_is_counted_as_it_is_listed(shelf):
     Download.update(is_permanent=True).where(Download.id % 2 == 0, Download.state == "failed").execute()
     queued = Download.select(Download.image).where(Download.state.in_(downloads.ACTIVE))
     for profile in profiles.list_profiles():
-        wishable = downloads.list_pending_query(profile.id).where(Image.id.not_in(queued)).count()
-        assert counts.count_wishable(profile.id) == wishable > 0
+        downloadable = downloads.list_pending_query(profile.id).where(Image.id.not_in(queued)).count()
+        assert counts.count_downloadable(profile.id) == downloadable > 0
 
 
 @given(filter_=FILTERS)
@@ -220,7 +220,7 @@ def test_a_selection_with_exceptions_comes_to_what_is_left_of_it(shelf, filter_,
     left = [image for image in shelf if is_meant(filter_, image) and image.id not in excepted]
     size_bytes = sum(image.size_bytes or 0 for image in left)
     expected = selections.Sum(len(left), sum(image.local_path is not None for image in left), size_bytes)
-    assert selections.sum_of(Selection(everything=filter_, except_ids=excepted)) == expected
+    assert selections.summary_of(Selection(everything=filter_, except_ids=excepted)) == expected
 
 
 @pytest.mark.parametrize("asked", [Filter(), Filter(kind="uploaded"), Filter(text="name")], ids=str)
@@ -230,14 +230,14 @@ def test_a_seal_breaks_when_an_image_takes_the_place_of_one_of_its_like(shelf, a
     ).execute()
     one, other = [image for image in shelf if not image.local_path and not image.hidden_at][:2]
 
-    def seal_without(image: Image) -> str:
+    def fingerprint_without(image: Image) -> str:
         Image.update(hidden_at=None).where(Image.id.in_([one.id, other.id])).execute()
         Image.update(hidden_at=image.created_at).where(Image.id == image.id).execute()
-        return selections.seal_of(Selection(everything=asked))
+        return selections.fingerprint_of(Selection(everything=asked))
 
-    seal = seal_without(one)
-    assert seal_without(other) != seal
-    assert seal_without(one) == seal
+    fingerprint = fingerprint_without(one)
+    assert fingerprint_without(other) != fingerprint
+    assert fingerprint_without(one) == fingerprint
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from webapp.errors import FlowUnavailable
-from webapp.sources.http import Answer, HttpClient, TooLarge, redacted, retry_after_seconds
+from webapp.sources.http import HttpClient, Response, TooLarge, redacted, retry_after_seconds
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 KEY = "AIzaSy" + "k" * 33
@@ -52,23 +52,23 @@ class Listener:
             with connection, suppress(ssl.SSLError, ConnectionError):
                 self.connection_count += 1
                 said = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
-                while self._answer(said):
+                while self._response(said):
                     pass
             if self._is_done:
                 return
 
     _is_done = False
 
-    def _answer(self, connection: socket.socket) -> bool:
+    def _response(self, connection: socket.socket) -> bool:
         request = b""
         while not request or self.request_end not in request:
             try:
-                piece = connection.recv(65536)
+                chunk = connection.recv(65536)
             except ConnectionError:
                 return False
-            if not piece:
+            if not chunk:
                 return False
-            request += piece
+            request += chunk
         self.requests.append(request)
         connection.sendall(self.reply)
         self.asked.set()
@@ -121,14 +121,14 @@ def ask_in_vain(client: HttpClient, url: str, sentence: str) -> str:
 
 def test_an_answer_carries_status_headers_and_body(client):
     with listening(reply(b'{"a": 1}', "Content-Type: application/json", status="418 Teapot")) as listener:
-        answer = client.get(listener.url + "/x")
-    assert (answer.status, answer.json(), answer.header("content-TYPE")) == (
+        response = client.get(listener.url + "/x")
+    assert (response.status, response.json(), response.header("content-TYPE")) == (
         418,
         {"a": 1},
         "application/json",
     )
-    assert not answer.is_html
-    assert answer.header("nothing") is None
+    assert not response.is_html
+    assert response.header("nothing") is None
 
 
 def test_every_set_cookie_header_is_kept_apart(client):
@@ -159,8 +159,8 @@ def test_a_netrc_file_adds_no_credentials(client, tmp_path, monkeypatch):
 def test_a_redirect_is_an_answer_and_is_not_followed(client):
     redirect = reply(b"moved", "Location: https://accounts.google.com/x", status="302 Found")
     with listening(redirect) as listener:
-        answer = client.get(listener.url)
-    assert (answer.status, answer.location) == (302, "https://accounts.google.com/x")
+        response = client.get(listener.url)
+    assert (response.status, response.location) == (302, "https://accounts.google.com/x")
     assert len(listener.requests) == 1
 
 
@@ -188,8 +188,8 @@ def test_what_an_address_names_is_asked_for_as_it_is(client, target):
 def test_an_answer_without_a_body_is_whole_whatever_packing_it_names(client):
     head = reply(b"", "Content-Encoding: gzip", "Location: https://accounts.google.com/", status="302 Found")
     with listening(head) as listener:
-        answer = client.get(listener.url)
-    assert (answer.status, answer.body, answer.location) == (302, b"", "https://accounts.google.com/")
+        response = client.get(listener.url)
+    assert (response.status, response.body, response.location) == (302, b"", "https://accounts.google.com/")
 
 
 def test_a_chunked_answer_is_joined(client):
@@ -354,7 +354,7 @@ def test_threads_have_connections_of_their_own_and_all_are_closed(client):
 
 
 def test_an_answers_repr_shows_neither_address_nor_contents():
-    shown = repr(Answer(f"https://x/?key={KEY}", 200, (("Set-Cookie", "a=secret"),), b"secret"))
+    shown = repr(Response(f"https://x/?key={KEY}", 200, (("Set-Cookie", "a=secret"),), b"secret"))
     assert KEY not in shown
     assert "secret" not in shown
 
@@ -373,18 +373,18 @@ def test_an_answers_repr_shows_neither_address_nor_contents():
     ],
 )
 def test_html_is_known_by_its_first_character_before_its_label(content_type, body, is_html):
-    assert Answer("", 200, (("Content-Type", content_type),), body).is_html is is_html
+    assert Response("", 200, (("Content-Type", content_type),), body).is_html is is_html
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 200_000, b"\xff\xfe", b"1" * 10_000, b'{"secret'])
 def test_what_is_not_json_is_a_value_error_without_the_body(body):
     with pytest.raises(ValueError, match=r"not JSON|nested") as caught:
-        Answer("", 200, (), body).json()
+        Response("", 200, (), body).json()
     assert caught.value.__context__ is None
 
 
 def test_location_belongs_to_redirects_only():
-    assert Answer("", 200, (("Location", "/x"),), b"").location is None
+    assert Response("", 200, (("Location", "/x"),), b"").location is None
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.database.models import Walk
-from webapp.database.states import Step
+from webapp.database.states import PageOutcome
 from webapp.errors import CircularHistory, FlowError
 from webapp.sources import HistoryPage, RemoteImage
-from webapp.sync.rules import MOST_PAGES_WITHOUT_IMAGE, Met, is_joined, meet, step_of
+from webapp.sync.rules import MAX_PAGES_WITHOUT_IMAGE, Visited, check_progress, is_caught_up, outcome_of
 
 NOON = "2026-11-22T12:00:00.000000Z"
 LATER = "2026-11-22T12:00:00.000001Z"
@@ -20,73 +20,73 @@ def page(*names, created_at=NOON, next_cursor="next", others=()):
     return HistoryPage(images, listed, len(listed), len(others), created_at, next_cursor)
 
 
-def walk(number=5, last_created_at=NOON, owes_gap=True):
-    return Walk(id=number, last_created_at=last_created_at, owes_gap=owes_gap)
+def walk(number=5, last_created_at=NOON, keeps_gap=True):
+    return Walk(id=number, last_created_at=last_created_at, keeps_gap=keeps_gap)
 
 
 def test_a_page_of_which_all_was_known_before_joins():
-    assert is_joined(page("a", "b"), {"a": 1, "b": 4}, walk())
+    assert is_caught_up(page("a", "b"), {"a": 1, "b": 4}, walk())
 
 
 @pytest.mark.parametrize(
     "known", [{"a": 1}, {"a": 1, "b": 5}, {"a": 1, "b": 6}, {}], ids=["new", "own", "later", "none known"]
 )
 def test_an_image_that_was_not_known_before_the_walk_began_does_not_join(known):
-    assert not is_joined(page("a", "b"), known, walk())
+    assert not is_caught_up(page("a", "b"), known, walk())
 
 
 def test_a_page_that_is_newer_than_what_stands_above_it_does_not_join():
     """It would be a page of elsewhere: Flow lists newest first."""
-    assert not is_joined(page("a", created_at=LATER), {"a": 1}, walk())
-    assert is_joined(page("a", created_at=LATER), {"a": 1}, walk(last_created_at=None))
+    assert not is_caught_up(page("a", created_at=LATER), {"a": 1}, walk())
+    assert is_caught_up(page("a", created_at=LATER), {"a": 1}, walk(last_created_at=None))
 
 
 def test_a_page_without_a_usable_image_proves_nothing():
-    assert not is_joined(page(others=("video",)), {}, walk())
+    assert not is_caught_up(page(others=("video",)), {}, walk())
 
 
 def test_no_next_page_is_the_end_before_all_else():
-    assert step_of(page("a", next_cursor=None), {"a": 1}, walk(), may_join=True) is Step.END
+    assert outcome_of(page("a", next_cursor=None), {"a": 1}, walk(), may_join=True) is PageOutcome.END
 
 
 def test_a_gap_that_may_not_join_goes_on_over_what_is_known():
-    assert step_of(page("a"), {"a": 1}, walk(), may_join=True) is Step.JOINED
-    assert step_of(page("a"), {"a": 1}, walk(), may_join=False) is Step.ON
-    assert step_of(page("a"), {"a": 1}, walk(owes_gap=False), may_join=True) is Step.ON
+    assert outcome_of(page("a"), {"a": 1}, walk(), may_join=True) is PageOutcome.CAUGHT_UP
+    assert outcome_of(page("a"), {"a": 1}, walk(), may_join=False) is PageOutcome.CONTINUE
+    assert outcome_of(page("a"), {"a": 1}, walk(keeps_gap=False), may_join=True) is PageOutcome.CONTINUE
 
 
 def test_a_token_or_a_whole_page_that_was_met_is_a_circle():
-    met = Met(cursors={"first"})
-    meet(met, page("a", "b", next_cursor="second"))
+    visited = Visited(cursors={"first"})
+    check_progress(visited, page("a", "b", next_cursor="second"))
     with pytest.raises(CircularHistory):
-        meet(met, page("c", next_cursor="first"))
+        check_progress(visited, page("c", next_cursor="first"))
     with pytest.raises(CircularHistory):
-        meet(met, page("b", "a", next_cursor="third"))
+        check_progress(visited, page("b", "a", next_cursor="third"))
 
 
 def test_names_of_ignored_entries_count_as_met():
-    met = Met()
-    meet(met, page(others=("v1", "v2"), next_cursor="2"))
-    meet(met, page(others=("v2", "v3"), next_cursor="3"))
+    visited = Visited()
+    check_progress(visited, page(others=("v1", "v2"), next_cursor="2"))
+    check_progress(visited, page(others=("v2", "v3"), next_cursor="3"))
     with pytest.raises(CircularHistory):
-        meet(met, page(others=("v1", "v3"), next_cursor="4"))
+        check_progress(visited, page(others=("v1", "v3"), next_cursor="4"))
 
 
 def test_a_project_may_come_twice_but_not_lead_to_the_same_place_again():
-    met = Met()
-    meet(met, page("a", next_cursor="second"), is_project=True)
-    meet(met, page("a", next_cursor="third"), is_project=True)
+    visited = Visited()
+    check_progress(visited, page("a", next_cursor="second"), is_project=True)
+    check_progress(visited, page("a", next_cursor="third"), is_project=True)
     with pytest.raises(CircularHistory):
-        meet(met, page("b", next_cursor="second"), is_project=True)
+        check_progress(visited, page("b", next_cursor="second"), is_project=True)
 
 
-@given(st.integers(0, MOST_PAGES_WITHOUT_IMAGE - 1))
+@given(st.integers(0, MAX_PAGES_WITHOUT_IMAGE - 1))
 def test_fifty_pages_in_a_row_without_an_image_are_too_many(count):
-    met = Met()
+    visited = Visited()
     for number in range(count):
-        meet(met, page(others=(f"v{number}",), next_cursor=f"c{number}"))
-    meet(met, page("image", next_cursor="between"))
-    for number in range(MOST_PAGES_WITHOUT_IMAGE - 1):
-        meet(met, page(others=(f"w{number}",), next_cursor=f"d{number}"))
+        check_progress(visited, page(others=(f"v{number}",), next_cursor=f"c{number}"))
+    check_progress(visited, page("image", next_cursor="between"))
+    for number in range(MAX_PAGES_WITHOUT_IMAGE - 1):
+        check_progress(visited, page(others=(f"w{number}",), next_cursor=f"d{number}"))
     with pytest.raises(FlowError, match="50 pages in a row"):
-        meet(met, page(others=("last",), next_cursor="end"))
+        check_progress(visited, page(others=("last",), next_cursor="end"))

@@ -51,10 +51,10 @@ def test_ten_thousand_queued_downloads_shut_down_within_three_seconds_and_go_on(
     code, seconds = shelf.kill(signal.SIGTERM)
     assert (code, seconds < 3) == (0, True)
     with contextlib.closing(sqlite3.connect(shelf.data_dir / "flowshelf.sqlite3")) as database:
-        wishes = database.execute(
+        downloads = database.execute(
             "SELECT state, count(*) FROM download WHERE run_id = ? GROUP BY state", [run_id]
         )
-        counts = dict(wishes.fetchall())
+        counts = dict(downloads.fetchall())
     assert sum(counts.values()) == MANY
     assert "failed" not in counts
 

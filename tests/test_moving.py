@@ -36,8 +36,8 @@ def paste(client, profile_id, work):
 
     def paste(cookies):
         address = f"/profiles/{profile_id}/cookies"
-        answer = client.post(address, data={"cookies": cookies}, follow_redirects=True)
-        return BeautifulSoup(answer.text, "html.parser")
+        response = client.post(address, data={"cookies": cookies}, follow_redirects=True)
+        return BeautifulSoup(response.text, "html.parser")
 
     return paste
 
@@ -108,9 +108,9 @@ def test_an_account_whose_old_flow_opens_again_is_said_to_be_well(work, world, p
 
 def test_old_cookies_of_an_account_that_moved_make_no_profile_and_are_told_the_way(work, client, world):
     world.migrate()
-    answer = client.post("/profiles", data={"name": "Ada", "cookies": world.cookie_header()})
-    said = BeautifulSoup(answer.text, "html.parser").select_one("#form-problem").text
-    assert answer.status_code == 422
+    response = client.post("/profiles", data={"name": "Ada", "cookies": world.cookie_header()})
+    said = BeautifulSoup(response.text, "html.parser").select_one("#form-problem").text
+    assert response.status_code == 422
     assert "has moved this account to flow.google.com" in said
     assert "the request named flow.google.com and choose “Copy as cURL”" in said
     assert "labs.google" not in said
@@ -173,7 +173,7 @@ def test_downloads_that_met_the_closed_door_go_on_at_the_new_one(work, world, pr
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
         world.migrate()
-        flow.answer_next("media", "", status=308, headers={"Location": "https://flow.google.com/"}, count=9)
+        flow.respond_next("media", "", status=308, headers={"Location": "https://flow.google.com/"}, count=9)
         halted = work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
         assert (halted.state, halted.error_code) == (RunState.PAUSED, "moved")
         assert profiles.get_profile(profile_id).health == Health.MOVED

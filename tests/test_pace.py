@@ -10,19 +10,19 @@ from itertools import pairwise
 import pytest
 
 from webapp import background_of, store
-from webapp.cli.api_client import OwnShelf
+from webapp.cli.api_client import LocalClient
 from webapp.cli.progress import describe_sync, follow
 from webapp.database.models import Download
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.errors import FlowUnavailable, GoneUpstream, SlowDown, SourceClosed
-from webapp.sources.retry import Pace
-from webapp.sources.throttle import FAILURES_UNTIL_REST, Stopped
+from webapp.sources.retry import RetryPolicy
+from webapp.sources.throttle import FAILURES_UNTIL_OPEN, Stopped
 from webapp.store import runs
 from webapp.store.gallery import images
 from webapp.store.runs import downloads
 
 NEVER = threading.Event()
-LONGEST, CALM_SECONDS = 0.125, 0.5
+LONGEST, RECOVERY_SECONDS = 0.125, 0.5
 
 
 class Clock:
@@ -103,15 +103,15 @@ def test_eighteen_one_second_images_at_a_server_that_bears_four_take_little_long
 
 def test_as_many_ask_at_once_as_the_service_bore_and_later_more_again():
     clock, service = Clock(), Service(2)
-    pace = Pace((0.0, 0.0, LONGEST), clock)
+    retry = RetryPolicy((0.0, 0.0, LONGEST), clock)
     with ThreadPoolExecutor(5) as pool:
-        asked = [pool.submit(pace.tried, service.ask, NEVER) for _ in range(5)]
+        asked = [pool.submit(retry.call, service.ask, NEVER) for _ in range(5)]
         assert service.reached(2)
         service.most = 5
         for count in (3, 4):
-            clock.seconds += CALM_SECONDS
+            clock.seconds += RECOVERY_SECONDS
             assert service.reached(count)
-        clock.seconds += CALM_SECONDS
+        clock.seconds += RECOVERY_SECONDS
         assert service.reached(5)
         service.let_go()
         for each in asked:
@@ -137,7 +137,7 @@ def test_a_service_that_answers_nobody_is_tried_by_one_from_time_to_time_and_no_
         assert gate.reached.wait(5)
         flow.fail_next(500, count=100_000)
         gate.release()
-    wait_until(lambda: (rest := work.connections.rest(profile_id)) and rest.reason)
+    wait_until(lambda: (cooldown := work.connections.cooldown(profile_id)) and cooldown.reason)
     with pytest.raises(FlowUnavailable, match="goes on by itself"):
         work.downloads.wait_for_run(run.id)
     before = flow.count("media")
@@ -149,7 +149,7 @@ def test_a_service_that_answers_nobody_is_tried_by_one_from_time_to_time_and_no_
     flow.reset()
     wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
     assert (runs.get_run(run.id).done_count, flow.violations) == (70, [])
-    assert work.connections.rest(profile_id) is None
+    assert work.connections.cooldown(profile_id) is None
 
 
 def test_an_image_that_never_comes_fails_in_the_end_when_all_others_are_there(
@@ -157,12 +157,12 @@ def test_an_image_that_never_comes_fails_in_the_end_when_all_others_are_there(
 ):
     work, profile_id = shelf(retry_pauses_seconds=(0.01, 0.01))
     broken = world.names()[3]
-    answer = flow.service.answer
+    response = flow.service.response
     monkeypatch.setattr(
         flow.service,
-        "answer",
+        "response",
         lambda request, first_page: (
-            fail(ValueError("broken"))() if request.path.endswith(broken) else answer(request, first_page)
+            fail(ValueError("broken"))() if request.path.endswith(broken) else response(request, first_page)
         ),
     )
     run = work.downloads.request_pending(profile_id)
@@ -170,47 +170,50 @@ def test_an_image_that_never_comes_fails_in_the_end_when_all_others_are_there(
     run = runs.get_run(run.id)
     assert (run.done_count, run.failed_count) == (69, 1)
     (image,) = downloads.list_outcomes(images.find_ids(profile_id, [broken]).values())
-    assert (image.wish.error_code, image.wish.is_permanent) == ("flow_unavailable", False)
+    assert (image.latest_download.error_code, image.latest_download.is_permanent) == (
+        "flow_unavailable",
+        False,
+    )
     flow._journal.clear()  # the failure of the simulation was ours
 
 
 def test_threads_that_fail_side_by_side_met_one_failure():
-    pace, barrier = Pace((0.0,)), threading.Barrier(8)
+    retry, barrier = RetryPolicy((0.0,)), threading.Barrier(8)
 
     def call():
         barrier.wait(5)
         raise FlowUnavailable("away")
 
     with ThreadPoolExecutor(8) as pool:
-        for each in [pool.submit(pace.tried, call, NEVER) for _ in range(8)]:
+        for each in [pool.submit(retry.call, call, NEVER) for _ in range(8)]:
             assert isinstance(each.exception(10), FlowUnavailable)
-    assert pace.rest() is None
+    assert retry.cooldown() is None
 
 
 def test_any_answer_ends_the_count_of_failures_and_the_rest():
     clock = Clock()
-    pace = Pace((0.0, 0.0, 0.0, LONGEST), clock)
+    retry = RetryPolicy((0.0, 0.0, 0.0, LONGEST), clock)
     with pytest.raises(FlowUnavailable):
-        pace.tried(fail(FlowUnavailable("no answer at all")), NEVER)
-    rest = pace.rest()
-    assert rest.reason == "no answer at all"
-    assert 0.75 * CALM_SECONDS <= rest.seconds <= 1.25 * CALM_SECONDS
-    clock.seconds += rest.seconds
+        retry.call(fail(FlowUnavailable("no answer at all")), NEVER)
+    cooldown = retry.cooldown()
+    assert cooldown.reason == "no answer at all"
+    assert 0.75 * RECOVERY_SECONDS <= cooldown.seconds <= 1.25 * RECOVERY_SECONDS
+    clock.seconds += cooldown.seconds
     with pytest.raises(GoneUpstream):
-        pace.tried(fail(GoneUpstream("deleted")), NEVER)
-    assert pace.rest() is None
+        retry.call(fail(GoneUpstream("deleted")), NEVER)
+    assert retry.cooldown() is None
 
 
 def test_each_failed_try_makes_the_rest_longer_up_to_a_bound_and_as_long_as_was_asked_for():
     clock = Clock()
-    pace = Pace((0.0, 0.0, 0.0, LONGEST), clock)
+    retry = RetryPolicy((0.0, 0.0, 0.0, LONGEST), clock)
     rests = []
     for error in [FlowUnavailable("away")] * 5 + [SlowDown("away", 3000.0)]:
         with pytest.raises(FlowUnavailable):
-            pace.tried(fail(error), NEVER)
-        rests.append(pace.rest().seconds)
+            retry.call(fail(error), NEVER)
+        rests.append(retry.cooldown().seconds)
         clock.seconds += rests[-1]
-    expected = [CALM_SECONDS * factor for factor in (1, 2, 4, 4, 4)]
+    expected = [RECOVERY_SECONDS * factor for factor in (1, 2, 4, 4, 4)]
     assert all(0.75 * e <= got <= 1.25 * e for got, e in zip(rests, expected, strict=False))
     assert rests[5] == 3000.0
 
@@ -224,7 +227,7 @@ def test_pauses_grow_and_are_jittered():
 
     for _ in range(2):
         with pytest.raises(FlowUnavailable):
-            Pace((0.04, 0.08, 0.16)).tried(call, NEVER)
+            RetryPolicy((0.04, 0.08, 0.16)).call(call, NEVER)
     pauses = [later - earlier for earlier, later in pairwise(asked)]
     for pause, expected in zip(pauses[:3] + pauses[4:], (0.04, 0.08, 0.16) * 2, strict=True):
         assert pause >= 0.75 * expected
@@ -232,35 +235,35 @@ def test_pauses_grow_and_are_jittered():
 
 
 def test_a_closed_source_is_not_asked_again_and_counts_for_nothing():
-    pace, asked = Pace((0.0,) * FAILURES_UNTIL_REST), []
+    retry, asked = RetryPolicy((0.0,) * FAILURES_UNTIL_OPEN), []
 
     def call():
         asked.append(1)
         raise SourceClosed("other cookies came")
 
     with pytest.raises(SourceClosed):
-        pace.tried(call, NEVER)
+        retry.call(call, NEVER)
     assert len(asked) == 1
 
 
 def test_whoever_stands_in_line_leaves_it_when_told_to_stop():
     clock, stop = Clock(), threading.Event()
-    pace = Pace((0.0, 0.0, 0.0, LONGEST), clock)
+    retry = RetryPolicy((0.0, 0.0, 0.0, LONGEST), clock)
     with pytest.raises(FlowUnavailable):
-        pace.tried(fail(FlowUnavailable("away")), NEVER)
+        retry.call(fail(FlowUnavailable("away")), NEVER)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(pace.tried, lambda: "answer", stop)
+        waiting = pool.submit(retry.call, lambda: "answer", stop)
         stop.set()
         assert isinstance(waiting.exception(5), Stopped)
     clock.seconds += 100
-    assert pace.tried(lambda: "answer", NEVER) == "answer"
+    assert retry.call(lambda: "answer", NEVER) == "answer"
 
 
 def test_a_paused_run_whose_profile_rests_is_paused_at_once_and_keeps_its_wishes(shelf, flow, wait_until):
     work, profile_id = shelf(retry_pauses_seconds=(0.0, 0.0, 0.0, 15.0))
     flow.fail_next(503, count=1000)
     run = work.downloads.request_pending(profile_id)
-    wait_until(lambda: work.connections.rest(profile_id))
+    wait_until(lambda: work.connections.cooldown(profile_id))
     work.downloads.pause(profile_id)
     wait_until(lambda: not Download.select().where(Download.state == DownloadState.RUNNING).exists())
     assert (runs.get_run(run.id).state, downloads.count_left(run.id)) == (RunState.PAUSED, 70)
@@ -273,7 +276,7 @@ def test_the_panels_say_when_flow_is_tried_next_and_why(running, world, flow, wa
         profile_id = work.accounts.add("Ada", world.cookie_header()).id
         flow.fail_next(500, kind="history", count=1000)
         work.syncs.start(profile_id)
-        wait_until(lambda: (rest := work.connections.rest(profile_id)) and rest.reason)
+        wait_until(lambda: (cooldown := work.connections.cooldown(profile_id)) and cooldown.reason)
     page = app.test_client().get("/").text
     assert "<strong>Flow does not answer</strong>; next try in" in page
     assert "has a failure of its own (500)" in page
@@ -288,25 +291,25 @@ def test_the_api_and_the_terminal_say_that_a_run_waits_for_flow_and_leave_it_to_
         profile_id = work.accounts.add("Ada", world.cookie_header()).id
     flow.fail_next(500, kind="history", count=1000)
     asked = {"profileId": profile_id}
-    answer = app.test_client().post("/api/image-veo3/sync-metadata", json=asked)
-    assert (answer.status_code, answer.json["code"]) == (503, "flow_unavailable")
+    response = app.test_client().post("/api/image-veo3/sync-metadata", json=asked)
+    assert (response.status_code, response.json["code"]) == (503, "flow_unavailable")
     with store.connection():
         run_id = runs.find_open_run(profile_id, RunKind.SYNC).id
     with pytest.raises(FlowUnavailable, match="goes on by itself"):
-        follow(OwnShelf(app), run_id, describe_sync, quiet=True)
+        follow(LocalClient(app), run_id, describe_sync, quiet=True)
     flow.reset()
-    rest, began = work.connections.rest(profile_id).seconds, time.monotonic()
-    shelf = OwnShelf(app)
+    cooldown, began = work.connections.cooldown(profile_id).seconds, time.monotonic()
+    shelf = LocalClient(app)
     shelf.ask("PUT", f"/api/profiles/{profile_id}/cookies", {"cookies": world.cookie_header()})
     wait_until(lambda: shelf.ask("GET", f"/api/runs/{run_id}")["state"] == "done")
-    assert time.monotonic() - began < rest, "a good paste says that Flow is back: it is asked at once"
+    assert time.monotonic() - began < cooldown, "a good paste says that Flow is back: it is asked at once"
 
 
 def test_a_pause_that_the_sync_was_asked_for_is_obeyed_by_the_downloads(shelf, flow, wait_until):
     work, profile_id = shelf()
     flow.fail_next(429, kind="history", retry_after=2)
     sync = work.syncs.start(profile_id)
-    wait_until(lambda: work.connections.rest(profile_id))
+    wait_until(lambda: work.connections.cooldown(profile_id))
     run = work.downloads.request_pending(profile_id, limit=3)
     assert work.downloads.wait_for_run(run.id).done_count == 3
     assert work.syncs.wait(sync.id).state == RunState.DONE
@@ -320,8 +323,8 @@ def test_after_an_outage_of_yesterday_a_caller_waits_for_the_try_that_is_due(she
     with flow.holding("history", at=6) as gate:
         run = work.syncs.start(profile_id)
         assert gate.reached.wait(5)
-        assert work.connections.rest(profile_id).reason
-        work.connections.require_answers(profile_id)  # somebody is asking: that is no reason to turn away
+        assert work.connections.cooldown(profile_id).reason
+        work.connections.require_available(profile_id)  # somebody is asking: that is no reason to turn away
         gate.release()
     wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
     assert work.syncs.wait(run.id).state == RunState.DONE

@@ -63,7 +63,7 @@ def test_an_address_that_is_good_or_under_way_is_not_asked_for_twice(client, ids
 def test_only_a_few_are_asked_for_at_a_time(client, ids, look, flow, wait_until):
     client.post("/previews", data={"id": ids})
     wait_until(lambda: None not in look(ids[:40]))
-    assert flow.most_parallel("media") <= 3
+    assert flow.max_parallel("media") <= 3
 
 
 def test_an_image_that_flow_does_not_hand_out_keeps_its_placeholder_and_is_asked_once(
@@ -124,8 +124,8 @@ def test_without_javascript_a_button_asks_and_comes_back(client, ids, profile_id
     assert asked == ids
     brought = client.get("/?kind=uploaded", headers={"HX-Request": "true"}).text
     assert 'name="id"' not in brought  # HTMX would make fields of them, sent with every command
-    answer = client.post("/previews", data={"id": asked, "here": "/?kind=uploaded"})
-    assert (answer.status_code, answer.location) == (303, "/?kind=uploaded")
+    response = client.post("/previews", data={"id": asked, "here": "/?kind=uploaded"})
+    assert (response.status_code, response.location) == (303, "/?kind=uploaded")
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ class Steps:
 QUESTIONS = {
     "counts of the shelf": lambda: counts.count_first(Filter()),
     "counts of a filter": lambda: counts.count_first(Filter(kind="generated", aspect_ratio="x")),
-    "what can be downloaded": lambda: counts.count_wishable(ADA),
+    "what can be downloaded": lambda: counts.count_downloadable(ADA),
     "a word": lambda: counts.count_first(Filter(text="2999")),
     "two letters": lambda: counts.count_first(Filter(text="99")),
     "the beginning of a name": lambda: counts.count_first(Filter(text="name29")),

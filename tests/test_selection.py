@@ -60,7 +60,7 @@ def test_the_sum_counts_all_that_match_but_the_exceptions_and_the_bytes_that_are
     words = client.post("/selection", data=form).text
     size = sum(os.path.getsize(path) for path in files[2:])
     with store.connection():
-        found = selections.sum_of(
+        found = selections.summary_of(
             Selection(everything=Filter(state=FileState.DONE), except_ids=frozenset(ids[:2]))
         )
     assert (found.image_count, found.file_count, found.size_bytes) == (3, 3, size)
@@ -71,7 +71,7 @@ def test_the_sum_counts_all_that_match_but_the_exceptions_and_the_bytes_that_are
 def test_a_selection_may_name_more_images_than_a_statement_has_variables(client, ids):
     strangers = [f"stranger-{number}" for number in range(40_000)]
     with store.connection():
-        assert selections.sum_of(Selection(ids=(*ids[:3], *strangers))).image_count == 3
+        assert selections.summary_of(Selection(ids=(*ids[:3], *strangers))).image_count == 3
         all_but = Selection(everything=Filter(), except_ids=frozenset([*ids[:3], *strangers]))
         assert selections.list_ids(all_but) == ids[3:]
 
@@ -106,9 +106,9 @@ def test_all_that_match_are_downloaded_but_those_that_were_unticked(client, ids,
     client.post("/downloads", data={"everything": "1", "kind": "uploaded", "except": ids[-1:]})
     with store.connection():
         uploads = selections.list_ids(Selection(everything=Filter(kind="uploaded")))
-        wished = {download.image_id for download in Download.select()}
+        downloaded = {download.image_id for download in Download.select()}
     assert ids[-1] in uploads
-    assert wished == set(uploads) - {ids[-1]}
+    assert downloaded == set(uploads) - {ids[-1]}
 
 
 def test_retry_asks_again_only_for_what_failed(client, ids, profile_id, work):
@@ -209,8 +209,8 @@ def test_without_javascript_all_but_the_ticked_images_are_counted_and_then_downl
     assert "5 with a file" in question.text
     client.post(question.select_one("main form")["action"], data=fields_of(question))
     with store.connection():
-        wished = {download.image_id for download in Download.select()}
-    assert wished == set(ids) - set(ids[10:12])
+        downloaded = {download.image_id for download in Download.select()}
+    assert downloaded == set(ids) - set(ids[10:12])
 
 
 def test_a_deleted_file_leaves_the_disk_with_its_thumbnails_and_its_row_stays(

@@ -280,16 +280,19 @@ def test_a_card_without_a_shape_takes_the_one_nearest_to_its_size(
 
 def test_thumbnails_are_offered_by_the_width_that_they_have(fetch, read, client):
     image = fetch(encoded(size=(400, 1000)))
-    offered = read("/").select_one(f"#look-{image.id} img")["srcset"].split(", ")
-    for url, width in (choice.split() for choice in offered):
+    available = read("/").select_one(f"#look-{image.id} img")["srcset"].split(", ")
+    for url, width in (choice.split() for choice in available):
         with Picture.open(io.BytesIO(client.get(url, buffered=True).data)) as thumbnail:
             assert f"{thumbnail.width}w" == width
 
 
 def test_scripts_and_exports_are_told_the_size_where_it_is_known(picture, client, profile_id):
-    answer = client.post("/api/image-veo3/get-local-images", json={"profileId": profile_id}).get_json()
+    response = client.post("/api/image-veo3/get-local-images", json={"profileId": profile_id}).get_json()
     exported = json.loads(client.get("/metadata.json").text)
-    for values in (answer["data"]["images"] if "images" in answer["data"] else answer["data"], exported):
+    for values in (
+        response["data"]["images"] if "images" in response["data"] else response["data"],
+        exported,
+    ):
         told = {value["id"]: (value.get("width"), value.get("height")) for value in values}
         assert told.pop(picture.id) == (1376, 768)
         assert set(told.values()) == {(None, None)}

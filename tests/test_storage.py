@@ -42,10 +42,10 @@ def test_a_plain_key_is_the_name_of_its_file():
 
 
 @pytest.mark.parametrize(
-    ("kind", "ending"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif")]
+    ("kind", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("GIF", ".gif")]
 )
-def test_the_ending_is_that_of_the_bytes(kind, ending):
-    assert storage.read_header(picture(kind)).ending == ending
+def test_the_ending_is_that_of_the_bytes(kind, suffix):
+    assert storage.read_header(picture(kind)).suffix == suffix
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -132,7 +132,7 @@ def test_a_full_disk_is_said_in_a_sentence():
         pytest.skip("this system has no /dev/full")
     with (
         pytest.raises(DiskFull, match="is full"),
-        storage.explained(Path("/shelf")),
+        storage.translate_errors(Path("/shelf")),
         open("/dev/full", "wb", buffering=0) as file,
     ):
         file.write(b"x")

@@ -234,7 +234,7 @@ def test_an_empty_account_is_complete(sync, world, gaps):
 def test_nothing_at_all_below_the_head_is_no_end(sync, flow, gaps, world):
     sync(max_pages=1)
     nothing = {"result": {"data": {"json": {"result": {}, "status": 200}}}}
-    flow.answer_next("history", nothing, count=2)
+    flow.respond_next("history", nothing, count=2)
     run = sync(SyncMode.RESUME)
     assert (run.state, run.error_code) == (RunState.FAILED, "history_empty")
     assert len(gaps()) == 1
@@ -270,7 +270,7 @@ def test_a_history_that_is_suddenly_empty_stops_the_run_and_changes_nothing(sync
 
 
 def test_an_empty_answer_is_asked_for_once_more(sync, flow, gaps):
-    flow.answer_next("history", {"result": {"data": {"json": {"result": {}, "status": 200}}}})
+    flow.respond_next("history", {"result": {"data": {"json": {"result": {}, "status": 200}}}})
     assert sync().synced_count == 40
     assert gaps() == []
 
@@ -487,16 +487,16 @@ def test_a_service_that_stays_away_is_told_to_who_waits_and_tried_until_it_is_ba
     with pytest.raises(FlowUnavailable, match="next try is in"):
         sync()
     assert len(gaps()) == 1
-    assert work.connections.rest(profile_id).reason
+    assert work.connections.cooldown(profile_id).reason
     flow.reset()
     run = runs.find_open_run(profile_id, RunKind.SYNC)
     wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
     assert runs.get_run(run.id).synced_count == 40
-    assert work.connections.rest(profile_id) is None
+    assert work.connections.cooldown(profile_id) is None
 
 
 def test_an_unknown_shape_stops_the_run_with_a_sample_for_a_report(sync, flow, gaps):
-    flow.answer_next("history", {"result": {"data": {"surprise": "ya29.SECRET-token-of-somebody"}}}, count=5)
+    flow.respond_next("history", {"result": {"data": {"surprise": "ya29.SECRET-token-of-somebody"}}}, count=5)
     run = sync()
     assert (run.state, run.error_code) == (RunState.FAILED, "flow_changed")
     assert "surprise" in run.sample
@@ -508,7 +508,7 @@ def test_an_unknown_shape_stops_the_run_with_a_sample_for_a_report(sync, flow, g
     "break_it",
     [
         lambda flow: flow.world.sign_out(),
-        lambda flow: flow.answer_next("history", "<!doctype html><title>Sign in</title>", "text/html"),
+        lambda flow: flow.respond_next("history", "<!doctype html><title>Sign in</title>", "text/html"),
     ],
     ids=["401", "html"],
 )
@@ -553,14 +553,14 @@ def test_the_check_before_the_first_page_is_as_patient_as_all_else(work, flow, w
 
 
 def test_of_two_wishes_in_the_same_moment_one_is_told_so(work, profile_id, sync, flow):
-    answers = []
+    responses = []
 
     def start(mode):
         with store.connection():
             try:
-                answers.append(work.syncs.start(profile_id, mode=mode, histories=(UPLOADS,)).state)
+                responses.append(work.syncs.start(profile_id, mode=mode, histories=(UPLOADS,)).state)
             except Busy:
-                answers.append("busy")
+                responses.append("busy")
 
     for _ in range(30):
         threads = [threading.Thread(target=start, args=(mode,)) for mode in (SyncMode.ALL, SyncMode.NEW)]
@@ -572,8 +572,8 @@ def test_of_two_wishes_in_the_same_moment_one_is_told_so(work, profile_id, sync,
             gate.release()
         run = runs.find_last_run(profile_id, "sync")
         assert work.syncs.wait(run.id).state == RunState.DONE
-        assert sorted(answers) == ["busy", RunState.RUNNING]
-        answers.clear()
+        assert sorted(responses) == ["busy", RunState.RUNNING]
+        responses.clear()
 
 
 def test_a_profile_removed_while_a_page_is_read_leaves_no_row(work, profile_id, sync, flow, wait_until):

@@ -16,13 +16,13 @@ from webapp.database.models import Gap, Image, Project, Run
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.demo import FlowServer, World
 from webapp.errors import FlowshelfError
-from webapp.sources.retry import Pace, Stopped
+from webapp.sources.retry import RetryPolicy, Stopped
 from webapp.sources.services import open_source
 from webapp.store import profiles, runs
 from webapp.store.history import walks
 from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
 from webapp.sync.engine import SyncRun
-from webapp.sync.rules import MOST_PAGES_WITHOUT_IMAGE
+from webapp.sync.rules import MAX_PAGES_WITHOUT_IMAGE
 
 HISTORIES = ("ASSET_MANAGER", "PINHOLE")
 PAGES = st.one_of(st.none(), st.integers(1, 6))
@@ -168,9 +168,9 @@ class Walks(RuleBasedStateMachine):
             self.source = self.open_source()
 
     def outcome(self, run_id, stop, on_page):
-        pace = Pace(())
+        retry = RetryPolicy(())
         try:
-            SyncRun(run_id, self.source, pace, stopping=stop, on_page=on_page).carry_on()
+            SyncRun(run_id, self.source, retry, stopping=stop, on_page=on_page).run()
         except Stopped:
             return RunState.PAUSED
         except FlowshelfError:
@@ -186,7 +186,7 @@ class Walks(RuleBasedStateMachine):
             case "repeats":
                 self.repeat_answers()
             case "html":
-                self.flow.answer_next(self.page_kind, b"<html>Sign in", content_type="text/html")
+                self.flow.respond_next(self.page_kind, b"<html>Sign in", content_type="text/html")
 
     def meanwhile(self, page_count):
         """What happens at Flow while a walk is under way."""
@@ -287,7 +287,7 @@ class LabsWalks(Walks):
         self.page_size_changes(page_size)
 
     # Fifty pages in a row without an image stop a run, and a page may hold one entry.
-    @precondition(lambda self: self.no_image_count < MOST_PAGES_WITHOUT_IMAGE - 10)
+    @precondition(lambda self: self.no_image_count < MAX_PAGES_WITHOUT_IMAGE - 10)
     @rule(count=st.integers(1, 9))
     def flow_gets_entries_that_are_no_image(self, count):
         self.no_image_count += count + 1

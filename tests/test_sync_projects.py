@@ -17,7 +17,7 @@ from webapp.demo.flow_google_records import Shown, record
 from webapp.demo.flow_google_wire import call_error, transport_error
 from webapp.errors import UnusualActivity
 from webapp.sources.flow_google import PROJECTS
-from webapp.sources.retry import Pace
+from webapp.sources.retry import RetryPolicy
 from webapp.store import profiles, runs
 from webapp.store.history import projects, walks
 from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
@@ -258,7 +258,7 @@ def test_a_page_of_the_listing_that_keeps_failing_is_waited_for_and_not_asked_fo
     flow.leave_faults_to(fail_behind_the_head)
     with store.connection():
         run = work.syncs.start(profile_id)
-        wait_until(lambda: work.connections.rest(profile_id) is not None)
+        wait_until(lambda: work.connections.cooldown(profile_id) is not None)
         assert runs.get_run(run.id).state == RunState.RUNNING
         work.syncs.pause(profile_id)
     assert flow.count("projects") < 40
@@ -374,7 +374,7 @@ def test_an_empty_answer_counts_only_when_it_came_on_three_days_and_full_asks_th
         on_day(day)
     run, _ = sync(SyncMode.FULL)
     (walk,) = walks.list_walks_with_question(profile_id)
-    assert (gone(), walk.unseen_count) == (set(), len(keys_in(world, emptied)))
+    assert (gone(), walk.missing_count) == (set(), len(keys_in(world, emptied)))
     answer_question(walk.id, mark=True)
     assert gone() == keys_in(world, emptied)
 
@@ -415,7 +415,7 @@ def test_a_project_with_unrecognised_records_is_due_again_after_an_update(sync, 
     assert "unrecognised" in run.ignored_reasons
     sync()
     assert odd not in asked_projects(flow), "it was read last, so its turn comes last"
-    Project.update(reader="0.0.1").where(Project.remote_id == odd).execute()
+    Project.update(reader_version="0.0.1").where(Project.remote_id == odd).execute()
     sync()
     assert odd in asked_projects(flow)
 
@@ -498,8 +498,8 @@ def test_unusual_activity_rests_the_profile_for_an_hour_and_nothing_fails(
     assert "Google noticed unusual activity" in page
     assert client.post(f"/api/profiles/{profile_id}/check", json={}).status_code == 503
     restarted = background_of(running())
-    wait_until(lambda: restarted.connections.rest(profile_id) is not None)
-    assert restarted.connections.rest(profile_id).is_wanted
+    wait_until(lambda: restarted.connections.cooldown(profile_id) is not None)
+    assert restarted.connections.cooldown(profile_id).is_requested
     with store.connection():
         assert runs.get_run(resting.id).state == RunState.RUNNING
         restarted.syncs.pause(profile_id)
@@ -509,33 +509,33 @@ def test_unusual_activity_rests_the_profile_for_an_hour_and_nothing_fails(
 
 def test_a_call_that_had_begun_before_the_rest_does_not_end_it():
     told, never = [], threading.Event()
-    pace = Pace((0.0,), on_rest=told.append)
+    retry = RetryPolicy((0.0,), on_cooldown=told.append)
 
     def slow_success():
         with pytest.raises(UnusualActivity):
-            pace.tried(refused, never)
+            retry.call(refused, never)
         return "done"
 
     def refused():
         raise UnusualActivity(3600.0)
 
-    assert pace.tried(slow_success, never) == "done"
+    assert retry.call(slow_success, never) == "done"
     assert [error is None for error in told] == [False]
-    assert pace.rest().is_wanted
+    assert retry.cooldown().is_requested
 
 
 def test_unusual_activity_at_a_paste_is_a_rest_and_no_unchecked_profile(work, profile_id, world, client):
     world.unusual_activity = True
     world.google.hides_email = True
     cookies = {"cookies": world.google.cookie_header()}
-    for answer in (
+    for response in (
         client.post("/api/profiles", json=cookies | {"name": "Again"}),
         client.put(f"/api/profiles/{profile_id}/cookies", json=cookies),
     ):
-        assert (answer.status_code, "unusual activity" in answer.json["error"]) == (503, True)
+        assert (response.status_code, "unusual activity" in response.json["error"]) == (503, True)
     with store.connection():
         assert [profile.id for profile in profiles.list_profiles()] == [profile_id]
-        assert profiles.rest_seconds(profiles.get_profile(profile_id)) > 3500
+        assert profiles.cooldown_seconds(profiles.get_profile(profile_id)) > 3500
 
 
 def test_downloads_of_a_resting_profile_wait_and_none_fails(work, sync, world, flow, profile_id, wait_until):
@@ -559,14 +559,14 @@ def test_a_rest_that_is_over_is_not_shown_any_more(work, resting, profile_id, cl
     assert "unusual activity" in reason
     with store.connection():
         work.syncs.pause(profile_id)
-        Profile.update(rests_until=timestamp(datetime.now(UTC))).execute()
+        Profile.update(cooldown_until=timestamp(datetime.now(UTC))).execute()
     assert shown() == ("well", None, "Signed in")
 
 
 def test_after_the_rest_everything_goes_on_by_itself(resting, world, profile_id, running):
     world.unusual_activity = False
     with store.connection():
-        Profile.update(rests_until=timestamp(datetime.now(UTC))).execute()
+        Profile.update(cooldown_until=timestamp(datetime.now(UTC))).execute()
     restarted = background_of(running())
     with store.connection():
         assert restarted.syncs.wait(resting.id).state == RunState.DONE
@@ -650,8 +650,8 @@ def test_an_account_without_projects_is_told_so_in_one_sentence(work, flow, worl
 
 def test_the_histories_of_the_other_service_are_refused_by_name(work, client, profile_id):
     asked = {"profileId": profile_id, "history": "PINHOLE"}
-    answer = client.post("/api/image-veo3/sync-metadata", json=asked)
-    assert (answer.status_code, answer.json["error"]) == (
+    response = client.post("/api/image-veo3/sync-metadata", json=asked)
+    assert (response.status_code, response.json["error"]) == (
         400,
         f"There is no history PINHOLE. Histories here: {PROJECTS}.",
     )
@@ -753,10 +753,10 @@ def test_a_renewed_preview_is_kept_while_it_is_good_and_not_taken_back_by_a_sync
     entry = world.entry(world.names("PINHOLE", Kind.GENERATED)[0])
     image = Image.get(Image.media_key == entry.media_key)
     listed = f"{flow.url}/asb/without-an-end"
-    answer = [None, [], [record(entry, Shown(world.size_of(entry), None, listed, None))]]
+    response = [None, [], [record(entry, Shown(world.size_of(entry), None, listed, None))]]
     for expires, is_kept in ((4_000_000_000, True), (1_000_000_000, False)):
         renewed = f"https://flow-content.google/image/x?Expires={expires}&Signature=s"
         Image.update(fife_url=renewed).where(Image.id == image.id).execute()
-        flow.payload_next("project", answer, count=len(world.projects.ids()))
+        flow.payload_next("project", response, count=len(world.projects.ids()))
         work.syncs.wait(work.syncs.start(profile_id).id)
         assert Image.get_by_id(image.id).fife_url == (renewed if is_kept else listed)

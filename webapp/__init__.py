@@ -15,7 +15,7 @@ from webapp.web.views import register_views
 
 log = logging.getLogger(__name__)
 
-LARGEST_REQUEST_BYTES = 32 * 1024 * 1024
+MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 
 def create_app(config: Config) -> Flask:
@@ -24,15 +24,15 @@ def create_app(config: Config) -> Flask:
     _open_database(config)
     assets = asset_root()
     app = Flask(__name__, template_folder=str(assets / "templates"), static_folder=str(assets / "static"))
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = security.LARGEST_FORM_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = security.MAX_FORM_BYTES
     app.config["MAX_FORM_PARTS"] = 10_000
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["flowshelf"] = Background(config)
     app.extensions["flowshelf.sharing"] = sharing = Sharing(config)
     HTMX(app)
-    compression.pack_answers(app)
+    compression.compress_responses(app)
     security.protect(app, config)
     _open_connections(app)
     security.ask_to_sign_in(app, sharing)
@@ -47,9 +47,9 @@ def background_of(app: Flask) -> Background:
 def make_data_folder(config: Config) -> None:
     """The data folder and what belongs into it, readable by nobody else. Raises DiskFull or FolderGone."""
     for folder in (config.data_dir, config.images_dir, config.thumbnails_dir, config.exports_dir):
-        with storage.explained(folder):
+        with storage.translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with storage.explained(config.data_dir):
+    with storage.translate_errors(config.data_dir):
         if config.data_dir.stat().st_mode & 0o777 != 0o700:
             config.data_dir.chmod(0o700)
         for path in config.own_files:

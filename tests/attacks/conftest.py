@@ -108,7 +108,7 @@ def codes(app: Flask) -> dict[Role, str]:
 def come(url: str, codes: dict[Role, str]) -> Callable[..., Visitor]:
     """Somebody who opens the shelf, by the link of a role or by none."""
 
-    def come(role: Role = Role.STRANGER, address: str = "127.0.0.1") -> Visitor:
+    def come(role: Role = Role.ANONYMOUS, address: str = "127.0.0.1") -> Visitor:
         visitor = Visitor(url, address)
         if role in codes:
             assert visitor.get(f"/enter?code={codes[role]}").status == 303

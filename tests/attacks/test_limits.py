@@ -63,7 +63,7 @@ def test_forty_slow_clients_do_not_starve_another_one(come, large_shelf):
 
 
 def test_one_address_cannot_take_all_connections(come, monkeypatch):
-    monkeypatch.setattr(server, "MOST_CONNECTIONS_OF_ONE", 10)
+    monkeypatch.setattr(server, "MAX_CONNECTIONS_OF_ONE", 10)
     with ExitStack() as stack:
         greedy = [connected(stack, come()) for _ in range(15)]
         for connection in greedy:
@@ -80,7 +80,7 @@ def test_one_address_cannot_take_all_connections(come, monkeypatch):
 
 
 def test_a_request_that_drips_in_for_too_long_is_cut_off(come, monkeypatch):
-    monkeypatch.setattr(server, "LONGEST_REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(server, "MAX_REQUEST_SECONDS", 0.3)
     with ExitStack() as stack:
         connection = connected(stack, come())
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")
@@ -92,7 +92,7 @@ def test_a_request_that_drips_in_for_too_long_is_cut_off(come, monkeypatch):
 
 
 def test_headers_that_are_too_large_are_refused(stranger):
-    assert stranger.get("/", X_Large="x" * (server.LARGEST_HEADER_BYTES + 1)).status == 431
+    assert stranger.get("/", X_Large="x" * (server.MAX_HEADER_BYTES + 1)).status == 431
     assert stranger.get("/healthz").status == 200
 
 

@@ -9,8 +9,8 @@ from webapp.database.models import Image
 from webapp.database.states import Role
 
 # Every view that somebody else than the owner may ask. A new one belongs here only after thinking twice.
-FOR_STRANGERS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
-FOR_GUESTS = FOR_STRANGERS | {
+FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
+FOR_GUESTS = FOR_ANONYMOUS | {
     "pages.gallery",
     "pages.grid",
     "pages.more",
@@ -36,7 +36,7 @@ def every_address(app):
 
 
 @pytest.mark.parametrize(
-    ("role", "allowed", "refusal"), [(Role.STRANGER, FOR_STRANGERS, 401), (Role.GUEST, FOR_GUESTS, 403)]
+    ("role", "allowed", "refusal"), [(Role.ANONYMOUS, FOR_ANONYMOUS, 401), (Role.GUEST, FOR_GUESTS, 403)]
 )
 def test_each_role_gets_what_is_listed_here_and_nothing_else(app, come, role, allowed, refusal):
     visitor, got = come(role), set()

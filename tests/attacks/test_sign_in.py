@@ -10,7 +10,7 @@ from webapp import store
 from webapp.database.models import Session
 from webapp.database.states import Role
 from webapp.errors import Locked
-from webapp.web.sharing.attempts import LOCK_SECONDS, MOST_WRONG, Tries
+from webapp.web.sharing.attempts import LOCK_SECONDS, MAX_WRONG, Tries
 from webapp.web.sharing.codes import Codes
 
 WRONG = "wrong-wrong-wrong-wrong-wrong"
@@ -102,7 +102,7 @@ def test_five_wrong_tries_lock_their_address_whatever_way_they_come(come, codes)
 
 
 def test_who_is_signed_in_already_stays_so_while_somebody_of_that_address_guesses(guest, come):
-    for _ in range(MOST_WRONG + 1):
+    for _ in range(MAX_WRONG + 1):
         come().post("/sign-in", {"code": WRONG})
     assert guest.get("/").status == 200
 
@@ -110,20 +110,20 @@ def test_who_is_signed_in_already_stays_so_while_somebody_of_that_address_guesse
 def test_guesses_at_the_same_moment_are_counted_one_by_one(come):
     with ThreadPoolExecutor(20) as pool:
         tries = pool.map(lambda _: come().get(f"/enter?code={WRONG}").status, range(40))
-    assert sorted(tries) == [401] * MOST_WRONG + [429] * (40 - MOST_WRONG)
+    assert sorted(tries) == [401] * MAX_WRONG + [429] * (40 - MAX_WRONG)
 
 
 def test_a_lock_ends_after_a_while_and_ipv6_networks_count_as_one():
     seconds = 0.0
     tries = Tries(clock=lambda: seconds)
-    for number in range(MOST_WRONG):
+    for number in range(MAX_WRONG):
         assert not tries.is_right(f"2001:db8::{number}", False)
     with pytest.raises(Locked):
         tries.is_right("2001:db8::ffff:9", True)
     assert tries.is_right("2001:db8:0:1::9", True)
     seconds = LOCK_SECONDS + 1.0
     assert tries.is_right("2001:db8::1", True)
-    for _ in range(MOST_WRONG - 1):
+    for _ in range(MAX_WRONG - 1):
         tries.is_right("2001:db8::1", False)
     assert tries.is_right("2001:db8::1", True)
 

@@ -8,7 +8,7 @@ from webapp.demo import FlowServer, World
 
 WORKERS = 8
 SECONDS = 1.0
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 CALM = (0.25, 0.5, 1.0, 2.0)
 
 
@@ -16,8 +16,8 @@ def measure(scale: Scale) -> Iterator[Row]:
     yield at_most("18 images, 1 s each, 8 workers", seconds_for(18), "s", 3.6)
     yield at_most("100 images, 1 s each, 8 workers", seconds_for(scale.of(100, 24)), "s", 15)
     count = scale.of(60, 12)
-    best = count / MOST_AT_ONCE * SECONDS
-    what = f"{count} images, 1 s each, 429 above {MOST_AT_ONCE} at once, by the best possible ({best:.0f} s)"
+    best = count / MAX_AT_ONCE * SECONDS
+    what = f"{count} images, 1 s each, 429 above {MAX_AT_ONCE} at once, by the best possible ({best:.0f} s)"
     yield at_most(what, seconds_for(count, limited=True) / best, "x", 1.3)
 
 
@@ -29,5 +29,5 @@ def seconds_for(count: int, *, limited: bool = False) -> float:
             sync(*opened)
             flow.latency_seconds = {"media": SECONDS}
             if limited:
-                flow.limit_parallel("media", MOST_AT_ONCE)
+                flow.limit_parallel("media", MAX_AT_ONCE)
             return download(*opened)

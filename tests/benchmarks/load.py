@@ -31,7 +31,7 @@ def measure(scale: Scale) -> Iterator[Row]:
             browser.post_json("/api/image-veo3/sync-metadata", some)
         with _working(folder, url, media_url, page_delay=0.3) as ours, Browser(ours) as browser:
             profile = _profile_of(browser)
-            browser.post_json("/api/image-veo3/download-batch", _wish(profile))
+            browser.post_json("/api/image-veo3/download-batch", _download(profile))
             browser.post_json("/api/image-veo3/sync-metadata", _walk(profile))
             before = browser.get_json("/healthz")["queue"]
             values = _polled(ours, seconds)
@@ -45,7 +45,7 @@ def measure(scale: Scale) -> Iterator[Row]:
     yield Row("still to do when the measurement ended", left, target="some of both", is_met=is_honest)
 
 
-def _wish(profile: str) -> dict:
+def _download(profile: str) -> dict:
     return {"profileId": profile, "pending": 100_000, "wait": False}
 
 

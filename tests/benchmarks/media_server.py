@@ -17,7 +17,7 @@ from PIL import Image
 
 PICTURE_BYTES = 465_000
 PICTURE_SIZE = (1376, 768)
-MOST_REQUEST_BYTES = 64 * 1024
+MAX_REQUEST_BYTES = 64 * 1024
 
 
 def picture(size_bytes: int = PICTURE_BYTES) -> bytes:
@@ -33,15 +33,15 @@ def picture(size_bytes: int = PICTURE_BYTES) -> bytes:
 
 def serving(content: bytes) -> AbstractContextManager[str]:
     """The address of a service, in a process of its own, that shows `content` for every name."""
-    return answering(_answer, base64.b64encode(content))
+    return responding(_response, base64.b64encode(content))
 
 
 @contextmanager
-def answering(answer: Callable[..., None], *given: object) -> Iterator[str]:
+def responding(response: Callable[..., None], *given: object) -> Iterator[str]:
     """The address of a process of its own that hands each connection, and what is `given`, to `answer`."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_listen, args=(there, answer, given), daemon=True)
+    process = context.Process(target=_listen, args=(there, response, given), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{here.recv()}"
@@ -50,15 +50,15 @@ def answering(answer: Callable[..., None], *given: object) -> Iterator[str]:
         process.join()
 
 
-def _listen(ready, answer: Callable[..., None], given: tuple) -> None:
+def _listen(ready, response: Callable[..., None], given: tuple) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         ready.send(listening.getsockname()[1])
         while True:
             connection, _ = listening.accept()
-            threading.Thread(target=answer, args=(connection, *given), daemon=True).start()
+            threading.Thread(target=response, args=(connection, *given), daemon=True).start()
 
 
-def _answer(connection: socket.socket, encoded: bytes) -> None:
+def _response(connection: socket.socket, encoded: bytes) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection:
         while asked := request_of(connection):
@@ -78,12 +78,12 @@ def _answer(connection: socket.socket, encoded: bytes) -> None:
 def request_of(connection: socket.socket) -> bytes:
     """The head of the next request on a connection; empty when there is none any more."""
     kept = b""
-    while b"\r\n\r\n" not in kept and len(kept) < MOST_REQUEST_BYTES:
+    while b"\r\n\r\n" not in kept and len(kept) < MAX_REQUEST_BYTES:
         try:
-            piece = connection.recv(MOST_REQUEST_BYTES)
+            chunk = connection.recv(MAX_REQUEST_BYTES)
         except OSError:
             return b""
-        if not piece:
+        if not chunk:
             return b""
-        kept += piece
+        kept += chunk
     return kept

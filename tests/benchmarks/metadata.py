@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import requests
 
 from tests.benchmarks.measuring import Row, Scale, at_most, faster_than, in_own_process, resident_mb
-from tests.benchmarks.media_server import answering, request_of
+from tests.benchmarks.media_server import request_of, responding
 from tests.benchmarks.working import HISTORY, sync, working
 from webapp.database.states import SyncMode
 from webapp.demo import FlowServer, World
@@ -79,17 +79,17 @@ def _bare_seconds(url: str, pages: int) -> float:
         cursor = None
         for _ in range(pages):
             asked = {"json": {"type": HISTORY, "pageSize": PAGE_SIZE, "cursor": cursor}}
-            answer = session.get(f"{url}{HISTORY_PATH}", params={"input": json.dumps(asked)}).json()
-            cursor = answer["result"]["data"]["json"]["result"].get("nextPageToken")
+            response = session.get(f"{url}{HISTORY_PATH}", params={"input": json.dumps(asked)}).json()
+            cursor = response["result"]["data"]["json"]["result"].get("nextPageToken")
     return time.perf_counter() - began
 
 
 def serving(pages: int, labs_url: str) -> AbstractContextManager[str]:
     """A labs service of `pages` history pages; what else is asked of it, the one at `labs_url` answers."""
-    return answering(_answer, pages, labs_url)
+    return responding(_response, pages, labs_url)
 
 
-def _answer(connection: socket.socket, pages: int, labs_url: str) -> None:
+def _response(connection: socket.socket, pages: int, labs_url: str) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection:
         while asked := request_of(connection):

@@ -88,8 +88,8 @@ class Browser:
 
     def _asked(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status >= 400:
-            raise RuntimeError(f"{method} {path} was answered with {answer.status}: {content[:200]!r}")
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status >= 400:
+            raise RuntimeError(f"{method} {path} was answered with {response.status}: {content[:200]!r}")
         return content

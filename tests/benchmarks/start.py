@@ -21,7 +21,7 @@ from tests.benchmarks.shelves import make_shelf
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    count, rest_seconds = scale.of(1_000_000, 20_000), scale.of(20, 3)
+    count, cooldown_seconds = scale.of(1_000_000, 20_000), scale.of(20, 3)
     with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder:
         data_dir = Path(folder, "data")
         in_own_process(make_shelf, data_dir, count)
@@ -30,10 +30,10 @@ def measure(scale: Scale) -> Iterator[Row]:
         with flowshelf(data_dir) as (_, process_id):
             time.sleep(1)
             used = processor_seconds(process_id)
-            time.sleep(rest_seconds)
+            time.sleep(cooldown_seconds)
             used = processor_seconds(process_id) - used
             yield at_most("memory at rest", resident_mb(process_id), "MB", 90)
-            yield at_most("processor at rest", 100 * used / rest_seconds, "%", 1)
+            yield at_most("processor at rest", 100 * used / cooldown_seconds, "%", 1)
 
 
 def first_answer_seconds(data_dir: Path) -> float:

@@ -94,10 +94,10 @@ def fetch_page(session: requests.Session, url: str, cursor: str | None) -> dict:
     body = {"json": asked | {"cursor": cursor}}
     if cursor is None:
         body["meta"] = {"values": {"cursor": ["undefined"]}}
-    answer = session.get(
+    response = session.get(
         f"{url}/fx/api/trpc/media.fetchUserHistoryDirectly", params={"input": json.dumps(body)}
     )
-    return answer.json()["result"]["data"]["json"]["result"]
+    return response.json()["result"]["data"]["json"]["result"]
 
 
 @contextmanager

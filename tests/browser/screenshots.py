@@ -33,7 +33,7 @@ README_PICTURE = Path(__file__).parent / "dashboard.png"
 SIZES = {390: 844, 1440: 900}
 ENDS = {360: 780, 3840: 2160}
 THEMES = ("light", "dark")
-MOST_SECONDS = 600
+MAX_SECONDS = 600
 DRAWN = """() => Promise.all(
     [...document.images]
         .filter((image) => image.getBoundingClientRect().top < innerHeight)
@@ -42,7 +42,7 @@ DRAWN = """() => Promise.all(
 
 
 def main(arguments: list[str]) -> None:
-    faulthandler.dump_traceback_later(MOST_SECONDS, exit=True)
+    faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
     if arguments == ["--readme"]:
         take_readme_picture()
     else:
@@ -101,7 +101,7 @@ def take_readme_picture() -> None:
         profile_id = work.accounts.add("Ada", flow.world.cookie_header()).id
         work.syncs.wait(work.syncs.start(profile_id).id)
         run = work.downloads.request_pending(profile_id)
-        wait_for_downloads(run.id, run.wished_count // 2)
+        wait_for_downloads(run.id, run.download_count // 2)
         page.goto("/")
         drawn(page).save(README_PICTURE, optimize=True)
     print(f"{README_PICTURE}: {README_PICTURE.stat().st_size / 1000:.0f} kB")

@@ -70,7 +70,9 @@ def test_the_page_of_a_wanted_image_rests_while_its_run_does_and_goes_on_with_it
     with flow.holding("media", at=3) as gate, store.connection():
         run = work.downloads.request(synced, shelf)
         assert gate.reached.wait(WAIT_SECONDS)
-        wanted = next(each for each in shelf if images.get_image(each).wish.state == DownloadState.WANTED)
+        wanted = next(
+            each for each in shelf if images.get_image(each).latest_download.state == DownloadState.QUEUED
+        )
         page = open_page(f"/images/{wanted}")
         expect(page.locator("#image")).to_have_attribute("hx-trigger", re.compile("every 1s"))
         work.downloads.pause(synced)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 WAIT_SECONDS = 10
 LONGER_THAN_A_POLL = 500
-MOST_LAST_LOOKS = 3
+MAX_LAST_LOOKS = 3
 NO_COLOUR = "rgba(0, 0, 0, 0)"
 
 
@@ -40,7 +40,7 @@ def asks_again(page) -> bool:
 
 def expect_no_more_polling(page) -> None:
     """The last thing that a panel asks for is what its run came to."""
-    assert not all(asks_again(page) for _ in range(MOST_LAST_LOOKS))
+    assert not all(asks_again(page) for _ in range(MAX_LAST_LOOKS))
 
 
 # Profiles

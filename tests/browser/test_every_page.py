@@ -26,7 +26,7 @@ AT_REST = ("empty", "full")  # elsewhere news may arrive while we look
 COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that a theme can break
 GROUND = "getComputedStyle(document.documentElement).backgroundColor"
 SCHEME = "getComputedStyle(document.documentElement).colorScheme"
-MOST_TABS = 40
+MAX_TABS = 40
 OUTLINE = """element => {
     const {outlineStyle, outlineWidth} = getComputedStyle(element);
     return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
@@ -78,12 +78,12 @@ def choose(page: Page, word: str) -> None:
 
 def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
     """Press Tab until the focus is where it should get to, and see it there."""
-    for _ in range(MOST_TABS):
+    for _ in range(MAX_TABS):
         page.keyboard.press(key)
         if target.evaluate("element => element === document.activeElement"):
             assert target.evaluate(OUTLINE)
             return
-    raise AssertionError(f"{MOST_TABS} times {key} did not lead to it")
+    raise AssertionError(f"{MAX_TABS} times {key} did not lead to it")
 
 
 @pytest.mark.proof

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 pytestmark = pytest.mark.browser
 
 NOW = "Show how far it is now"
-MOST_RELOADS = 50
+MAX_RELOADS = 50
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def press(control: Locator) -> None:
 
 def reload_until(panel: Locator, text: str) -> None:
     """Load the page again until it says so, as a person does who waits."""
-    for _ in range(MOST_RELOADS):
+    for _ in range(MAX_RELOADS):
         panel.page.reload()
         if text in panel.text_content():
             return

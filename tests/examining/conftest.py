@@ -37,9 +37,9 @@ def examine(client) -> Callable[[str], dict]:
     """Ask the API, which answers well; what it found, and its steps by what they asked."""
 
     def examine(profile_id: str) -> dict:
-        answer = client.post(f"/api/profiles/{profile_id}/examine", json={})
-        assert answer.status_code == 200, answer.text
-        found = answer.get_json()["data"]
+        response = client.post(f"/api/profiles/{profile_id}/examine", json={})
+        assert response.status_code == 200, response.text
+        found = response.get_json()["data"]
         return found | {"by": {step["asked"]: step for step in found["steps"]}}
 
     return examine

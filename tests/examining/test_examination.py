@@ -116,7 +116,7 @@ def test_every_call_that_fails_is_a_line_and_no_call_is_tried_again(moved_id, fl
 
 def test_a_start_page_without_what_calls_carry_says_what_is_missing(moved_id, running, flow):
     flow.reset()
-    flow.answer_next("start", '<!doctype html><script>{"SNlM0e":"AIQ-1:2"}</script>', "text/html")
+    flow.respond_next("start", '<!doctype html><script>{"SNlM0e":"AIQ-1:2"}</script>', "text/html")
     steps = {step["asked"]: step for step in examine_anew(running, moved_id)}
     assert steps[START]["unrecognised"] == "not there: oPEP7c, cfb2h, FdrFJe"
     assert steps[LISTING]["came"] == "not asked: calls need what the start page says"
@@ -125,8 +125,8 @@ def test_a_start_page_without_what_calls_carry_says_what_is_missing(moved_id, ru
 
 def examine_anew(running, profile_id):
     """By a process that knows no start page yet."""
-    answer = running().test_client().post(f"/api/profiles/{profile_id}/examine", json={})
-    return answer.get_json()["data"]["steps"]
+    response = running().test_client().post(f"/api/profiles/{profile_id}/examine", json={})
+    return response.get_json()["data"]["steps"]
 
 
 def test_a_page_without_e_mail_and_token_is_well_when_the_calls_tell(moved_id, world, flow, examine):
@@ -178,9 +178,9 @@ def test_after_unusual_activity_nothing_is_asked_any_more(moved_id, world, flow,
     assert {step["came"] for step in found["steps"][2:]} == {"not asked: unusual activity"}
     assert kinds(flow) == ["start", "projects"]
     flow.reset()
-    answer = client.post(f"/api/profiles/{moved_id}/examine", json={})
-    assert (answer.status_code, kinds(flow)) == (503, [])
-    assert "asks nothing for an hour" in answer.get_json()["error"]
+    response = client.post(f"/api/profiles/{moved_id}/examine", json={})
+    assert (response.status_code, kinds(flow)) == (503, [])
+    assert "asks nothing for an hour" in response.get_json()["error"]
     page = client.post(f"/profiles/{moved_id}/examine")
     assert (page.status_code, kinds(flow)) == (422, [])
     assert "asks nothing for an hour" in page.text
@@ -199,7 +199,7 @@ def test_an_account_that_has_moved_is_told_and_labs_is_asked_on(profile_id, worl
 
 
 def test_a_history_that_cannot_be_read_is_told_with_its_outline(profile_id, flow, examine):
-    flow.answer_next("history", {"result": {"data": {"json": {"rows": [1, "x"]}}}})
+    flow.respond_next("history", {"result": {"data": {"json": {"rows": [1, "x"]}}}})
     found = examine(profile_id)
     step = found["report"]["steps"][1]
     assert step["unrecognised"] == "its “result” is missing"
@@ -243,9 +243,9 @@ def test_one_at_a_time_for_each_profile(moved_id, flow, client):
 def test_the_result_is_a_page_and_its_report_a_file(moved_id, client, world):
     gone = client.get(f"/profiles/{moved_id}/examination")
     assert "Nothing is kept here" in gone.text
-    answer = client.post(f"/profiles/{moved_id}/examine")
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/profiles/{moved_id}/examination")
-    page = client.get(answer.headers["Location"])
+    response = client.post(f"/profiles/{moved_id}/examine")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/profiles/{moved_id}/examination")
+    page = client.get(response.headers["Location"])
     assert "All is well" in page.text
     assert "Start page (GET /)" in page.text
     report = client.get(f"/profiles/{moved_id}/examination/report.json")

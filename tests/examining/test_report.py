@@ -67,7 +67,7 @@ def moved(world: World) -> World:
     return world
 
 
-def pieces_of(text: str) -> Iterator[str]:
+def chunks_of(text: str) -> Iterator[str]:
     """A text, and its parts of eight characters or more; words of our own are none of them."""
     for part in {text, unquote(text), *re.split(r"[^\w]+|_", unquote(text))}:
         if len(part) >= 8 and part.lower() not in OWN_WORDS:
@@ -88,7 +88,7 @@ def secrets_of(world: World, flow) -> set[str]:
         said |= {request.headers.get("authorization", "").removeprefix("Bearer "), *request.cookies.values()}
         said |= {value for name, value in request.query.items() if name not in ("input", "source-path")}
     own = {"rpcids", "PINHOLE", "generic"}
-    return {piece for text in said if text not in own for piece in pieces_of(text)} | {"kestrel", "quoll"}
+    return {chunk for text in said if text not in own for chunk in chunks_of(text)} | {"kestrel", "quoll"}
 
 
 @pytest.fixture
@@ -97,11 +97,11 @@ def told(client, command, flow):
 
     def told(profile_id: str, caplog) -> str:
         caplog.set_level("INFO")
-        answer = client.post(f"/api/profiles/{profile_id}/examine", json={})
+        response = client.post(f"/api/profiles/{profile_id}/examine", json={})
         page = client.get(f"/profiles/{profile_id}/examination").text
         report = client.get(f"/profiles/{profile_id}/examination/report.json")
-        assert answer.get_json()["data"]["report"] == report.get_json()
-        whole = json.dumps(answer.get_json(), ensure_ascii=False)
+        assert response.get_json()["data"]["report"] == report.get_json()
+        whole = json.dumps(response.get_json(), ensure_ascii=False)
         return "\n".join([whole, page, report.text, command("--flow", profile_id)[1], caplog.text])
 
     return told
@@ -177,7 +177,7 @@ def test_whatever_the_new_flow_answers_wrongly_nothing_is_told(work, moved, flow
     for body, more in odd_answers(kind):
         with store.connection():
             work.accounts.replace_cookies(profile_id, moved.google.sign_in() and moved.google.cookie_header())
-        flow.answer_next(kind, body, count=9, **{"content_type": "application/json"} | more)
+        flow.respond_next(kind, body, count=9, **{"content_type": "application/json"} | more)
         expect_nothing(told(profile_id, caplog), moved, flow)
         flow.reset()
 
@@ -191,7 +191,7 @@ def test_whatever_labs_answers_wrongly_nothing_is_told(work, world, flow, told, 
     for body, more in odd_answers(kind):
         with store.connection():
             work.accounts.replace_cookies(profile_id, world.sign_in() and world.cookie_header())
-        flow.answer_next(kind, body, count=9, **{"content_type": "application/json"} | more)
+        flow.respond_next(kind, body, count=9, **{"content_type": "application/json"} | more)
         expect_nothing(told(profile_id, caplog), world, flow)
         flow.reset()
 

@@ -74,9 +74,9 @@ def client(flow):
     return Client(flow)
 
 
-def row_of(answer):
+def row_of(response):
     """The first row, read by lines: the simulation writes a list to a line."""
-    return json.loads(answer.text.split("\n")[3])[0]
+    return json.loads(response.text.split("\n")[3])[0]
 
 
 def contents_of(project_id):
@@ -230,10 +230,10 @@ def test_what_is_unknown_or_unfinished_is_null_or_an_empty_list(client, world, e
 
 @pytest.mark.parametrize("token", ["", "AIQ-stale:1"])
 def test_a_call_without_the_right_token_is_refused_with_token_and_account(client, world, token):
-    answer = client.ask("UpteDb", LISTING, token=token)
-    assert answer.status_code == 400
+    response = client.ask("UpteDb", LISTING, token=token)
+    assert response.status_code == 400
     assert len(world.google.account_number) == 21
-    assert f'["xsrf","{world.google.token}",["{world.google.account_number}"]]' in answer.text
+    assert f'["xsrf","{world.google.token}",["{world.google.account_number}"]]' in response.text
 
 
 BREACHES = [{"x-same-domain": None}, {"origin": None}, {"origin": "https://evil.example"}, {"referer": None}]
@@ -268,8 +268,8 @@ def test_dead_cookies_and_failures_have_their_status_in_one_of_two_slots(client,
     flow.fail_next(503, kind="project")
     assert row_of(client.ask("Zzl0ze", contents_of("x")))[slot] == 503
     world.google.sign_out()
-    answer = client.ask("UpteDb", LISTING)
-    assert (answer.status_code, row_of(answer)[slot]) == (401, 401)
+    response = client.ask("UpteDb", LISTING)
+    assert (response.status_code, row_of(response)[slot]) == (401, 401)
 
 
 def test_rotated_cookies_end_their_predecessors_by_being_used(client, world):

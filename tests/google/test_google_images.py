@@ -116,7 +116,7 @@ def test_of_several_addresses_the_one_on_an_allowed_host_counts(source, flow, wo
 
 def test_a_payload_of_null_within_text_is_nothing_there(source, flow, entry, failure):
     rows = [["wrb.fr", "as29s", "null", None, None, None, "generic"]]
-    flow.answer_next("address", flow_google_wire.framed(rows).body)
+    flow.respond_next("address", flow_google_wire.framed(rows).body)
     failure(ImageRefused, source.fetch_image, entry.name, entry.media_key)
 
 

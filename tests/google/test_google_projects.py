@@ -20,8 +20,8 @@ def read_ids(pages):
 
 
 def test_its_promise_is_pages_beside_each_other(source):
-    assert (source.promise.histories, source.promise.is_newest_first) == ((PROJECTS,), False)
-    assert source.promise.offered == (PROJECTS,)
+    assert (source.capabilities.histories, source.capabilities.is_newest_first) == ((PROJECTS,), False)
+    assert source.capabilities.available == (PROJECTS,)
     assert source.name == "flow.google.com"
 
 
@@ -265,7 +265,7 @@ def test_a_project_that_is_refused_with_any_code_is_a_page_that_says_why(source,
     readings = {page.project.id: page.reading for page in pages}
     assert readings.pop(refused) is (Reading.NOT_FOUND if code == 5 else Reading.REFUSED)
     assert set(readings.values()) == {Reading.READ}
-    assert pages[1].trouble == ("not found" if code == 5 else "PUBLIC_ERROR_SOMETHING")
+    assert pages[1].failure == ("not found" if code == 5 else "PUBLIC_ERROR_SOMETHING")
 
 
 @pytest.mark.parametrize("code", [2, 4, 10, 13, 14])
@@ -276,7 +276,7 @@ def test_a_failure_with_one_project_may_be_tried_again_and_carries_the_page_to_g
     with pytest.raises(ProjectFailed) as raised:
         source.history_page(PROJECTS, None)
     page = raised.value.page
-    assert (page.reading, page.trouble) == (Reading.REFUSED, "PUBLIC_ERROR_INTERNAL")
+    assert (page.reading, page.failure) == (Reading.REFUSED, "PUBLIC_ERROR_INTERNAL")
     assert source.history_page(PROJECTS, page.next_cursor).project.id == world.projects.ids()[1]
 
 
@@ -301,9 +301,9 @@ def test_no_answer_about_a_project_carries_the_page_to_go_on_with(source, flow, 
 
 
 def test_a_project_that_is_too_large_is_passed_by(source, flow, world):
-    flow.answer_next("project", b" " * (64 * 1024 * 1024 + 1))
+    flow.respond_next("project", b" " * (64 * 1024 * 1024 + 1))
     page = source.history_page(PROJECTS, None)
-    assert (page.reading, page.trouble) == (Reading.REFUSED, "its answer is too large")
+    assert (page.reading, page.failure) == (Reading.REFUSED, "its answer is too large")
 
 
 @pytest.mark.parametrize("payload", [None, [], [None], [None, None], [None, None, None], [None, [], []]])

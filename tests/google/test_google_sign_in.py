@@ -80,7 +80,7 @@ def test_unusual_activity_wants_an_hours_rest_whatever_its_code(source, world, f
 def test_unusual_activity_may_stand_in_a_payload_or_an_error_page(source, flow, world, failure):
     flow.payload_next("projects", [None, [["PUBLIC_ERROR_UNUSUAL_ACTIVITY"]]])
     failure(UnusualActivity, source.history_page, PROJECTS, None)
-    flow.answer_next("projects", '{"reason": "PUBLIC_ERROR_UNUSUAL_ACTIVITY"}', status=429)
+    flow.respond_next("projects", '{"reason": "PUBLIC_ERROR_UNUSUAL_ACTIVITY"}', status=429)
     failure(UnusualActivity, source.history_page, PROJECTS, None)
 
 
@@ -146,7 +146,7 @@ def test_a_token_that_is_refused_again_is_signed_out(source, flow, failure):
         ")]}'\n\n9\n"
         + '[["er",null,null,null,null,400,null,null,null,3,[{"4":["xsrf","AIQ-secret-one",[]]}]]]'
     )
-    flow.answer_next("projects", refusal, status=400, count=2)
+    flow.respond_next("projects", refusal, status=400, count=2)
     assert "AIQ" not in str(failure(SignedOut, listing, source))
     assert flow.count("projects") == 2
 
@@ -184,7 +184,7 @@ def test_a_page_that_is_refused_again_needs_new_cookies_and_is_not_asked_for_aga
 def test_dead_cookies_are_tried_again_every_ten_seconds_at_most(
     start, clock, flow, config, credentials, http
 ):
-    flow.answer_next("start", "", "text/html", status=401, count=9)
+    flow.respond_next("start", "", "text/html", status=401, count=9)
     with pytest.raises(SignedOut):
         start.page()
     clock.seconds += 9
@@ -227,17 +227,17 @@ def test_an_incomplete_set_of_cookies_is_signed_out(source, credentials, failure
 
 @pytest.mark.parametrize("location", ["/about", "/about/", "https://accounts.google.com/ServiceLogin?x"])
 def test_a_page_that_leads_to_the_one_for_strangers_is_signed_out(source, flow, failure, location):
-    flow.answer_next("start", "", "text/html", status=302, headers={"Location": location})
+    flow.respond_next("start", "", "text/html", status=302, headers={"Location": location})
     failure(SignedOut, source.check)
 
 
 def test_a_page_may_lie_at_another_address_of_the_same_site(source, flow):
-    flow.answer_next("start", "", "text/html", status=302, headers={"Location": "/?pli=1"})
+    flow.respond_next("start", "", "text/html", status=302, headers={"Location": "/?pli=1"})
     assert source.check().email
 
 
 def test_a_page_that_leads_on_and_on_is_a_change(source, flow, failure):
-    flow.answer_next("start", "", "text/html", status=302, headers={"Location": "/"}, count=9)
+    flow.respond_next("start", "", "text/html", status=302, headers={"Location": "/"}, count=9)
     failure(FlowChanged, source.check)
     assert flow.count("start") == 4
 
@@ -249,7 +249,7 @@ def test_a_page_that_leads_on_and_on_is_a_change(source, flow, failure):
 def test_a_page_that_lacks_what_calls_need_is_a_change_that_quotes_nothing(
     source, flow, failure, body, status
 ):
-    flow.answer_next("start", body, "text/html", status=status)
+    flow.respond_next("start", body, "text/html", status=status)
     error = failure(FlowChanged, source.check)
     assert '"oPEP7c"' in error.sample
     assert "ada" not in error.sample
@@ -257,7 +257,7 @@ def test_a_page_that_lacks_what_calls_need_is_a_change_that_quotes_nothing(
 
 def test_escapes_in_the_page_are_undone(source, flow, world):
     page = '{"cfb2h":"b","FdrFJe":"-1","oPEP7c":"ada\\u0040example.com","SNlM0e":"a\\u003d"}'
-    flow.answer_next("start", page, "text/html")
+    flow.respond_next("start", page, "text/html")
     assert source.check().email == "ada@example.com"
 
 
@@ -314,7 +314,7 @@ def test_renewals_of_requests_that_were_under_way_together_are_all_kept(
 ):
     requests = SignedInRequests(credentials, http, google_renewal)
     for name in ("SIDCC", "__Secure-1PSIDCC"):
-        flow.answer_next("start", "", "text/html", headers={"Set-Cookie": f"{name}=new; Path=/"})
+        flow.respond_next("start", "", "text/html", headers={"Set-Cookie": f"{name}=new; Path=/"})
     with flow.holding("start", at=2) as gate, ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(requests.get, f"{config.flow_url}/", {}, 1000) for _ in range(2)]
         assert gate.reached.wait(5)
@@ -335,7 +335,7 @@ def test_a_source_told_to_stop_asks_nothing(config, credentials, flow, failure):
 def test_a_redirect_of_the_call_that_tells_who_asks_is_signed_out(source, flow, world, failure):
     world.google.hides_email = True
     location = {"Location": "https://accounts.google.com/ServiceLogin?x"}
-    flow.answer_next("projects", "", "text/html", status=302, headers=location)
+    flow.respond_next("projects", "", "text/html", status=302, headers=location)
     failure(SignedOut, source.check)
 
 

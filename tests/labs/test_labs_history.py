@@ -165,8 +165,8 @@ def test_a_cut_or_dropped_answer_is_safe_to_try_again(source, flow, failure):
 
 
 def test_json_that_ends_too_early_is_safe_to_try_again(source, flow, failure):
-    flow.answer_next("history", '{"result":{"data":')
-    flow.answer_next("history", "")
+    flow.respond_next("history", '{"result":{"data":')
+    flow.respond_next("history", "")
     failure(FlowUnavailable, source.history_page, DRAWER, None)
     failure(FlowUnavailable, source.history_page, DRAWER, None)
 
@@ -181,17 +181,17 @@ def test_dead_cookies_are_signed_out(source, world, failure):
 @pytest.mark.parametrize("status", [200, 401, 403])
 @pytest.mark.parametrize("kind", ["history", "session"])
 def test_a_page_for_people_is_signed_out_whatever_its_status(source, flow, failure, kind, status):
-    flow.answer_next(kind, SIGN_IN_PAGE, "text/html", status=status)
+    flow.respond_next(kind, SIGN_IN_PAGE, "text/html", status=status)
     failure(SignedOut, *((source.history_page, DRAWER, None) if kind == "history" else (source.check,)))
 
 
 def test_html_that_calls_itself_json_is_signed_out_all_the_same(source, flow, failure):
-    flow.answer_next("history", "\n" + SIGN_IN_PAGE)
+    flow.respond_next("history", "\n" + SIGN_IN_PAGE)
     failure(SignedOut, source.history_page, DRAWER, None)
 
 
 def test_a_missing_address_is_a_change_and_no_matter_of_cookies(source, flow, failure):
-    flow.answer_next("history", "<!doctype html><title>404</title>", "text/html", status=404)
+    flow.respond_next("history", "<!doctype html><title>404</title>", "text/html", status=404)
     failure(FlowChanged, source.history_page, DRAWER, None)
 
 
@@ -208,7 +208,7 @@ def test_a_missing_address_is_a_change_and_no_matter_of_cookies(source, flow, fa
     ],
 )
 def test_redirects_are_not_followed_but_understood(source, flow, world, failure, kind, location, expected):
-    flow.answer_next(kind, "", "text/html", status=307, headers={"Location": location})
+    flow.respond_next(kind, "", "text/html", status=307, headers={"Location": location})
     call, argument = (
         (source.history_page, (DRAWER, None))
         if kind == "history"
@@ -233,9 +233,9 @@ def test_an_expired_cursor_is_refused(source, world, failure):
 
 
 def test_a_cursor_that_the_service_quotes_is_not_quoted_on(source, flow, failure):
-    flow.answer_next("history", {"error": {"json": {"message": "Bad cursor short-cursor"}}}, status=400)
+    flow.respond_next("history", {"error": {"json": {"message": "Bad cursor short-cursor"}}}, status=400)
     assert "Bad cursor" in str(failure(CursorRefused, source.history_page, DRAWER, "short-cursor"))
-    flow.answer_next("history", {"error": {"json": {"message": "Bad cursor short-cursor"}}}, status=400)
+    flow.respond_next("history", {"error": {"json": {"message": "Bad cursor short-cursor"}}}, status=400)
     assert "short-cursor" not in str(failure(CursorRefused, source.history_page, DRAWER, "short-cursor"))
 
 
@@ -257,9 +257,11 @@ def test_an_unknown_refusal_of_the_drawer_is_a_change(source, flow, failure, sta
 
 
 def test_the_status_that_trpc_repeats_inside_counts(source, flow, failure):
-    flow.answer_next("history", {"error": {"json": {"message": "Unauthorized", "data": {"httpStatus": 401}}}})
+    flow.respond_next(
+        "history", {"error": {"json": {"message": "Unauthorized", "data": {"httpStatus": 401}}}}
+    )
     failure(SignedOut, source.history_page, DRAWER, None)
-    flow.answer_next("history", {"result": {"data": {"json": {"result": {}, "status": 401}}}})
+    flow.respond_next("history", {"result": {"data": {"json": {"result": {}, "status": 401}}}})
     failure(SignedOut, source.history_page, DRAWER, None)
 
 
@@ -282,13 +284,13 @@ def test_the_status_that_trpc_repeats_inside_counts(source, flow, failure):
     ids=["text", "null", "list", "empty", "no-result", "other", "no-list", "token", "deep", "binary"],
 )
 def test_an_answer_of_an_unknown_shape_is_a_change(source, flow, failure, body):
-    flow.answer_next("history", body)
+    flow.respond_next("history", body)
     failure(FlowChanged, source.history_page, DRAWER, None)
 
 
 def test_a_change_carries_a_sample_for_a_report_without_secrets(source, flow, credentials, failure):
     cookie = credentials.kept[SESSION_COOKIE]
-    flow.answer_next(
+    flow.respond_next(
         "history", {"shape": "new", "seen": cookie, "owner": "ada@example.com", "token": "t" * 90}
     )
     sample = failure(FlowChanged, source.history_page, DRAWER, None).sample
@@ -299,7 +301,7 @@ def test_a_change_carries_a_sample_for_a_report_without_secrets(source, flow, cr
 
 
 def test_a_history_answer_beyond_16_mb_is_a_change(source, flow):
-    flow.answer_next("history", b" " * (16 * 1024 * 1024 + 1))
+    flow.respond_next("history", b" " * (16 * 1024 * 1024 + 1))
     with pytest.raises(FlowChanged, match="larger than 16 MB"):
         source.history_page(DRAWER, None)
 

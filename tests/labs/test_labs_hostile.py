@@ -27,7 +27,7 @@ from webapp.sources.cookies import parse_cookies
 from webapp.sources.cookies.found import expiry
 from webapp.sources.cookies.renewal import renewed_cookies, renewed_end
 from webapp.sources.cookies.shapes import SESSION_COOKIE
-from webapp.sources.http import Answer, HttpClient
+from webapp.sources.http import HttpClient, Response
 from webapp.sources.labs import history_pages as labs_history
 from webapp.sources.labs import media as labs_media
 from webapp.sources.labs.api_key import key_in, script_url
@@ -42,7 +42,7 @@ from webapp.sources.refusals import (
     shape_of,
 )
 from webapp.sources.signed_urls import is_good, is_picture_url
-from webapp.storage import ENDINGS, read_header
+from webapp.storage import SUFFIXES, read_header
 
 HOSTS = frozenset(GOOGLE_PICTURE_HOSTS)
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -78,7 +78,7 @@ LINES = st.lists(
 )
 BODIES = st.binary(max_size=300) | JSON.map(lambda said: json.dumps(said).encode())
 ANSWERS = st.builds(
-    lambda status, lines, body: Answer(LABS, status, tuple(lines), body), STATUSES, LINES, BODIES
+    lambda status, lines, body: Response(LABS, status, tuple(lines), body), STATUSES, LINES, BODIES
 )
 
 
@@ -94,24 +94,24 @@ def allowed(kinds, call, *arguments):
 
 
 @given(ANSWERS)
-def test_whatever_is_answered_every_verdict_on_it_is_one_of_ours(answer):
+def test_whatever_is_answered_every_verdict_on_it_is_one_of_ours(response):
     for check in (check_passing, check_not_page, read_document, lambda it: check_destination(it, LABS)):
-        allowed(FlowError, check, answer)
-    assert isinstance(redirect_target(answer), str)
-    session = allowed(FlowError, read_session, answer, NOW)
+        allowed(FlowError, check, response)
+    assert isinstance(redirect_target(response), str)
+    session = allowed(FlowError, read_session, response, NOW)
     assert session is None or (0 < len(session.token) <= 8192 and len(session.account.email) <= 200)
 
 
 @given(ANSWERS, JSON, st.sampled_from(["ASSET_MANAGER", "PINHOLE"]), st.none() | st.text())
-def test_whatever_a_refusal_of_a_history_says_it_is_a_sentence(answer, document, history, cursor):
-    refused = labs_history.refusal(answer, document, history, cursor, [])
+def test_whatever_a_refusal_of_a_history_says_it_is_a_sentence(response, document, history, cursor):
+    refused = labs_history.refusal(response, document, history, cursor, [])
     assert refused is None or str(refused).count("\n") == 0
 
 
 @given(ANSWERS)
-def test_whatever_a_refusal_of_an_image_says_it_is_a_sentence(answer):
-    assert isinstance(labs_media.is_key_refusal(answer), bool)
-    refused = labs_media.refusal(answer, [])
+def test_whatever_a_refusal_of_an_image_says_it_is_a_sentence(response):
+    assert isinstance(labs_media.is_key_refusal(response), bool)
+    refused = labs_media.refusal(response, [])
     assert isinstance(refused, FlowError)
     assert len(str(refused)) < 1000
 
@@ -188,7 +188,7 @@ STARTS = st.sampled_from(
 @given(st.builds(bytes.__add__, STARTS, st.binary(max_size=400)) | st.binary(max_size=400))
 def test_whatever_bytes_come_they_are_a_picture_or_a_bad_one(content):
     header = allowed(BadPicture, read_header, content)
-    assert header is None or header.ending in ENDINGS.values()
+    assert header is None or header.suffix in SUFFIXES.values()
 
 
 @settings(max_examples=30)
@@ -223,7 +223,7 @@ DEEP = b'{"result":' * 100_000
     ids=["deep", "deep lists", "a million entries", "a giant token", "a giant text", "a giant number"],
 )
 def test_a_history_answer_beyond_all_measure_is_a_change_within_seconds(source, flow, failure, body):
-    flow.answer_next("history", body)
+    flow.respond_next("history", body)
     began = time.monotonic()
     error = failure(FlowChanged, source.history_page, "ASSET_MANAGER", None)
     assert time.monotonic() - began < 5
@@ -244,7 +244,7 @@ def test_giant_fields_of_an_entry_are_cut_or_left_out(source, flow, world):
             "mediaGenerationId": {"mediaKey": "k", "workflowId": "w", "projectId": ["x"]},
         },
     }
-    flow.answer_next("history", {"result": {"data": {"json": {"result": {"userWorkflows": [row]}}}}})
+    flow.respond_next("history", {"result": {"data": {"json": {"result": {"userWorkflows": [row]}}}}})
     (image,) = source.history_page("PINHOLE", None).images
     assert (len(image.prompt), image.seed, image.model_name, image.fife_url) == (20_000, None, None, None)
     assert image.created_at is None
@@ -255,7 +255,7 @@ def test_giant_fields_of_an_entry_are_cut_or_left_out(source, flow, world):
 def test_a_gzip_bomb_is_refused_at_its_limit(source, flow, world, kind):
     bomb = gzip.compress(b"\0" * 200_000_000, 9)
     assert len(bomb) < 250_000
-    flow.answer_next(kind, bomb, headers={"Content-Encoding": "gzip"}, count=2)
+    flow.respond_next(kind, bomb, headers={"Content-Encoding": "gzip"}, count=2)
     ask = source.history_page if kind == "history" else source.fetch_image
     with pytest.raises(FlowError, match="larger than"):
         ask(*(("ASSET_MANAGER", None) if kind == "history" else (world.names()[0],)))
@@ -273,7 +273,7 @@ INSIDE = (
 @pytest.mark.parametrize("place", [*INSIDE, "own"])
 def test_a_redirect_to_an_inside_address_is_not_followed(source, flow, world, kind, place):
     target = f"http://localhost:{flow.url.rpartition(':')[2]}/inside" if place == "own" else place
-    flow.answer_next(kind, b"", status=302, headers={"Location": target}, count=2)
+    flow.respond_next(kind, b"", status=302, headers={"Location": target}, count=2)
     with pytest.raises(FlowError):
         source.history_page("ASSET_MANAGER", None) if kind == "history" else source.fetch_image(
             world.names()[0]
@@ -297,12 +297,12 @@ def test_a_redirect_to_an_inside_address_is_not_followed(source, flow, world, ki
 )
 def test_a_fife_url_that_points_elsewhere_is_neither_fetched_nor_kept(source, flow, world, failure, url):
     name = world.names()[0]
-    answer = flow.media_answer(name)
-    answer["userUploadedImage"] = {"fifeUrl": url}
-    flow.answer_next("media", answer, count=3)
+    response = flow.media_response(name)
+    response["userUploadedImage"] = {"fifeUrl": url}
+    flow.respond_next("media", response, count=3)
     failure(ImageRefused, source.fetch_image, name)
     assert source.preview_url(name) is None
-    flow.answer_next("media", {"error": {"code": 400, "message": "no", "fifeUrl": url}}, status=400)
+    flow.respond_next("media", {"error": {"code": 400, "message": "no", "fifeUrl": url}}, status=400)
     failure(ImageRefused, source.fetch_image, name)
     assert flow.count("other") == 0
 
@@ -311,7 +311,7 @@ def test_a_fife_url_that_points_elsewhere_is_neither_fetched_nor_kept(source, fl
     "address", ["https://10.0.0.1", "https://evil.example", "http://labs.google", "https://a@10.0.0.1"]
 )
 def test_a_script_inside_somebodys_network_is_not_fetched(source, flow, world, failure, address):
-    flow.answer_next(
+    flow.respond_next(
         "page", f'<script src="{address}/_next/static/chunks/pages/_app-0a.js">', content_type="text/html"
     )
     failure(KeyRefused, source.fetch_image, world.names()[0])

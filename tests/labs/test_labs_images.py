@@ -71,9 +71,9 @@ def test_a_data_prefix_and_other_formats_are_taken_as_they_are(source, world, pi
 @pytest.mark.parametrize("field_name", ["image", "encodedImage"])
 def test_uploaded_bytes_may_stand_in_either_field(source, flow, world, field_name):
     name = world.names()[0]
-    answer = flow.media_answer(name)
-    answer["userUploadedImage"][field_name] = answer["userUploadedImage"].pop("image")
-    flow.answer_next("media", answer)
+    response = flow.media_response(name)
+    response["userUploadedImage"][field_name] = response["userUploadedImage"].pop("image")
+    flow.respond_next("media", response)
     assert source.fetch_image(name).content == world.content(name)
 
 
@@ -109,19 +109,19 @@ def test_an_error_answer_that_still_has_a_url_is_used(source, flow, world, failu
     error = {
         "error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"fifeUrl": flow.picture_url(name)}]}
     }
-    flow.answer_next("media", error, status=400)
+    flow.respond_next("media", error, status=400)
     assert source.fetch_image(name).content == world.content(name)
-    flow.answer_next("media", error, status=400)
+    flow.respond_next("media", error, status=400)
     assert source.preview_url(name) == error["error"]["details"][0]["fifeUrl"]
-    flow.answer_next("media", error, status=400)
+    flow.respond_next("media", error, status=400)
     flow.fail_next(403, "picture")
     failure(ImageRefused, source.fetch_image, name)
 
 
-def broken(answer: dict, text: object) -> dict:
-    answer["userUploadedImage"] |= {"image": text}
-    del answer["userUploadedImage"]["fifeUrl"]
-    return answer
+def broken(response: dict, text: object) -> dict:
+    response["userUploadedImage"] |= {"image": text}
+    del response["userUploadedImage"]["fifeUrl"]
+    return response
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def broken(answer: dict, text: object) -> dict:
     ["/9j/4A=A", "/9j/4AA", "/9j /4AA", "/9j/\n4AAQ", "/9j_4AA-", "é===", "data:image/jpeg;base64,?", 7, ""],
 )
 def test_broken_base64_is_a_bad_picture(source, flow, world, failure, text):
-    flow.answer_next("media", broken(flow.media_answer(world.names()[0]), text))
+    flow.respond_next("media", broken(flow.media_response(world.names()[0]), text))
     failure(BadPicture, source.fetch_image, world.names()[0])
 
 
@@ -139,19 +139,19 @@ LONG = base64.b64encode(b"\xff\xd8\xff" + bytes(9_000) + b"\xff\xd9").decode()
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (",", " :\n ")])
 @pytest.mark.parametrize("written", [LONG, LONG.replace("/", "\\/")])
 def test_the_text_of_a_picture_is_found_however_the_json_is_written(source, flow, world, separators, written):
-    answer = broken(flow.media_answer(world.names()[0]), LONG) | {"preview": {"image": LONG[::-1]}}
-    text = json.dumps(answer, separators=separators).replace(LONG, written)
-    flow.answer_next("media", text)
+    response = broken(flow.media_response(world.names()[0]), LONG) | {"preview": {"image": LONG[::-1]}}
+    text = json.dumps(response, separators=separators).replace(LONG, written)
+    flow.respond_next("media", text)
     assert source.fetch_image(world.names()[0]).content == base64.b64decode(LONG)
 
 
 def test_what_stands_in_the_place_of_a_long_text_is_no_picture_itself(source, flow, world, failure):
-    flow.answer_next("media", broken(flow.media_answer(world.names()[0]), "lifted out"))
+    flow.respond_next("media", broken(flow.media_response(world.names()[0]), "lifted out"))
     failure(BadPicture, source.fetch_image, world.names()[0])
 
 
 def test_json_that_was_cut_without_notice_is_a_bad_picture(source, flow, world, failure):
-    flow.answer_next("media", json.dumps(flow.media_answer(world.names()[0]))[:-40])
+    flow.respond_next("media", json.dumps(flow.media_response(world.names()[0]))[:-40])
     failure(BadPicture, source.fetch_image, world.names()[0])
 
 
@@ -162,25 +162,25 @@ def test_a_transfer_that_breaks_off_is_safe_to_try_again(source, flow, world, fa
 
 
 def test_another_image_than_the_one_asked_for_is_a_bad_picture(source, flow, world, failure):
-    flow.answer_next("media", flow.media_answer(world.names()[1]))
+    flow.respond_next("media", flow.media_response(world.names()[1]))
     failure(BadPicture, source.fetch_image, world.names()[0])
 
 
 def test_an_answer_about_a_video_that_was_not_asked_for_is_no_verdict_on_the_image(
     source, flow, world, failure
 ):
-    flow.answer_next("media", flow.media_answer(world.names(GENERATED, Kind.VIDEO)[0]))
+    flow.respond_next("media", flow.media_response(world.names(GENERATED, Kind.VIDEO)[0]))
     failure(BadPicture, source.fetch_image, world.names()[0])
 
 
 @pytest.mark.parametrize("body", ["[]", "{}", '{"image": null}', "text"])
 def test_a_media_answer_of_an_unknown_shape_is_a_change(source, flow, world, failure, body):
-    flow.answer_next("media", body)
+    flow.respond_next("media", body)
     failure(FlowChanged, source.fetch_image, world.names()[0])
 
 
 def test_a_page_for_people_in_place_of_an_image_is_signed_out(source, flow, world, failure):
-    flow.answer_next("media", SIGN_IN_PAGE, "text/html")
+    flow.respond_next("media", SIGN_IN_PAGE, "text/html")
     failure(SignedOut, source.fetch_image, world.names()[0])
 
 
@@ -189,14 +189,14 @@ def test_a_video_is_refused(source, world, failure):
 
 
 def test_an_image_above_64_mb_is_refused(source, flow, world, failure):
-    flow.answer_next("media", b" " * (64 * 1024 * 1024 + 1))
+    flow.respond_next("media", b" " * (64 * 1024 * 1024 + 1))
     assert "64 MB" in str(failure(ImageRefused, source.fetch_image, world.names()[0]))
 
 
 def test_a_picture_may_be_redirected_within_the_allowed_hosts(source, flow, world):
     name = world.names()[0]
     world.change(name, inline=False)
-    flow.answer_next("picture", "", status=302, headers={"Location": flow.picture_url(name)}, count=3)
+    flow.respond_next("picture", "", status=302, headers={"Location": flow.picture_url(name)}, count=3)
     assert source.fetch_image(name).content == world.content(name)
     assert flow.count("picture") == 4
 
@@ -209,7 +209,7 @@ def test_a_picture_that_leads_elsewhere_or_on_and_on_is_not_followed(
 ):
     name = world.names()[0]
     world.change(name, inline=False)
-    flow.answer_next("picture", "", status=302, headers={"Location": location}, count=9)
+    flow.respond_next("picture", "", status=302, headers={"Location": location}, count=9)
     failure(expected, source.fetch_image, name)
     assert flow.count("picture") <= 4
 
@@ -258,7 +258,7 @@ def test_closing_ends_a_download_under_way_and_is_idempotent(source, flow, world
 
 def test_a_large_image_arrives_whole(source, flow, world):
     content = b"\xff\xd8\xff" + bytes(range(256)) * 40_000
-    answer = flow.media_answer(world.names()[0])
-    answer["userUploadedImage"]["image"] = base64.b64encode(content).decode()
-    flow.answer_next("media", answer)
+    response = flow.media_response(world.names()[0])
+    response["userUploadedImage"]["image"] = base64.b64encode(content).decode()
+    flow.respond_next("media", response)
     assert source.fetch_image(world.names()[0]).content == content

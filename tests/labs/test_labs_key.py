@@ -62,17 +62,17 @@ def test_a_key_given_by_hand_is_used_and_never_replaced(open_source, flow, world
 
 
 def test_a_page_without_the_script_is_an_error_of_its_own(source, flow, world, failure):
-    flow.answer_next("page", "<!doctype html><script src='/fx/other.js'></script>", "text/html")
+    flow.respond_next("page", "<!doctype html><script src='/fx/other.js'></script>", "text/html")
     assert f"{flow.url}/fx" in str(failure(KeyRefused, source.fetch_image, world.names()[0]))
 
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_a_script_without_a_key_is_an_error_that_names_its_address(source, flow, world, failure, status):
-    flow.answer_next("script", "let nothing", "application/javascript", status=status)
+    flow.respond_next("script", "let nothing", "application/javascript", status=status)
     error = failure(KeyRefused, source.fetch_image, world.names()[0])
     assert f"/fx/_next/static/chunks/pages/_app-{world.build}.js" in str(error)
 
 
 def test_the_page_may_lie_at_another_spelling_of_its_path(source, flow, world):
-    flow.answer_next("page", "", "text/html", status=308, headers={"Location": "/fx/"})
+    flow.respond_next("page", "", "text/html", status=308, headers={"Location": "/fx/"})
     assert source.fetch_image(world.names()[0]).content

@@ -47,7 +47,7 @@ def test_another_refusal_of_the_history_says_nothing_against_the_cookies(source,
 
 @pytest.mark.parametrize("body", ["no JSON", "{}", b" " * (16 * 1024 * 1024 + 1)], ids=["text", "{}", "long"])
 def test_a_history_that_cannot_be_read_says_nothing_against_the_cookies(source, flow, body):
-    flow.answer_next("history", body)
+    flow.respond_next("history", body)
     assert source.check().email == "ada@example.com"
 
 
@@ -55,7 +55,7 @@ def test_a_history_that_cannot_be_read_says_nothing_against_the_cookies(source, 
     ("user", "name"), [('{"name": "Ada"}', "Ada"), ('{"email": null, "name": 7}', ""), ("[]", "")]
 )
 def test_a_session_without_an_e_mail_is_still_an_account(source, flow, user, name):
-    flow.answer_next("session", f'{{"access_token": "one", "user": {user}}}')
+    flow.respond_next("session", f'{{"access_token": "one", "user": {user}}}')
     assert source.check() == Account("", name)
 
 
@@ -151,7 +151,7 @@ def test_an_end_that_has_passed_says_nothing(source, flow, world):
 
 @pytest.mark.parametrize("body", ["{}", "null"])
 def test_an_empty_session_is_signed_out(source, flow, failure, body):
-    flow.answer_next("session", body)
+    flow.respond_next("session", body)
     failure(SignedOut, source.check)
 
 
@@ -208,7 +208,7 @@ def test_a_profile_without_cookies_is_signed_out_and_nothing_is_asked(source, cr
     ],
 )
 def test_a_session_of_an_unknown_shape_is_a_change(source, flow, failure, body):
-    flow.answer_next("session", body)
+    flow.respond_next("session", body)
     failure(FlowChanged, source.check)
 
 

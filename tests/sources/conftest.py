@@ -43,11 +43,11 @@ class Side:
         return self.world.google if self.is_new else self.world
 
     def first_page(self):
-        return self.source.history_page(self.source.promise.histories[0], None)
+        return self.source.history_page(self.source.capabilities.histories[0], None)
 
     def images(self) -> list[RemoteImage]:
         """What a walk over all histories brings."""
-        histories = self.source.promise.histories
+        histories = self.source.capabilities.histories
         return [
             image for history in histories for page in walk(self.source, history) for image in page.images
         ]

@@ -63,7 +63,7 @@ def test_an_image_says_when_it_was_made_and_what_of(side):
 
 
 def test_the_images_of_a_page_stand_newest_first_and_its_end_is_told(side):
-    for history in side.source.promise.histories:
+    for history in side.source.capabilities.histories:
         for page in walk(side.source, history):
             moments = [image.created_at for image in page.images]
             assert moments == sorted(moments, reverse=True)
@@ -73,7 +73,7 @@ def test_the_images_of_a_page_stand_newest_first_and_its_end_is_told(side):
 
 
 def test_a_walk_goes_on_in_another_source_where_it_stood(side, config):
-    history = side.source.promise.histories[0]
+    history = side.source.capabilities.histories[0]
     first = side.source.history_page(history, None)
     with closing(open_source(config, side.credentials, threading.Event())) as other:
         rest = walk(other, history, first.next_cursor) if first.next_cursor else []
@@ -90,7 +90,9 @@ def test_there_is_no_history_of_another_name(side):
 
 
 def test_a_place_that_is_none_is_refused(side):
-    side.failure(CursorRefused, side.source.history_page, side.source.promise.histories[0], "no-such-place")
+    side.failure(
+        CursorRefused, side.source.history_page, side.source.capabilities.histories[0], "no-such-place"
+    )
 
 
 def test_images_come_with_their_bytes_and_a_signed_address(side):
@@ -154,7 +156,7 @@ def test_a_cut_or_dropped_answer_is_safe_to_try_again(side, kind):
 
 @EACH_KIND
 def test_a_page_for_people_is_signed_out(side, kind):
-    side.flow.answer_next(side.kinds[kind], SIGN_IN_PAGE, "text/html")
+    side.flow.respond_next(side.kinds[kind], SIGN_IN_PAGE, "text/html")
     side.failure(SignedOut, *call_of(side, kind))
 
 
@@ -164,7 +166,7 @@ def test_a_page_for_people_is_signed_out(side, kind):
     [("https://accounts.google.com/ServiceLogin?x", SignedOut), ("https://elsewhere.example/x", FlowChanged)],
 )
 def test_redirects_are_not_followed_elsewhere_but_understood(side, kind, location, expected):
-    side.flow.answer_next(side.kinds[kind], "", "text/html", status=302, headers={"Location": location})
+    side.flow.respond_next(side.kinds[kind], "", "text/html", status=302, headers={"Location": location})
     side.failure(expected, *call_of(side, kind))
 
 
@@ -174,7 +176,7 @@ def test_a_page_of_an_unknown_shape_is_a_change_with_a_sample_that_holds_no_secr
     if side.is_new:
         side.flow.payload_next("project", told)
     else:
-        side.flow.answer_next("history", told)
+        side.flow.respond_next("history", told)
     sample = side.failure(FlowChanged, side.first_page).sample
     assert ('"<field 0>": "<text of 3>"' if side.is_new else "shape") in sample
     assert not [secret for secret in (cookie, "ada", "ttt") if secret in sample]
@@ -182,20 +184,20 @@ def test_a_page_of_an_unknown_shape_is_a_change_with_a_sample_that_holds_no_secr
 
 @pytest.mark.parametrize("body", ["no JSON", "null", "[]", "{}", b"\xff\xfe]", "[" * 90_000 + "]"])
 def test_an_answer_that_is_none_is_a_change(side, body):
-    side.flow.answer_next(side.kinds[PAGE], body)
+    side.flow.respond_next(side.kinds[PAGE], body)
     side.failure(FlowChanged, side.first_page)
 
 
 def test_an_answer_without_end_is_not_read_whole(side):
     too_large = (64 if side.is_new else 16) * 1024 * 1024 + 1
     # A single project that is too large is passed by, but not the listing.
-    side.flow.answer_next("projects" if side.is_new else "history", b" " * too_large)
+    side.flow.respond_next("projects" if side.is_new else "history", b" " * too_large)
     with pytest.raises(FlowChanged, match="larger than"):
         side.first_page()
 
 
 def test_an_image_without_end_is_refused(side):
-    side.flow.answer_next(side.kinds[IMAGE], b" " * (64 * 1024 * 1024 + 1))
+    side.flow.respond_next(side.kinds[IMAGE], b" " * (64 * 1024 * 1024 + 1))
     side.failure(ImageRefused, *call_of(side, IMAGE))
 
 

@@ -43,7 +43,7 @@ from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
-from webapp.store.runs import downloads as wishes
+from webapp.store.runs import downloads as downloads
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +54,11 @@ class Background:
     `most_waiting` is how many callers may wait for work at a time.
     """
 
-    def __init__(self, config: Config, *, most_waiting: int = 6, open_source: Callable = open_source) -> None:
+    def __init__(self, config: Config, *, max_waiting: int = 6, open_source: Callable = open_source) -> None:
         self._config = config
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
-        self.waiting = Waiting(most_waiting, self.stopping)
+        self.waiting = Waiting(max_waiting, self.stopping)
         self.connections = Connections(config, open_source, self.stopping)
         self.syncs = Syncs(config, self.connections, self.waiting, self.stopping, self._download_new)
         self.schedule = Scheduler(self.syncs, self.stopping)
@@ -80,7 +80,7 @@ class Background:
         is_running = self._keeper is not None and not self.stopping.is_set()
         return is_running and os.access(self._config.data_dir, os.W_OK)
 
-    def start(self, *, carries_on: bool = True) -> None:
+    def start(self, *, resumes: bool = True) -> None:
         """Clear up what a killed process left, and let its runs go on (paused ones stay paused).
 
         A command that does one thing only passes `carries_on` False: the runs wait for the next server.
@@ -89,14 +89,14 @@ class Background:
         with store.connection():
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
-            wishes.settle_interrupted()
+            downloads.requeue_interrupted_runs()
             for run in runs.list_runs_in(RunState.RUNNING):
                 if run.kind == RunKind.DOWNLOAD:
-                    wishes.finish_run_if_complete(run.id)
-            if not carries_on:
+                    downloads.finish_run_if_complete(run.id)
+            if not resumes:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
-                self._owner(run.kind).carry_on(run.id)
+                self._owner(run.kind).ensure_running(run.id)
             self.schedule.start()
             self.exports.start()
             self.measuring.start()
@@ -153,7 +153,7 @@ class Background:
             if run and runs.change_state(
                 run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None
             ):
-                self._owner(kind).carry_on(run.id)
+                self._owner(kind).ensure_running(run.id)
 
     def remove_profile(self, profile_id: str, *, with_files: bool = False) -> None:
         """Forget a profile. Its files stay on the disk unless `with_files`."""
@@ -172,7 +172,7 @@ class Background:
     def _wait_for_writers(self, profile_id: str) -> None:
         """Stay, two seconds at most, until nobody writes files of a profile: no row would know of them."""
         for _ in range(100):
-            if not self.downloads.is_at_work(profile_id) or self.stopping.wait(0.02):
+            if not self.downloads.is_working(profile_id) or self.stopping.wait(0.02):
                 return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
@@ -198,7 +198,7 @@ class Background:
         if run is None or not run.downloads_new or state == RunState.PAUSED:
             return
         try:
-            self.downloads.request(run.profile_id, wishes.list_pending_of_run(run_id))
+            self.downloads.request(run.profile_id, downloads.list_pending_of_run(run_id))
         except FlowshelfError as error:
             runs.add_note(run_id, f"What is new was not downloaded. {error}")
         except Exception:
@@ -210,4 +210,4 @@ class Background:
     def _folders_of_interrupted(self):
         for root in (self._config.images_dir, self._config.thumbnails_dir):
             yield from (root / profile.id for profile in list_profiles())
-        yield from wishes.list_folders_in_use()
+        yield from downloads.list_folders_in_use()

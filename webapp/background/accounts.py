@@ -20,7 +20,7 @@ from webapp.errors import (
     SignedOut,
     UnusualActivity,
 )
-from webapp.sources import Account, Promise, Source
+from webapp.sources import Account, Capabilities, Source
 from webapp.sources.cookies import PastedCookies, parse_cookies
 from webapp.store import profiles
 
@@ -57,7 +57,7 @@ class Tried:
     cookies: dict[str, str]
     expire_at: str | None
     service: str
-    promise: Promise
+    capabilities: Capabilities
 
 
 class Accounts:
@@ -75,12 +75,12 @@ class Accounts:
         Raises BadCookies, BadRequest for the name, AccountExists, AccountMoved.
         """
         pasted = self._parse(pasted_text)
-        tried = self._try(pasted)
-        if tried.account:
-            profiles.check_account(None, tried.account)
-        profile = profiles.add_profile(name, tried.promise.histories)
+        call = self._try(pasted)
+        if call.account:
+            profiles.check_account(None, call.account)
+        profile = profiles.add_profile(name, call.capabilities.histories)
         try:
-            self._keep(profile.id, tried)
+            self._keep(profile.id, call)
         except FlowshelfError:  # somebody added the same account in this very moment
             profiles.remove_profile(profile.id)
             raise
@@ -96,26 +96,26 @@ class Accounts:
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
-        require_rested(profile)
+        require_no_cooldown(profile)
         try:
-            tried = self._try(pasted)
+            call = self._try(pasted)
         except UnusualActivity as error:
-            profiles.note_rest(profile_id, error.retry_after_seconds, str(error))
+            profiles.note_cooldown(profile_id, error.retry_after_seconds, str(error))
             raise
-        if tried.account is None and (profile.account_email or profile.account_key):
+        if call.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
                 f"Flow cannot be reached, so it is not known whether these cookies are those of "
                 f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
             )
         try:
-            self._keep(profile_id, tried, is_confirmed=is_confirmed)
+            self._keep(profile_id, call, is_confirmed=is_confirmed)
         except OtherAccount as error:
             raise OtherAccount(f"{error} The old cookies were kept.") from error
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
         """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health."""
-        require_rested(profiles.get_profile(profile_id))
+        require_no_cooldown(profiles.get_profile(profile_id))
         connection = self._connections.of(profile_id)
         try:
             account = connection.source.check()
@@ -134,7 +134,7 @@ class Accounts:
         source = self._open_source(self._config, credentials, self._stopping)
         try:
             account = _account_or_none(source)
-            return Tried(account, credentials.kept, credentials.expire_at, source.name, source.promise)
+            return Tried(account, credentials.kept, credentials.expire_at, source.name, source.capabilities)
         except SignedOut as error:
             raise BadCookies(
                 f"Flow does not sign anybody in with these cookies; they may have been cut. {error}"
@@ -142,15 +142,15 @@ class Accounts:
         finally:
             source.close()
 
-    def _keep(self, profile_id: str, tried: Tried, *, is_confirmed: bool = False) -> None:
-        if tried.account:
-            profiles.check_account(profile_id, tried.account, is_confirmed=is_confirmed)
-        profiles.set_cookies(profile_id, tried.cookies, tried.expire_at)
-        profiles.note_service(profile_id, tried.service, tried.promise.histories)
+    def _keep(self, profile_id: str, call: Tried, *, is_confirmed: bool = False) -> None:
+        if call.account:
+            profiles.check_account(profile_id, call.account, is_confirmed=is_confirmed)
+        profiles.set_cookies(profile_id, call.cookies, call.expire_at)
+        profiles.note_service(profile_id, call.service, call.capabilities.histories)
         # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
         self._connections.drop(profile_id)
-        if tried.account:
-            profiles.note_account(profile_id, tried.account, is_confirmed=is_confirmed)
+        if call.account:
+            profiles.note_account(profile_id, call.account, is_confirmed=is_confirmed)
         else:
             profiles.note_unchecked(
                 profile_id,
@@ -162,16 +162,16 @@ def note_failure(profile_id: str, connection: Connection, error: FlowError) -> N
     """Note as health what an error of `OF_ACCOUNT` says of a profile."""
     match error:
         case UnusualActivity():
-            connection.pace.note_rest(error)
+            connection.retry.note_cooldown(error)
         case SignedOut():
             profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
         case AccountMoved():
             profiles.note_health(profile_id, Health.MOVED, str(error))
 
 
-def require_rested(profile: Profile) -> None:
+def require_no_cooldown(profile: Profile) -> None:
     """Raises UnusualActivity while the service wants to be left alone."""
-    if seconds := profiles.rest_seconds(profile):
+    if seconds := profiles.cooldown_seconds(profile):
         raise UnusualActivity(seconds)
 
 

@@ -16,7 +16,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from webapp import times
 from webapp.storage import DEVICE_NAMES, PART_PREFIX
 
-PIECE_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 MANIFEST = "manifest.json"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -37,22 +37,22 @@ class Archive:
         info.file_size = os.fstat(source.fileno()).st_size  # tells whether ZIP64 is needed
         digest, size = hashlib.sha256(), 0
         with self._zip.open(info, "w") as target:
-            while piece := source.read(PIECE_BYTES):
-                digest.update(piece)
-                size += target.write(piece)
+            while chunk := source.read(CHUNK_BYTES):
+                digest.update(chunk)
+                size += target.write(chunk)
         entry = {"file": info.filename} | facts | {"sizeBytes": size, "sha256": digest.hexdigest()}
         self._manifest.write(self._separator + json.dumps(entry, ensure_ascii=False))
         self._separator = ",\n"
         return size
 
-    def add_manifest(self, ending: dict) -> None:
+    def add_manifest(self, suffix: dict) -> None:
         """The list of all that is inside; kept in a file until now, because it may be long."""
-        rest = json.dumps(ending, ensure_ascii=False)[1:]
+        rest = json.dumps(suffix, ensure_ascii=False)[1:]
         start = self._separator if self._separator.startswith("{") else ""
         self._manifest.write(f"{start}\n], {rest}\n")
         self._manifest.seek(0)
         with self._zip.open(MANIFEST, "w", force_zip64=True) as target:
-            shutil.copyfileobj(self._manifest.buffer, target, PIECE_BYTES)
+            shutil.copyfileobj(self._manifest.buffer, target, CHUNK_BYTES)
 
 
 class Names:
@@ -63,15 +63,15 @@ class Names:
         self._counts: Counter[str] = Counter()
 
     def free(self, file_name: str) -> str:
-        stem, dot, ending = _UNSAFE.sub("_", file_name).rpartition(".")
-        stem, ending = (stem, dot + ending[:8]) if dot else (ending, "")
+        stem, dot, suffix = _UNSAFE.sub("_", file_name).rpartition(".")
+        stem, suffix = (stem, dot + suffix[:8]) if dot else (suffix, "")
         stem = stem.strip("._-")[:100] or "image"
         if stem.lower().split(".")[0] in DEVICE_NAMES:
             stem = f"image-{stem}"
-        name = f"{stem}{ending}"
+        name = f"{stem}{suffix}"
         while name.lower() in self._taken:
             self._counts[stem.lower()] += 1
-            name = f"{stem}-{self._counts[stem.lower()] + 1}{ending}"
+            name = f"{stem}-{self._counts[stem.lower()] + 1}{suffix}"
         self._taken.add(name.lower())
         return name
 

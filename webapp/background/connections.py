@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
-from webapp.sources import Promise, Source
-from webapp.sources.retry import Pace, Rest
+from webapp.sources import Capabilities, Source
+from webapp.sources.retry import Cooldown, RetryPolicy
 from webapp.store import profiles
 
 
@@ -40,7 +40,7 @@ class Connection:
     """
 
     source: Source
-    pace: Pace
+    retry: RetryPolicy
     is_checked: bool
     is_stale: bool = False
     checking: threading.Lock = field(default_factory=threading.Lock)
@@ -48,7 +48,7 @@ class Connection:
     def close(self) -> None:
         """Whatever asks or waits to ask comes to its end."""
         self.source.close()
-        self.pace.close()
+        self.retry.close()
 
 
 class Connections:
@@ -69,37 +69,37 @@ class Connections:
                 raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
             connection = Connection(
                 self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
-                self._pace(profile),
+                self._retry(profile),
                 is_checked=not profile.is_unchecked,
             )
             self._connections[profile_id] = connection
             return connection
 
-    def _pace(self, profile: Profile) -> Pace:
+    def _retry(self, profile: Profile) -> RetryPolicy:
         """The pace of a profile, resting when an earlier process was told to."""
 
-        def keep_rest(error: UnusualActivity | None) -> None:
-            profiles.note_rest(profile.id, error and error.retry_after_seconds, error and str(error))
+        def keep_cooldown(error: UnusualActivity | None) -> None:
+            profiles.note_cooldown(profile.id, error and error.retry_after_seconds, error and str(error))
 
-        pace = Pace(
+        retry = RetryPolicy(
             self._config.retry_pauses_seconds,
             page_delay_seconds=self._config.page_delay_seconds,
-            on_rest=keep_rest,
+            on_cooldown=keep_cooldown,
         )
-        if profile.rests_until:
-            seconds = profiles.rest_seconds(profile)
-            pace.rest_for(seconds, str(UnusualActivity(seconds)))
-        return pace
+        if profile.cooldown_until:
+            seconds = profiles.cooldown_seconds(profile)
+            retry.cool_down(seconds, str(UnusualActivity(seconds)))
+        return retry
 
-    def promise(self, profile_id: str) -> Promise:
+    def capabilities(self, profile_id: str) -> Capabilities:
         """What the profile's service promises of its histories; that of the first service when it has no
         cookies."""
         if connection := self._connections.get(profile_id):
-            return connection.source.promise
+            return connection.source.capabilities
         # For a look only: a connection belongs to those who ask.
         source = self._open_source(self._config, StoredCredentials(profile_id), self._stopping)
         source.close()
-        return source.promise
+        return source.capabilities
 
     def check(self, profile_id: str, connection: Connection, stopping: threading.Event) -> None:
         """Make sure once that cookies which could not be checked when they were pasted are this profile's.
@@ -108,12 +108,12 @@ class Connections:
         """
         with connection.checking:
             if not connection.is_checked:
-                account = connection.pace.tried(connection.source.check, stopping, gives_up=False)
+                account = connection.retry.call(connection.source.check, stopping, bounded=False)
                 profiles.note_account(profile_id, account)
                 connection.is_checked = True
 
     @contextmanager
-    def judging(self, connection: Connection | None) -> Iterator[bool]:
+    def if_current(self, connection: Connection | None) -> Iterator[bool]:
         """Hold off new cookies while it is written down that a connection's cookies are dead.
 
         False when new ones came already: then the verdict is about nobody's cookies.
@@ -121,21 +121,21 @@ class Connections:
         with self._lock:
             yield connection is None or not connection.is_stale
 
-    def rest(self, profile_id: str) -> Rest | None:
+    def cooldown(self, profile_id: str) -> Cooldown | None:
         """Whether the profile rests, because Flow asked for it or does not answer."""
         connection = self._connections.get(profile_id)
-        return connection.pace.rest() if connection else None
+        return connection.retry.cooldown() if connection else None
 
-    def require_answers(self, profile_id: str) -> None:
+    def require_available(self, profile_id: str) -> None:
         """Raises FlowUnavailable while Flow answers nobody and the next try is still to come."""
-        rest = self.rest(profile_id)
+        cooldown = self.cooldown(profile_id)
         profile = profiles.get_profile(profile_id)
-        if profiles.rest_seconds(profile):
-            raise UnusualActivity(profiles.rest_seconds(profile))
-        if rest and rest.reason and rest.seconds:
+        if profiles.cooldown_seconds(profile):
+            raise UnusualActivity(profiles.cooldown_seconds(profile))
+        if cooldown and cooldown.reason and cooldown.seconds:
             raise FlowUnavailable(
                 f"Flow does not answer, so this waits and goes on by itself; the next try is in "
-                f"{rest.seconds:.0f} seconds. The last one ended so: {rest.reason}"
+                f"{cooldown.seconds:.0f} seconds. The last one ended so: {cooldown.reason}"
             )
 
     def drop(self, profile_id: str) -> None:

@@ -11,7 +11,7 @@ from webapp.store.runs import downloads
 USUAL_PICTURE_BYTES = 1_500_000
 
 
-def require_room(folder: Path, profile_id: str, image_count: int) -> None:
+def require_space(folder: Path, profile_id: str, image_count: int) -> None:
     """Raises DiskFull when `image_count` more images of a profile, beside those that are on their way,
     will hardly fit on the disk of `folder`."""
     each = _average(profile_id) or _average(None) or USUAL_PICTURE_BYTES

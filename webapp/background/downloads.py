@@ -9,9 +9,9 @@ from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
-from webapp.background.disk_space import require_room
+from webapp.background.disk_space import require_space
 from webapp.background.waiting import Waiting
-from webapp.background.worker_pool import Crew, change, finish, log_state, too_many_failures
+from webapp.background.worker_pool import WorkerPool, change, finish, log_state, too_many_failures
 from webapp.config import Config
 from webapp.database.models import Image, Run
 from webapp.database.states import Health, RunKind, RunState
@@ -52,7 +52,7 @@ class Downloads:
         self._waiting = waiting
         self._stopping = stopping
         self._lock = threading.Lock()
-        self._crews: dict[str, Crew] = {}
+        self._pools: dict[str, WorkerPool] = {}
         self._in_flight: set[int] = set()
         self._thread_counts: Counter[str] = Counter()
 
@@ -76,11 +76,11 @@ class Downloads:
         images.mark_missing([image.id for image in missing if image.local_path])
         if not missing:
             return None
-        require_room(folder or self._own_folder(profile_id), profile_id, len(missing))
+        require_space(folder or self._own_folder(profile_id), profile_id, len(missing))
         asked = {image.id for image in missing}
         ids = [image_id for image_id in image_ids if image_id in asked]
         run = downloads.request_downloads(profile_id, ids, folder and str(folder))
-        self.carry_on(run.id)
+        self.ensure_running(run.id)
         return run
 
     def request_pending(
@@ -90,18 +90,18 @@ class Downloads:
         profiles.get_profile(profile_id)
         if folder:
             self._make_asked_folder(folder)
-        count = counts.count_wishable(profile_id)
-        require_room(folder or self._own_folder(profile_id), profile_id, min(limit or count, count))
+        count = counts.count_downloadable(profile_id)
+        require_space(folder or self._own_folder(profile_id), profile_id, min(limit or count, count))
         run = downloads.request_pending(profile_id, limit, folder and str(folder))
         if run:
-            self.carry_on(run.id)
+            self.ensure_running(run.id)
         return run
 
     def pause(self, profile_id: str) -> None:
         """Claim no further wish; what is being fetched is finished, or put back if it only waits."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             with self._lock:
-                self._send_home(run.id)
+                self._detach(run.id)
                 change(run.id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
             self._waiting.notify()
 
@@ -109,13 +109,13 @@ class Downloads:
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             fresh = {"error": None, "error_code": None, "finished_at": None}
             change(run.id, (RunState.PAUSED, RunState.WAITING), RunState.RUNNING, **fresh)
-            self.carry_on(run.id)
+            self.ensure_running(run.id)
 
     def cancel(self, profile_id: str) -> None:
         """Drop the wishes that were not begun."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             with self._lock:
-                self._send_home(run.id)
+                self._detach(run.id)
                 downloads.cancel_run(run.id)
                 log_state(run.id)
             self._waiting.notify()
@@ -134,21 +134,21 @@ class Downloads:
     def _is_over(self, run_id: str) -> bool:
         run = runs.get_run(run_id)
         if run.state == RunState.RUNNING:
-            self._connections.require_answers(run.profile_id)
+            self._connections.require_available(run.profile_id)
         return run.state != RunState.RUNNING
 
     def rate(self, run_id: str) -> tuple[float, float]:
         """Images and bytes a second of a run, over the last seconds."""
-        crew = self._crews.get(run_id)
-        return crew.rate.per_second() if crew else (0.0, 0.0)
+        pool = self._pools.get(run_id)
+        return pool.rate.per_second() if pool else (0.0, 0.0)
 
-    def is_at_work(self, profile_id: str) -> bool:
+    def is_working(self, profile_id: str) -> bool:
         """Whether a thread may still write files of a profile, also one that was sent home."""
         return self._thread_counts[profile_id] > 0
 
     # The crew
 
-    def carry_on(self, run_id: str) -> None:
+    def ensure_running(self, run_id: str) -> None:
         """Wake as many threads for a run that is running as its wishes can use.
 
         The lock is held wherever a run's state and its crew change together.
@@ -158,84 +158,84 @@ class Downloads:
             if run is None or run.state != RunState.RUNNING or self._stopping.is_set():
                 return
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
-            crew = self._crews.setdefault(run.id, Crew(run))
+            pool = self._pools.setdefault(run.id, WorkerPool(run))
             # Threads of a crew that was sent home still fetch: together they are no more than allowed.
             free_count = self._config.download_workers - self._thread_counts[run.profile_id]
-            for _ in range(min(downloads.count_wanted(run.id), free_count)):
-                thread = threading.Thread(target=self._drain, args=(crew,), daemon=True)
-                crew.threads.add(thread)
+            for _ in range(min(downloads.count_queued(run.id), free_count)):
+                thread = threading.Thread(target=self._drain, args=(pool,), daemon=True)
+                pool.threads.add(thread)
                 self._thread_counts[run.profile_id] += 1
                 thread.start()
-            if not crew.threads and not self._thread_counts[run.profile_id]:
-                self._send_home(run.id)
+            if not pool.threads and not self._thread_counts[run.profile_id]:
+                self._detach(run.id)
                 finish(run.id)
         self._waiting.notify()
 
     def stop(self, timeout_seconds: float) -> None:
         with self._lock:
-            crews = list(self._crews.values())
-        threads = [thread for crew in crews for thread in crew.threads]
-        for crew in crews:
-            crew.stop.set()
+            pools = list(self._pools.values())
+        threads = [thread for pool in pools for thread in pool.threads]
+        for pool in pools:
+            pool.stop.set()
         for thread in threads:
             thread.join(timeout_seconds / len(threads))
 
-    def _drain(self, crew: Crew) -> None:
+    def _drain(self, pool: WorkerPool) -> None:
         """A thread's life. When not even an outcome can be written down, as on a full disk, it waits: later
         it may be. Also when its crew was sent home: if that was not written down, the run goes on."""
         while True:
             try:
                 with store.connection():
-                    self._work_off(crew)
-                    return self._leave(crew)
+                    self._work_off(pool)
+                    return self._leave(pool)
             except Exception:
-                log.exception("Download run %s cannot go on now", crew.run.id)
+                log.exception("Download run %s cannot go on now", pool.run.id)
                 if self._stopping.wait(self._config.retry_pauses_seconds[-1]):
-                    return self._count_out(crew)
+                    return self._count_out(pool)
 
-    def _work_off(self, crew: Crew) -> None:
-        while claim := self._next_claim(crew):
-            self._run(crew, claim)
+    def _work_off(self, pool: WorkerPool) -> None:
+        while claim := self._next_claim(pool):
+            self._run(pool, claim)
             self._waiting.notify()
 
-    def _next_claim(self, crew: Crew) -> Claim | None:
+    def _next_claim(self, pool: WorkerPool) -> Claim | None:
         """Under the lock, so that a wish is never seen as claimed by nobody."""
         with self._lock:
-            claim = None if crew.stop.is_set() else crew.claim()
+            claim = None if pool.stop.is_set() else pool.claim()
             if claim:
                 self._in_flight.add(claim.download_id)
             return claim
 
-    def _leave(self, crew: Crew) -> None:
+    def _leave(self, pool: WorkerPool) -> None:
         """The end of a thread. What came after its last look, or was put back by a thread of another crew,
         is taken up by those that are woken here."""
-        self._count_out(crew)
-        if not finish(crew.run.id) and not self._stopping.is_set():
-            self.carry_on(crew.run.id)
+        self._count_out(pool)
+        if not finish(pool.run.id) and not self._stopping.is_set():
+            self.ensure_running(pool.run.id)
         self._waiting.notify()
 
-    def _count_out(self, crew: Crew) -> None:
+    def _count_out(self, pool: WorkerPool) -> None:
         with self._lock:
-            if threading.current_thread() in crew.threads:
-                crew.threads.discard(threading.current_thread())
-                self._thread_counts[crew.run.profile_id] -= 1
-            if not crew.threads and self._crews.get(crew.run.id) is crew:
-                del self._crews[crew.run.id]
+            if threading.current_thread() in pool.threads:
+                pool.threads.discard(threading.current_thread())
+                self._thread_counts[pool.run.profile_id] -= 1
+            if not pool.threads and self._pools.get(pool.run.id) is pool:
+                del self._pools[pool.run.id]
 
-    def _run(self, crew: Crew, claim: Claim) -> None:
+    def _run(self, pool: WorkerPool, claim: Claim) -> None:
         """One wish from claim to outcome: whatever happens, it is decided or put back."""
         connection = None
         try:
             connection = self._connections.of(claim.profile_id)
-            self._connections.check(claim.profile_id, connection, crew.stop)
-            self._download(crew, claim, connection)
+            self._connections.check(claim.profile_id, connection, pool.stop)
+            self._download(pool, claim, connection)
         except Stopped:
             downloads.release_download(claim)
         except SignedOut as error:
             downloads.release_download(claim)
-            with self._connections.judging(connection) as is_current:
+            with self._connections.if_current(connection) as is_current:
                 if is_current:
-                    self._wait_for_cookies(crew, claim, error)
+                    self._wait_for_cookies(pool, claim, error)
         except UnusualActivity:  # nothing has failed: the next claim waits until the rest is over
             downloads.release_download(claim)
         except FlowshelfError as error:
@@ -243,72 +243,72 @@ class Downloads:
             if self._stopping.is_set() or is_stale or isinstance(error, SourceClosed):
                 # The connection was closed under it: asked again at the next start, or with new cookies.
                 downloads.release_download(claim)
-            elif isinstance(error, FlowUnavailable) and self._is_put_off(crew, claim):
+            elif isinstance(error, FlowUnavailable) and self._is_deferred(pool, claim):
                 downloads.release_download(claim)
             else:
-                self._decide(crew, claim, error)
+                self._decide(pool, claim, error)
         except Exception as error:
             log.exception("Download of image %s failed", claim.image_id)
-            self._decide(crew, claim, store.problem_of(error) or _unexpected())
+            self._decide(pool, claim, store.problem_of(error) or _unexpected())
         finally:
             self._in_flight.discard(claim.download_id)
 
-    def _download(self, crew: Crew, claim: Claim, connection: Connection) -> None:
+    def _download(self, pool: WorkerPool, claim: Claim, connection: Connection) -> None:
         folder = Path(claim.folder) if claim.folder else self._own_folder(claim.profile_id)
         storage.make_folder(folder, self.roots)
         kept = download_image(
             connection.source,
-            connection.pace,
+            connection.retry,
             claim.name,
             claim.media_key,
             folder=folder,
             stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
-            stopping=crew.stop,
+            stopping=pool.stop,
         )
         downloads.finish_download(claim, **asdict(kept) | {"path": str(kept.path)})
-        crew.failures_in_a_row = 0
-        crew.rate.add(kept.size_bytes)
+        pool.failures_in_a_row = 0
+        pool.rate.add(kept.size_bytes)
 
-    def _wait_for_cookies(self, crew: Crew, claim: Claim, error: SignedOut) -> None:
+    def _wait_for_cookies(self, pool: WorkerPool, claim: Claim, error: SignedOut) -> None:
         profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
-        self._halt(crew, RunState.WAITING, error)
+        self._halt(pool, RunState.WAITING, error)
 
-    def _is_put_off(self, crew: Crew, claim: Claim) -> bool:
+    def _is_deferred(self, pool: WorkerPool, claim: Claim) -> bool:
         """Whether a wish comes again later, because Flow answers nobody: that need not be about its image."""
-        rest = self._connections.rest(claim.profile_id)
+        cooldown = self._connections.cooldown(claim.profile_id)
         with self._lock:
-            return rest is not None and rest.reason is not None and crew.puts_off(claim.download_id)
+            return cooldown is not None and cooldown.reason is not None and pool.defer(claim.download_id)
 
-    def _decide(self, crew: Crew, claim: Claim, error: FlowshelfError) -> None:
+    def _decide(self, pool: WorkerPool, claim: Claim, error: FlowshelfError) -> None:
         """What a failure means: for the profile as a whole, for this image for good, or for now."""
         if isinstance(error, _FOR_ALL):
             downloads.release_download(claim)
             if isinstance(error, AccountMoved):
                 profiles.note_health(claim.profile_id, Health.MOVED, str(error))
-            self._halt(crew, RunState.PAUSED, error)
+            self._halt(pool, RunState.PAUSED, error)
         else:
             is_permanent = isinstance(error, ImageRefused)
             downloads.fail_download(claim, code=error.code, sentence=str(error), is_permanent=is_permanent)
-            self._count_failure(crew, error)
+            self._count_failure(pool, error)
 
-    def _count_failure(self, crew: Crew, error: FlowshelfError) -> None:
+    def _count_failure(self, pool: WorkerPool, error: FlowshelfError) -> None:
         with self._lock:
-            is_too_many = crew.fails()
+            is_too_many = pool.count_failure()
         if is_too_many:
-            self._halt(crew, RunState.PAUSED, too_many_failures(error))
+            self._halt(pool, RunState.PAUSED, too_many_failures(error))
 
-    def _halt(self, crew: Crew, state: RunState, error: FlowshelfError) -> None:
+    def _halt(self, pool: WorkerPool, state: RunState, error: FlowshelfError) -> None:
         """Stop a run for a reason that one of its threads met; a crew that was sent home has no say."""
         with self._lock:
-            if self._crews.get(crew.run.id) is not crew:
+            if self._pools.get(pool.run.id) is not pool:
                 return
-            self._send_home(crew.run.id)
-            change(crew.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
+            self._detach(pool.run.id)
+            change(pool.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
         self._waiting.notify()
 
-    def _send_home(self, run_id: str) -> None:
-        if crew := self._crews.pop(run_id, None):
-            crew.stop.set()
+    def _detach(self, run_id: str) -> None:
+        if pool := self._pools.pop(run_id, None):
+            pool.stop.set()
 
     def _own_folder(self, profile_id: str) -> Path:
         return self._config.images_dir / profile_id

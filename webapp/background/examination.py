@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from webapp import storage
-from webapp.background.accounts import OF_ACCOUNT, note_failure, require_rested
+from webapp.background.accounts import OF_ACCOUNT, note_failure, require_no_cooldown
 from webapp.background.connections import Connection, Connections
 from webapp.errors import AccountExists, Busy, FlowError, OtherAccount
 from webapp.sources import Account, Step
@@ -15,7 +15,7 @@ from webapp.times import now
 
 KEPT_SECONDS = 600.0
 ACCOUNT = "account of the profile"
-KINDS = {ending: kind for kind, ending in storage.ENDINGS.items()}
+KINDS = {suffix: kind for kind, suffix in storage.SUFFIXES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Examinations:
 
         Raises UnusualActivity while the profile rests, SignedOut when it has no cookies, Busy.
         """
-        require_rested(profiles.get_profile(profile_id))
+        require_no_cooldown(profiles.get_profile(profile_id))
         with self._lock:
             if profile_id in self._under_way:
                 raise Busy("What Flow sends to this profile is being checked already. Wait for its end.")
@@ -82,14 +82,14 @@ class Examinations:
         connection = self._connections.of(profile_id)
         steps = tuple(connection.source.examine(describe_picture))
         examination = Examination(connection.source.name, now(), steps)
-        with self._connections.judging(connection) as is_current:
+        with self._connections.if_current(connection) as is_current:
             return _noted(profile_id, connection, examination) if is_current else examination
 
 
 def describe_picture(content: bytes) -> str:
     """`JPEG, 1376 by 768 pixels`. Raises BadPicture."""
     header = storage.read_header(content)
-    return f"{KINDS[header.ending]}, {header.width} by {header.height} pixels"
+    return f"{KINDS[header.suffix]}, {header.width} by {header.height} pixels"
 
 
 def _noted(profile_id: str, connection: Connection, examination: Examination) -> Examination:

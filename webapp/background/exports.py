@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 CLEAR_EVERY_SECONDS = 600.0
 PROGRESS_EVERY_SECONDS = 0.3
 # Headers, the list at the end and the manifest; and what has to stay free for everything else.
-BYTES_BESIDE_EACH_PICTURE = 3000
+OVERHEAD_BYTES_PER_PICTURE = 3000
 BYTES_TO_LEAVE_FREE = 50_000_000
 NO_FILE = "None of the selected images has a file yet. Download them first; a ZIP holds files."
 
@@ -62,16 +62,16 @@ class Exports:
 
     def request(self, selection: Selection) -> Export:
         """Put a ZIP in line. Raises BadRequest when there is no file to put into it, DiskFull."""
-        total = selections.sum_of(selection)
+        total = selections.summary_of(selection)
         if not total.file_count:
             raise BadRequest(NO_FILE)
-        self._require_room(total.size_bytes + total.image_count * BYTES_BESIDE_EACH_PICTURE)
+        self._require_space(total.size_bytes + total.image_count * OVERHEAD_BYTES_PER_PICTURE)
         export = exports.add_export(selections.list_ids(selection), total.size_bytes)
         self._woken.set()
         return export
 
     def request_again(self, export_id: str) -> None:
-        self._require_room(exports.get_export(export_id).size_bytes)
+        self._require_space(exports.get_export(export_id).size_bytes)
         exports.request_again(export_id)
         self._woken.set()
 
@@ -80,7 +80,7 @@ class Exports:
         exports.remove_export(exports.get_export(export_id).id)
         self.path_of(export_id).unlink(missing_ok=True)
 
-    def _require_room(self, bytes_count: int) -> None:
+    def _require_space(self, bytes_count: int) -> None:
         free = storage.free_bytes(self._folder) - exports.count_bytes_to_come() - BYTES_TO_LEAVE_FREE
         if bytes_count > free:
             raise DiskFull(
@@ -123,9 +123,9 @@ class Exports:
     def _fill(self, opened: Archive, export: Export) -> None:
         done_count = done_bytes = left_out_count = 0
         noted_at = 0.0
-        for piece in store.chunked(exports.list_image_ids(export.id)):
-            found = selections.list_in_order(piece)
-            left_out_count += len(piece) - len(found)
+        for chunk in store.chunked(exports.list_image_ids(export.id)):
+            found = selections.list_in_order(chunk)
+            left_out_count += len(chunk) - len(found)
             for image in found:
                 size = self._add(opened, image)
                 done_count, done_bytes = done_count + (size is not None), done_bytes + (size or 0)

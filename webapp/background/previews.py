@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from webapp import store
-from webapp.background.accounts import require_rested
+from webapp.background.accounts import require_no_cooldown
 from webapp.background.connections import Connections
 from webapp.config import Config
 from webapp.database.models import Image
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 THREADS_PER_PROFILE = 3
 # More than a few screens: what was asked for first has been scrolled past by then.
-MOST_IN_LINE = 240
+MAX_IN_LINE = 240
 
 
 class Previews:
@@ -32,7 +32,7 @@ class Previews:
         self._connections = connections
         self._stopping = stopping
         self._lock = threading.Lock()
-        self._lines: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=MOST_IN_LINE))
+        self._lines: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=MAX_IN_LINE))
         self._under_way: set[str] = set()
         self._refused: set[str] = set()
         self._thread_counts: dict[str, int] = defaultdict(int)
@@ -109,9 +109,9 @@ class Previews:
                     self._refused.add(image_id)
 
     def _ask(self, profile_id: str, image_id: str) -> str | None:
-        require_rested(profiles.get_profile(profile_id))  # nobody looks at a card for an hour
+        require_no_cooldown(profiles.get_profile(profile_id))  # nobody looks at a card for an hour
         connection = self._connections.of(profile_id)
         image = images.get_image(image_id)
-        return connection.pace.tried(
+        return connection.retry.call(
             lambda: connection.source.preview_url(image.name, image.media_key), self._stopping
         )

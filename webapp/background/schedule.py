@@ -15,7 +15,7 @@ from webapp.store.runs import schedules
 log = logging.getLogger(__name__)
 
 # A laptop that slept, or a clock that was set, is noticed after so long at the latest.
-LONGEST_NAP_SECONDS = 60.0
+MAX_NAP_SECONDS = 60.0
 
 
 class Scheduler:
@@ -26,11 +26,11 @@ class Scheduler:
         self._syncs = syncs
         self._stopping = stopping
         self._changed = threading.Event()
-        self._owed: set[str] = set()
+        self._due: set[str] = set()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._owed = {schedule.profile_id for schedule in schedules.list_schedules(ScheduleKind.AT_START)}
+        self._due = {schedule.profile_id for schedule in schedules.list_schedules(ScheduleKind.AT_START)}
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -49,26 +49,26 @@ class Scheduler:
         Never beside a sync that is open, and not while the profile waits for its person.
         """
         for schedule in schedules.list_schedules(ScheduleKind.AT_START):
-            self._begin_owed(schedule)
+            self._begin_due(schedule)
         hourly = schedules.list_schedules(ScheduleKind.HOURLY)
         naps = [self._begin_if_due(schedule, moment) for schedule in hourly]
-        if self._owed:
-            naps.append(LONGEST_NAP_SECONDS)
+        if self._due:
+            naps.append(MAX_NAP_SECONDS)
         return min(naps, default=None)
 
     def _begin_if_due(self, schedule: Schedule, moment: datetime) -> float:
         due = schedules.next_due(schedule, moment)
         if due is None or schedules.is_held(schedule):
-            return LONGEST_NAP_SECONDS
+            return MAX_NAP_SECONDS
         if due > moment:
-            return min((due - moment).total_seconds(), LONGEST_NAP_SECONDS)
+            return min((due - moment).total_seconds(), MAX_NAP_SECONDS)
         self._begin(schedule)
-        return LONGEST_NAP_SECONDS
+        return MAX_NAP_SECONDS
 
-    def _begin_owed(self, schedule: Schedule) -> None:
-        if schedule.profile_id not in self._owed or schedules.is_held(schedule):
+    def _begin_due(self, schedule: Schedule) -> None:
+        if schedule.profile_id not in self._due or schedules.is_held(schedule):
             return
-        self._owed.discard(schedule.profile_id)
+        self._due.discard(schedule.profile_id)
         if not runs.find_open_run(schedule.profile_id, RunKind.SYNC):
             self._begin(schedule)
 
@@ -89,4 +89,4 @@ class Scheduler:
                 return self.begin_due(datetime.now(UTC))
         except Exception:
             log.exception("The schedule could not be looked at; trying again in a minute")
-            return LONGEST_NAP_SECONDS
+            return MAX_NAP_SECONDS

@@ -54,7 +54,7 @@ class Syncs:
         downloads_new: bool = False,
     ) -> Run:
         """Begin a sync run, or join the one under way that was asked the same. Raises Busy otherwise."""
-        histories = histories or self._connections.promise(profile_id).histories
+        histories = histories or self._connections.capabilities(profile_id).histories
         if start_cursor and (mode != SyncMode.ALL or len(histories) != 1):
             raise BadRequest("A startCursor goes with the mode “all” and one history.")
         asked = {
@@ -67,7 +67,7 @@ class Syncs:
         with self._starting:  # a run that has no thread yet must not look like one of a killed process
             run = self._open_run(profile_id, asked, marks)
             runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
-            self.carry_on(run.id)
+            self.ensure_running(run.id)
         return runs.get_run(run.id)
 
     def pause(self, profile_id: str) -> None:
@@ -92,7 +92,7 @@ class Syncs:
     def _is_over(self, run: Run) -> bool:
         if run.state != RunState.RUNNING:
             return True
-        self._connections.require_answers(run.profile_id)
+        self._connections.require_available(run.profile_id)
         return False
 
     def cancel(self, profile_id: str) -> None:
@@ -104,12 +104,12 @@ class Syncs:
         """Whether images that a full sync did not meet are to be marked as gone from Flow."""
         answer_question(walk_id, mark=mark)
 
-    def carry_on(self, run_id: str) -> None:
+    def ensure_running(self, run_id: str) -> None:
         """Give a running run its thread, unless it has one."""
         with self._lock:
             run = runs.find_run(run_id)
-            is_wanted = run is not None and run.state == RunState.RUNNING and not self._stopping.is_set()
-            if run_id in self._threads or not is_wanted:
+            is_requested = run is not None and run.state == RunState.RUNNING and not self._stopping.is_set()
+            if run_id in self._threads or not is_requested:
                 return
             stop = threading.Event()
             thread = threading.Thread(target=self._run, args=(run_id, run.profile_id, stop), daemon=True)
@@ -159,7 +159,7 @@ class Syncs:
             with self._lock:
                 self._threads.pop(run_id, None)
             self._waiting.notify()
-        self._carry_on_later(run_id)
+        self._retry_later(run_id)
 
     def _ended(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
         """Carry a run on to where it ends, waits or goes on later.
@@ -175,13 +175,13 @@ class Syncs:
             runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
         return True
 
-    def _carry_on_later(self, run_id: str) -> None:
+    def _retry_later(self, run_id: str) -> None:
         """New cookies may have set a run going while its thread was ending. A database that is not there
         is waited for."""
         while not self._stopping.is_set():
             try:
                 with store.connection():
-                    return self.carry_on(run_id)
+                    return self.ensure_running(run_id)
             except Exception as error:
                 log.error("Sync run %s cannot go on now: %s", run_id, store.problem_of(error) or repr(error))
                 self._stopping.wait(self._config.retry_pauses_seconds[-1])
@@ -189,7 +189,7 @@ class Syncs:
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
         """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""
         try:
-            return (RunState.DONE, {}) if self._carry_on(run_id, profile_id, stop) else (None, {})
+            return (RunState.DONE, {}) if self._run_until_done(run_id, profile_id, stop) else (None, {})
         except (Stopped, RunEnded):
             return (None if self._stopping.is_set() else RunState.PAUSED), {}
         except SignedOut as error:
@@ -210,18 +210,18 @@ class Syncs:
         sample = getattr(error, "sample", None) or None
         return RunState.FAILED, {"error_code": error.code, "error": str(error), "sample": sample}
 
-    def _carry_on(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
+    def _run_until_done(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
         """Carry the run on, with new cookies when they come while it is under way; False when it has to
         wait for them."""
         while True:
             connection = self._connections.of(profile_id)
-            runs.turn_to(run_id, connection.source.promise)
+            runs.switch_service(run_id, connection.source.capabilities)
             try:
                 self._connections.check(profile_id, connection, stop)
-                self._sync_run(run_id, connection, stop).carry_on()
+                self._sync_run(run_id, connection, stop).run()
                 return True
             except SignedOut as error:
-                with self._connections.judging(connection) as is_current:
+                with self._connections.if_current(connection) as is_current:
                     if is_current:
                         self._wait_for_cookies(run_id, profile_id, error)
                         return False
@@ -233,7 +233,7 @@ class Syncs:
         return SyncRun(
             run_id,
             connection.source,
-            connection.pace,
+            connection.retry,
             stopping=stop,
             on_page=self._waiting.notify,
         )

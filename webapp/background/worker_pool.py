@@ -17,12 +17,12 @@ from webapp.store.runs.downloads import Claim
 log = logging.getLogger(__name__)
 
 # One that fails even then is failed: it may be the image after all.
-MOST_TIMES_PUT_OFF = 2
-MOST_FAILURES_IN_A_ROW = 10
+MAX_DEFERRALS = 2
+MAX_FAILURES_IN_A_ROW = 10
 
 
 @dataclass(slots=True)
-class Crew:
+class WorkerPool:
     """The threads of one run, since it was last begun or resumed.
 
     `later` are wishes that were put off behind all others, because the service answered nobody.
@@ -33,40 +33,40 @@ class Crew:
     threads: set[threading.Thread] = field(default_factory=set)
     failures_in_a_row: int = 0
     rate: Rate = field(default_factory=Rate)
-    later: set[int] = field(default_factory=set)
-    times_put_off: Counter[int] = field(default_factory=Counter)
+    deferred: set[int] = field(default_factory=set)
+    deferral_counts: Counter[int] = field(default_factory=Counter)
 
     def claim(self) -> Claim | None:
         """The oldest wish; those that were put off come when there is no other."""
-        claim = downloads.claim_download(self.run.id, besides=self.later)
-        if claim is None and self.later:
-            self.later.clear()
+        claim = downloads.claim_download(self.run.id, besides=self.deferred)
+        if claim is None and self.deferred:
+            self.deferred.clear()
             claim = downloads.claim_download(self.run.id)
         return claim
 
-    def fails(self) -> bool:
+    def count_failure(self) -> bool:
         """Count a failure; whether there were too many in a row: then nobody claims another wish."""
         self.failures_in_a_row += 1
-        if self.failures_in_a_row < MOST_FAILURES_IN_A_ROW:
+        if self.failures_in_a_row < MAX_FAILURES_IN_A_ROW:
             return False
         self.stop.set()
         return True
 
-    def puts_off(self, download_id: int) -> bool:
+    def defer(self, download_id: int) -> bool:
         """Put a wish behind all others; False when it was so often enough."""
-        if self.times_put_off[download_id] == MOST_TIMES_PUT_OFF:
+        if self.deferral_counts[download_id] == MAX_DEFERRALS:
             return False
-        self.times_put_off[download_id] += 1
-        if len(self.later) == store.ROWS_PER_STATEMENT:
-            self.later.clear()
-        self.later.add(download_id)
+        self.deferral_counts[download_id] += 1
+        if len(self.deferred) == store.ROWS_PER_STATEMENT:
+            self.deferred.clear()
+        self.deferred.add(download_id)
         return True
 
 
 def too_many_failures(last: FlowshelfError) -> FlowError:
     """Why a run is paused whose crew failed so often."""
     return FlowError(
-        f"{MOST_FAILURES_IN_A_ROW} images in a row failed, the last one so: {last} "
+        f"{MAX_FAILURES_IN_A_ROW} images in a row failed, the last one so: {last} "
         "The downloads are paused. Press Resume to try the rest, or look into Flow first."
     )
 

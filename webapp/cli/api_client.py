@@ -24,13 +24,13 @@ from webapp.storage.lock import DataFolderLock
 from webapp.web.sharing.codes import read_codes
 
 
-class NoAnswer(FlowshelfError):
+class NoResponse(FlowshelfError):
     """The server that owns the data folder went away."""
 
     code, http_status = "no_answer", 503
 
 
-class Shelf(Protocol):
+class ApiClient(Protocol):
     """`is_here`: the work is done by this process, and ends with it."""
 
     is_here: bool
@@ -39,7 +39,7 @@ class Shelf(Protocol):
         """The `data` of the answer. Raises the FlowshelfError that it names."""
 
 
-class OwnShelf:
+class LocalClient:
     """The API of this process, asked through WSGI."""
 
     is_here = True
@@ -52,7 +52,7 @@ class OwnShelf:
         return _data(self._client.open(path, method=method, json=body).get_json())
 
 
-class ServedShelf:
+class RemoteClient:
     """The API of the server that owns the data folder."""
 
     is_here = False
@@ -70,13 +70,13 @@ class ServedShelf:
         content = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self._url + path, data=content, method=method, headers=self._headers)
         try:
-            return _data(self._answer(request))
+            return _data(self._response(request))
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise NoAnswer(
+            raise NoResponse(
                 f"The Flowshelf at {self._url} does not answer. Look whether it still runs, then try again."
             ) from error
 
-    def _answer(self, request: urllib.request.Request) -> dict:
+    def _response(self, request: urllib.request.Request) -> dict:
         try:
             with self._opener.open(request) as response:
                 return json.load(response)
@@ -86,7 +86,7 @@ class ServedShelf:
 
 
 @contextmanager
-def open_shelf(config: Config) -> Iterator[Shelf]:
+def open_client(config: Config) -> Iterator[ApiClient]:
     """The shelf of a data folder, by whoever owns it."""
     make_data_folder(config)
     lock = DataFolderLock(config.data_dir)
@@ -96,14 +96,14 @@ def open_shelf(config: Config) -> Iterator[Shelf]:
                 f"Another flowshelf command is working on {config.data_dir}. Try again when it has ended."
             )
         codes = read_codes(config.data_dir)
-        yield ServedShelf(url, codes and codes[Role.OWNER])
+        yield RemoteClient(url, codes and codes[Role.OWNER])
         return
     try:
         app = create_app(replace(config, share=False))  # nobody signs in to their own process
         work = background_of(app)
-        work.start(carries_on=False)
+        work.start(resumes=False)
         try:
-            yield OwnShelf(app)
+            yield LocalClient(app)
         finally:
             work.stop()
     finally:
@@ -115,9 +115,9 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def _data(answer: dict) -> dict | list:
-    if not isinstance(answer, dict):
+def _data(response: dict) -> dict | list:
+    if not isinstance(response, dict):
         raise ValueError("no answer of Flowshelf")
-    if answer.get("success"):
-        return answer["data"]
-    raise error_of(answer.get("code", "error"), answer.get("error", "The server gave no reason."))
+    if response.get("success"):
+        return response["data"]
+    raise error_of(response.get("code", "error"), response.get("error", "The server gave no reason."))

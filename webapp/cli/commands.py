@@ -10,7 +10,7 @@ from itertools import islice
 import click
 
 from webapp import store
-from webapp.cli.api_client import OwnShelf, Shelf, open_shelf
+from webapp.cli.api_client import ApiClient, LocalClient, open_client
 from webapp.cli.options import data_dir_option, json_option, profile_argument
 from webapp.cli.progress import describe_download, describe_sync, follow, stop
 from webapp.config import read_config
@@ -52,14 +52,14 @@ def sync(profile, resume, full, max_pages, cursor, history, as_json, data_dir) -
         raise click.UsageError("Only one of --resume, --full and --cursor says where to begin.")
     if history and not cursor:
         raise click.UsageError("--history is of --cursor. Without it every history is synced.")
-    with ending_with_json(as_json), open_shelf(read_config(data_dir=data_dir)) as shelf:
+    with ending_with_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
         mode = "full" if full else "resume" if resume else "new"
         asked = {"mode": mode, "histories": []}
         if cursor:
             asked = {"mode": "all", "startCursor": cursor} | ({"history": history} if history else {})
-        profile_id = find_profile(shelf, profile)["profileId"]
+        profile_id = find_profile(client, profile)["profileId"]
         asked |= {"profileId": profile_id, "maxPages": max_pages, "wait": False}
-        run = follow(shelf, shelf.ask("POST", SYNC, asked)["runId"], describe_sync, quiet=as_json)
+        run = follow(client, client.ask("POST", SYNC, asked)["runId"], describe_sync, quiet=as_json)
     say_end(run, as_json)
 
 
@@ -75,12 +75,12 @@ def download(profile, names, limit, as_json, data_dir) -> None:
     """Download images of PROFILE: those NAMEd, else all that are pending."""
     if names and limit:
         raise click.UsageError("--limit is for pending images; it does not go with names.")
-    with ending_with_json(as_json), open_shelf(read_config(data_dir=data_dir)) as shelf:
-        profile_id = find_profile(shelf, profile)["profileId"]
+    with ending_with_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
+        profile_id = find_profile(client, profile)["profileId"]
         if names:
-            result = download_names(shelf, profile_id, names, quiet=as_json)
+            result = download_names(client, profile_id, names, quiet=as_json)
         else:
-            result = download_pending(shelf, profile_id, limit or True, quiet=as_json)
+            result = download_pending(client, profile_id, limit or True, quiet=as_json)
     if as_json:
         click.echo(json.dumps({"success": not result["failed"], "data": result}))
     else:
@@ -93,8 +93,8 @@ def download(profile, names, limit, as_json, data_dir) -> None:
 @data_dir_option
 def profiles(as_json, data_dir) -> None:
     """List the profiles and how they are."""
-    with ending_with_json(as_json), open_shelf(read_config(data_dir=data_dir)) as shelf:
-        rows = shelf.ask("GET", "/api/profiles")
+    with ending_with_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
+        rows = client.ask("GET", "/api/profiles")
     if as_json:
         click.echo(json.dumps({"success": True, "data": rows}))
         return
@@ -113,8 +113,8 @@ def profiles(as_json, data_dir) -> None:
 @data_dir_option
 def verify(deep, set_pending, as_json, data_dir) -> None:
     """Compare every image that should have a file with its file."""
-    with ending_with_json(as_json), open_shelf(read_config(data_dir=data_dir)) as shelf:
-        report = look_through(shelf, deep=deep, sets_pending=set_pending, quiet=as_json)
+    with ending_with_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
+        report = look_through(client, deep=deep, sets_pending=set_pending, quiet=as_json)
     if as_json:
         click.echo(json.dumps({"success": report["isWell"], "data": report}))
     else:
@@ -122,13 +122,13 @@ def verify(deep, set_pending, as_json, data_dir) -> None:
     sys.exit(0 if report["isWell"] else 1)
 
 
-def look_through(shelf: Shelf, *, deep: bool, sets_pending: bool, quiet: bool) -> dict:
+def look_through(client: ApiClient, *, deep: bool, sets_pending: bool, quiet: bool) -> dict:
     """The report of `verify`, with a bar where this process does the work."""
-    if not isinstance(shelf, OwnShelf):
-        return shelf.ask("POST", "/api/verify", {"deep": deep, "setPending": sets_pending})
+    if not isinstance(client, LocalClient):
+        return client.ask("POST", "/api/verify", {"deep": deep, "setPending": sets_pending})
     with store.connection():
         bar = click.progressbar(length=images.count_files(), file=sys.stderr, label="Checking", hidden=quiet)
-        roots = shelf.work.downloads.roots
+        roots = client.work.downloads.roots
         with bar:
             found = verifying.verify(
                 roots, deep=deep, sets_pending=sets_pending, on_image=lambda: bar.update(1)
@@ -136,9 +136,9 @@ def look_through(shelf: Shelf, *, deep: bool, sets_pending: bool, quiet: bool) -
     return report_value(found)
 
 
-def find_profile(shelf: Shelf, id_or_name: str) -> dict:
+def find_profile(client: ApiClient, id_or_name: str) -> dict:
     """The profile of that id, or of that name when only one has it. Raises UnknownProfile."""
-    rows = shelf.ask("GET", "/api/profiles")
+    rows = client.ask("GET", "/api/profiles")
     found = [row for row in rows if row["profileId"] == id_or_name]
     found = found or [row for row in rows if row["name"].lower() == id_or_name.lower()]
     if len(found) == 1:
@@ -150,46 +150,46 @@ def find_profile(shelf: Shelf, id_or_name: str) -> dict:
     raise UnknownProfile(f"There is no profile “{id_or_name}”. Profiles on this shelf: {names}.")
 
 
-def download_pending(shelf: Shelf, profile_id: str, pending: int | bool, *, quiet: bool) -> dict:
+def download_pending(client: ApiClient, profile_id: str, pending: int | bool, *, quiet: bool) -> dict:
     asked = {"profileId": profile_id, "pending": pending, "wait": False}
-    begun = shelf.ask("POST", BATCH, asked)
+    begun = client.ask("POST", BATCH, asked)
     if "runId" not in begun:
         return begun  # there was nothing to download
-    go_on(shelf, begun["runId"])
-    run = follow(shelf, begun["runId"], describe_download, quiet=quiet)
+    go_on(client, begun["runId"])
+    run = follow(client, begun["runId"], describe_download, quiet=quiet)
     if run["state"] != "done":
         raise error_of(run.get("code", run["state"]), run.get("error", f"The run ended as {run['state']}."))
     return run["result"]
 
 
-def download_names(shelf: Shelf, profile_id: str, names: tuple[str, ...], *, quiet: bool) -> dict:
+def download_names(client: ApiClient, profile_id: str, names: tuple[str, ...], *, quiet: bool) -> dict:
     total = {"downloaded": 0, "failed": 0, "failedNames": [], "failures": []}
     remaining = iter(dict.fromkeys(names))
     with click.progressbar(length=len(set(names)), file=sys.stderr, label="Downloading", hidden=quiet) as bar:
         while some := list(islice(remaining, NAMES_PER_CALL)):
-            result = download_some(shelf, profile_id, some)
+            result = download_some(client, profile_id, some)
             total = {field: total[field] + result[field] for field in total}
             bar.update(len(some))
     return total
 
 
-def download_some(shelf: Shelf, profile_id: str, names: list[str]) -> dict:
+def download_some(client: ApiClient, profile_id: str, names: list[str]) -> dict:
     asked = {"profileId": profile_id, "imageNames": names}
-    begun = shelf.ask("POST", BATCH, asked | {"wait": False})
+    begun = client.ask("POST", BATCH, asked | {"wait": False})
     if "runId" not in begun:
         return begun
     try:
-        go_on(shelf, begun["runId"])
-        return shelf.ask("POST", BATCH, asked)
+        go_on(client, begun["runId"])
+        return client.ask("POST", BATCH, asked)
     except KeyboardInterrupt:
-        stop(shelf, begun["runId"])
+        stop(client, begun["runId"])
         raise
 
 
-def go_on(shelf: Shelf, run_id: str) -> None:
+def go_on(client: ApiClient, run_id: str) -> None:
     """Somebody asks for downloads by hand: that ends a pause."""
-    if shelf.ask("GET", f"/api/runs/{run_id}")["state"] == "paused":
-        shelf.ask("POST", f"/api/runs/{run_id}/resume")
+    if client.ask("GET", f"/api/runs/{run_id}")["state"] == "paused":
+        client.ask("POST", f"/api/runs/{run_id}/resume")
 
 
 def say_end(run: dict, as_json: bool) -> None:

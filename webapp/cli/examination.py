@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from webapp import storage
-from webapp.cli.api_client import open_shelf
+from webapp.cli.api_client import open_client
 from webapp.cli.commands import find_profile
 from webapp.config import Config
 from webapp.errors import BadRequest
@@ -17,9 +17,9 @@ def examine_flow(config: Config, profile: str, report: Path | None, as_json: boo
     """Say what Flow sends, and whether all of it is well. A report that is there already is left alone."""
     if report and os.path.lexists(report):
         raise BadRequest(f"{report} is there already. Name another file, or move that one away.")
-    with open_shelf(config) as shelf:
-        profile_id = find_profile(shelf, profile)["profileId"]
-        found = shelf.ask("POST", f"/api/profiles/{profile_id}/examine")
+    with open_client(config) as client:
+        profile_id = find_profile(client, profile)["profileId"]
+        found = client.ask("POST", f"/api/profiles/{profile_id}/examine")
     if report:
         write_report(report, found["report"])
     if as_json:
@@ -49,7 +49,7 @@ def mark_of(is_well: bool) -> str:
 def write_report(file: Path, report: dict) -> None:
     """Write a new file for its owner alone; one that came meanwhile is not touched."""
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    with storage.explained(file.absolute().parent):
+    with storage.translate_errors(file.absolute().parent):
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from webapp import database, store
-from webapp.cli.api_client import Shelf, open_shelf
+from webapp.cli.api_client import ApiClient, open_client
 from webapp.cli.commands import ending_with_json, find_profile
 from webapp.cli.examination import examine_flow, mark_of
 from webapp.cli.options import data_dir_option, json_option
@@ -69,14 +69,14 @@ def import_(file: Path, profile: str | None, as_json: bool, data_dir: Path | Non
     --profile they go to the profile of the same id, or to a new one while there is none at all.
     """
     config = read_config(data_dir=data_dir)
-    with ending_with_json(as_json), open_shelf(config) as shelf:
-        if not shelf.is_here:
+    with ending_with_json(as_json), open_client(config) as client:
+        if not client.is_here:
             raise Busy(
                 f"A Flowshelf is using {config.data_dir}. End it, import, and start it again: an import "
                 "reads files from anywhere on this machine, which nobody may ask of a server."
             )
         table = importing.OldTable(file)
-        owner_of = owners(shelf, config, table, profile)
+        owner_of = owners(client, config, table, profile)
         with store.connection():
             bar = click.progressbar(length=table.count(), file=sys.stderr, label="Importing", hidden=as_json)
             with bar:
@@ -84,12 +84,14 @@ def import_(file: Path, profile: str | None, as_json: bool, data_dir: Path | Non
     say_import(report, as_json)
 
 
-def owners(shelf: Shelf, config: Config, table: importing.OldTable, profile: str | None) -> dict[str, str]:
+def owners(
+    client: ApiClient, config: Config, table: importing.OldTable, profile: str | None
+) -> dict[str, str]:
     """Which profile here the images of each profile there go to. Raises BadRequest when that is not clear."""
     old_ids = table.owners()
     if profile:
-        return dict.fromkeys(old_ids, find_profile(shelf, profile)["profileId"])
-    rows = shelf.ask("GET", "/api/profiles")
+        return dict.fromkeys(old_ids, find_profile(client, profile)["profileId"])
+    rows = client.ask("GET", "/api/profiles")
     here = {row["name"]: row["profileId"] for row in rows} | {
         row["profileId"]: row["profileId"] for row in rows
     }
@@ -170,17 +172,17 @@ def examine(config: Config) -> Iterator[doctor.Finding]:
         )
         return
     try:
-        with open_shelf(config) as shelf:
-            for profile in shelf.ask("GET", "/api/profiles"):
-                yield check_cookies(shelf, profile)
+        with open_client(config) as client:
+            for profile in client.ask("GET", "/api/profiles"):
+                yield check_cookies(client, profile)
     except FlowshelfError as error:
         yield doctor.Finding("cookies", False, str(error))
 
 
-def check_cookies(shelf: Shelf, profile: dict) -> doctor.Finding:
+def check_cookies(client: ApiClient, profile: dict) -> doctor.Finding:
     error = None
     try:
-        profile = shelf.ask("POST", f"/api/profiles/{profile['profileId']}/check")
+        profile = client.ask("POST", f"/api/profiles/{profile['profileId']}/check")
     except FlowshelfError as raised:
         error = raised
     return doctor.profile_of(profile, error, datetime.now(UTC))

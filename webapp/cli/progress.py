@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import click
 
-from webapp.cli.api_client import Shelf, pause
+from webapp.cli.api_client import ApiClient, pause
 from webapp.errors import FlowUnavailable
 
 POLL_SECONDS = 0.25
 PLAIN_LINE_SECONDS = 5.0
 
 
-def follow(shelf: Shelf, run_id: str, describe: Callable[[dict], str], *, quiet: bool) -> dict:
+def follow(client: ApiClient, run_id: str, describe: Callable[[dict], str], *, quiet: bool) -> dict:
     """The run as the API tells it, once it stopped running.
 
     Ctrl-C pauses a run of this process; one of a server goes on there. Raises FlowUnavailable when the run
@@ -21,7 +21,7 @@ def follow(shelf: Shelf, run_id: str, describe: Callable[[dict], str], *, quiet:
     """
     line = StatusLine(quiet=quiet)
     try:
-        while (run := shelf.ask("GET", f"/api/runs/{run_id}"))["state"] == "running":
+        while (run := client.ask("GET", f"/api/runs/{run_id}"))["state"] == "running":
             if reason := run.get("waitsFor"):
                 line.end()
                 raise FlowUnavailable(reason)
@@ -31,15 +31,15 @@ def follow(shelf: Shelf, run_id: str, describe: Callable[[dict], str], *, quiet:
         return run
     except KeyboardInterrupt:
         line.end()
-        stop(shelf, run_id)
+        stop(client, run_id)
         raise
 
 
-def stop(shelf: Shelf, run_id: str) -> None:
-    if not shelf.is_here:
+def stop(client: ApiClient, run_id: str) -> None:
+    if not client.is_here:
         click.echo("The dashboard goes on with it. Pause it there if it should stop.", err=True)
         return
-    shelf.ask("POST", f"/api/runs/{run_id}/pause")
+    client.ask("POST", f"/api/runs/{run_id}/pause")
     click.echo(
         "Stopped. The place is kept: “flowshelf sync … --resume” or “flowshelf download …” goes on there.",
         err=True,

@@ -18,21 +18,21 @@ from webapp.errors import FlowshelfError
 
 # Polling tabs and waiting API calls share these; at most half of them may wait.
 SERVER_THREADS = 12
-MOST_CONNECTIONS = 500
-MOST_CONNECTIONS_OF_ONE = 100
-LONGEST_IDLE_SECONDS = 60
+MAX_CONNECTIONS = 500
+MAX_CONNECTIONS_OF_ONE = 100
+MAX_IDLE_SECONDS = 60
 # For a whole request to arrive, however busily its sender drips; 32 MB come in at 1 Mbit/s.
-LONGEST_REQUEST_SECONDS = 300
-LARGEST_HEADER_BYTES = 64 * 1024
+MAX_REQUEST_SECONDS = 300
+MAX_HEADER_BYTES = 64 * 1024
 # A thread waits for its reader only beyond that; up to that the answer lies in a file. The list of a hundred
 # thousand images is smaller, and a whole file needs no copy and no thread.
-LARGEST_UNREAD_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_UNREAD_RESPONSE_BYTES = 64 * 1024 * 1024
 LIMITS = {
-    "connection_limit": MOST_CONNECTIONS,
-    "channel_timeout": LONGEST_IDLE_SECONDS,
+    "connection_limit": MAX_CONNECTIONS,
+    "channel_timeout": MAX_IDLE_SECONDS,
     "cleanup_interval": 10,
-    "max_request_header_size": LARGEST_HEADER_BYTES,
-    "outbuf_high_watermark": LARGEST_UNREAD_ANSWER_BYTES,
+    "max_request_header_size": MAX_HEADER_BYTES,
+    "outbuf_high_watermark": MAX_UNREAD_RESPONSE_BYTES,
     "asyncore_use_poll": True,  # select() knows 1024 files of a process and no more
 }
 # The port is part of the host; proxies hand on what a visitor says of it beside that.
@@ -56,7 +56,7 @@ class LimitedChannel(HTTPChannel):
         super().__init__(server, sock, addr, adj, map=map)
         open_now = Counter(channel.addr[0] for channel in server.active_channels.values())
         is_proxy = addr[0] == adj.trusted_proxy  # everybody comes from there
-        if open_now[addr[0]] > MOST_CONNECTIONS_OF_ONE and not is_proxy:
+        if open_now[addr[0]] > MAX_CONNECTIONS_OF_ONE and not is_proxy:
             self.will_close = True
 
     def received(self, data: bytes) -> bool:
@@ -71,7 +71,7 @@ class LimitedChannel(HTTPChannel):
 
     def readable(self) -> bool:
         """Asked about once a second, whatever happens."""
-        if self.began_at and time.monotonic() - self.began_at > LONGEST_REQUEST_SECONDS:
+        if self.began_at and time.monotonic() - self.began_at > MAX_REQUEST_SECONDS:
             self.will_close = True
         return super().readable()
 

@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from webapp import storage
-from webapp.database.inspection import WAIT_SECONDS, address, resting_address
+from webapp.database.inspection import WAIT_SECONDS, address, read_only_url
 from webapp.database.models import SECRET_TABLES
-from webapp.database.problems import explained
+from webapp.database.problems import translate_errors
 from webapp.errors import DiskFull
 
 
@@ -23,7 +23,7 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
     with storage.writing_beside(target) as part, _copying_to(target), closing(_writing(part)) as copy:
         copy.execute("PRAGMA journal_mode = memory")
         is_writable = os.access(source.parent, os.W_OK)
-        where = address(source, "rw") if is_writable else resting_address(source)
+        where = address(source, "rw") if is_writable else read_only_url(source)
         copy.execute("ATTACH ? AS source", [where])
         copy.execute("BEGIN")
         _copy_tables(copy, left_out)
@@ -33,7 +33,7 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
 @contextmanager
 def _copying_to(target: Path) -> Iterator[None]:
     try:
-        with explained():
+        with translate_errors():
             yield
     except DiskFull as error:
         raise DiskFull(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from webapp.database import migrations
 from webapp.database.models import TABLES, Image
-from webapp.database.problems import explained
+from webapp.database.problems import translate_errors
 from webapp.errors import BadDatabase, NewerDatabase
 
 FIRST_VERSION = 1
@@ -16,7 +16,7 @@ WAIT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Peek:
+class Inspection:
     """What a database file says of itself: its version (0: none), the columns of its tables by their names,
     the migrations it has had."""
 
@@ -25,9 +25,9 @@ class Peek:
     applied: frozenset[str]
 
 
-def check(path: Path, steps: Path = migrations.FOLDER) -> Peek:
+def check(path: Path, steps: Path = migrations.FOLDER) -> Inspection:
     """What is in a database file. Raises NewerDatabase or BadDatabase when it is not one of ours."""
-    found = peek(path)
+    found = inspect(path)
     known = {step.stem for step in steps.glob("[0-9]*.py")}
     if found.version > latest_version(steps) or found.applied - known:
         raise NewerDatabase(
@@ -52,14 +52,14 @@ def check(path: Path, steps: Path = migrations.FOLDER) -> Peek:
     return found
 
 
-def peek(path: Path) -> Peek:
+def inspect(path: Path) -> Inspection:
     """Look into a database file without changing it."""
-    with explained(), closing(reading(path)) as reader:
+    with translate_errors(), closing(reading(path)) as reader:
         (version,) = reader.execute("PRAGMA user_version").fetchone()
         named = reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         tables = {name: _columns(reader, name) for (name,) in named}
         had = reader.execute(f"SELECT name FROM {HISTORY_TABLE}") if HISTORY_TABLE in tables else ()
-        return Peek(version, tables, frozenset(name for (name,) in had))
+        return Inspection(version, tables, frozenset(name for (name,) in had))
 
 
 def _columns(reader: sqlite3.Connection, table: str) -> frozenset[str]:
@@ -67,7 +67,7 @@ def _columns(reader: sqlite3.Connection, table: str) -> frozenset[str]:
     return frozenset(name for (name,) in rows)
 
 
-def _lacking(found: Peek) -> list[str]:
+def _lacking(found: Inspection) -> list[str]:
     """What the program works with and the database does not have."""
     return [
         f"{table._meta.table_name}.{column}"
@@ -77,7 +77,7 @@ def _lacking(found: Peek) -> list[str]:
     ]
 
 
-def is_behind(found: Peek, steps: Path = migrations.FOLDER) -> bool:
+def is_behind(found: Inspection, steps: Path = migrations.FOLDER) -> bool:
     """Whether a database lacks migrations that this program knows."""
     return not {step.stem for step in steps.glob("[0-9]*.py")} <= found.applied
 
@@ -89,13 +89,13 @@ def latest_version(steps: Path = migrations.FOLDER) -> int:
 
 def reading(path: Path) -> sqlite3.Connection:
     """A connection that cannot write and leaves no file behind. The caller closes it."""
-    return sqlite3.connect(resting_address(path), uri=True, timeout=WAIT_SECONDS)
+    return sqlite3.connect(read_only_url(path), uri=True, timeout=WAIT_SECONDS)
 
 
-def resting_address(path: Path) -> str:
+def read_only_url(path: Path) -> str:
     """Of a file that nobody writes SQLite needs no journal, and else makes one even to read."""
-    is_at_rest = not any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal"))
-    return address(path, "ro") + ("&immutable=1" if is_at_rest else "")
+    is_closed = not any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
+    return address(path, "ro") + ("&immutable=1" if is_closed else "")
 
 
 def address(path: Path, mode: str) -> str:

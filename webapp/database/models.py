@@ -10,6 +10,7 @@ from peewee import (
     SQL,
     AutoField,
     BooleanField,
+    Field,
     ForeignKeyField,
     IntegerField,
     Model,
@@ -37,8 +38,8 @@ class Profile(BaseModel):
     `account_email` and `account_key`, a hash of the account's number, are kept once a check brought them;
     either alone tells accounts apart.
 
-    `service` is where its cookies sign it in, in the words of `Source.name`. Until `rests_until` the service
-    is not asked anything, because it took the traffic for a machine's.
+    `service` is where its cookies sign it in, as `Source.name` has it. Until `cooldown_until` the service is
+    not asked anything, because it took the traffic for a machine's.
     """
 
     id = TextField(primary_key=True)
@@ -53,14 +54,16 @@ class Profile(BaseModel):
     cookies_expire_at = TextField(null=True)
     checked_at = TextField(null=True)
     is_unchecked = BooleanField(default=False)
-    rests_until = TextField(null=True)
+    cooldown_until = TextField(null=True)
     created_at = TextField()
 
 
 class Secret(BaseModel):
     """Write-only for everything above the sources: cookies and the API key of a profile."""
 
+    id = AutoField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    profile_id: TextField
     name = TextField()
     value = TextField()
 
@@ -75,9 +78,11 @@ class History(BaseModel):
     times.
     """
 
+    id = AutoField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="histories")
+    profile_id: TextField
     name = TextField()
-    answered_at = TextField(null=True)
+    responded_at = TextField(null=True)
     refused_at = TextField(null=True)
     synced_at = TextField(null=True)
     head_run_id = TextField(null=True)
@@ -92,16 +97,18 @@ class Project(BaseModel):
 
     `made_at` is the time on its card, `newest_at` that of its newest image as last read. `read_at` is null
     until it was read for the first time; `read_walk_id` is the walk that read it whole last. `tried_at` and
-    `tried_walk_id` are of the last answer of any kind, and `trouble` says why that one was not read.
+    `tried_walk_id` are of the last answer of any kind, and `failure` says why that one was not read.
     `listed_walk_id` is the last walk whose listing showed it; a walk that saw the whole listing without it
     leaves it `unlisted_at`. `due_walk_id`: the quick walk that is to read it.
 
-    `reader`: the version of Flowshelf that did not recognise all of its records.
+    `reader_version`: the version of Flowshelf that did not recognise all of its records.
     `empty_walk_id`, `empty_count` and `empty_on` are of answers without records although the shelf has images
     of it: the walk that met the last, on how many days, and the last of these days.
     """
 
+    id = AutoField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    profile_id: TextField
     remote_id = TextField()
     title = TextField()
     made_at = TextField(null=True)
@@ -110,12 +117,12 @@ class Project(BaseModel):
     read_walk_id = IntegerField(null=True)
     tried_at = TextField(null=True)
     tried_walk_id = IntegerField(null=True)
-    trouble = TextField(null=True)
+    failure = TextField(null=True)
     listed_walk_id = IntegerField(null=True)
     unlisted_at = TextField(null=True)
     deleted_at = TextField(null=True)
     due_walk_id = IntegerField(null=True)
-    reader = TextField(null=True)
+    reader_version = TextField(null=True)
     empty_walk_id = IntegerField(null=True)
     empty_count = IntegerField(default=0)
     empty_on = TextField(null=True)
@@ -130,9 +137,9 @@ class Walk(BaseModel):
 
     `cursor` is the page to ask for next, '' the head, and `last_created_at` the time of the last entry
     above it. `last_gap_id` is the newest gap there was when the walk began: a walk from the head that
-    reaches the end has closed all up to that one. While it `owes_gap`, what lies below it is unknown, and
+    reaches the end has closed all up to that one. While it `keeps_gap`, what lies below it is unknown, and
     a gap stands where it stands; after a join that is so no more. `finished_at`: it will not go on.
-    `unseen_count` is above zero while a full walk asks whether to mark so many images as gone, `by_project`
+    `missing_count` is above zero while a full walk asks whether to mark so many images as gone, `by_project`
     when it read them project by project. `is_quick`: of projects only those are read that are new or whose
     turn it is.
     """
@@ -140,17 +147,18 @@ class Walk(BaseModel):
     # AUTOINCREMENT, because SQLite otherwise hands out a deleted highest id again.
     id = AutoIncrementField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    profile_id: TextField
     history = TextField()
     is_full = BooleanField(default=False)
     is_quick = BooleanField(default=False)
-    owes_gap = BooleanField(default=True)
+    keeps_gap = BooleanField(default=True)
     from_head = BooleanField()
     cursor = TextField()
     last_created_at = TextField(null=True)
     last_gap_id = IntegerField(default=0)
     began_at = TextField()
     finished_at = TextField(null=True)
-    unseen_count = IntegerField(default=0)
+    missing_count = IntegerField(default=0)
     by_project = BooleanField(default=False)
 
 
@@ -163,11 +171,13 @@ class Gap(BaseModel):
 
     id = AutoIncrementField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="gaps")
+    profile_id: TextField
     history = TextField()
     cursor = TextField()
     may_join = BooleanField(default=True)
     after_created_at = TextField(null=True)
     walk = ForeignKeyField(Walk, null=True, on_delete="SET NULL")
+    walk_id: "Field[int | None]"
     reason = TextField()
     opened_at = TextField()
 
@@ -185,6 +195,7 @@ class Run(BaseModel):
 
     id = TextField(primary_key=True)
     profile = ForeignKeyField(Profile, on_delete="CASCADE", backref="runs")
+    profile_id: TextField
     kind = TextField()
     state = TextField(default=RunState.RUNNING)
     asked_count = IntegerField(default=0)
@@ -201,6 +212,7 @@ class Run(BaseModel):
     max_pages = IntegerField(null=True)
     history = TextField(null=True)
     walk = ForeignKeyField(Walk, null=True, on_delete="SET NULL")
+    walk_id: "Field[int | None]"
     page_count = IntegerField(default=0)
     history_page_count = IntegerField(default=0)
     synced_count = IntegerField(default=0)
@@ -211,7 +223,7 @@ class Run(BaseModel):
     is_scheduled = BooleanField(default=False)
     downloads_new = BooleanField(default=False)
     # download
-    wished_count = IntegerField(default=0)
+    download_count = IntegerField(default=0)
     done_count = IntegerField(default=0)
     failed_count = IntegerField(default=0)
     done_bytes = IntegerField(default=0)
@@ -253,13 +265,17 @@ class Image(BaseModel):
     width = IntegerField(null=True)
     height = IntegerField(null=True)
 
+    # What `store.gallery.filters.with_download` adds.
+    latest_download: "Download | None"
+
     class Meta:
         table_name = "veo3_image_generations"
 
 
 class Tally(BaseModel):
-    """How many images that are not hidden are of one sort; kept by `webapp.database.triggers`, '' is not known."""
+    """How many images that are not hidden are of one sort; kept by `triggers`; '' is not known."""
 
+    id = AutoField()
     profile_id = TextField()
     month = TextField()
     kind = TextField()
@@ -277,6 +293,7 @@ class Schedule(BaseModel):
     """A quick sync that Flowshelf begins by itself, every `hours` when it is hourly."""
 
     profile = ForeignKeyField(Profile, primary_key=True, on_delete="CASCADE")
+    profile_id: TextField
     kind = TextField(default=ScheduleKind.OFF)
     hours = IntegerField(default=6)
     downloads_new = BooleanField(default=False)
@@ -287,7 +304,9 @@ class Message(BaseModel):
 
     id = AutoIncrementField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
+    profile_id: TextField
     run = ForeignKeyField(Run, on_delete="CASCADE")
+    run_id: TextField
     kind = TextField()
     sentence = TextField()
     created_at = TextField()
@@ -299,10 +318,12 @@ class Download(BaseModel):
 
     id = AutoField()
     image = ForeignKeyField(Image, unique=True, on_delete="CASCADE", backref="download")
+    image_id: TextField
     profile_id = TextField()
     run = ForeignKeyField(Run, on_delete="CASCADE", backref="downloads")
+    run_id: TextField
     folder = TextField(null=True)
-    state = TextField(default=DownloadState.WANTED)
+    state = TextField(default=DownloadState.QUEUED)
     error_code = TextField(null=True)
     error = TextField(null=True)
     is_permanent = BooleanField(default=False)
@@ -310,10 +331,11 @@ class Download(BaseModel):
 
 
 class ImageEvent(BaseModel):
-    """Something that became of an image; written by `webapp.database.triggers` only. `reason` is of a failure."""
+    """Something that became of an image; written by `triggers` only. `reason` is of a failure."""
 
     id = AutoField()
     image = ForeignKeyField(Image, on_delete="CASCADE")
+    image_id: TextField
     kind = TextField()
     reason = TextField(null=True)
     created_at = TextField()

@@ -13,7 +13,7 @@ from webapp.database.backup import copy_database
 from webapp.database.indexes import INDEXES
 from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, address, check, latest_version
 from webapp.database.models import TABLES, db
-from webapp.database.problems import explained
+from webapp.database.problems import translate_errors
 from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.times import now
 
@@ -26,7 +26,7 @@ def open_database(path: Path, *, on_network: bool = False, steps: Path = migrati
     On a network share SQLite's write-ahead log does not work: another journal is used there. Raises
     NewerDatabase and BadDatabase for a file that is not ours to open, and leaves it as it is.
     """
-    with storage.explained(path.parent), explained():
+    with storage.translate_errors(path.parent), translate_errors():
         if path.exists():
             check(path, steps)
         else:

@@ -62,7 +62,7 @@ def problem_of(error: BaseException | None) -> FlowshelfError | None:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn errors of the database into sentences for a person."""
     try:
         yield

@@ -8,7 +8,7 @@ class Role(StrEnum):
 
     OWNER = "owner"
     GUEST = "guest"
-    STRANGER = "stranger"
+    ANONYMOUS = "stranger"
 
 
 class Health(StrEnum):
@@ -58,16 +58,16 @@ class EventKind(StrEnum):
     SHOWN = "shown"
 
 
-class Step(StrEnum):
+class PageOutcome(StrEnum):
     """What a page of a history means for the walk that met it."""
 
-    ON = "on"
-    JOINED = "joined"
+    CONTINUE = "on"
+    CAUGHT_UP = "joined"
     END = "end"
 
 
 class DownloadState(StrEnum):
-    WANTED = "wanted"
+    QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from webapp.demo.journal import Request
-from webapp.demo.wire import Answer
+from webapp.demo.wire import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Fault:
     at all, `seconds` passes before anything happens, `first_page` makes history forget the cursor.
     """
 
-    answer: Answer | None = None
+    response: Response | None = None
     cut_at: int | None = None
     drop: bool = False
     seconds: float = 0.0
@@ -61,7 +61,7 @@ class Faults:
         self._lock = threading.Lock()
         self._coming: dict[str, deque[Fault]] = defaultdict(deque)
         self._gates: dict[str, list[Gate]] = defaultdict(list)
-        self._limits: dict[str, tuple[int, Answer]] = {}
+        self._limits: dict[str, tuple[int, Response]] = {}
         self._choose: Callable[[Request], Fault] = no_fault
 
     def add(self, kind: str, fault: Fault, count: int) -> None:
@@ -78,15 +78,15 @@ class Faults:
         with self._lock:
             self._choose = choose
 
-    def limit(self, kind: str, most: int, answer: Answer) -> None:
+    def limit(self, kind: str, most: int, response: Response) -> None:
         with self._lock:
-            self._limits[kind] = most, answer
+            self._limits[kind] = most, response
 
-    def above_limit(self, kind: str, active: int) -> Answer | None:
+    def above_limit(self, kind: str, active: int) -> Response | None:
         """The refusal that a request gets when too many are under way."""
         with self._lock:
-            most, answer = self._limits.get(kind, (active, None))
-        return answer if active > most else None
+            most, response = self._limits.get(kind, (active, None))
+        return response if active > most else None
 
     @contextmanager
     def holding(self, kind: str, at: int) -> Iterator[Gate]:

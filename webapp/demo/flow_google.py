@@ -12,7 +12,7 @@ from webapp.demo.journal import Request
 from webapp.demo.moved import Ingredient
 from webapp.demo.projects import Project
 from webapp.demo.timeline import CursorRefused
-from webapp.demo.wire import Answer, error_of
+from webapp.demo.wire import Response, error_of
 from webapp.demo.world import World
 
 CALL_PATH = "/_/AiSandboxAngularFrontend/data/batchexecute"
@@ -61,7 +61,7 @@ class FlowGoogle:
             "person": self._person,
         }
 
-    def answer(self, request: Request) -> Answer:
+    def response(self, request: Request) -> Response:
         world = next((one for one in self._worlds if one.google.is_owner(request.cookies)), None)
         if request.kind == "start":
             return self._start(request, world)
@@ -72,12 +72,12 @@ class FlowGoogle:
             return wire.transport_error(401, slot)
         return self._called(request, world)
 
-    def _start(self, request: Request, world: World | None) -> Answer:
+    def _start(self, request: Request, world: World | None) -> Response:
         if request.method != "GET":
             return error_of("page", 405)
         return wire.start_page(world.google) if world else wire.strangers_page(self._worlds[0].google.build)
 
-    def _called(self, request: Request, world: World) -> Answer:
+    def _called(self, request: Request, world: World) -> Response:
         google = world.google
         form = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
         if form.get("at") != [google.token]:
@@ -93,7 +93,7 @@ class FlowGoogle:
                 return wire.call_error(request.kind, world.unusual_activity_code, _UNUSUAL)
             return self._calls[request.kind](world, arguments)
 
-    def _projects(self, world: World, arguments: list) -> Answer:
+    def _projects(self, world: World, arguments: list) -> Response:
         """A token in slot 3 is ignored, as the true one does it, and page 1 comes again."""
         match arguments:
             case ["projects/*", int(size), None | str() as cursor, _, None, None, [1]] if size > 0:
@@ -111,7 +111,7 @@ class FlowGoogle:
         cover = next(iter(world.entries_in(project.id)), None)
         return wire.card(project, cover, self._preview(world, cover) if cover else None)
 
-    def _project(self, world: World, arguments: list) -> Answer:
+    def _project(self, world: World, arguments: list) -> Response:
         match arguments:
             case [str(path), None, None, None, [1]] if path.startswith("projects/"):
                 project_id = path.removeprefix("projects/")
@@ -145,7 +145,7 @@ class FlowGoogle:
         url = self._preview(world, entry)
         return records.record(entry, Shown(world.size_of(entry), url, url, url))
 
-    def _address(self, world: World, arguments: list) -> Answer:
+    def _address(self, world: World, arguments: list) -> Response:
         """What is not there is null for some ids and an empty list for others."""
         match arguments:
             case [str(asset_id)]:
@@ -163,7 +163,7 @@ class FlowGoogle:
         large = encoded if entry.kind is Kind.VIDEO else original
         return Shown(world.size_of(entry), small, large, original, is_address=True)
 
-    def _person(self, world: World, arguments: list) -> Answer:
+    def _person(self, world: World, arguments: list) -> Response:
         if arguments != _PERSON:
             return wire.call_error("person", INVALID, _INVALID_ARGUMENT)
         return wire.result("person", wire.person(world.google))

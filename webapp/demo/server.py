@@ -13,7 +13,7 @@ from webapp.demo.flow_google import CALL_KINDS, breach_of
 from webapp.demo.journal import Journal, Request
 from webapp.demo.service import Service, leak_of
 from webapp.demo.sockets import Delivery, SocketServer
-from webapp.demo.wire import Answer
+from webapp.demo.wire import Response
 from webapp.demo.world import World
 
 Latency = float | Mapping[str, float]
@@ -95,7 +95,7 @@ class FlowServer:
     def count(self, kind: str, **query: str) -> int:
         return len(self.asked(kind, **query))
 
-    def most_parallel(self, kind: str) -> int:
+    def max_parallel(self, kind: str) -> int:
         return self._journal.most(kind)
 
     def reset(self) -> None:
@@ -113,8 +113,8 @@ class FlowServer:
         reason: str | None = None,
     ) -> None:
         """An error in the shape of its kind; `reason` goes into a Google error."""
-        answer = self._error_of(kind, status, reason)
-        self._faults.add(kind, Fault(answer=_with_pause(answer, retry_after)), count)
+        response = self._error_of(kind, status, reason)
+        self._faults.add(kind, Fault(response=_with_pause(response, retry_after)), count)
 
     def cut_next(self, kind: str, at_bytes: int = 500, count: int = 1) -> None:
         """The whole length is promised, and the connection ends early."""
@@ -131,7 +131,7 @@ class FlowServer:
         """Circular pagination: page 1 again, whatever the cursor."""
         self._faults.add("history", Fault(first_page=True), count)
 
-    def answer_next(
+    def respond_next(
         self,
         kind: str,
         body: bytes | str | dict | list,
@@ -144,18 +144,18 @@ class FlowServer:
         """Exactly this answer, whatever is asked; a dict or list is sent as JSON."""
         text = json.dumps(body) if isinstance(body, dict | list) else body
         whole = text.encode() if isinstance(text, str) else text
-        answer = Answer(status, whole, content_type, tuple((headers or {}).items()))
-        self._faults.add(kind, Fault(answer=answer), count)
+        response = Response(status, whole, content_type, tuple((headers or {}).items()))
+        self._faults.add(kind, Fault(response=response), count)
 
     def payload_next(self, kind: str, payload: object, count: int = 1) -> None:
         """This payload of a call to the new Flow, well framed, whatever is asked; None is its null."""
-        self._faults.add(kind, Fault(answer=flow_google_wire.result(kind, payload)), count)
+        self._faults.add(kind, Fault(response=flow_google_wire.result(kind, payload)), count)
 
     def call_error_next(
         self, kind: str, code: int, reason: str = "PUBLIC_ERROR_INTERNAL", count: int = 1
     ) -> None:
         """An error of the call itself at the new Flow, by its number of gRPC's."""
-        self._faults.add(kind, Fault(answer=flow_google_wire.call_error(kind, code, reason)), count)
+        self._faults.add(kind, Fault(response=flow_google_wire.call_error(kind, code, reason)), count)
 
     def limit_parallel(self, kind: str, most: int, retry_after: object = None) -> None:
         """429 for every request above so many at once, until `reset`."""
@@ -170,7 +170,7 @@ class FlowServer:
         """From the `at`-th next request of the kind on, all wait until the gate is released."""
         return self._faults.holding(kind, at)
 
-    def media_answer(self, name: str) -> dict:
+    def media_response(self, name: str) -> dict:
         """What the media service says about a name, to be bent and given to `answer_next`."""
         return self.service.media(self.world, self.world.entry(name))
 
@@ -193,7 +193,7 @@ class FlowServer:
             self._wait(request.kind, fault)
             if fault.drop or self._stopping.is_set():
                 return Delivery(None)
-            return Delivery(fault.answer or self._true_answer(request, fault), fault.cut_at)
+            return Delivery(fault.response or self._true_response(request, fault), fault.cut_at)
 
     def _wait(self, kind: str, fault: Fault) -> None:
         self._faults.pass_gates(kind)
@@ -201,20 +201,20 @@ class FlowServer:
         own = latency.get(kind, 0.0) if isinstance(latency, Mapping) else latency
         self._stopping.wait(own + fault.seconds)
 
-    def _true_answer(self, request: Request, fault: Fault) -> Answer:
+    def _true_response(self, request: Request, fault: Fault) -> Response:
         try:
-            return self.service.answer(request, fault.first_page)
+            return self.service.response(request, fault.first_page)
         except Exception:
             self._journal.blame(f"the simulation failed: {traceback.format_exc()}")
             return self._error_of(request.kind, 500)
 
-    def _error_of(self, kind: str, status: int, reason: str | None = None) -> Answer:
+    def _error_of(self, kind: str, status: int, reason: str | None = None) -> Response:
         if kind in CALL_KINDS:
             return flow_google_wire.transport_error(status, self.world.google.error_slot)
         return wire.error_of(kind, status, reason)
 
 
-def _with_pause(answer: Answer, retry_after: object) -> Answer:
+def _with_pause(response: Response, retry_after: object) -> Response:
     if retry_after is None:
-        return answer
-    return replace(answer, headers=(*answer.headers, ("Retry-After", str(retry_after))))
+        return response
+    return replace(response, headers=(*response.headers, ("Retry-After", str(retry_after))))

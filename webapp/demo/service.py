@@ -12,13 +12,13 @@ from webapp.demo.google_sign_in import OWN
 from webapp.demo.journal import Request
 from webapp.demo.sign_in import COOKIE
 from webapp.demo.timeline import CursorRefused
-from webapp.demo.wire import Answer
+from webapp.demo.wire import Response
 from webapp.demo.world import HistoryRefused, World
 
 HISTORY_PATH = f"/fx/api/trpc/{wire.HISTORY_PROCEDURE}"
 SESSION_PATH = "/fx/api/auth/session"
 LABS_KINDS = ("history", "session", "page", "script")
-MOST_COOKIE_BYTES = 8192
+MAX_COOKIE_BYTES = 8192
 _MIGRATED = "Flow RPCs have been deprecated and disabled. Flow has migrated to https://flow.google.com."
 _SCRIPT = "/fx/_next/static/chunks/pages/_app-"
 
@@ -44,7 +44,7 @@ class Service:
         self.google = FlowGoogle(self.worlds, self.picture_url)
         self.base_url = ""
         self.script_is_absolute = False
-        self._answers = {
+        self._responses = {
             "session": self._session,
             "page": self._page,
             "script": self._script,
@@ -52,19 +52,19 @@ class Service:
             "picture": self._picture,
         }
 
-    def answer(self, request: Request, first_page: bool = False) -> Answer:
+    def response(self, request: Request, first_page: bool = False) -> Response:
         """What Flow says; with `first_page` history forgets the cursor, as in circular pagination."""
         if request.kind in flow_google.KINDS:
-            return self.google.answer(request)
+            return self.google.response(request)
         if request.method != "GET":
             return wire.error_of(request.kind, 405)
-        if request.kind in LABS_KINDS and len(request.headers.get("cookie", "")) > MOST_COOKIE_BYTES:
+        if request.kind in LABS_KINDS and len(request.headers.get("cookie", "")) > MAX_COOKIE_BYTES:
             return wire.error_of("page", 431)
         if request.kind == "history":
             return self._history(request, first_page)
-        return self._answers.get(request.kind, _unknown)(request)
+        return self._responses.get(request.kind, _unknown)(request)
 
-    def _history(self, request: Request, first_page: bool) -> Answer:
+    def _history(self, request: Request, first_page: bool) -> Response:
         if leak_of(request):
             return wire.trpc_error(400, "Request contains credentials of another service")
         if not request.headers.get("referer", "").startswith(f"{_labs(request)}/fx/tools/flow"):
@@ -78,7 +78,7 @@ class Service:
             return wire.trpc_error(404, _MIGRATED)
         return self._history_page(world, request.query.get("input", ""), first_page)
 
-    def _history_page(self, world: World, text: str, first_page: bool) -> Answer:
+    def _history_page(self, world: World, text: str, first_page: bool) -> Response:
         try:
             history, size, cursor = parsed_input(text)
             page = world.page(history, size, None if first_page else cursor)
@@ -94,27 +94,27 @@ class Service:
     def _row_url(self, world: World, entry: Entry) -> str | None:
         return self.picture_url(world, entry) if world.lists_fife_url(entry) else None
 
-    def _session(self, request: Request) -> Answer:
+    def _session(self, request: Request) -> Response:
         world = self._owner(request)
         if world is None:
-            return wire.json_answer({})
+            return wire.json_response({})
         body, cookies = world.session(request.cookies)
-        return wire.json_answer(body, headers=tuple(("Set-Cookie", line) for line in cookies))
+        return wire.json_response(body, headers=tuple(("Set-Cookie", line) for line in cookies))
 
-    def _page(self, request: Request) -> Answer:
+    def _page(self, request: Request) -> Response:
         world = self._owner(request)
         if world is not None and world.moved:
-            return Answer(308, b"", "text/html", (("Location", "https://flow.google.com/"),))
+            return Response(308, b"", "text/html", (("Location", "https://flow.google.com/"),))
         source = f"{_SCRIPT}{self.worlds[0].build}.js"
         return wire.flow_page(f"{self.base_url}{source}" if self.script_is_absolute else source)
 
-    def _script(self, request: Request) -> Answer:
+    def _script(self, request: Request) -> Response:
         world = self.worlds[0]
         if request.path != f"{_SCRIPT}{world.build}.js":
             return wire.error_of("script", 404)
         return wire.flow_script(world.key, world.decoy_key)
 
-    def _media(self, request: Request) -> Answer:
+    def _media(self, request: Request) -> Response:
         if request.query.get("key") != self.worlds[0].key:
             return wire.google_error(400, "API key not valid.", "API_KEY_INVALID")
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -126,15 +126,15 @@ class Service:
             return wire.google_error(403, "This referer is blocked.", "API_KEY_HTTP_REFERRER_BLOCKED")
         return self._named_media(world, request)
 
-    def _named_media(self, world: World, request: Request) -> Answer:
+    def _named_media(self, world: World, request: Request) -> Response:
         name = unquote(request.path.removeprefix("/v1/media/"))
         entry = world.find(name)
         if entry is None:
             return self._no_media(world, name)
         with_bytes = entry.inline and request.query.get("returnUriOnly") != "true"
-        return wire.json_answer(self.media(world, entry, with_bytes))
+        return wire.json_response(self.media(world, entry, with_bytes))
 
-    def _no_media(self, world: World, name: str) -> Answer:
+    def _no_media(self, world: World, name: str) -> Response:
         if world.is_deleted(name):
             return wire.google_error(404, "Requested entity was not found.")
         if any(other.find(name) for other in self.worlds):
@@ -148,7 +148,7 @@ class Service:
     def picture_url(self, world: World, entry: Entry) -> str:
         return self.base_url + world.picture_path(entry)
 
-    def _picture(self, request: Request) -> Answer:
+    def _picture(self, request: Request) -> Response:
         if leak_of(request):
             return wire.xml_error(400, "InvalidRequest", "Unexpected credentials.")
         picture_id = request.path.removeprefix("/pictures/").removeprefix("/image/")
@@ -162,7 +162,7 @@ class Service:
         if entry is None:
             return wire.xml_error(404, "NoSuchKey", "The specified key does not exist.")
         kept = (("Cache-Control", "private, max-age=86400"),)
-        return Answer(200, world.content_of(entry), f"image/{entry.picture_format.lower()}", kept)
+        return Response(200, world.content_of(entry), f"image/{entry.picture_format.lower()}", kept)
 
     def _owner(self, request: Request) -> World | None:
         return next((world for world in self.worlds if world.is_owner(request.cookies)), None)
@@ -219,5 +219,5 @@ def _labs(request: Request) -> str:
     return f"http://{request.headers.get('host', '')}"
 
 
-def _unknown(request: Request) -> Answer:
+def _unknown(request: Request) -> Response:
     return wire.error_of("page", 404)

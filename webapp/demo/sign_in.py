@@ -75,7 +75,7 @@ class SignIn:
             if not self.is_owner(cookies):
                 return {}, []
             token, end = self._fresh_token()
-            answer = {
+            response = {
                 "user": {
                     "name": self.name,
                     "email": self.email,
@@ -85,8 +85,8 @@ class SignIn:
                 "access_token": token,
             }
             if self.session_error:
-                answer |= {"error": self.session_error, "access_token": self._new_token()}
-            return answer, self._renewed(cookies)
+                response |= {"error": self.session_error, "access_token": self._new_token()}
+            return response, self._renewed(cookies)
 
     def _renewed(self, sent: dict[str, str]) -> list[str]:
         """As next-auth does it: set the new cookies, and delete those of another division."""

@@ -12,16 +12,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 from webapp.demo.journal import Request
 from webapp.demo.service import kind_of
-from webapp.demo.wire import Answer
+from webapp.demo.wire import Response
 
-LARGEST_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """An answer (None: the connection just ends) and where its body is cut, if anywhere."""
 
-    answer: Answer | None
+    response: Response | None
     cut_at: int | None = None
 
 
@@ -81,10 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         delivery = self.server.respond(self._request())
-        if delivery.answer is None:
+        if delivery.response is None:
             self.close_connection = True
         else:
-            self._send(delivery.answer, delivery.cut_at)
+            self._send(delivery.response, delivery.cut_at)
 
     do_POST = do_GET
 
@@ -99,19 +99,21 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         size = headers.get("content-length", "")
-        is_readable = size.isdecimal() and int(size) <= LARGEST_BODY_BYTES
+        is_readable = size.isdecimal() and int(size) <= MAX_BODY_BYTES
         body = self.rfile.read(int(size)) if is_readable else b""
         self.close_connection = self.close_connection or (self.command == "POST" and not is_readable)
         kind = kind_of(parts.path, query)
         return Request(kind, self.command, parts.path, query, headers, time.monotonic(), body)
 
-    def _send(self, answer: Answer, cut_at: int | None) -> None:
-        self.send_response(answer.status)
-        for name, value in (("Content-Type", answer.content_type), *answer.headers):
+    def _send(self, response: Response, cut_at: int | None) -> None:
+        self.send_response(response.status)
+        for name, value in (("Content-Type", response.content_type), *response.headers):
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(answer.body if cut_at is None else answer.body[: min(cut_at, len(answer.body) - 1)])
+        self.wfile.write(
+            response.body if cut_at is None else response.body[: min(cut_at, len(response.body) - 1)]
+        )
         self.close_connection = self.close_connection or cut_at is not None
 
     def log_message(self, *words: object) -> None:

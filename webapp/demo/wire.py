@@ -30,27 +30,29 @@ HISTORY_PROCEDURE = "media.fetchUserHistoryDirectly"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     body: bytes
     content_type: str = "application/json; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = field(default=())
 
 
-def json_answer(body: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    return Answer(status, json.dumps(body, ensure_ascii=False).encode(), headers=headers)
+def json_response(body: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    return Response(status, json.dumps(body, ensure_ascii=False).encode(), headers=headers)
 
 
-def text_answer(status: int, text: str, content_type: str = "text/html; charset=utf-8") -> Answer:
-    return Answer(status, text.encode(), content_type)
+def text_response(status: int, text: str, content_type: str = "text/html; charset=utf-8") -> Response:
+    return Response(status, text.encode(), content_type)
 
 
-def history_page(rows: list, next_cursor: str | None) -> Answer:
+def history_page(rows: list, next_cursor: str | None) -> Response:
     """An account without entries gets an empty result, the last page no token."""
     result = {"userWorkflows": rows} if rows else {}
     if next_cursor is not None:
         result["nextPageToken"] = next_cursor
-    return json_answer({"result": {"data": {"json": {"result": result, "status": 200, "statusText": "OK"}}}})
+    return json_response(
+        {"result": {"data": {"json": {"result": result, "status": 200, "statusText": "OK"}}}}
+    )
 
 
 def row(entry: Entry, fife_url: str | None) -> object:
@@ -133,25 +135,25 @@ BREAKAGES: dict[str, Callable[[dict], object]] = {
 }
 
 
-def google_error(status: int, message: str, reason: str | None = None) -> Answer:
+def google_error(status: int, message: str, reason: str | None = None) -> Response:
     detail = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
     error = {"code": status, "message": message, "status": GOOGLE_STATUS.get(status, "UNKNOWN")}
-    return json_answer({"error": error | ({"details": [detail]} if reason else {})}, status)
+    return json_response({"error": error | ({"details": [detail]} if reason else {})}, status)
 
 
-def trpc_error(status: int, message: str) -> Answer:
+def trpc_error(status: int, message: str) -> Response:
     word, number = TRPC_CODES.get(status, ("INTERNAL_SERVER_ERROR", -32603))
     about = {"code": word, "httpStatus": status, "path": HISTORY_PROCEDURE}
-    return json_answer({"error": {"json": {"message": message, "code": number, "data": about}}}, status)
+    return json_response({"error": {"json": {"message": message, "code": number, "data": about}}}, status)
 
 
-def xml_error(status: int, code: str, message: str) -> Answer:
+def xml_error(status: int, code: str, message: str) -> Response:
     error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     text = f"<?xml version='1.0' encoding='UTF-8'?>{error}"
-    return text_answer(status, text, "application/xml; charset=UTF-8")
+    return text_response(status, text, "application/xml; charset=UTF-8")
 
 
-def error_of(kind: str, status: int, reason: str | None = None) -> Answer:
+def error_of(kind: str, status: int, reason: str | None = None) -> Response:
     """A failure in the shape that this kind of request gets."""
     words = HTTPStatus(status).phrase
     match kind:
@@ -161,11 +163,11 @@ def error_of(kind: str, status: int, reason: str | None = None) -> Answer:
             return google_error(status, words, reason)
         case "picture":
             return xml_error(status, words.replace(" ", ""), words)
-    return text_answer(status, f"<!DOCTYPE html><title>{status}</title><h1>{status} {words}</h1>")
+    return text_response(status, f"<!DOCTYPE html><title>{status}</title><h1>{status} {words}</h1>")
 
 
-def flow_page(script_src: str) -> Answer:
-    return text_answer(
+def flow_page(script_src: str) -> Response:
+    return text_response(
         200,
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Flow</title>'
         '<script src="/fx/_next/static/chunks/webpack-0c1d2e3f4a5b6c7d.js" defer=""></script>'
@@ -175,10 +177,10 @@ def flow_page(script_src: str) -> Answer:
     )
 
 
-def flow_script(key: str, decoy_key: str) -> Answer:
+def flow_script(key: str, decoy_key: str) -> Response:
     """The key stands in it three times, another service's key once and first."""
     text = (
         f'(self.webpackChunk_N_E=self.webpackChunk_N_E||[]).push([[2888],{{1:function(e,t){{t.maps="{decoy_key}";'
         f't.sandbox={{apiKey:"{key}"}};t.media=n=>n+"?key={key}";t.upload={{key:"{key}"}}}}}}]);'
     )
-    return text_answer(200, text, "application/javascript; charset=UTF-8")
+    return text_response(200, text, "application/javascript; charset=UTF-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from webapp import storage
 from webapp.sources import Source, aspect_ratio_of
-from webapp.sources.retry import Pace
+from webapp.sources.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class KeptFile:
 
 def download_image(
     source: Source,
-    pace: Pace,
+    retry: RetryPolicy,
     name: str,
     media_key: str,
     *,
@@ -38,8 +38,8 @@ def download_image(
 
     Raises what `Source.fetch_image` raises once patience is at its end, Stopped, DiskFull, FolderGone.
     """
-    content, header = pace.tried(lambda: _fetch(source, name, media_key), stopping)
-    path = storage.keep_file(folder, stems, header.ending, content)
+    content, header = retry.call(lambda: _fetch(source, name, media_key), stopping)
+    path = storage.keep_file(folder, stems, header.suffix, content)
     shape = aspect_ratio_of(header.width, header.height)
     digest = hashlib.sha256(content).hexdigest()
     return KeptFile(path, len(content), digest, header.width, header.height, shape)

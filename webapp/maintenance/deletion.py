@@ -14,8 +14,8 @@ def delete_files(image_ids: Sequence[str], roots: Sequence[Path], thumbnails_dir
     """How many files were deleted, and how many stay: their folder is not there or not ours to change."""
     deleted: list[Image] = []
     kept_count = 0
-    for piece in store.chunked(list(image_ids)):
-        having = [image for image in images.list_by_ids(piece) if image.local_path]
+    for chunk in store.chunked(list(image_ids)):
+        having = [image for image in images.list_by_ids(chunk) if image.local_path]
         gone = _delete(having, roots)
         deleted += gone
         kept_count += len(having) - len(gone)

@@ -21,11 +21,11 @@ from webapp.config import Config
 from webapp.database.models import Image
 from webapp.database.states import Health
 from webapp.errors import FlowshelfError
-from webapp.sources.connectivity import reach
+from webapp.sources.connectivity import check_connection
 from webapp.times import parsed
 
 LIBRARIES = ("Flask", "peewee", "waitress", "requests", "urllib3", "pillow")
-LITTLE_ROOM_BYTES = 200_000_000
+LOW_SPACE_BYTES = 200_000_000
 EXPIRES_SOON = timedelta(days=3)
 
 
@@ -62,7 +62,7 @@ def versions() -> Finding:
 def folder_of(config: Config) -> Finding:
     folder = config.data_dir
     try:
-        with storage.explained(folder):
+        with storage.translate_errors(folder):
             if not folder.is_dir():
                 sentence = f"{folder} is not there yet. Start Flowshelf once to make it."
                 return Finding("data folder", False, sentence)
@@ -103,7 +103,7 @@ def disks(config: Config) -> Iterator[Finding]:
         except FlowshelfError as error:
             yield Finding("disk", False, str(error))
             continue
-        needed_here = max(needed if root == config.images_dir else 0, LITTLE_ROOM_BYTES)
+        needed_here = max(needed if root == config.images_dir else 0, LOW_SPACE_BYTES)
         if free >= needed_here:
             yield Finding("disk", True, f"{root} has {free / 1e9:,.1f} GB free.")
         else:
@@ -118,7 +118,7 @@ def disks(config: Config) -> Iterator[Finding]:
 def _bytes_to_come(config: Config) -> float:
     """What the images without a file will need, by the size of those that have one; 0 when unknown."""
     try:
-        with database.explained(), closing(database.reading(config.database_path)) as reader:
+        with database.translate_errors(), closing(database.reading(config.database_path)) as reader:
             (needed,) = reader.execute(
                 f"""SELECT avg(size_bytes) * sum(local_path IS NULL AND hidden_at IS NULL
                     AND not_wanted_at IS NULL AND gone_upstream_at IS NULL)
@@ -135,7 +135,7 @@ def database_of(config: Config) -> Finding:
         return Finding("database", False, f"{path} is not there yet. Start Flowshelf once to make it.")
     try:
         found = database.check(path)
-        with database.explained(), closing(database.reading(path)) as reader:
+        with database.translate_errors(), closing(database.reading(path)) as reader:
             (verdict,) = reader.execute("PRAGMA integrity_check(1)").fetchone()
             is_whole = verdict == "ok" and reader.execute("PRAGMA foreign_key_check").fetchone() is None
     except FlowshelfError as error:
@@ -153,7 +153,7 @@ def database_of(config: Config) -> Finding:
 
 
 def _index_bytes(path: Path) -> int:
-    with database.explained(), closing(database.reading(path)) as reader:
+    with database.translate_errors(), closing(database.reading(path)) as reader:
         (found,) = reader.execute("SELECT SUM(LENGTH(block)) FROM image_text_data").fetchone()
     return found
 
@@ -165,7 +165,7 @@ def services(config: Config) -> Iterator[Finding]:
         ("FLOWSHELF_FLOW_URL", config.flow_url),
     ):
         try:
-            reach(url, config.timeout_seconds[0])
+            check_connection(url, config.timeout_seconds[0])
         except FlowshelfError as error:
             yield Finding("reachability", False, f"{error} ({variable})")
         else:

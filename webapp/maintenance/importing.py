@@ -18,7 +18,7 @@ from webapp.config import Config
 from webapp.database.models import Image
 from webapp.errors import BadDatabase, BadPicture, BadRequest, DiskFull
 from webapp.sources import clean_name
-from webapp.sources.fields import LONGEST_NAME, LONGEST_WORD
+from webapp.sources.fields import MAX_NAME, MAX_WORD
 from webapp.sources.labs.history_pages import created_at
 from webapp.sources.signed_urls import is_picture_url
 from webapp.store.gallery import images, imports
@@ -29,7 +29,7 @@ TABLE = "veo3_image_generations"
 COLUMNS = ("id", "profile_id", "name", "aspect_ratio", "workflow_id", "media_key", "local_path", "fife_url")
 COLUMNS += ("created_at",)
 ROWS_AT_ONCE = 100
-LARGEST_PICTURE_BYTES = 200 * 1024 * 1024
+MAX_PICTURE_BYTES = 200 * 1024 * 1024
 # Every row of one INSERT has to name the same columns.
 _NO_PICTURE = images.NO_FILE | dict.fromkeys(("width", "height"))
 # Numbers that are times: seconds from 2001 on, milliseconds from there on.
@@ -70,15 +70,15 @@ class OldTable:
         """The ids of the profiles that its images belong to."""
         return [str(owner) for (owner,) in self._ask(f"SELECT DISTINCT profile_id FROM {TABLE}")]
 
-    def pieces(self) -> Iterator[list[dict]]:
+    def chunks(self) -> Iterator[list[dict]]:
         with closing(self._open()) as reader:
             rows = reader.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE}")
-            while piece := rows.fetchmany(ROWS_AT_ONCE):
-                yield [dict(zip(COLUMNS, row, strict=True)) for row in piece]
+            while chunk := rows.fetchmany(ROWS_AT_ONCE):
+                yield [dict(zip(COLUMNS, row, strict=True)) for row in chunk]
 
     def _ask(self, query: str) -> list[tuple]:
         try:
-            with database.explained(), closing(self._open()) as reader:
+            with database.translate_errors(), closing(self._open()) as reader:
                 return reader.execute(query).fetchall()
         except BadDatabase as error:
             raise BadRequest(f"{self.path} is no SQLite database, or a damaged one.") from error
@@ -104,17 +104,17 @@ class Import:
 
         Raises DiskFull before anything is copied when the files will not fit, and when they did not.
         """
-        self._require_room(table)
-        for piece in table.pieces():
+        self._require_space(table)
+        for chunk in table.chunks():
             with store.transaction():
-                self._take_piece(piece, on_row)
+                self._take_chunk(chunk, on_row)
         return self.report
 
-    def _take_piece(self, piece: Sequence[dict], on_row: Callable[[], None]) -> None:
-        rows = [usable(row, self._config.all_picture_hosts) for row in piece]
+    def _take_chunk(self, chunk: Sequence[dict], on_row: Callable[[], None]) -> None:
+        rows = [usable(row, self._config.all_picture_hosts) for row in chunk]
         known = imports.find_known([row["name"] for row in rows if row])
         new: dict[str, dict] = {}
-        for old, row in zip(piece, rows, strict=True):
+        for old, row in zip(chunk, rows, strict=True):
             profile_id = self._owner_of[str(old["profile_id"])]
             if row is None:
                 self.report.ignored += 1
@@ -156,7 +156,7 @@ class Import:
             self.report.damaged += 1
             return {}
         is_ours = self._is_ours(source)
-        path = source if is_ours else self._keep(profile_id, content, header.ending, name, media_key)
+        path = source if is_ours else self._keep(profile_id, content, header.suffix, name, media_key)
         self.report.files += 1
         return {
             "local_path": str(path),
@@ -177,8 +177,8 @@ class Import:
     def _is_ours(self, path: Path) -> bool:
         return any(path.is_relative_to(root.resolve()) for root in self._roots)
 
-    def _require_room(self, table: OldTable) -> None:
-        paths = (path_of(row) for piece in table.pieces() for row in piece if row["local_path"])
+    def _require_space(self, table: OldTable) -> None:
+        paths = (path_of(row) for chunk in table.chunks() for row in chunk if row["local_path"])
         needed = sum(path.stat().st_size for path in paths if path and not self._is_ours(path))
         if needed > (free := storage.free_bytes(self._config.images_dir)):
             raise DiskFull(
@@ -190,15 +190,15 @@ class Import:
 
 def usable(row: dict, picture_hosts: frozenset[str]) -> dict | None:
     """The row as our table has it, None when it is no usable image."""
-    name = clean_name(row["name"]) if _is_text(row["name"], 2 * LONGEST_NAME) else ""
-    if not _is_text(name, LONGEST_NAME) or not all(
-        _is_text(row[column], LONGEST_WORD) for column in ("media_key", "workflow_id")
+    name = clean_name(row["name"]) if _is_text(row["name"], 2 * MAX_NAME) else ""
+    if not _is_text(name, MAX_NAME) or not all(
+        _is_text(row[column], MAX_WORD) for column in ("media_key", "workflow_id")
     ):
         return None
     return {
         "id": str(row["id"]),
         "name": name,
-        "aspect_ratio": row["aspect_ratio"] if _is_text(row["aspect_ratio"], LONGEST_WORD) else None,
+        "aspect_ratio": row["aspect_ratio"] if _is_text(row["aspect_ratio"], MAX_WORD) else None,
         "workflow_id": row["workflow_id"],
         "media_key": row["media_key"],
         "fife_url": row["fife_url"] if is_picture_url(row["fife_url"], picture_hosts) else None,
@@ -237,7 +237,7 @@ def path_of(row: dict) -> Path | None:
 
 def read_picture(path: Path) -> tuple[bytes, storage.PictureHeader]:
     """The bytes of a whole picture and its header. Raises BadPicture or OSError."""
-    if path.stat().st_size > LARGEST_PICTURE_BYTES:
+    if path.stat().st_size > MAX_PICTURE_BYTES:
         raise BadPicture(f"{path.name} is too large to be a picture.")
     content = path.read_bytes()
     return content, storage.read_header(content)

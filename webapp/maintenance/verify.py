@@ -37,7 +37,7 @@ class Report:
         return set(self.counts) <= {Finding.WHOLE}
 
 
-MOST_PROBLEMS = 1000
+MAX_PROBLEMS = 1000
 
 
 def verify(
@@ -64,7 +64,7 @@ def verify(
         if sets_pending:
             again = found[Finding.MISSING] + found[Finding.DAMAGED]
             requeued_count += images.mark_as_found(again, **images.NO_FILE)
-    return Report(dict(counts), problems[:MOST_PROBLEMS], requeued_count)
+    return Report(dict(counts), problems[:MAX_PROBLEMS], requeued_count)
 
 
 def _note_damage(found: dict[Finding, list[Image]], *, deep: bool) -> None:

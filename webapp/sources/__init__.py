@@ -112,7 +112,7 @@ class RemoteProject:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Capabilities:
     """What a source promises of its histories, by their names; `usual_history` is meant when none is named.
 
     `is_newest_first`: entries come in the order of their making across all pages, so that a walk may
@@ -122,14 +122,14 @@ class Promise:
     """
 
     histories: tuple[str, ...]
-    usual_history: str
+    default_history: str
     is_newest_first: bool
     empty_note: str = ""
 
     @property
-    def offered(self) -> tuple[str, ...]:
+    def available(self) -> tuple[str, ...]:
         """All histories that can be asked for here."""
-        return tuple(dict.fromkeys((self.usual_history, *self.histories)))
+        return tuple(dict.fromkeys((self.default_history, *self.histories)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class HistoryPage:
     of the page has a readable time). `next_cursor` is None on the last page.
 
     For a source of projects: `passed` are the projects that the listing showed and that were not asked
-    for, `reading` is what came of asking for `project`, `trouble` says in a few words why it was not read.
+    for, `reading` is what came of asking for `project`, `failure` says in a few words why it was not read.
     `sample` is the outline of a record that was not recognised, without any content.
     """
 
@@ -154,7 +154,7 @@ class HistoryPage:
     project: RemoteProject | None = None
     passed: tuple[RemoteProject, ...] = ()
     reading: Reading | None = None
-    trouble: str = ""
+    failure: str = ""
     sample: str = ""
 
     @property
@@ -240,7 +240,7 @@ class Source(Protocol):
     each ends with FlowUnavailable, those under way too.
     """
 
-    promise: Promise
+    capabilities: Capabilities
     name: str
     """What a person calls the service, as in “flow.google.com”."""
 
@@ -256,7 +256,7 @@ class Source(Protocol):
         ProjectFailed; that and FlowUnavailable carry the page to go on with when trying again does not help.
         """
 
-    def answers(self) -> None:
+    def responses(self) -> None:
         """Ask for something small, to tell a service that is down from one that fails with a single project.
 
         Raises HistoryRefused where there are no projects.

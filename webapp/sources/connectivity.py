@@ -9,7 +9,7 @@ from webapp.errors import FlowUnavailable
 PORTS = {"http": 80, "https": 443}
 
 
-def reach(url: str, timeout_seconds: float) -> None:
+def check_connection(url: str, timeout_seconds: float) -> None:
     """Connect and say nothing. Raises FlowUnavailable with what is in the way and what to do."""
     parts = urlsplit(url)
     place = (parts.hostname or "", parts.port or PORTS[parts.scheme])

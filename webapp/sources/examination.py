@@ -26,7 +26,7 @@ from webapp.errors import (
     UnusualActivity,
 )
 from webapp.sources import Account, Reason, RemoteImage, Step
-from webapp.sources.http import Answer, HttpClient
+from webapp.sources.http import HttpClient, Response
 from webapp.sources.outline import NUMBER, outline, shown_error, shown_number, shown_url
 from webapp.sources.refusals import redirect_target
 
@@ -63,13 +63,13 @@ class Seen:
     account: Account | None = field(default=None, repr=False)
 
 
-Look = Callable[[list[Answer]], Seen]
+Look = Callable[[list[Response]], Seen]
 
 
 class Examiner:
     """Makes the calls of one examination, one after the other."""
 
-    def __init__(self, http: HttpClient, outline_of: Callable[[list[Answer]], object]) -> None:
+    def __init__(self, http: HttpClient, outline_of: Callable[[list[Response]], object]) -> None:
         """`outline_of` is asked for the outline of a response that could not be read."""
         self._http = http
         self._outline_of = outline_of
@@ -82,12 +82,12 @@ class Examiner:
         """
         if reason := self._ended or lacking:
             return Step(asked, f"not asked: {reason}", is_asked=False)
-        with self._http.noting() as answers:
+        with self._http.noting() as responses:
             try:
-                seen, error = look(answers), None
+                seen, error = look(responses), None
             except FlowError as raised:
-                seen, error = Seen("", words_of(raised), False, self._outline_of(answers)), raised
-        came = ", then ".join(map(_described, answers)) or ("no response" if error else "no request")
+                seen, error = Seen("", words_of(raised), False, self._outline_of(responses)), raised
+        came = ", then ".join(map(_described, responses)) or ("no response" if error else "no request")
         if isinstance(error, ENDS):
             self._ended = words_of(error).partition(":")[0]  # the step itself says the rest
         return Step(
@@ -117,12 +117,12 @@ def refusal_words(code: int | None, http_code: int | None, reason: str = "") -> 
     return f"refused: {' '.join([*numbers, shown_error(reason)]).strip()}"
 
 
-def outline_of(answers: list[Answer]) -> object:
+def outline_of(responses: list[Response]) -> object:
     """The outline of the last response as it came, None when it is none that has one."""
-    if not answers or answers[-1].is_html:
+    if not responses or responses[-1].is_html:
         return None
     try:
-        return outline(answers[-1].json())
+        return outline(responses[-1].json())
     except ValueError:
         return None
 
@@ -148,20 +148,20 @@ def plural(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def _described(answer: Answer) -> str:
+def _described(response: Response) -> str:
     """Status, kind by the bytes, and size."""
-    described = f"{answer.status}, {_kind(answer)}" if answer.body else f"{answer.status}, empty"
-    described += f" of {plural(len(answer.body), 'byte', 'bytes')}" if answer.body else ""
-    return f"{described}, leads to {shown_url(redirect_target(answer))}" if answer.location else described
+    described = f"{response.status}, {_kind(response)}" if response.body else f"{response.status}, empty"
+    described += f" of {plural(len(response.body), 'byte', 'bytes')}" if response.body else ""
+    return f"{described}, leads to {shown_url(redirect_target(response))}" if response.location else described
 
 
-def _kind(answer: Answer) -> str:
-    start = answer.body[:64].lstrip()
+def _kind(response: Response) -> str:
+    start = response.body[:64].lstrip()
     for signature, kind in _SIGNATURES:
-        if answer.body.startswith(signature):
+        if response.body.startswith(signature):
             return kind
     if start.startswith(_GUARD):
         return "framed JSON"
-    if answer.is_html:
+    if response.is_html:
         return "HTML"
     return "JSON" if start[:1] in (b"{", b"[") else "other text or bytes"

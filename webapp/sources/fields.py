@@ -2,10 +2,10 @@
 
 import re
 
-LONGEST_NAME = 1_000
-LONGEST_WORD = 200
-LONGEST_PROMPT = 20_000
-LONGEST_CURSOR = 8_000
+MAX_NAME = 1_000
+MAX_WORD = 200
+MAX_PROMPT = 20_000
+MAX_CURSOR = 8_000
 
 MAX_SEED = 2**63 - 1
 
@@ -21,7 +21,7 @@ class UnknownShape(Exception):
 
 def word(said: object) -> str | None:
     """A short text as it is, None for anything else."""
-    return said if isinstance(said, str) and 0 < len(said) <= LONGEST_WORD and is_sound(said) else None
+    return said if isinstance(said, str) and 0 < len(said) <= MAX_WORD and is_sound(said) else None
 
 
 def is_sound(text: str) -> bool:
@@ -33,7 +33,7 @@ def prompt(said: object) -> str | None:
     """A text of a person's own, cut where it is longer than any; None when there is none."""
     if not isinstance(said, str) or not said:
         return None
-    return said[:LONGEST_PROMPT].encode("utf-8", "replace").decode().replace("\0", "")
+    return said[:MAX_PROMPT].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def seed(said: object) -> int | None:

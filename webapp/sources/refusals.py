@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from webapp.errors import AccountMoved, FlowChanged, FlowUnavailable, SignedOut, SlowDown
 from webapp.sources.cookies.google import STEPS
-from webapp.sources.http import Answer, host_of, redacted, retry_after_seconds
+from webapp.sources.http import Response, host_of, redacted, retry_after_seconds
 
 _SAMPLE_CHARACTERS = 1_000
 _LOOK_AT_CHARACTERS = 20_000
@@ -27,34 +27,34 @@ MOVED = (
 )
 
 
-def check_passing(answer: Answer) -> None:
+def check_passing(response: Response) -> None:
     """Raises SlowDown or FlowUnavailable when the answer is a failure that passes."""
-    host = host_of(answer.url)
-    pause = retry_after_seconds(answer.header("retry-after"), datetime.now(UTC))
-    if answer.status in (429, 503):
-        raise SlowDown(f"{host} asks for fewer requests ({answer.status}). Flowshelf slows down.", pause)
-    if answer.status >= 500 or answer.status == 408:
+    host = host_of(response.url)
+    pause = retry_after_seconds(response.header("retry-after"), datetime.now(UTC))
+    if response.status in (429, 503):
+        raise SlowDown(f"{host} asks for fewer requests ({response.status}). Flowshelf slows down.", pause)
+    if response.status >= 500 or response.status == 408:
         raise FlowUnavailable(
-            f"{host} has a failure of its own ({answer.status}). Trying again is safe.", pause
+            f"{host} has a failure of its own ({response.status}). Trying again is safe.", pause
         )
 
 
-def check_destination(answer: Answer, flow_url: str, signed_out: str = SIGNED_OUT) -> None:
+def check_destination(response: Response, flow_url: str, signed_out: str = SIGNED_OUT) -> None:
     """Raises what a redirect means: SignedOut, AccountMoved, or FlowChanged for an unknown one."""
-    if not 300 <= answer.status < 400:
+    if not 300 <= response.status < 400:
         return
-    target, host = redirect_target(answer), host_of(redirect_target(answer))
+    target, host = redirect_target(response), host_of(redirect_target(response))
     if host == "accounts.google.com" or re.search(r"/(?:sign-?in|login)\b", target, re.IGNORECASE):
         raise SignedOut(signed_out)
     if host == "flow.google.com" or target.startswith(f"{flow_url}/") or target == flow_url:
         raise AccountMoved(MOVED)
-    raise FlowChanged(f"{host_of(answer.url)} sends this request on to {host}, which is not expected.")
+    raise FlowChanged(f"{host_of(response.url)} sends this request on to {host}, which is not expected.")
 
 
-def redirect_target(answer: Answer) -> str:
+def redirect_target(response: Response) -> str:
     """Where a redirect leads as a whole address; empty when it does not say or is unreadable."""
     try:
-        return urljoin(answer.url, answer.location or "")
+        return urljoin(response.url, response.location or "")
     except ValueError:
         return ""
 
@@ -67,45 +67,47 @@ def same_site(one: str, other: str) -> bool:
         return False
 
 
-def check_not_page(answer: Answer, signed_out: str = SIGNED_OUT) -> None:
+def check_not_page(response: Response, signed_out: str = SIGNED_OUT) -> None:
     """Raises SignedOut for a page for people where an answer for programs was due.
 
     That is a sign-in page, a consent page or the app's shell, whatever the status says; but where
     the address itself is gone, new cookies would not help.
     """
-    if not answer.is_html:
+    if not response.is_html:
         return
-    if answer.status in (404, 410):
-        raise changed(answer, "the address that Flowshelf asks is gone")
+    if response.status in (404, 410):
+        raise changed(response, "the address that Flowshelf asks is gone")
     raise SignedOut(signed_out)
 
 
-def read_document(answer: Answer, secrets: Iterable[str] = ()) -> object:
+def read_document(response: Response, secrets: Iterable[str] = ()) -> object:
     """The answer's JSON. Raises FlowUnavailable when it was cut, FlowChanged when it is none."""
     try:
-        return answer.json()
+        return response.json()
     except ValueError as error:
         reason = str(error)
-    if is_cut(answer):
+    if is_cut(response):
         raise FlowUnavailable(
-            f"The answer of {host_of(answer.url)} was cut on its way. Trying again is safe."
+            f"The answer of {host_of(response.url)} was cut on its way. Trying again is safe."
         )
-    raise changed(answer, f"it is {reason}", secrets)
+    raise changed(response, f"it is {reason}", secrets)
 
 
-def is_cut(answer: Answer) -> bool:
+def is_cut(response: Response) -> bool:
     """Whether a body that is not JSON looks like the beginning of some."""
-    body = answer.body[:64].lstrip()
-    end = answer.body[-64:].rstrip()
+    body = response.body[:64].lstrip()
+    end = response.body[-64:].rstrip()
     return not body or (body[:1] in b"{[" and end[-1:] not in (b"}", b"]"))
 
 
-def changed(answer: Answer, what: str, secrets: Iterable[str] = (), sample: str | None = None) -> FlowChanged:
+def changed(
+    response: Response, what: str, secrets: Iterable[str] = (), sample: str | None = None
+) -> FlowChanged:
     """The error of an answer whose shape we do not know, with a redacted sample for a report."""
-    text = answer.text if sample is None else sample
+    text = response.text if sample is None else sample
     return FlowChanged(
-        f"{host_of(answer.url)} answered in a way that Flowshelf does not know: {what}. The service may have "
-        "changed. Try again later, and look for a newer Flowshelf if it stays so.",
+        f"{host_of(response.url)} answered in a way that Flowshelf does not know: {what}. The service may "
+        "have changed. Try again later, and look for a newer Flowshelf if it stays so.",
         redacted(text[:_LOOK_AT_CHARACTERS], secrets)[:_SAMPLE_CHARACTERS],
     )
 

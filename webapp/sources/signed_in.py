@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from webapp.errors import SignedOut
 from webapp.sources import Credentials
 from webapp.sources.cookies.renewal import Renewal
-from webapp.sources.http import Answer, HttpClient
+from webapp.sources.http import HttpClient, Response
 
 Renewed = Callable[[Iterable[str], dict[str, str]], Renewal]
 
@@ -39,18 +39,18 @@ class SignedInRequests:
             self._kept()
             return self._generation
 
-    def get(self, url: str, headers: Mapping[str, str], limit_bytes: int) -> Answer:
+    def get(self, url: str, headers: Mapping[str, str], limit_bytes: int) -> Response:
         return self._sent(lambda cookie: self._http.get(url, {**headers, **cookie}, limit_bytes))
 
-    def post(self, url: str, headers: Mapping[str, str], body: bytes, limit_bytes: int) -> Answer:
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, limit_bytes: int) -> Response:
         return self._sent(lambda cookie: self._http.post(url, {**headers, **cookie}, body, limit_bytes))
 
-    def _sent(self, send: Callable[[dict[str, str]], Answer]) -> Answer:
+    def _sent(self, send: Callable[[dict[str, str]], Response]) -> Response:
         with self._lock:
             cookies, generation = self._kept(), self._generation
-        answer = send({"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())})
-        self._renew(answer.set_cookies(), generation)
-        return answer
+        response = send({"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())})
+        self._renew(response.set_cookies(), generation)
+        return response
 
     def _renew(self, lines: tuple[str, ...], generation: int) -> None:
         with self._lock:

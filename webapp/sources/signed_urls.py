@@ -7,18 +7,18 @@ from urllib.parse import parse_qs, urlsplit
 
 from webapp.config import LOOPBACK_HOSTS
 from webapp.errors import BadPicture, ImageRefused
-from webapp.sources.http import Answer, HttpClient, TooLarge, host_of
+from webapp.sources.http import HttpClient, Response, TooLarge, host_of
 from webapp.sources.refusals import check_passing, redirect_target
 
-LONGEST_URL = 4_000
-MOST_REDIRECTS = 3
+MAX_URL = 4_000
+MAX_REDIRECTS = 3
 
 
 def is_picture_url(url: object, hosts: Set[str]) -> bool:
     """Whether `url` may be fetched or shown: https on one of `hosts` (`host` or `host:port`), or http
     on a loopback host that is listed with its port."""
     # Other characters, a backslash above all, are where parsers disagree about the host.
-    if not isinstance(url, str) or len(url) > LONGEST_URL or not re.fullmatch(r"[!#-\[\]-~]+", url):
+    if not isinstance(url, str) or len(url) > MAX_URL or not re.fullmatch(r"[!#-\[\]-~]+", url):
         return False
     try:
         parts = urlsplit(url)
@@ -58,32 +58,32 @@ def fetch_picture(http: HttpClient, url: str, hosts: Set[str]) -> bytes:
     Raises ImageRefused when a host is not allowed or the file too large, BadPicture when the URL
     has no picture for us (it may have expired), FlowUnavailable.
     """
-    for _ in range(1 + MOST_REDIRECTS):
+    for _ in range(1 + MAX_REDIRECTS):
         if not is_picture_url(url, hosts):
             raise ImageRefused(
                 f"The image lies at {host_of(url)}, from which Flowshelf does not fetch. If you trust that "
                 "host, add it to the setting FLOWSHELF_PICTURE_HOSTS."
             )
-        answer = _get(http, url)
-        if not 300 <= answer.status < 400:
-            return _content(answer)
-        url = redirect_target(answer)
+        response = _get(http, url)
+        if not 300 <= response.status < 400:
+            return _content(response)
+        url = redirect_target(response)
     raise BadPicture("The address of the image leads on and on. Trying again is safe.")
 
 
-def _get(http: HttpClient, url: str) -> Answer:
+def _get(http: HttpClient, url: str) -> Response:
     try:
-        answer = http.get(url)
+        response = http.get(url)
     except TooLarge as error:
         raise ImageRefused(str(error)) from error
-    check_passing(answer)
-    return answer
+    check_passing(response)
+    return response
 
 
-def _content(answer: Answer) -> bytes:
-    if answer.status != 200 or answer.is_html or not answer.body:
+def _content(response: Response) -> bytes:
+    if response.status != 200 or response.is_html or not response.body:
         raise BadPicture(
-            f"The address of the image at {host_of(answer.url)} gives no picture ({answer.status}); it may "
-            "have expired on the way. Trying again is safe."
+            f"The address of the image at {host_of(response.url)} gives no picture ({response.status}); it "
+            "may have expired on the way. Trying again is safe."
         )
-    return answer.body
+    return response.body

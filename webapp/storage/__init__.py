@@ -28,18 +28,17 @@ from webapp.storage.folders import (
     path_under,
     require_root,
 )
-from webapp.storage.pictures import ENDINGS, PictureHeader, decodes, make_thumbnail, read_header
-from webapp.storage.problems import explained
+from webapp.storage.pictures import SUFFIXES, PictureHeader, decodes, make_thumbnail, read_header
+from webapp.storage.problems import translate_errors
 from webapp.storage.sizes import measure
 
 __all__ = [
     "DEVICE_NAMES",
-    "ENDINGS",
     "PART_PREFIX",
+    "SUFFIXES",
     "PictureHeader",
     "allowed_folder",
     "decodes",
-    "explained",
     "file_sha256",
     "file_stems",
     "free_bytes",
@@ -56,5 +55,6 @@ __all__ = [
     "remove_parts",
     "replace_file",
     "require_root",
+    "translate_errors",
     "writing_beside",
 ]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from webapp.errors import FolderGone
 from webapp.storage.folders import is_there, path_under
-from webapp.storage.problems import RESUME, explained
+from webapp.storage.problems import RESUME, translate_errors
 
 PART_PREFIX = ".flowshelf-"
 PART_PATTERN = f"{PART_PREFIX}*.part"
@@ -40,16 +40,16 @@ def replace_file(target: Path, content: bytes) -> None:
     os.replace(_written(target.parent, content), target)
 
 
-def keep_file(folder: Path, stems: list[str], ending: str, content: bytes) -> Path:
+def keep_file(folder: Path, stems: list[str], suffix: str, content: bytes) -> Path:
     """Write `content` under the first of `stems` that is free or holds these very bytes.
 
     The last stem is the image's own and is replaced. Raises DiskFull or FolderGone.
     """
-    with explained(folder, RESUME):
+    with translate_errors(folder, RESUME):
         part = _written(folder, content)
         try:
             for stem in stems:
-                target = folder / f"{stem}{ending}"
+                target = folder / f"{stem}{suffix}"
                 if _take_name(part, target) or target.read_bytes() == content:
                     return target
             os.replace(part, target)
@@ -64,7 +64,7 @@ def writing_beside(target: Path) -> Iterator[Path]:
 
     Raises DiskFull or FolderGone.
     """
-    with explained(target.parent):
+    with translate_errors(target.parent):
         descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, suffix=".part", dir=target.parent)
         os.close(descriptor)
         part = Path(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from webapp.errors import BadPath, FolderGone
-from webapp.storage.problems import RESUME, explained
+from webapp.storage.problems import RESUME, translate_errors
 
 NETWORK_KINDS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "sshfs"}
 NETWORK_KINDS |= {"davfs", "davfs2", "rclone"}
@@ -29,7 +29,7 @@ def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
 
 def make_folder(folder: Path, roots: Iterable[Path]) -> None:
     """Make `folder` below its root. Raises FolderGone when the root itself is not there."""
-    with explained(folder, RESUME):
+    with translate_errors(folder, RESUME):
         if not folder.is_dir():
             require_root(folder, roots)
             folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def make_folder(folder: Path, roots: Iterable[Path]) -> None:
 def require_root(path: Path, roots: Iterable[Path]) -> None:
     """Raises FolderGone when the root that `path` lies under is not there, or its disk does not answer."""
     root = next((root for root in roots if path.is_relative_to(root.resolve())), path.parent)
-    with explained(root):
+    with translate_errors(root):
         if root.is_dir():
             return
     raise FolderGone(
@@ -49,7 +49,7 @@ def require_root(path: Path, roots: Iterable[Path]) -> None:
 
 def is_there(path: str, roots: Iterable[Path]) -> bool:
     """Whether a file of the shelf is there. Raises FolderGone when its root is missing or nobody can tell."""
-    with explained(Path(path).parent):
+    with translate_errors(Path(path).parent):
         if Path(path).is_file():
             return True
     require_root(Path(path), roots)
@@ -67,7 +67,7 @@ def path_under(path: str, roots: Iterable[Path]) -> Path:
 
 def free_bytes(folder: Path) -> int:
     """Room on the disk of a folder, which need not be there yet. Raises FolderGone when it cannot be told."""
-    with explained(folder):
+    with translate_errors(folder):
         there = next(path for path in (folder, *folder.parents) if path.is_dir())
         return shutil.disk_usage(there).free
 

@@ -22,7 +22,7 @@ class DataFolderLock:
 
     def take(self) -> bool:
         """Whether the folder is ours now; False when another process has it. Raises FolderGone."""
-        with storage.explained(self._path.parent):
+        with storage.translate_errors(self._path.parent):
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             _lock(descriptor)
@@ -35,7 +35,7 @@ class DataFolderLock:
 
     def say_address(self, url: str) -> None:
         """Leave the address of our server for other commands to find. Raises DiskFull or FolderGone."""
-        with storage.explained(self._path.parent):
+        with storage.translate_errors(self._path.parent):
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.write(self._descriptor, url.encode())

@@ -9,10 +9,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from webapp.errors import BadPicture
 from webapp.storage.files import replace_file
-from webapp.storage.problems import explained
+from webapp.storage.problems import translate_errors
 from webapp.storage.sizes import MAX_PIXELS, upright_size
 
-ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
 # How a whole file of each kind ends; a JPEG that lost its lower half still opens and verifies.
 _LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
 _PADDING = b"\x00\r\n "
@@ -26,7 +26,7 @@ class PictureHeader:
     """What the header of a picture tells: the file ending for its kind, and its size in
     pixels as it is shown, turned as its EXIF says."""
 
-    ending: str
+    suffix: str
     width: int
     height: int
 
@@ -38,7 +38,7 @@ def read_header(content: bytes) -> PictureHeader:
     left to `flowshelf verify --deep` and the thumbnails.
     """
     try:
-        with Image.open(BytesIO(content), formats=list(ENDINGS)) as picture:
+        with Image.open(BytesIO(content), formats=list(SUFFIXES)) as picture:
             kind, (width, height) = picture.format, upright_size(picture)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise BadPicture("What Flow sent is not a picture.") from error
@@ -46,7 +46,7 @@ def read_header(content: bytes) -> PictureHeader:
         raise BadPicture(f"What Flow sent is a picture of {width} by {height} pixels, which cannot be meant.")
     if not _has_its_end(kind, content):
         raise BadPicture("The picture that Flow sent is cut off.")
-    return PictureHeader(ENDINGS[kind], width, height)
+    return PictureHeader(SUFFIXES[kind], width, height)
 
 
 def _has_its_end(kind: str, content: bytes) -> bool:
@@ -58,7 +58,7 @@ def _has_its_end(kind: str, content: bytes) -> bool:
 def decodes(path: Path) -> bool:
     """Whether every pixel of a file can be decoded."""
     try:
-        with Image.open(path, formats=list(ENDINGS)) as picture:
+        with Image.open(path, formats=list(SUFFIXES)) as picture:
             picture.load()
     except (OSError, ValueError, SyntaxError):
         return False
@@ -69,7 +69,7 @@ def make_thumbnail(source: Path, target: Path, edge: int) -> None:
     """A WebP of at most `edge` pixels a side. Raises BadPicture when `source` does not decode, DiskFull
     and FolderGone when the thumbnail cannot be kept."""
     try:
-        with Image.open(source, formats=list(ENDINGS)) as picture:
+        with Image.open(source, formats=list(SUFFIXES)) as picture:
             picture.draft("RGB", (edge, edge))
             upright = ImageOps.exif_transpose(picture)
             upright.thumbnail((edge, edge), Image.Resampling.LANCZOS)
@@ -81,6 +81,6 @@ def make_thumbnail(source: Path, target: Path, edge: int) -> None:
         raise
     except (OSError, ValueError, SyntaxError, TypeError, ArithmeticError, struct.error) as error:
         raise BadPicture(f"{source.name} is damaged: it cannot be decoded.") from error
-    with explained(target.parent):
+    with translate_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, encoded.getvalue())

@@ -12,7 +12,7 @@ RESUME = "press Resume"
 
 
 @contextmanager
-def explained(folder: Path, then: str = "try again") -> Iterator[None]:
+def translate_errors(folder: Path, then: str = "try again") -> Iterator[None]:
     """Turn what the system says of a folder into a sentence for a person: DiskFull or FolderGone, with
     what to do `then`."""
     try:

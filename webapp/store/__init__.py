@@ -69,8 +69,8 @@ def transaction() -> Iterator[None]:
 def chunked(rows: list, size: int = ROWS_PER_STATEMENT) -> Iterator[list]:
     """`rows` in pieces that fit into one statement."""
     iterator = iter(rows)
-    while piece := list(islice(iterator, size)):
-        yield piece
+    while chunk := list(islice(iterator, size)):
+        yield chunk
 
 
 def open_connection() -> None:

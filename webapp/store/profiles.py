@@ -225,27 +225,27 @@ def note_unchecked(profile_id: str, reason: str) -> None:
     Profile.update(**changes).where(Profile.id == profile_id).execute()
 
 
-def note_rest(profile_id: str, seconds: float | None, reason: str | None) -> None:
+def note_cooldown(profile_id: str, seconds: float | None, reason: str | None) -> None:
     """The service wants a rest of so long; None: it answered again."""
     if seconds:
         until = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
-        changes = {"health": Health.UNUSUAL_ACTIVITY, "health_reason": reason, "rests_until": until}
+        changes = {"health": Health.UNUSUAL_ACTIVITY, "health_reason": reason, "cooldown_until": until}
         Profile.update(**changes).where(Profile.id == profile_id).execute()
     else:
         of_profile = Profile.id == profile_id
         is_noted = of_profile & (Profile.health == Health.UNUSUAL_ACTIVITY)
         Profile.update(health=Health.WELL, health_reason=None).where(is_noted).execute()
-        Profile.update(rests_until=None).where(of_profile).execute()
+        Profile.update(cooldown_until=None).where(of_profile).execute()
 
 
 def health_of(profile: Profile) -> str:
     """The health of a profile at this moment. A rest that is over is none, even if nobody asked since."""
-    is_over = profile.health == Health.UNUSUAL_ACTIVITY and not rest_seconds(profile)
+    is_over = profile.health == Health.UNUSUAL_ACTIVITY and not cooldown_seconds(profile)
     return Health.WELL if is_over else profile.health
 
 
-def rest_seconds(profile: Profile) -> float:
+def cooldown_seconds(profile: Profile) -> float:
     """How long a profile still rests."""
-    if profile.rests_until is None:
+    if profile.cooldown_until is None:
         return 0.0
-    return max(0.0, (parsed(profile.rests_until) - datetime.now(UTC)).total_seconds())
+    return max(0.0, (parsed(profile.cooldown_until) - datetime.now(UTC)).total_seconds())

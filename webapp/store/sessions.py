@@ -5,7 +5,7 @@ from webapp.database.states import Role
 from webapp.store import transaction
 
 # Whoever has a link can sign in as often as they like; of each role the latest are kept.
-MOST_SESSIONS = 500
+MAX_SESSIONS = 500
 
 
 def add_session(id_hash: str, role: Role, code_hash: str, *, since: str, at: str) -> None:
@@ -13,7 +13,7 @@ def add_session(id_hash: str, role: Role, code_hash: str, *, since: str, at: str
     with transaction():
         Session.create(id_hash=id_hash, role=role, code_hash=code_hash, created_at=at)
         latest = Session.select(Session.id_hash).where(Session.role == role)
-        latest = latest.order_by(Session.created_at.desc()).limit(MOST_SESSIONS)
+        latest = latest.order_by(Session.created_at.desc()).limit(MAX_SESSIONS)
         is_too_many = (Session.role == role) & Session.id_hash.not_in(latest)
         Session.delete().where((Session.created_at < since) | is_too_many).execute()
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from webapp import store
 from webapp.database.models import Run, Walk
-from webapp.database.states import Step, SyncMode
+from webapp.database.states import PageOutcome, SyncMode
 from webapp.errors import (
     CursorRefused,
     FlowChanged,
@@ -24,11 +24,11 @@ from webapp.errors import (
     SourceClosed,
 )
 from webapp.sources import HistoryPage, Source
-from webapp.sources.retry import Pace, Stopped
+from webapp.sources.retry import RetryPolicy, Stopped
 from webapp.store import runs
 from webapp.store.history import history_pages, missing, projects, walks
-from webapp.sync.missing import unmet_note
-from webapp.sync.rules import Met, meet, read_nothing, step_of, trouble_note
+from webapp.sync.missing import missing_note
+from webapp.sync.rules import Visited, check_progress, failure_note, outcome_of, read_nothing
 
 # A project that fails is asked for so often, one that was never answered for once more after that.
 TRIES_OF_A_PROJECT = 3
@@ -47,19 +47,19 @@ class SyncRun:
         self,
         run_id: str,
         source: Source,
-        pace: Pace,
+        retry: RetryPolicy,
         *,
         stopping: threading.Event,
         on_page: Callable[[], None] = lambda: None,
     ) -> None:
         self._run = runs.get_run(run_id)
         self._source = source
-        self._pace = pace
+        self._retry = retry
         self._stopping = stopping
         self._on_page = on_page
         self._was_refused = False
 
-    def carry_on(self) -> None:
+    def run(self) -> None:
         """Raises Stopped when told to stop, FlowError and its kind when Flow does not play along.
 
         Whatever it raises, the gap is where the walk stood.
@@ -85,7 +85,7 @@ class SyncRun:
             try:
                 self._sync_history(history, again=again)
             except HistoryRefused as error:  # 9: it does not stop the other
-                if walks.has_answered(self._run.profile_id, history):
+                if walks.has_responded(self._run.profile_id, history):
                     raise
                 with self._writing():
                     walks.note_refused_history(self._run.profile_id, history)
@@ -127,7 +127,7 @@ class SyncRun:
         for walk in self._walks(self._run, history):
             if self._has_enough_pages():
                 return
-            self._carry_walk_on(walk)
+            self._continue_walk(walk)
 
     def _walks(self, run: Run, history: str) -> Iterable[Walk]:
         """The walks that a run consists of, each to be carried on before the next is asked for."""
@@ -149,7 +149,7 @@ class SyncRun:
 
     @property
     def _reads_projects(self) -> bool:
-        return not self._source.promise.is_newest_first
+        return not self._source.capabilities.is_newest_first
 
     @property
     def _is_quick(self) -> bool:
@@ -177,12 +177,12 @@ class SyncRun:
         is_quick = self._reads_projects and (gap.walk is None or gap.walk.is_quick)
         return walks.begin_at_gap(run, gap, is_quick=is_quick)
 
-    def _carry_walk_on(self, walk: Walk) -> None:
-        met = Met(cursors={walk.cursor} if walk.cursor else set())
+    def _continue_walk(self, walk: Walk) -> None:
+        visited = Visited(cursors={walk.cursor} if walk.cursor else set())
         passed_over = projects.list_passed_over(walk) if self._reads_projects else set()
         first_cursor, goes_on = walk.cursor, True
         while goes_on:
-            self._pace.wait_for_page(self._stopping)
+            self._retry.wait_for_page(self._stopping)
             # As it was before the request: who asks after it is not served by its answer.
             asked_count = self._run.asked_count if _is_at_head(walk) else 0
             try:
@@ -190,7 +190,7 @@ class SyncRun:
             except CursorRefused:
                 self._give_up_cursor(walk, was_handed_out_now=walk.cursor != first_cursor)
                 return
-            meet(met, page, is_project=self._reads_projects)
+            check_progress(visited, page, is_project=self._reads_projects)
             if page.next_cursor is None and not self._has_read_unlisted(walk, page):
                 return
             step = self._save(walk, page, asked_count=asked_count)
@@ -208,7 +208,7 @@ class SyncRun:
         for project in projects.list_unlisted(walk, besides):
             if self._has_enough_pages():
                 return False
-            self._pace.wait_for_page(self._stopping)
+            self._retry.wait_for_page(self._stopping)
             page = self._ask_project(partial(self._source.project_page, project))
             # The walk stays where it is: its last page is still to be stored.
             self._save(walk, replace(page, next_cursor=walk.cursor), is_listed=False)
@@ -232,9 +232,9 @@ class SyncRun:
                 "Flow says that this history is empty, but there are images of it on the shelf. Nothing was "
                 "changed. Check in Flow that this account still shows its pictures, then sync again."
             )
-        if is_nothing and self._source.promise.empty_note:
+        if is_nothing and self._source.capabilities.empty_note:
             with self._writing():
-                runs.add_note(self._run.id, self._source.promise.empty_note)
+                runs.add_note(self._run.id, self._source.capabilities.empty_note)
         return page
 
     def _ask(self, walk: Walk, passed_over: set[str]) -> HistoryPage:
@@ -244,7 +244,7 @@ class SyncRun:
             walk.cursor or None,
             lambda project: project.id in passed_over,
         )
-        return self._ask_project(ask) if self._reads_projects else self._tried(ask)
+        return self._ask_project(ask) if self._reads_projects else self._call(ask)
 
     def _ask_project(self, ask: Callable[[], HistoryPage]) -> HistoryPage:
         """12: a project that cannot be read is noted and passed by, so that those behind it are read.
@@ -254,8 +254,8 @@ class SyncRun:
         """
         for is_last in (False, True):
             try:
-                return self._pace.tried(
-                    ask, self._stopping, gives_up=_is_about_a_project, max_tries=TRIES_OF_A_PROJECT
+                return self._retry.call(
+                    ask, self._stopping, bounded=_is_about_a_project, max_tries=TRIES_OF_A_PROJECT
                 )
             except ProjectFailed as error:
                 return error.page
@@ -264,13 +264,15 @@ class SyncRun:
                     raise
                 if is_last:
                     return error.page
-            self._tried(self._source.answers)
+            self._call(self._source.responses)
         raise AssertionError("the last try returns or raises")
 
-    def _tried(self, ask: Callable[[], T]) -> T:
-        return self._pace.tried(ask, self._stopping, gives_up=False)
+    def _call(self, ask: Callable[[], T]) -> T:
+        return self._retry.call(ask, self._stopping, bounded=False)
 
-    def _save(self, walk: Walk, page: HistoryPage, *, asked_count: int = 0, is_listed: bool = True) -> Step:
+    def _save(
+        self, walk: Walk, page: HistoryPage, *, asked_count: int = 0, is_listed: bool = True
+    ) -> PageOutcome:
         """Store a page, its counts, and where the walk and its gap stand now: all of it or nothing."""
         with store.transaction():
             on_shelf = history_pages.list_known(walk.profile_id, page.images)
@@ -280,17 +282,17 @@ class SyncRun:
             stored_by = {row.name: row.stored_walk_id or 0 for row in known}
             # 10: what another profile has counts as known.
             stored_by |= dict.fromkeys(history_pages.names_of_others(page, on_shelf), 0)
-            step = step_of(page, stored_by, walk, may_join=may_join)
+            step = outcome_of(page, stored_by, walk, may_join=may_join)
             # A full walk that only had its gap closed by a quick sync is still to be resumed.
-            ends = step is Step.END or not (walk.is_full or self._goes_on(walk, step))
+            ends = step is PageOutcome.END or not (walk.is_full or self._goes_on(walk, step))
             history_pages.save_page(self._run, walk, history_pages.without_others(page, on_shelf), known)
             walks.advance_walk(walk, page, step, is_last=ends)
             if self._reads_projects:
                 projects.note_page(walk, page, is_listed=is_listed)
             if asked_count:
                 walks.note_head_read(self._run, walk.history, asked_count)
-            walks.note_answer(walk, is_complete=step is not Step.ON)
-            if step is Step.END:
+            walks.note_response(walk, is_complete=step is not PageOutcome.CONTINUE)
+            if step is PageOutcome.END:
                 self._note_end(walk)
         return step
 
@@ -299,17 +301,17 @@ class SyncRun:
         notes = []
         if self._reads_projects and walk.from_head:
             projects.finish_listing(walk)
-            notes.append(trouble_note(projects.count_troubles(walk), projects.count_tried(walk)))
+            notes.append(failure_note(projects.count_failures(walk), projects.count_tried(walk)))
         if walk.is_full and not read_nothing(runs.get_run(self._run.id)):
-            notes.append(unmet_note(missing.mark_unmet(walk, by_project=self._reads_projects)))
+            notes.append(missing_note(missing.mark_missing_images(walk, by_project=self._reads_projects)))
         for note in filter(None, notes):
             runs.add_note(self._run.id, note)
 
-    def _goes_on(self, walk: Walk, step: Step) -> bool:
+    def _goes_on(self, walk: Walk, step: PageOutcome) -> bool:
         """5: all and full, and a full walk that is resumed, do not stop where they join."""
         mode = self._run.mode
         passes = mode in (SyncMode.ALL, SyncMode.FULL) or (mode == SyncMode.RESUME and walk.is_full)
-        return step is Step.ON or (step is Step.JOINED and passes)
+        return step is PageOutcome.CONTINUE or (step is PageOutcome.CAUGHT_UP and passes)
 
     def _has_enough_pages(self) -> bool:
         most = self._run.max_pages

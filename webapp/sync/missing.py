@@ -2,7 +2,7 @@
 
 from webapp.store import runs
 from webapp.store.history import missing
-from webapp.store.history.missing import Unmet
+from webapp.store.history.missing import MissingImages
 
 
 def answer_question(walk_id: int, *, mark: bool) -> None:
@@ -12,7 +12,7 @@ def answer_question(walk_id: int, *, mark: bool) -> None:
         runs.replace_note(walk_id, _question_note(count), answered)
 
 
-def unmet_note(found: Unmet) -> str:
+def missing_note(found: MissingImages) -> str:
     """What the end of a full walk says of images that it did not meet; empty when it met all."""
     notes = []
     if found.marked_count:

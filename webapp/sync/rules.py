@@ -39,15 +39,15 @@ import json
 from dataclasses import dataclass, field
 
 from webapp.database.models import Run, Walk
-from webapp.database.states import Step, SyncMode
+from webapp.database.states import PageOutcome, SyncMode
 from webapp.errors import CircularHistory, FlowError
 from webapp.sources import HistoryPage, Reason
 
-MOST_PAGES_WITHOUT_IMAGE = 50
+MAX_PAGES_WITHOUT_IMAGE = 50
 
 
 @dataclass(slots=True)
-class Met:
+class Visited:
     """What one walk has met since this process carries it on: names (as 8-byte hashes) and tokens."""
 
     names: set[bytes] = field(default_factory=set)
@@ -55,7 +55,7 @@ class Met:
     pages_without_image: int = 0
 
 
-def is_joined(page: HistoryPage, known: dict[str, int], walk: Walk) -> bool:
+def is_caught_up(page: HistoryPage, known: dict[str, int], walk: Walk) -> bool:
     """Rule 3: the page has usable images, all were known before this walk began, and none is newer
     than the last entry above. `known` maps names to the id of the walk that stored them."""
     return bool(page.images) and all(
@@ -68,45 +68,45 @@ def _is_newer(created_at: str | None, above: str | None) -> bool:
     return created_at is not None and above is not None and created_at > above
 
 
-def step_of(page: HistoryPage, known: dict[str, int], walk: Walk, *, may_join: bool) -> Step:
+def outcome_of(page: HistoryPage, known: dict[str, int], walk: Walk, *, may_join: bool) -> PageOutcome:
     """What a page means for the walk that met it."""
     if page.next_cursor is None:
-        return Step.END
-    if may_join and walk.owes_gap and is_joined(page, known, walk):
-        return Step.JOINED
-    return Step.ON
+        return PageOutcome.END
+    if may_join and walk.keeps_gap and is_caught_up(page, known, walk):
+        return PageOutcome.CAUGHT_UP
+    return PageOutcome.CONTINUE
 
 
-def meet(met: Met, page: HistoryPage, *, is_project: bool = False) -> None:
+def check_progress(visited: Visited, page: HistoryPage, *, is_project: bool = False) -> None:
     """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever.
 
     A project may be empty, and one that moved in the listing meanwhile may come twice.
     """
     hashes = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in page.names}
-    is_met = not is_project and bool(hashes) and hashes <= met.names
-    if page.next_cursor in met.cursors or is_met:
+    is_visited = not is_project and bool(hashes) and hashes <= visited.names
+    if page.next_cursor in visited.cursors or is_visited:
         raise CircularHistory(
             "Flow repeats itself: it handed out pages of this history that this sync has already seen. "
             "The sync stopped and remembers the place; press Resume to go on from there later."
         )
-    met.names |= hashes
+    visited.names |= hashes
     if page.next_cursor:
-        met.cursors.add(page.next_cursor)
-    met.pages_without_image = 0 if page.images or is_project else met.pages_without_image + 1
-    if met.pages_without_image >= MOST_PAGES_WITHOUT_IMAGE:
+        visited.cursors.add(page.next_cursor)
+    visited.pages_without_image = 0 if page.images or is_project else visited.pages_without_image + 1
+    if visited.pages_without_image >= MAX_PAGES_WITHOUT_IMAGE:
         raise FlowError(
-            f"Flow sent {MOST_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
+            f"Flow sent {MAX_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
             "and remembers the place; press Resume to go on from there."
         )
 
 
-def trouble_note(troubles: list[tuple[str, int]], tried_count: int) -> str:
+def failure_note(failures: list[tuple[str, int]], tried_count: int) -> str:
     """What the end of a sync says of projects that could not be read; empty when there is none."""
-    count = sum(number for _, number in troubles)
+    count = sum(number for _, number in failures)
     if not count:
         return ""
-    reasons = "; ".join(reason for reason, _ in troubles[:3])
-    more = "" if len(troubles) <= 3 else " and other reasons"
+    reasons = "; ".join(reason for reason, _ in failures[:3])
+    more = "" if len(failures) <= 3 else " and other reasons"
     return (
         f"{count:,} of {tried_count:,} projects could not be read ({reasons}{more}). Their images on the "
         "shelf stay as they are, and the next sync tries again."

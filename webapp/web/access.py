@@ -11,9 +11,9 @@ from webapp.database.states import Role
 
 # What a role may ask for beside its own.
 _BELOW = {
-    Role.OWNER: (Role.OWNER, Role.GUEST, Role.STRANGER),
-    Role.GUEST: (Role.GUEST, Role.STRANGER),
-    Role.STRANGER: (Role.STRANGER,),
+    Role.OWNER: (Role.OWNER, Role.GUEST, Role.ANONYMOUS),
+    Role.GUEST: (Role.GUEST, Role.ANONYMOUS),
+    Role.ANONYMOUS: (Role.ANONYMOUS,),
 }
 
 
@@ -24,9 +24,9 @@ def open_to_guests(view: Callable) -> Callable:
     return view
 
 
-def open_to_strangers(view: Callable) -> Callable:
+def open_to_anonymous(view: Callable) -> Callable:
     """Mark a view that anybody in the network may ask, without signing in."""
-    view.open_to = Role.STRANGER
+    view.open_to = Role.ANONYMOUS
     return view
 
 
@@ -49,7 +49,7 @@ def cookie_name() -> str:
 
 def role() -> Role:
     """Who asks; a stranger until the guard has found out."""
-    return g.get("role", Role.STRANGER)
+    return g.get("role", Role.ANONYMOUS)
 
 
 def is_owner() -> bool:

@@ -21,7 +21,7 @@ ONE_YEAR_SECONDS = 365 * 24 * 3600
 NEVER_PACKED = "share"
 
 
-def pack_answers(app: Flask) -> None:
+def compress_responses(app: Flask) -> None:
     """Pack what `app` answers, and name its static files after what is in them."""
 
     @app.url_defaults

@@ -20,9 +20,9 @@ from webapp.web.sharing import Sharing
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Nobody but the owner has reason to send more than a code or a short question.
-LARGEST_FOREIGN_REQUEST_BYTES = 16 * 1024
+MAX_FOREIGN_REQUEST_BYTES = 16 * 1024
 # Room for ten thousand ticked images, or for any cookies. Read whole, however many fields that may be.
-LARGEST_FORM_BYTES = 2 * 1024 * 1024
+MAX_FORM_BYTES = 2 * 1024 * 1024
 SIGN_IN = "Sign in first: open the link that the owner of this shelf gave you, or type its code."
 NOT_FOR_GUESTS = "Guests may look, search and save pictures. This is for the owner of the shelf."
 
@@ -55,17 +55,17 @@ def protect(app: Flask, config: Config) -> None:
 def ask_to_sign_in(app: Flask, sharing: Sharing) -> None:
     """Find out who asks, and refuse what is not for them; needs the request's database connection."""
     # Style sheet and scripts: the sign-in page needs them, and they are in every copy of Flowshelf.
-    access.open_to_strangers(app.view_functions["static"])
+    access.open_to_anonymous(app.view_functions["static"])
 
     @app.before_request
     def check_role() -> None:
         access.let_in(who_asks(sharing))
         if not access.is_owner():
-            request.max_content_length = LARGEST_FOREIGN_REQUEST_BYTES
+            request.max_content_length = MAX_FOREIGN_REQUEST_BYTES
             # A part of a file is copied out by a thread, which a slow reader could hold; a whole one is not.
             request.environ.pop("HTTP_RANGE", None)
         elif request.mimetype == "application/x-www-form-urlencoded":
-            request.max_content_length = LARGEST_FORM_BYTES
+            request.max_content_length = MAX_FORM_BYTES
         require_role(access.role(), current_app.view_functions.get(request.endpoint))
 
 
@@ -77,18 +77,18 @@ def who_asks(sharing: Sharing) -> Role:
     if not sharing.is_on:
         return Role.OWNER
     if request.endpoint == "static":
-        return Role.STRANGER
+        return Role.ANONYMOUS
     if request.authorization and request.authorization.type == "bearer":
         return sharing.role_of_code(request.authorization.token or "", request.remote_addr or "")
     session_id = request.cookies.get(access.cookie_name())
-    return (session_id and sharing.role_of_session(session_id)) or Role.STRANGER
+    return (session_id and sharing.role_of_session(session_id)) or Role.ANONYMOUS
 
 
 def require_role(role: Role, view: Callable | None) -> None:
     """Raises SignInNeeded or Forbidden when a view is not for this role."""
     if access.may_ask(role, view):
         return
-    raise SignInNeeded(SIGN_IN) if role is Role.STRANGER else Forbidden(NOT_FOR_GUESTS)
+    raise SignInNeeded(SIGN_IN) if role is Role.ANONYMOUS else Forbidden(NOT_FOR_GUESTS)
 
 
 def check_host(host: str, own_names: frozenset[str]) -> None:

@@ -15,7 +15,7 @@ _HOST = re.compile(r"(?:[a-z0-9-]{1,30}\.){1,3}[a-z]{2,12}")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # Chrome's exports count seconds; some extensions milliseconds, which lie beyond this.
-_LARGEST_SECONDS = 1e11
+_MAX_SECONDS = 1e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _of_number(said: str | int | float) -> datetime | None:
         seconds = float(said)
         if math.isnan(seconds) or seconds <= 0:
             return None
-        seconds = seconds / 1000 if seconds > _LARGEST_SECONDS else seconds
+        seconds = seconds / 1000 if seconds > _MAX_SECONDS else seconds
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return None

@@ -25,7 +25,7 @@ _FAMILY = re.compile(
 # Renewed all the time: their end says nothing about that of the session.
 _ROTATING = re.compile(r".*SID(?:CC|TS|RTS)")
 _NOT_KEPT = ("NID", "LSID", "__Secure-LSID")
-LONGEST_VALUE = 4096
+MAX_VALUE = 4096
 
 # Typed, because the old address leads on to this one: then the first request is one to labs.google.
 STEPS = (
@@ -69,7 +69,7 @@ def checked(cookies: dict[str, FoundCookie]) -> tuple[dict[str, str], str | None
     """Values by name, and when the session ends. Raises BadCookies for a value that cannot be one."""
     for cookie in cookies.values():
         check_characters(cookie.value, f"The cookie {cookie.name}", ADVICE)
-        if len(cookie.value) > LONGEST_VALUE:
+        if len(cookie.value) > MAX_VALUE:
             raise BadCookies(f"The cookie {cookie.name} is longer than one can be. {ADVICE}")
     lasting = [cookie for name, cookie in cookies.items() if not _ROTATING.fullmatch(name)]
     return {name: cookie.value for name, cookie in cookies.items()}, end_of(lasting)

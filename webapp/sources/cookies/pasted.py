@@ -20,7 +20,7 @@ from webapp.sources.cookies.google import FLOW_HOST
 from webapp.sources.cookies.shapes import SESSION_COOKIE, found_cookies
 
 LABS_HOST = "labs.google"
-LARGEST_PASTE = 1_000_000
+MAX_PASTE = 1_000_000
 WHOLE = -1
 
 _SESSION_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.(\d{1,2}))?")
@@ -85,7 +85,7 @@ def parse_cookies(
 
 
 def _plain(text: str) -> str:
-    if len(text) > LARGEST_PASTE:
+    if len(text) > MAX_PASTE:
         raise BadCookies(
             f"The pasted text is longer than cookies can be ({len(text):,} characters). {ADVICE}"
         )

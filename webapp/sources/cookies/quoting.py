@@ -29,25 +29,25 @@ def shell_words(text: str) -> list[str] | None:
     """The words of a bash command line; None when a quote is not closed: the text was cut."""
     words, word, position = [], None, 0
     while position < len(text):
-        piece = _SHELL_PIECE.match(text, position)
-        if piece is None:
+        chunk = _SHELL_PIECE.match(text, position)
+        if chunk is None:
             return None
-        position = piece.end()
-        if piece["space"] is None:
-            word = (word or "") + _meaning(piece)
+        position = chunk.end()
+        if chunk["space"] is None:
+            word = (word or "") + _meaning(chunk)
         elif word is not None:
             words.append(word)
             word = None
     return words if word is None else [*words, word]
 
 
-def _meaning(piece: re.Match) -> str:
-    kind = piece.lastgroup
+def _meaning(chunk: re.Match) -> str:
+    kind = chunk.lastgroup
     if kind == "ansi":
-        return unescaped(piece["ansi"])
+        return unescaped(chunk["ansi"])
     if kind == "double":
-        return re.sub(r"\\([\"\\$`])", r"\1", piece["double"].replace("\\\n", ""))
-    return "" if kind == "joined" else piece[kind]
+        return re.sub(r"\\([\"\\$`])", r"\1", chunk["double"].replace("\\\n", ""))
+    return "" if kind == "joined" else chunk[kind]
 
 
 def without_carets(text: str) -> str:

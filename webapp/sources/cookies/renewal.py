@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from webapp import times
 from webapp.sources.cookies.found import expiry
-from webapp.sources.cookies.google import LONGEST_VALUE, is_kept
+from webapp.sources.cookies.google import MAX_VALUE, is_kept
 from webapp.sources.cookies.pasted import WHOLE, part_number
 from webapp.sources.cookies.shapes import SESSION_COOKIE
 
@@ -76,7 +76,7 @@ def renewed_google_cookies(lines: Iterable[str], kept: dict[str, str]) -> dict[s
     fresh = {}
     for line in lines:
         name, _, value = (part.strip() for part in line.partition(";")[0].partition("="))
-        is_sound = re.fullmatch(r"[\x21-\x3a\x3c-\x7e]+", value) and len(value) <= LONGEST_VALUE
+        is_sound = re.fullmatch(r"[\x21-\x3a\x3c-\x7e]+", value) and len(value) <= MAX_VALUE
         if is_kept(name) and is_sound and not is_deletion(line):
             fresh[name] = value
     return kept | fresh

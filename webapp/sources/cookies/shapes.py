@@ -212,7 +212,7 @@ def _of_header(header: str, site: str | None) -> Iterator[FoundCookie]:
     """The cookies of `a=b; c=d`. Attributes are dropped, but an end applies to the cookie before it."""
     pending = None
     for part in header.split(";"):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
+        name, equals, value = (chunk.strip() for chunk in part.partition("="))
         if name.lower() in _ATTRIBUTES:
             if pending and name.lower() == "expires":
                 pending = FoundCookie(pending.name, pending.value, site, expiry(value))

@@ -38,11 +38,11 @@ from webapp.errors import (
 )
 from webapp.sources import (
     Account,
+    Capabilities,
     Credentials,
     Describe,
     FetchedImage,
     HistoryPage,
-    Promise,
     Reading,
     Reason,
     RemoteProject,
@@ -67,7 +67,7 @@ from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import Start
 from webapp.sources.flow_google.values import Unreadable, Values
-from webapp.sources.http import LARGEST_ANSWER_BYTES, HttpClient, TooLarge
+from webapp.sources.http import MAX_RESPONSE_BYTES, HttpClient, TooLarge
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -76,8 +76,8 @@ NO_PROJECTS = (
     "flow.google.com lists no projects for this account. If its pictures still show at "
     "https://labs.google/fx, Google has not moved it yet: paste the cookies of labs.google instead."
 )
-LARGEST_LISTING_BYTES = 16 * 1024 * 1024
-LARGEST_ADDRESS_BYTES = 4 * 1024 * 1024
+MAX_LISTING_BYTES = 16 * 1024 * 1024
+MAX_ADDRESS_BYTES = 4 * 1024 * 1024
 
 
 class FlowGoogleSource:
@@ -85,7 +85,7 @@ class FlowGoogleSource:
     secret."""
 
     name = "flow.google.com"
-    promise = Promise((PROJECTS,), PROJECTS, is_newest_first=False, empty_note=NO_PROJECTS)
+    capabilities = Capabilities((PROJECTS,), PROJECTS, is_newest_first=False, empty_note=NO_PROJECTS)
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
         self._hosts = config.all_picture_hosts
@@ -98,7 +98,7 @@ class FlowGoogleSource:
     def check(self) -> Account:
         return find_account(self._calls, self._start.fresh())
 
-    def answers(self) -> None:
+    def responses(self) -> None:
         self._listing(None, frozenset())
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
@@ -147,9 +147,7 @@ class FlowGoogleSource:
         self._http.close()
 
     def _listing(self, cursor: str | None, seen: frozenset[str]) -> projects.Listing:
-        reply = self._calls.ask(
-            projects.LISTING_CALL, projects.listing_arguments(cursor), LARGEST_LISTING_BYTES
-        )
+        reply = self._calls.ask(projects.LISTING_CALL, projects.listing_arguments(cursor), MAX_LISTING_BYTES)
         if reply.code == INVALID:
             raise CursorRefused("Flow does not accept the place in the list of projects any more.")
         if reply.code is not None:
@@ -168,12 +166,12 @@ class FlowGoogleSource:
         not.
         """
 
-        def refused(trouble: str, reading: Reading = Reading.REFUSED) -> HistoryPage:
-            return media.page_of(project, media.Contents(reading, trouble), passed, next_cursor)
+        def refused(failure: str, reading: Reading = Reading.REFUSED) -> HistoryPage:
+            return media.page_of(project, media.Contents(reading, failure), passed, next_cursor)
 
         arguments = media.media_arguments(project.id)
         try:
-            reply = self._calls.ask(media.MEDIA_CALL, arguments, LARGEST_ANSWER_BYTES, is_about_one=True)
+            reply = self._calls.ask(media.MEDIA_CALL, arguments, MAX_RESPONSE_BYTES, is_about_one=True)
         except TooLarge:
             return self._counted(refused("its answer is too large"))
         except (SourceClosed, UnusualActivity):
@@ -184,7 +182,7 @@ class FlowGoogleSource:
             error.page = refused("no answer")
             raise
         if is_unauthenticated(reply):
-            self.answers()  # raises SignedOut when it is not about this project
+            self.responses()  # raises SignedOut when it is not about this project
         if reply.code in (EXHAUSTED, *PASSING):
             raise ProjectFailed(f"Flow fails with a project ({named(reply)}).", refused(named(reply)))
         if reply.code == NOT_FOUND:
@@ -211,7 +209,7 @@ class FlowGoogleSource:
 
     def _address_reply(self, asset_id: str) -> Reply:
         try:
-            return self._calls.ask(addresses.ADDRESS_CALL, [asset_id], LARGEST_ADDRESS_BYTES)
+            return self._calls.ask(addresses.ADDRESS_CALL, [asset_id], MAX_ADDRESS_BYTES)
         except TooLarge as error:
             raise ImageRefused(str(error)) from error
 

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from webapp.errors import FlowError, GoneUpstream, ImageRefused
 from webapp.sources import clean_name
-from webapp.sources.fields import LONGEST_NAME, is_sound
+from webapp.sources.fields import MAX_NAME, is_sound
 from webapp.sources.flow_google.calls import NOT_FOUND
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.records import asset_name, inside
@@ -26,7 +26,7 @@ NOTHING_THERE = (
 def asset_of(name: str, media_key: str) -> str:
     """What Flow calls an image. Raises ImageRefused for what it could not know."""
     asset_id = clean_name(media_key) or clean_name(name)
-    if not 0 < len(asset_id) <= LONGEST_NAME or not is_sound(asset_id):
+    if not 0 < len(asset_id) <= MAX_NAME or not is_sound(asset_id):
         raise ImageRefused("The name of this image is none that Flow could know, so it was not asked for.")
     return asset_id
 

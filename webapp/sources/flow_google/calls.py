@@ -9,7 +9,7 @@ from webapp.sources.flow_google import frames
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import SIGNED_OUT, USER_AGENT, Start, StartPage, is_within
 from webapp.sources.flow_google.values import Unreadable
-from webapp.sources.http import Answer, host_of
+from webapp.sources.http import Response, host_of
 from webapp.sources.outline import outline_of
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing
 from webapp.sources.signed_in import SignedInRequests
@@ -20,7 +20,7 @@ INVALID, NOT_FOUND, DENIED, EXHAUSTED, UNAUTHENTICATED = 3, 5, 7, 8, 16
 # Unknown, deadline, aborted, internal, unavailable: failures of the service's own.
 PASSING = (2, 4, 10, 13, 14)
 UNUSUAL_ACTIVITY = "PUBLIC_ERROR_UNUSUAL_ACTIVITY"
-REST_SECONDS = 3600.0
+COOLDOWN_SECONDS = 3600.0
 _LOOK_AT_BYTES = 20_000
 # A payload that only says so is short; in a longer one it may be somebody's prompt.
 _MAX_NOTICE_CHARACTERS = 500
@@ -79,7 +79,7 @@ class Calls:
         """The reply to a single try, whatever it says: for a call whose refusal means nothing."""
         reply, _ = self._asked(self._start.page(), rpc, arguments, limit_bytes, is_about_one=True)
         if _is_unusual_activity(reply):
-            raise UnusualActivity(REST_SECONDS)
+            raise UnusualActivity(COOLDOWN_SECONDS)
         return reply
 
     def caller(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Caller:
@@ -87,42 +87,42 @@ class Calls:
 
         Raises what `ask` raises.
         """
-        answer = self._send(StartPage("", "", page.build, page.session_id), rpc, arguments, limit_bytes)
-        if (token := frames.token_in(answer.body)) is not None:
+        response = self._send(StartPage("", "", page.build, page.session_id), rpc, arguments, limit_bytes)
+        if (token := frames.token_in(response.body)) is not None:
             if not page.token:
                 self._start.with_token(page, token)
-            return Caller(True, frames.account_number_in(answer.body))
-        _check_unusual_activity(answer)
-        check_passing(answer)
-        if not is_within(answer, self._flow_url):
-            check_destination(answer, "", SIGNED_OUT)
-        reply = self._reply(answer, rpc, is_about_one=True)
+            return Caller(True, frames.account_number_in(response.body))
+        _check_unusual_activity(response)
+        check_passing(response)
+        if not is_within(response, self._flow_url):
+            check_destination(response, "", SIGNED_OUT)
+        reply = self._reply(response, rpc, is_about_one=True)
         if failure := self._failure(reply, is_about_one=True):
             raise failure
         return Caller(is_signed_in=not is_unauthenticated(reply) and reply.http_code is None)
 
     def changed(self, what: str, sample: str) -> FlowChanged:
         """The error of a payload whose shape we do not know; only its outline is kept."""
-        return changed(Answer(self._flow_url, 200, (), b""), what, self._secrets(), outline_of(sample))
+        return changed(Response(self._flow_url, 200, (), b""), what, self._secrets(), outline_of(sample))
 
     def _asked(
         self, page: StartPage, rpc: str, arguments: list, limit_bytes: int, is_about_one: bool
     ) -> tuple[Reply, StartPage]:
-        answer = self._send(page, rpc, arguments, limit_bytes)
-        token = frames.token_in(answer.body)
+        response = self._send(page, rpc, arguments, limit_bytes)
+        token = frames.token_in(response.body)
         if token is not None:
             page = self._start.with_token(page, token)
-            answer = self._send(page, rpc, arguments, limit_bytes)
-            if frames.token_in(answer.body) is not None:
+            response = self._send(page, rpc, arguments, limit_bytes)
+            if frames.token_in(response.body) is not None:
                 raise SignedOut(f"Flow refuses even the token that it has just handed out. {SIGNED_OUT}")
-        _check_unusual_activity(answer)
-        check_passing(answer)
-        if is_within(answer, self._flow_url):
-            raise changed(answer, "it sends a call on to another of its pages")
-        check_destination(answer, "", SIGNED_OUT)
-        return self._reply(answer, rpc, is_about_one), page
+        _check_unusual_activity(response)
+        check_passing(response)
+        if is_within(response, self._flow_url):
+            raise changed(response, "it sends a call on to another of its pages")
+        check_destination(response, "", SIGNED_OUT)
+        return self._reply(response, rpc, is_about_one), page
 
-    def _send(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Answer:
+    def _send(self, page: StartPage, rpc: str, arguments: list, limit_bytes: int) -> Response:
         query = {"rpcids": rpc, "source-path": "/", "bl": page.build, "f.sid": page.session_id, "hl": "en"}
         query |= {"_reqid": str(next(self._numbers)), "rt": "c"}
         fields = {"f.req": frames.request(rpc, arguments)} | ({"at": page.token} if page.token else {})
@@ -136,31 +136,31 @@ class Calls:
         url = f"{self._flow_url}{CALL_PATH}?{urlencode(query)}"
         return self._requests.post(url, headers, urlencode(fields).encode(), limit_bytes)
 
-    def _reply(self, answer: Answer, rpc: str, is_about_one: bool) -> Reply:
-        if answer.status in (401, 403):
-            return Reply(None, http_code=answer.status)
-        if answer.status == 200:
-            check_not_page(answer, SIGNED_OUT)
+    def _reply(self, response: Response, rpc: str, is_about_one: bool) -> Reply:
+        if response.status in (401, 403):
+            return Reply(None, http_code=response.status)
+        if response.status == 200:
+            check_not_page(response, SIGNED_OUT)
         try:
-            reply = frames.reply_in(answer.body, rpc)
-            what = f"the call {rpc} was answered with {answer.status} and no result"
+            reply = frames.reply_in(response.body, rpc)
+            what = f"the call {rpc} was answered with {response.status} and no result"
         except Unreadable as error:
             reply, what = None, f"the call {rpc} cannot be read ({error})"
-        if reply is None and answer.status == 200 and frames.is_cut(answer.body):
+        if reply is None and response.status == 200 and frames.is_cut(response.body):
             raise FlowUnavailable(
-                f"The answer of {host_of(answer.url)} was cut on its way. Trying again is safe."
+                f"The answer of {host_of(response.url)} was cut on its way. Trying again is safe."
             )
-        if reply is None and is_about_one and 400 <= answer.status < 500:
-            return Reply(None, http_code=answer.status)
-        if reply is None or (answer.status != 200 and reply.payload is not None):
-            raise changed(answer, what, self._secrets(), frames.outline_in(answer.body))
+        if reply is None and is_about_one and 400 <= response.status < 500:
+            return Reply(None, http_code=response.status)
+        if reply is None or (response.status != 200 and reply.payload is not None):
+            raise changed(response, what, self._secrets(), frames.outline_in(response.body))
         return reply
 
     def _failure(self, reply: Reply, is_about_one: bool) -> FlowError | None:
         """What an error means in every call alike; None when the caller has to judge."""
         host, http_code = host_of(self._flow_url), reply.http_code or 0
         if _is_unusual_activity(reply):
-            return UnusualActivity(REST_SECONDS)
+            return UnusualActivity(COOLDOWN_SECONDS)
         if is_unauthenticated(reply):
             return None if is_about_one else SignedOut(SIGNED_OUT)
         if http_code in (429, 503) or (reply.code == EXHAUSTED and not is_about_one):
@@ -180,10 +180,10 @@ def is_unauthenticated(reply: Reply) -> bool:
     return reply.code == UNAUTHENTICATED or reply.http_code in (401, 403)
 
 
-def _check_unusual_activity(answer: Answer) -> None:
+def _check_unusual_activity(response: Response) -> None:
     """Raises UnusualActivity for an error page that says so; in a frame the reply tells it."""
-    if answer.status != 200 and UNUSUAL_ACTIVITY.encode() in answer.body[:_LOOK_AT_BYTES]:
-        raise UnusualActivity(REST_SECONDS)
+    if response.status != 200 and UNUSUAL_ACTIVITY.encode() in response.body[:_LOOK_AT_BYTES]:
+        raise UnusualActivity(COOLDOWN_SECONDS)
 
 
 def _is_unusual_activity(reply: Reply) -> bool:

@@ -26,7 +26,7 @@ from webapp.sources.flow_google.outlines import (
 )
 from webapp.sources.flow_google.start_page import SIGNED_OUT, Start, StartPage, fields_in
 from webapp.sources.flow_google.values import Unreadable
-from webapp.sources.http import LARGEST_ANSWER_BYTES, Answer, HttpClient
+from webapp.sources.http import MAX_RESPONSE_BYTES, HttpClient, Response
 from webapp.sources.outline import outline
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -84,16 +84,16 @@ class Examination:
         for project in self._projects[:MAX_PROJECTS]:
             if not self._has_records:
                 yield self._call(
-                    PROJECT, lambda answers, project=project: self._look_at_project(project, answers)
+                    PROJECT, lambda responses, project=project: self._look_at_project(project, responses)
                 )
 
-    def _look_at_start(self, answers: list[Answer]) -> Seen:
+    def _look_at_start(self, responses: list[Response]) -> Seen:
         try:
             self._page = self._start.fresh()
         except FlowChanged:
-            if not answers:
+            if not responses:
                 raise
-            found = fields_in(answers[-1].text)
+            found = fields_in(responses[-1].text)
             return Seen(_names(found, True), f"not there: {_names(found, False)}", False, found)
         found, email = self._page.fields, self._page.email
         missing = _names(found, False)
@@ -105,10 +105,10 @@ class Examination:
             account=Account(email[: account.MAX_EMAIL], "") if email else None,
         )
 
-    def _look_at_listing(self, answers: list[Answer]) -> Seen:
+    def _look_at_listing(self, responses: list[Response]) -> Seen:
         reply = self._ask(projects.LISTING_CALL, projects.listing_arguments(None))
         if refusal := _refusal(reply):
-            return Seen("", refusal, False, response_outline(answers))
+            return Seen("", refusal, False, response_outline(responses))
         try:
             document = document_of(reply.payload)
             listing = projects.read_listing(document, None)
@@ -126,10 +126,10 @@ class Examination:
             listing_outline(document),
         )
 
-    def _look_at_project(self, project: RemoteProject, answers: list[Answer]) -> Seen:
-        reply = self._ask(media.MEDIA_CALL, media.media_arguments(project.id), LARGEST_ANSWER_BYTES)
+    def _look_at_project(self, project: RemoteProject, responses: list[Response]) -> Seen:
+        reply = self._ask(media.MEDIA_CALL, media.media_arguments(project.id), MAX_RESPONSE_BYTES)
         if refusal := _refusal(reply):
-            return Seen("", refusal, False, response_outline(answers))
+            return Seen("", refusal, False, response_outline(responses))
         try:
             contents = media.read_media(reply.payload, project, self._hosts)
         except UnknownShape as error:
@@ -143,11 +143,11 @@ class Examination:
         unknown = counted(contents.unknown)
         return Seen(f"{found}{ignored}", unknown, is_well, contents_outline(reply.payload))
 
-    def _look_at_address(self, answers: list[Answer]) -> Seen:
+    def _look_at_address(self, responses: list[Response]) -> Seen:
         asset_id = addresses.asset_of(self._image.name, self._image.media_key)
         reply = self._ask(addresses.ADDRESS_CALL, [asset_id])
         if refusal := _refusal(reply):
-            return Seen("", refusal, False, response_outline(answers))
+            return Seen("", refusal, False, response_outline(responses))
         try:
             record = document_of(reply.payload)
         except Unreadable as error:
@@ -161,10 +161,10 @@ class Examination:
         self._url = url
         return Seen("the address of an original", "", True, shown)
 
-    def _look_at_picture(self, answers: list[Answer]) -> Seen:
+    def _look_at_picture(self, responses: list[Response]) -> Seen:
         return Seen(self._describe(fetch_picture(self._http, self._url, self._hosts)))
 
-    def _look_at_person(self, answers: list[Answer]) -> Seen:
+    def _look_at_person(self, responses: list[Response]) -> Seen:
         """What goes wrong here matters only where the page tells no e-mail either."""
         known = self._page.email if self._page else ""
         try:
@@ -174,7 +174,7 @@ class Examination:
                 raise
             return Seen("", "refused as signed out, unlike the calls before", bool(known))
         if refusal := _refusal(reply):
-            return Seen("", refusal, bool(known), response_outline(answers))
+            return Seen("", refusal, bool(known), response_outline(responses))
         shown = _outline_of(reply)
         try:
             email = account.email_in(document_of(reply.payload))

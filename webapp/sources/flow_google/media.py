@@ -33,11 +33,11 @@ class Contents:
     """The response about one project, while it is read value by value.
 
     `names` are the ids of all that it shows, whatever became of it; `recorded` those of records. `unknown`
-    counts what was not understood, by its kind. `trouble` says why there is nothing to read.
+    counts what was not understood, by its kind. `failure` says why there is nothing to read.
     """
 
     reading: Reading = Reading.READ
-    trouble: str = ""
+    failure: str = ""
     cards: dict[str, Card] = field(default_factory=dict)
     images: list[RemoteImage] = field(default_factory=list)
     names: dict[str, None] = field(default_factory=dict)
@@ -114,7 +114,7 @@ def page_of(
         project=project,
         passed=tuple(passed),
         reading=contents.reading,
-        trouble=contents.trouble,
+        failure=contents.failure,
         sample=contents.sample,
     )
 

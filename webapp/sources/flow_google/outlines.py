@@ -9,7 +9,7 @@ from webapp.sources.flow_google.frames import GUARD
 from webapp.sources.flow_google.projects import project_of
 from webapp.sources.flow_google.records import inside, reason_not_kept, unknown_kind
 from webapp.sources.flow_google.values import Unreadable, Values
-from webapp.sources.http import Answer
+from webapp.sources.http import Response
 from webapp.sources.outline import MAX_ITEMS, outline, shown_number
 
 MAX_KINDS = 12
@@ -22,11 +22,11 @@ def document_of(payload: str | None) -> object:
     return None if payload is None else Values(payload).value()
 
 
-def response_outline(answers: list[Answer]) -> object:
+def response_outline(responses: list[Response]) -> object:
     """The outline of the last response with its frame, None when it is a page or none at all."""
-    if not answers or answers[-1].is_html:
+    if not responses or responses[-1].is_html:
         return None
-    text, shown = answers[-1].text, []
+    text, shown = responses[-1].text, []
     with suppress(Unreadable):
         values = Values(text, len(GUARD) if text.startswith(GUARD) else 0)
         while not values.is_at_end and len(shown) < MAX_ITEMS:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from webapp.errors import CursorRefused
 from webapp.sources import RemoteProject
-from webapp.sources.fields import LONGEST_CURSOR, UnknownShape, prompt, word
+from webapp.sources.fields import MAX_CURSOR, UnknownShape, prompt, word
 from webapp.sources.flow_google.moments import moment
 
 LISTING_CALL = "UpteDb"
 LISTING_SIZE = 20
 KEPT_SECONDS = 600.0
 MAX_ODD_PAGES = 5
-LONGEST_PLACE = 7 * LONGEST_CURSOR  # a token all of whose letters are escaped
-_LONGEST_TITLE = 300
+MAX_PLACE = 7 * MAX_CURSOR  # a token all of whose letters are escaped
+_MAX_TITLE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def read_listing(document: object, cursor: str | None, seen: frozenset[str] = fr
     cards, next_cursor = ([*(document or []), None, None])[:2]
     if cards is not None and not isinstance(cards, list):
         raise UnknownShape("its projects are no list")
-    if next_cursor is not None and (not isinstance(next_cursor, str) or len(next_cursor) > LONGEST_CURSOR):
+    if next_cursor is not None and (not isinstance(next_cursor, str) or len(next_cursor) > MAX_CURSOR):
         raise UnknownShape("the token of its listing is no text of a usual length")
     read = [project_of(card) for card in cards or []]
     projects = tuple(project for project in read if project)
@@ -58,7 +58,7 @@ def project_of(card: object) -> RemoteProject | None:
         return None
     about = card[1] if len(card) > 1 and isinstance(card[1], list) else []
     title, _, made = ([*about, None, None, None])[:3]
-    return RemoteProject(project_id, (prompt(title) or "")[:_LONGEST_TITLE].strip(), moment(made))
+    return RemoteProject(project_id, (prompt(title) or "")[:_MAX_TITLE].strip(), moment(made))
 
 
 def place_of(listing_cursor: str | None, project_id: str | None) -> str:
@@ -75,7 +75,7 @@ def read_place(cursor: str | None) -> tuple[str | None, str | None]:
     except (ValueError, RecursionError):
         place = None
     match place:
-        case [str() | None as listing_cursor, str() | None as project_id] if len(cursor) <= LONGEST_PLACE:
+        case [str() | None as listing_cursor, str() | None as project_id] if len(cursor) <= MAX_PLACE:
             return listing_cursor, project_id
     raise CursorRefused("This place in the history is none of flow.google.com's projects.")
 

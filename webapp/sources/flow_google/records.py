@@ -9,7 +9,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from webapp.sources import KIND_GENERATED, KIND_UPLOADED, Reason, RemoteImage, aspect_ratio_of, clean_name
-from webapp.sources.fields import LONGEST_NAME, is_sound, prompt, seed, word
+from webapp.sources.fields import MAX_NAME, is_sound, prompt, seed, word
 from webapp.sources.flow_google.models import model_code
 from webapp.sources.flow_google.moments import moment
 from webapp.sources.outline import shown_number
@@ -50,7 +50,7 @@ def asset_name(record: object) -> str | None:
 
 def sound_name(said: object) -> str | None:
     name = clean_name(said) if isinstance(said, str) else ""
-    return name if 0 < len(name) <= LONGEST_NAME and is_sound(name) else None
+    return name if 0 < len(name) <= MAX_NAME and is_sound(name) else None
 
 
 def reason_not_kept(record: object) -> Reason | None:

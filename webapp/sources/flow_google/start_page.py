@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from webapp.errors import FlowChanged, SignedOut
-from webapp.sources.http import Answer
+from webapp.sources.http import Response
 from webapp.sources.refusals import changed, check_destination, check_passing, redirect_target, same_site
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.single_flight import SingleFlight
 
 # An ordinary program that says who it is: no browser is imitated here (PROTOCOL.md).
 USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
-LARGEST_PAGE_BYTES = 16 * 1024 * 1024
+MAX_PAGE_BYTES = 16 * 1024 * 1024
 KEPT_SECONDS = 600.0
 RENEWAL_PAUSE_SECONDS = 60.0
-MOST_REDIRECTS = 3
+MAX_REDIRECTS = 3
 
 SIGNED_OUT_PAUSE_SECONDS = 10.0
 
@@ -58,20 +58,20 @@ def fields_in(text: str) -> dict[str, bool]:
     return {key: bool(_said(text, key)) for key in _FIELDS.values()}
 
 
-def read_start_page(answer: Answer) -> StartPage:
+def read_start_page(response: Response) -> StartPage:
     """Raises FlowChanged for a page without what calls have to carry, SignedOut for a refused one.
 
     Whether somebody is signed in only a call can tell.
     """
-    if answer.status in (401, 403):
+    if response.status in (401, 403):
         raise SignedOut(SIGNED_OUT)
-    text = answer.text if answer.status == 200 else ""
+    text = response.text if response.status == 200 else ""
     found = {name: _said(text, key) for name, key in _FIELDS.items()}
     if not any(found.values()) and _SIGN_IN_PAGE.search(text):
         raise SignedOut(SIGNED_OUT)
     if not (found["build"] and found["session_id"]):
         shape = json.dumps(fields_in(text))
-        raise changed(answer, f"its page lacks what calls have to carry ({answer.status})", sample=shape)
+        raise changed(response, f"its page lacks what calls have to carry ({response.status})", sample=shape)
     return StartPage(**found)
 
 
@@ -158,22 +158,22 @@ class Start:
             self._page, self._signed_out, self._asked_at = page, signed_out, self._clock()
             self._generation = self._requests.generation()
 
-    def _fetch(self) -> Answer:
+    def _fetch(self) -> Response:
         url = f"{self._flow_url}/"
-        for _ in range(1 + MOST_REDIRECTS):
-            answer = self._requests.get(url, {"User-Agent": USER_AGENT}, LARGEST_PAGE_BYTES)
-            check_passing(answer)
-            if not is_within(answer, self._flow_url):
-                check_destination(answer, "", SIGNED_OUT)
-                return answer
-            url = redirect_target(answer)
+        for _ in range(1 + MAX_REDIRECTS):
+            response = self._requests.get(url, {"User-Agent": USER_AGENT}, MAX_PAGE_BYTES)
+            check_passing(response)
+            if not is_within(response, self._flow_url):
+                check_destination(response, "", SIGNED_OUT)
+                return response
+            url = redirect_target(response)
         raise FlowChanged(f"{urlsplit(url).hostname} sends the request for its page on and on.")
 
 
-def is_within(answer: Answer, flow_url: str) -> bool:
+def is_within(response: Response, flow_url: str) -> bool:
     """Whether an answer leads on within Flow. Raises SignedOut when it leads to the page for strangers."""
-    target = redirect_target(answer)
-    if answer.location is None or not same_site(target, flow_url):
+    target = redirect_target(response)
+    if response.location is None or not same_site(target, flow_url):
         return False
     if urlsplit(target).path.rstrip("/") == "/about":
         raise SignedOut(ABOUT)

@@ -15,11 +15,11 @@ from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from webapp.errors import FlowChanged, FlowUnavailable, SourceClosed
 from webapp.sources.http.connections import Limits, WatchedAdapter, shut_down
-from webapp.sources.http.response import Answer
+from webapp.sources.http.response import Response
 
-LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
-LONGEST_ANSWER_SECONDS = 300.0
-PIECE_BYTES = 256 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_RESPONSE_SECONDS = 300.0
+CHUNK_BYTES = 256 * 1024
 
 # The labs service answers browsers; this is an ordinary one's.
 USER_AGENT = (
@@ -49,7 +49,7 @@ class HttpClient:
         self,
         stopping: threading.Event,
         timeout_seconds: tuple[float, float],
-        total_seconds: float = LONGEST_ANSWER_SECONDS,
+        total_seconds: float = MAX_RESPONSE_SECONDS,
     ) -> None:
         self._stopping = stopping
         self._timeout = urllib3.Timeout(*timeout_seconds)
@@ -61,8 +61,8 @@ class HttpClient:
         self._is_closed = False
 
     def get(
-        self, url: str, headers: Mapping[str, str] | None = None, limit_bytes: int = LARGEST_ANSWER_BYTES
-    ) -> Answer:
+        self, url: str, headers: Mapping[str, str] | None = None, limit_bytes: int = MAX_RESPONSE_BYTES
+    ) -> Response:
         """The whole answer, whatever its status.
 
         `limit_bytes` bounds the body after decompression. Raises TooLarge beyond it, and
@@ -70,18 +70,18 @@ class HttpClient:
         """
         return self._asked("GET", url, headers, None, limit_bytes)
 
-    def post(self, url: str, headers: Mapping[str, str], body: bytes, limit_bytes: int) -> Answer:
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, limit_bytes: int) -> Response:
         """Like `get`, with a body: for services that are read by POST."""
         return self._asked("POST", url, headers, body, limit_bytes)
 
     def _asked(
         self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit_bytes: int
-    ) -> Answer:
+    ) -> Response:
         try:
             self._check_stopping()
             return self._exchange(method, url, headers or {}, body, limit_bytes)
         except _FAILURES as error:
-            sentence = _explained(error, host_of(url))
+            sentence = _translate_errors(error, host_of(url))
         # Outside the handler and so without its cause: that may quote the whole URL, with its key.
         self._check_stopping()
         raise FlowUnavailable(sentence)
@@ -96,7 +96,7 @@ class HttpClient:
             self._local.stop = None
 
     @contextmanager
-    def noting(self) -> Iterator[list[Answer]]:
+    def noting(self) -> Iterator[list[Response]]:
         """The responses that this thread gets inside of the block, in order, as far as they came whole."""
         self._local.noted = noted = []
         try:
@@ -114,22 +114,22 @@ class HttpClient:
         for adapter in adapters:
             adapter.close()
 
-    def _exchange(self, method: str, url: str, headers: Mapping, body: bytes | None, limit: int) -> Answer:
+    def _exchange(self, method: str, url: str, headers: Mapping, body: bytes | None, limit: int) -> Response:
         pool, target = self._adapter().place(url)
         options = {"timeout": self._timeout, "retries": False, "redirect": False, "preload_content": False}
-        response = pool.urlopen(method, target, body, {**HEADERS, **headers}, **options)
+        raw = pool.urlopen(method, target, body, {**HEADERS, **headers}, **options)
         try:
-            pieces = _pieces(response, limit)
-            if response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
-                pieces = _gunzipped(pieces, limit)
-            whole = _joined(pieces, limit, host_of(url))
-            answer = Answer(url, response.status, tuple(response.headers.items()), whole)
+            chunks = _chunks(raw, limit)
+            if raw.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
+                chunks = _gunzipped(chunks, limit)
+            whole = _joined(chunks, limit, host_of(url))
+            response = Response(url, raw.status, tuple(raw.headers.items()), whole)
         finally:
-            response.close()
-            response.release_conn()
+            raw.close()
+            raw.release_conn()
         if (noted := getattr(self._local, "noted", None)) is not None:
-            noted.append(answer)
-        return answer
+            noted.append(response)
+        return response
 
     def _check_stopping(self) -> None:
         stop = getattr(self._local, "stop", None)
@@ -152,21 +152,21 @@ class HttpClient:
             shut_down(new_socket)
 
 
-def _pieces(response: urllib3.BaseHTTPResponse, limit_bytes: int) -> Iterator[bytes]:
+def _chunks(raw: urllib3.BaseHTTPResponse, limit_bytes: int) -> Iterator[bytes]:
     """A body whose length was said comes as one piece, which is never copied; any other as it arrives."""
-    length = response.length_remaining
+    length = raw.length_remaining
     is_bounded = length is not None and length <= limit_bytes
-    read, size = (response.read, length) if is_bounded else (response.read1, PIECE_BYTES)
-    while piece := read(size, decode_content=False):
-        yield piece
+    read, size = (raw.read, length) if is_bounded else (raw.read1, CHUNK_BYTES)
+    while chunk := read(size, decode_content=False):
+        yield chunk
 
 
-def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
+def _gunzipped(chunks: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
     """Decompressed, never more at once than the limit: a small answer can unpack to gigabytes."""
     gunzip = zlib.decompressobj(wbits=31)
     packed = None
-    for piece in pieces:
-        packed = piece
+    for chunk in chunks:
+        packed = chunk
         while packed:
             yield gunzip.decompress(packed, limit_bytes + 1)
             packed = gunzip.unconsumed_tail
@@ -176,15 +176,15 @@ def _gunzipped(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
         raise zlib.error("cut")
 
 
-def _joined(pieces: Iterator[bytes], limit_bytes: int, host: str) -> bytes:
+def _joined(chunks: Iterator[bytes], limit_bytes: int, host: str) -> bytes:
     kept, size = [], 0
-    for piece in pieces:
-        size += len(piece)
+    for chunk in chunks:
+        size += len(chunk)
         if size > limit_bytes:
             raise TooLarge(
                 f"The answer of {host} is larger than {_size(limit_bytes)}, which is not expected."
             )
-        kept.append(piece)
+        kept.append(chunk)
     return kept[0] if len(kept) == 1 else b"".join(kept)
 
 
@@ -200,7 +200,7 @@ def host_of(url: str) -> str:
         return "the service"
 
 
-def _explained(error: Exception, host: str) -> str:
+def _translate_errors(error: Exception, host: str) -> str:
     """What a failure means, in words that hold nothing of the request but its host."""
     reasons = (error, *error.args, *(getattr(part, "reason", None) for part in error.args))
     for kinds, sentence in _SENTENCES:

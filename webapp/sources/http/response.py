@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST_RETRY_AFTER_SECONDS = 3600.0
+MAX_RETRY_AFTER_SECONDS = 3600.0
 _LOOK_AT_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """Status, headers and whole body of one answer. Its `repr` shows the status alone."""
 
     url: str = field(repr=False)
@@ -74,11 +74,11 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
     """How long a `Retry-After` header asks to wait: 0 to 3600 seconds, None when it says nothing readable."""
     text = (header or "").strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII):
-        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
+        return min(float(text), MAX_RETRY_AFTER_SECONDS)
     moment = _http_date(text)
     if moment is None:
         return None
-    return min(max((moment - now).total_seconds(), 0.0), LONGEST_RETRY_AFTER_SECONDS)
+    return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
 def _http_date(text: str) -> datetime | None:

@@ -25,17 +25,17 @@ from webapp.errors import (
 )
 from webapp.sources import (
     Account,
+    Capabilities,
     Credentials,
     Describe,
     FetchedImage,
     HistoryPage,
-    Promise,
     RemoteProject,
     Skips,
     Step,
     read_all,
 )
-from webapp.sources.http import Answer, HttpClient, TooLarge
+from webapp.sources.http import HttpClient, Response, TooLarge
 from webapp.sources.labs import history_pages, media
 from webapp.sources.labs.api_key import ApiKey
 from webapp.sources.labs.examination import LabsCalls, LabsExamination
@@ -44,7 +44,7 @@ from webapp.sources.labs.site import LabsSite
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing, read_document
 from webapp.sources.signed_urls import fetch_picture
 
-LARGEST_HISTORY_BYTES = 16 * 1024 * 1024
+MAX_HISTORY_BYTES = 16 * 1024 * 1024
 
 
 class LabsSource:
@@ -53,7 +53,9 @@ class LabsSource:
     name = "labs.google"
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
-        self.promise = Promise(config.histories, history_pages.DEFAULT_HISTORY, is_newest_first=True)
+        self.capabilities = Capabilities(
+            config.histories, history_pages.DEFAULT_HISTORY, is_newest_first=True
+        )
         self._config = config
         self._http = HttpClient(stopping, config.timeout_seconds)
         self._site = LabsSite(config, credentials, self._http)
@@ -74,36 +76,38 @@ class LabsSource:
         return self._page(history, cursor, self._config.page_size)
 
     def _page(self, history: str, cursor: str | None, page_size: int) -> HistoryPage:
-        answer, document, secrets = self._history(history, cursor, page_size)
+        response, document, secrets = self._history(history, cursor, page_size)
         try:
             return history_pages.read_page(document, self._config.all_picture_hosts)
         except history_pages.UnknownShape as error:
-            raise changed(answer, str(error), secrets) from error
+            raise changed(response, str(error), secrets) from error
 
-    def _history(self, history: str, cursor: str | None, page_size: int) -> tuple[Answer, object, list[str]]:
+    def _history(
+        self, history: str, cursor: str | None, page_size: int
+    ) -> tuple[Response, object, list[str]]:
         """The service's answer that brings a page, its JSON, and the secrets that were sent for it."""
         secrets = [*self._site.cookies().values(), cursor or ""]
         path = history_pages.path(history, cursor, page_size)
-        answer = self._site.get(path, LARGEST_HISTORY_BYTES)
-        check_not_page(answer)
-        document = read_document(answer, secrets) if answer.status != 401 else None
-        refused = history_pages.refusal(answer, document, history, cursor, secrets)
+        response = self._site.get(path, MAX_HISTORY_BYTES)
+        check_not_page(response)
+        document = read_document(response, secrets) if response.status != 401 else None
+        refused = history_pages.refusal(response, document, history, cursor, secrets)
         if refused:
             raise refused
-        return answer, document, secrets
+        return response, document, secrets
 
-    def answers(self) -> None:
+    def responses(self) -> None:
         raise HistoryRefused("labs.google has no projects that could fail one by one.")
 
     def project_page(self, project: RemoteProject) -> HistoryPage:
         raise HistoryRefused("labs.google has no projects that could be read one by one.")
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
-        answer, secrets = self._media(name)
-        if answer.status != 200:
-            return self._rescued(answer, media.refusal(answer, secrets))
-        answer, text = media.lifted(answer)
-        document = self._document(answer, secrets, name)
+        response, secrets = self._media(name)
+        if response.status != 200:
+            return self._rescued(response, media.refusal(response, secrets))
+        response, text = media.lifted(response)
+        document = self._document(response, secrets, name)
         url = media.allowed_fife_url(document, self._config.all_picture_hosts)
         content = media.image_bytes(document, text)
         if content is None:
@@ -111,12 +115,12 @@ class LabsSource:
         return FetchedImage(content, url)
 
     def preview_url(self, name: str, media_key: str = "") -> str | None:
-        answer, secrets = self._media(name, returnUriOnly="true")
-        url = media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
-        if answer.status == 200:
-            self._document(answer, secrets, name)
-        elif answer.status != 400 or url is None:
-            raise media.refusal(answer, secrets)
+        response, secrets = self._media(name, returnUriOnly="true")
+        url = media.allowed_fife_url(_json_or_none(response), self._config.all_picture_hosts)
+        if response.status == 200:
+            self._document(response, secrets, name)
+        elif response.status != 400 or url is None:
+            raise media.refusal(response, secrets)
         return url
 
     def examine(self, describe: Describe) -> Iterator[Step]:
@@ -129,36 +133,36 @@ class LabsSource:
     def close(self) -> None:
         self._http.close()
 
-    def _media(self, name: str, **query: str) -> tuple[Answer, list[str]]:
+    def _media(self, name: str, **query: str) -> tuple[Response, list[str]]:
         """The media service's answer, and the secrets that were sent for it. Token and key are renewed
         once each when they are refused."""
         path, refused_token, refused_key = media.path(name), None, None
         while True:
             token, key = self._sign_in.token(refused_token), self._api_key.key(refused_key)
-            answer = self._ask_media(path, token, {"key": key, "clientContext.tool": "PINHOLE", **query})
-            if answer.status == 401 and refused_token is None:
+            response = self._ask_media(path, token, {"key": key, "clientContext.tool": "PINHOLE", **query})
+            if response.status == 401 and refused_token is None:
                 refused_token = token
-            elif refused_key is None and media.is_key_refusal(answer):
+            elif refused_key is None and media.is_key_refusal(response):
                 refused_key = key
             else:
-                return answer, [token, key]
+                return response, [token, key]
 
-    def _ask_media(self, path: str, token: str, query: Mapping[str, str]) -> Answer:
+    def _ask_media(self, path: str, token: str, query: Mapping[str, str]) -> Response:
         origin = self._site.origin
         headers = {"Authorization": f"Bearer {token}", "Origin": origin, "Referer": f"{origin}/"}
         try:
-            answer = self._http.get(f"{self._config.media_url}{path}?{urlencode(query)}", headers)
+            response = self._http.get(f"{self._config.media_url}{path}?{urlencode(query)}", headers)
         except TooLarge as error:
             raise ImageRefused(str(error)) from error
-        check_passing(answer)
-        check_destination(answer, self._config.flow_url)
-        if answer.status == 200:
-            check_not_page(answer)
-        return answer
+        check_passing(response)
+        check_destination(response, self._config.flow_url)
+        if response.status == 200:
+            check_not_page(response)
+        return response
 
-    def _document(self, answer: Answer, secrets: list[str], name: str) -> dict:
+    def _document(self, response: Response, secrets: list[str], name: str) -> dict:
         try:
-            document = read_document(answer, secrets)
+            document = read_document(response, secrets)
         except FlowUnavailable as error:
             raise BadPicture(str(error)) from error
         # First of all: what an answer about something else says is no verdict on this image.
@@ -166,7 +170,7 @@ class LabsSource:
         if media.is_video(document):
             raise ImageRefused("This is a video, which Flowshelf does not keep.")
         if not media.is_image(document):
-            raise changed(answer, "it describes no image", secrets)
+            raise changed(response, "it describes no image", secrets)
         return document
 
     def _content_behind(self, document: dict) -> bytes:
@@ -175,10 +179,10 @@ class LabsSource:
             raise BadPicture("Flow sent neither the image nor an address of it. Trying again is safe.")
         return fetch_picture(self._http, url, self._config.all_picture_hosts)
 
-    def _rescued(self, answer: Answer, refused: FlowError) -> FetchedImage:
+    def _rescued(self, response: Response, refused: FlowError) -> FetchedImage:
         """The image of an error answer that still carries its URL, as some have been seen to."""
-        url = media.allowed_fife_url(_json_or_none(answer), self._config.all_picture_hosts)
-        if answer.status != 400 or url is None:
+        url = media.allowed_fife_url(_json_or_none(response), self._config.all_picture_hosts)
+        if response.status != 400 or url is None:
             raise refused
         try:
             return FetchedImage(fetch_picture(self._http, url, self._config.all_picture_hosts), url)
@@ -186,8 +190,8 @@ class LabsSource:
             raise refused from None
 
 
-def _json_or_none(answer: Answer) -> object:
+def _json_or_none(response: Response) -> object:
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
         return None

@@ -9,13 +9,13 @@ from urllib.parse import urljoin, urlsplit
 from webapp.config import Config
 from webapp.errors import KeyRefused
 from webapp.sources import Credentials
-from webapp.sources.http import Answer, HttpClient
+from webapp.sources.http import HttpClient, Response
 from webapp.sources.labs.site import LabsSite
 from webapp.sources.refusals import check_passing, same_site
 from webapp.sources.single_flight import SingleFlight
 
 PAGE_PATH = "/fx"
-LARGEST_PAGE_BYTES = 16 * 1024 * 1024
+MAX_PAGE_BYTES = 16 * 1024 * 1024
 EXTRACTION_PAUSE_SECONDS = 60.0
 
 _SCRIPT = re.compile(r"_next/static/chunks/pages/_app-[a-f0-9]+\.js")
@@ -95,7 +95,7 @@ class ApiKey:
         return self._key
 
     def _extract(self) -> str:
-        page = self._site.get_page(PAGE_PATH, LARGEST_PAGE_BYTES)
+        page = self._site.get_page(PAGE_PATH, MAX_PAGE_BYTES)
         url = script_url(page.text, page.url) if page.status == 200 else None
         if url is None or not (same_site(url, self._site.url) or _SCRIPT_ADDRESS.fullmatch(url)):
             raise KeyRefused(
@@ -111,10 +111,10 @@ class ApiKey:
             )
         return key
 
-    def _script(self, url: str) -> Answer:
-        answer = self._http.get(url, {"Referer": f"{self._site.url}/"}, LARGEST_PAGE_BYTES)
-        check_passing(answer)
-        return answer
+    def _script(self, url: str) -> Response:
+        response = self._http.get(url, {"Referer": f"{self._site.url}/"}, MAX_PAGE_BYTES)
+        check_passing(response)
+        return response
 
 
 def _shown(url: str) -> str:

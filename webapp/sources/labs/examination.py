@@ -15,7 +15,7 @@ from webapp.sources.examination import (
     refusal_words,
 )
 from webapp.sources.fields import UnknownShape
-from webapp.sources.http import Answer, HttpClient
+from webapp.sources.http import HttpClient, Response
 from webapp.sources.labs import history_pages, media
 from webapp.sources.labs.api_key import ApiKey
 from webapp.sources.labs.session import SignIn
@@ -40,9 +40,9 @@ class LabsCalls:
 
     sign_in: SignIn
     api_key: ApiKey
-    history: Callable[[str, str | None, int], tuple[Answer, object, list[str]]]
-    media: Callable[[str], tuple[Answer, list[str]]]
-    document: Callable[[Answer, list[str], str], dict]
+    history: Callable[[str, str | None, int], tuple[Response, object, list[str]]]
+    media: Callable[[str], tuple[Response, list[str]]]
+    document: Callable[[Response, list[str], str], dict]
 
 
 class LabsExamination:
@@ -64,12 +64,12 @@ class LabsExamination:
         yield self._examiner.step(IMAGE, self._look_at_image, "" if self._image else _NO_IMAGE)
         yield self._examiner.step(PICTURE, self._look_at_picture, "" if self._document else _NO_ADDRESS)
 
-    def _look_at_session(self, answers: list[Answer]) -> Seen:
+    def _look_at_session(self, responses: list[Response]) -> Seen:
         account = self._calls.sign_in.account()
         email = "an e-mail" if account.email else "no e-mail"
-        return Seen(f"signed in; an access token, {email}", outline=outline_of(answers), account=account)
+        return Seen(f"signed in; an access token, {email}", outline=outline_of(responses), account=account)
 
-    def _look_at_page(self, answers: list[Answer]) -> Seen:
+    def _look_at_page(self, responses: list[Response]) -> Seen:
         _, document, _ = self._calls.history(history_pages.DEFAULT_HISTORY, None, PAGE_SIZE)
         try:
             page = history_pages.read_page(document, self._hosts)
@@ -86,24 +86,24 @@ class LabsExamination:
             outline(document),
         )
 
-    def _look_at_key(self, answers: list[Answer]) -> Seen:
+    def _look_at_key(self, responses: list[Response]) -> Seen:
         self._calls.api_key.key()
-        return Seen("a key" if answers else "a key that is kept or given: nothing was asked")
+        return Seen("a key" if responses else "a key that is kept or given: nothing was asked")
 
-    def _look_at_image(self, answers: list[Answer]) -> Seen:
+    def _look_at_image(self, responses: list[Response]) -> Seen:
         name = self._image.name
-        answer, secrets = self._calls.media(name)
-        if answer.status != 200:
-            refused = media.refusal(answer, secrets)
+        response, secrets = self._calls.media(name)
+        if response.status != 200:
+            refused = media.refusal(response, secrets)
             if isinstance(refused, SignedOut):
                 raise refused
-            words = refusal_words(None, answer.status, media.error_word(answer))
-            return Seen("", words, False, outline_of(answers))
-        self._document = self._calls.document(answer, secrets, name)
+            words = refusal_words(None, response.status, media.error_word(response))
+            return Seen("", words, False, outline_of(responses))
+        self._document = self._calls.document(response, secrets, name)
         kind = "an upload" if "userUploadedImage" in self._document else "a generated image"
         return Seen(kind, outline=outline(self._document))
 
-    def _look_at_picture(self, answers: list[Answer]) -> Seen:
+    def _look_at_picture(self, responses: list[Response]) -> Seen:
         """The bytes are inside of the response before, else behind the address in it."""
         content = media.image_bytes(self._document)
         if content is not None:

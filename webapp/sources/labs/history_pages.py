@@ -12,15 +12,15 @@ from webapp.errors import AccountMoved, CursorRefused, FlowError, HistoryRefused
 from webapp.sources import KIND_GENERATED, KIND_UPLOADED, HistoryPage, Reason, RemoteImage, clean_name
 from webapp.sources.fields import (
     EARLIEST_YEAR,
-    LONGEST_CURSOR,
-    LONGEST_NAME,
+    MAX_CURSOR,
+    MAX_NAME,
     UnknownShape,
     is_sound,
     prompt,
     seed,
     word,
 )
-from webapp.sources.http import Answer
+from webapp.sources.http import Response
 from webapp.sources.outline import outline_text
 from webapp.sources.refusals import MOVED, SIGNED_OUT, changed, quoted
 from webapp.sources.signed_urls import is_picture_url
@@ -28,7 +28,7 @@ from webapp.sources.signed_urls import is_picture_url
 HISTORY_PATH = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 
 # A page is asked for with at most a thousand.
-MOST_ENTRIES = 10_000
+MAX_ENTRIES = 10_000
 _KINDS = {"userUploadedImage": KIND_UPLOADED, "image": KIND_GENERATED}
 # Only these words of a `mediaType` say that an entry is no image; a word that nobody knows does not.
 _VIDEO_TYPE = re.compile(r"(?:.*_)?VIDEO", re.IGNORECASE)
@@ -67,7 +67,7 @@ def read_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
     entries = result.get("userWorkflows") or []
     if not isinstance(entries, list):
         raise UnknownShape("its entries are no list")
-    if len(entries) > MOST_ENTRIES:
+    if len(entries) > MAX_ENTRIES:
         raise UnknownShape(f"a page of {len(entries)} entries")
     images, names, ignored, above, sample = [], [], Counter(), None, ""
     for entry in entries:
@@ -111,16 +111,16 @@ def _result(document: object) -> dict:
 
 def _cursor(result: dict) -> str | None:
     cursor = result.get("nextPageToken")
-    if cursor is not None and (not isinstance(cursor, str) or len(cursor) > LONGEST_CURSOR):
+    if cursor is not None and (not isinstance(cursor, str) or len(cursor) > MAX_CURSOR):
         raise UnknownShape("its page token is no text of a usual length")
     return cursor or None
 
 
 def refusal(
-    answer: Answer, document: object, history: str, cursor: str | None, secrets: Iterable[str]
+    response: Response, document: object, history: str, cursor: str | None, secrets: Iterable[str]
 ) -> FlowError | None:
     """What an answer means that brings no page; None when it brings one (PROTOCOL.md, part 5)."""
-    status, message = _status(answer, document), _inside(document, "error", "json", "message")
+    status, message = _status(response, document), _inside(document, "error", "json", "message")
     if status == 200:
         return None
     if status == 401:
@@ -129,7 +129,7 @@ def refusal(
         return AccountMoved(MOVED)
     refused = _refused(status, history, cursor) if status in (400, 403, 404) else None
     if refused is None:
-        return changed(answer, f"the history was answered with {status}", secrets)
+        return changed(response, f"the history was answered with {status}", secrets)
     kind, sentence = refused
     return kind(sentence + quoted(message, secrets))
 
@@ -144,12 +144,12 @@ def _refused(status: int, history: str, cursor: str | None) -> tuple[type[FlowEr
     return None
 
 
-def _status(answer: Answer, document: object) -> int:
+def _status(response: Response, document: object) -> int:
     """The status of the call itself, which tRPC repeats inside and which counts when the two differ."""
     inside = _inside(document, "error", "json", "data", "httpStatus")
-    if inside is None and answer.status == 200:
+    if inside is None and response.status == 200:
         inside = _inside(document, "result", "data", "json", "status")
-    return inside if isinstance(inside, int) else answer.status
+    return inside if isinstance(inside, int) else response.status
 
 
 def _inside(document: object, *steps: str) -> object:
@@ -176,7 +176,7 @@ def created_at(said: object) -> str | None:
 def _name(entry: dict) -> str | None:
     for said in (entry.get("name"), _object(entry, "media").get("name")):
         name = clean_name(said) if isinstance(said, str) else ""
-        if 0 < len(name) <= LONGEST_NAME and is_sound(name):
+        if 0 < len(name) <= MAX_NAME and is_sound(name):
             return name
     return None
 

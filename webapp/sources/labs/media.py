@@ -9,8 +9,8 @@ import pybase64
 
 from webapp.errors import BadPicture, FlowError, GoneUpstream, ImageRefused, KeyRefused, SignedOut
 from webapp.sources import clean_name
-from webapp.sources.fields import LONGEST_NAME
-from webapp.sources.http import Answer
+from webapp.sources.fields import MAX_NAME
+from webapp.sources.http import Response
 from webapp.sources.refusals import SIGNED_OUT, changed, quoted
 from webapp.sources.signed_urls import is_picture_url
 
@@ -35,7 +35,7 @@ def path(name: str) -> str:
         encoded = quote(asked, safe="")
     except UnicodeEncodeError:
         encoded = ""
-    if not encoded or len(asked) > LONGEST_NAME or _NO_PATH.fullmatch(encoded):
+    if not encoded or len(asked) > MAX_NAME or _NO_PATH.fullmatch(encoded):
         raise ImageRefused("The name of this image is none that Flow could know, so it was not asked for.")
     return f"/v1/media/{encoded}"
 
@@ -47,19 +47,19 @@ def check_name(document: object, asked: str) -> None:
         raise BadPicture("Flow sent another image than the one that was asked for. Trying again is safe.")
 
 
-def lifted(answer: Answer) -> tuple[Answer, memoryview | None]:
+def lifted(response: Response) -> tuple[Response, memoryview | None]:
     """An answer without the text of its picture, and that text; None where it was not found at once.
 
     Parsing half a megabyte of base64 as JSON takes longer than all else that is done with an answer. A
     quotation mark inside of a JSON text is always escaped, so what is found is a field and its whole value.
     """
-    body = answer.body
+    body = response.body
     for mark in _TEXT_MARK.finditer(body):
         start, end = mark.end(), body.find(b'"', mark.end())
         if end - start > _LONG_TEXT_BYTES and body.find(b"\\", start, end) < 0:
             light = b"".join((body[:start], _LIFTED.encode(), body[end:]))
-            return replace(answer, body=light), memoryview(body)[start:end]
-    return answer, None
+            return replace(response, body=light), memoryview(body)[start:end]
+    return response, None
 
 
 def image_bytes(document: dict, text_lifted: memoryview | None = None) -> bytes | None:
@@ -120,45 +120,47 @@ def allowed_fife_url(document: object, picture_hosts: Set[str]) -> str | None:
     return url if is_picture_url(url, picture_hosts) else None
 
 
-def is_key_refusal(answer: Answer) -> bool:
+def is_key_refusal(response: Response) -> bool:
     """Whether the answer says that the API key is wrong or blocked."""
-    return answer.status in (400, 403) and any(reason.startswith("API_KEY_") for reason in _reasons(answer))
+    return response.status in (400, 403) and any(
+        reason.startswith("API_KEY_") for reason in _reasons(response)
+    )
 
 
-def error_word(answer: Answer) -> str:
+def error_word(response: Response) -> str:
     """The word that tells an error best: its reason, else its status; empty when it has neither."""
-    status = _error(answer).get("status")
-    return next(iter(_reasons(answer)), status if isinstance(status, str) else "")
+    status = _error(response).get("status")
+    return next(iter(_reasons(response)), status if isinstance(status, str) else "")
 
 
-def _reasons(answer: Answer) -> Iterable[str]:
-    details = _error(answer).get("details")
+def _reasons(response: Response) -> Iterable[str]:
+    details = _error(response).get("details")
     for detail in details if isinstance(details, list) else []:
         reason = detail.get("reason") if isinstance(detail, dict) else None
         if isinstance(reason, str):
             yield reason
 
 
-def _error(answer: Answer) -> dict:
+def _error(response: Response) -> dict:
     """Google's error object; empty when the answer has none."""
     try:
-        document = answer.json()
+        document = response.json()
     except ValueError:
         return {}
     error = document.get("error") if isinstance(document, dict) else None
     return error if isinstance(error, dict) else {}
 
 
-def refusal(answer: Answer, secrets: Iterable[str]) -> FlowError:
+def refusal(response: Response, secrets: Iterable[str]) -> FlowError:
     """What an error answer means, after token and key were renewed as far as that goes."""
-    error = _error(answer)
+    error = _error(response)
     said = quoted(error.get("message"), secrets)
-    if answer.status == 401:
+    if response.status == 401:
         return SignedOut(SIGNED_OUT)
-    if is_key_refusal(answer):
+    if is_key_refusal(response):
         return KeyRefused(f"The media service refuses the API key.{said}")
-    if error and answer.status == 404:
+    if error and response.status == 404:
         return GoneUpstream("Flow has this image no more: it was deleted there.")
-    if error and answer.status in (400, 403):
-        return ImageRefused(f"Flow does not hand out this image ({answer.status}).{said}")
-    return changed(answer, f"an image was answered with {answer.status}", secrets)
+    if error and response.status in (400, 403):
+        return ImageRefused(f"Flow does not hand out this image ({response.status}).{said}")
+    return changed(response, f"an image was answered with {response.status}", secrets)

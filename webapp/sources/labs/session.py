@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from webapp.errors import SignedOut
 from webapp.sources import Account
 from webapp.sources.cookies.found import expiry
-from webapp.sources.http import Answer
+from webapp.sources.http import Response
 from webapp.sources.labs.site import LabsSite
 from webapp.sources.refusals import (
     SIGN_IN_AGAIN,
@@ -23,7 +23,7 @@ from webapp.sources.refusals import (
 from webapp.sources.single_flight import SingleFlight
 
 SESSION_PATH = "/fx/api/auth/session"
-LARGEST_SESSION_BYTES = 1024 * 1024
+MAX_SESSION_BYTES = 1024 * 1024
 RENEWAL_PAUSE_SECONDS = 60.0
 RENEWED_BEFORE_END = timedelta(minutes=5)
 
@@ -43,21 +43,21 @@ class Session:
     ends_at: datetime | None
 
 
-def read_session(answer: Answer, now: datetime) -> Session:
+def read_session(response: Response, now: datetime) -> Session:
     """The session in an answer. Raises SignedOut when it is empty or carries an error, FlowChanged."""
-    if answer.status in (401, 403):
+    if response.status in (401, 403):
         raise SignedOut(SIGNED_OUT)
-    check_not_page(answer)
-    document = read_document(answer)
-    if answer.status != 200 or not isinstance(document, dict | None):
-        raise changed(answer, f"the session is none ({answer.status})", sample=shape_of(document))
+    check_not_page(response)
+    document = read_document(response)
+    if response.status != 200 or not isinstance(document, dict | None):
+        raise changed(response, f"the session is none ({response.status})", sample=shape_of(document))
     if not document:
         raise SignedOut(SIGNED_OUT)
     if document.get("error"):
         raise SignedOut(f"{SIGNED_OUT}{quoted(document['error'])}")
     token = document.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,8192}", token):
-        raise changed(answer, "the session has no access token", sample=shape_of(document))
+        raise changed(response, "the session has no access token", sample=shape_of(document))
     end = expiry(document.get("expires"))
     return Session(_account(document), token, end if end and end > now else None)
 
@@ -140,7 +140,7 @@ class SignIn:
 
     def _ask(self) -> Session:
         try:
-            session = read_session(self._site.get(SESSION_PATH, LARGEST_SESSION_BYTES), self._now())
+            session = read_session(self._site.get(SESSION_PATH, MAX_SESSION_BYTES), self._now())
         except SignedOut as error:
             self._note(None, SignedOut(str(error)))
             raise

@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 from webapp.config import Config
 from webapp.sources import Credentials
 from webapp.sources.cookies.renewal import labs_renewal
-from webapp.sources.http import Answer, HttpClient
+from webapp.sources.http import HttpClient, Response
 from webapp.sources.refusals import check_destination, check_passing, redirect_target, same_site
 from webapp.sources.signed_in import SignedInRequests
 
-MOST_REDIRECTS = 3
+MAX_REDIRECTS = 3
 FLOW_PATH = "/fx/tools/flow"
 
 
@@ -30,29 +30,29 @@ class LabsSite:
         """The cookies kept at this moment. Raises SignedOut when there are none."""
         return self._signed_in.cookies()
 
-    def get(self, path: str, limit_bytes: int) -> Answer:
+    def get(self, path: str, limit_bytes: int) -> Response:
         """The answer of the service, of any status below 500, which is no redirect.
 
         The headers are those of the web page (PROTOCOL.md, part 1). Raises SignedOut,
         AccountMoved, FlowChanged, SlowDown, FlowUnavailable.
         """
-        answer = self._send(f"{self.url}{path}", limit_bytes)
-        check_destination(answer, self._flow_url)
-        return answer
+        response = self._send(f"{self.url}{path}", limit_bytes)
+        check_destination(response, self._flow_url)
+        return response
 
-    def get_page(self, path: str, limit_bytes: int) -> Answer:
+    def get_page(self, path: str, limit_bytes: int) -> Response:
         """Like `get`, but follows redirects that stay on the site, as to another spelling of the path."""
-        answer = self._send(f"{self.url}{path}", limit_bytes)
-        for _ in range(MOST_REDIRECTS):
-            target = redirect_target(answer)
-            if answer.location is None or not same_site(target, self.url):
+        response = self._send(f"{self.url}{path}", limit_bytes)
+        for _ in range(MAX_REDIRECTS):
+            target = redirect_target(response)
+            if response.location is None or not same_site(target, self.url):
                 break
-            answer = self._send(target, limit_bytes)
-        check_destination(answer, self._flow_url)
-        return answer
+            response = self._send(target, limit_bytes)
+        check_destination(response, self._flow_url)
+        return response
 
-    def _send(self, url: str, limit_bytes: int) -> Answer:
+    def _send(self, url: str, limit_bytes: int) -> Response:
         headers = {"Content-Type": "application/json", "Referer": f"{self.url}{FLOW_PATH}"}
-        answer = self._signed_in.get(url, headers, limit_bytes)
-        check_passing(answer)
-        return answer
+        response = self._signed_in.get(url, headers, limit_bytes)
+        check_passing(response)
+        return response

@@ -11,7 +11,7 @@ from webapp.store.gallery.filters import FileState, Filter, Sort, matching
 from webapp.store.runs.downloads import ACTIVE
 
 # Up to so many are counted one by one for a first answer.
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 MONTH = 7  # so much of a day names it
 
 
@@ -31,10 +31,10 @@ def count_first(filter_: Filter) -> Totals:
     """Counts that are there at once: exact ones, or the first ten thousand."""
     if totals := _tallied(filter_) or _estimated(filter_):
         return totals
-    may_be_much = _sums(Filter())[0] > MOST_COUNTED  # a word that cannot be looked up may still be rare
+    may_be_much = _sums(Filter())[0] > MAX_COUNTED  # a word that cannot be looked up may still be rare
     if may_be_much and _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
-        return Totals(MOST_COUNTED, 0, 0, 0, is_capped=True)
-    return _counted(matching(filter_), MOST_COUNTED)
+        return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True)
+    return _counted(matching(filter_), MAX_COUNTED)
 
 
 def count_all(filter_: Filter) -> Totals:
@@ -55,8 +55,8 @@ def count_shelf(profile_id: str | None) -> int:
 def count_listed(images: list[Image]) -> Totals:
     """Counts of images that are here, with their wishes: nothing has to be asked for them."""
     files = [image for image in images if image.local_path]
-    wishes = [image.wish for image in images if image.wish and not image.local_path]
-    failed_count = sum(wish.state == DownloadState.FAILED for wish in wishes)
+    downloads = [image.latest_download for image in images if image.latest_download and not image.local_path]
+    failed_count = sum(download.state == DownloadState.FAILED for download in downloads)
     return Totals(len(images), len(files), failed_count, sum(image.size_bytes or 0 for image in files))
 
 
@@ -93,7 +93,7 @@ def count_state(state: FileState, profile_id: str | None) -> int:
     filter_ = Filter(profile_id=profile_id, state=state)
     if state is FileState.PENDING:
         return _count_pending(profile_id)
-    if state is FileState.ACTIVE and (queued := _count_queued(profile_id)) > MOST_COUNTED:
+    if state is FileState.ACTIVE and (queued := _count_queued(profile_id)) > MAX_COUNTED:
         return queued
     return count_all(filter_).total
 
@@ -122,7 +122,7 @@ def _tallied(filter_: Filter) -> Totals | None:
     total, downloaded, size_bytes = _sums(filter_)
     if filter_.state is FileState.DONE:
         return Totals(total, downloaded, 0, size_bytes)
-    failed = matching(replace(filter_, state=FileState.FAILED)).limit(MOST_COUNTED).count()
+    failed = matching(replace(filter_, state=FileState.FAILED)).limit(MAX_COUNTED).count()
     return Totals(total, downloaded, failed, size_bytes)
 
 
@@ -134,8 +134,8 @@ def _estimated(filter_: Filter) -> Totals | None:
     if not _is_tallied(filter_):
         return None
     ends = [day[:MONTH] for day in (filter_.since, filter_.until) if day]
-    is_much = sum(count for month, count in months.items() if month not in ends) > MOST_COUNTED
-    return Totals(MOST_COUNTED, 0, 0, 0, is_capped=True) if is_much else None
+    is_much = sum(count for month, count in months.items() if month not in ends) > MAX_COUNTED
+    return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True) if is_much else None
 
 
 def _is_tallied(filter_: Filter) -> bool:
@@ -191,14 +191,14 @@ def _count_pending(profile_id: str | None) -> int:
     return max(0, without_file - gone.count() - sum(decided) + gone_active.count())
 
 
-def count_wishable(profile_id: str) -> int:
+def count_downloadable(profile_id: str) -> int:
     """Pending images of a profile that nobody has wished for yet; see `downloads.list_pending_query`.
 
     What is queued has no file, unless it is damaged: so the queue is counted without looking at its images.
     """
     total, downloaded, _ = _sums(Filter(profile_id=profile_id))
     left_out, queued, queued_besides = (
-        db.execute_sql(question, (profile_id,)).fetchone()[0] for question in _NOT_WISHABLE
+        db.execute_sql(question, (profile_id,)).fetchone()[0] for question in _NOT_DOWNLOADABLE
     )
     return max(0, total - downloaded - left_out - (queued - queued_besides))
 
@@ -219,6 +219,6 @@ _LEFT_OUT = f"""SELECT COUNT(*) FROM veo3_image_generations
         {_marked("not_wanted_at", "gone_upstream_at")}
         UNION SELECT image_id FROM download WHERE state = '{DownloadState.FAILED}' AND is_permanent)"""
 _QUEUED = f"""SELECT COUNT(*) FROM download
-    WHERE profile_id = ? AND state IN ('{DownloadState.WANTED}', '{DownloadState.RUNNING}')"""
+    WHERE profile_id = ? AND state IN ('{DownloadState.QUEUED}', '{DownloadState.RUNNING}')"""
 _BESIDES = _marked("not_wanted_at", "gone_upstream_at", "hidden_at", "damaged_at")
-_NOT_WISHABLE = (_LEFT_OUT, _QUEUED, f"{_QUEUED} AND image_id IN ({_BESIDES})")
+_NOT_DOWNLOADABLE = (_LEFT_OUT, _QUEUED, f"{_QUEUED} AND image_id IN ({_BESIDES})")

@@ -86,13 +86,13 @@ def matching(filter_: Filter, *, as_whole: bool = False) -> Select:
 
     `as_whole`: all of them are wanted, not the first by time.
     """
-    return with_wish().where(*_conditions(filter_, as_whole))
+    return with_download().where(*_conditions(filter_, as_whole))
 
 
 def selected(selection: Selection) -> Select:
     """The images that a selection means, each with its latest wish as `wish`, in no order."""
     if selection.everything is None:
-        return with_wish().where(Image.id.in_(listed(selection.ids)))
+        return with_download().where(Image.id.in_(listed(selection.ids)))
     return matching(selection.everything, as_whole=True).where(Image.id.not_in(listed(selection.except_ids)))
 
 
@@ -101,8 +101,8 @@ def listed(ids: Iterable[str | int]) -> SQL:
     return SQL("(SELECT value FROM json_each(?))", [json.dumps(list(ids))])
 
 
-def with_wish() -> Select:
-    return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="wish")
+def with_download() -> Select:
+    return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="latest_download")
 
 
 def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
@@ -135,7 +135,7 @@ def _mentioning(text: str, as_whole: bool) -> Expression:
     return has_words | search.begins_name(text)
 
 
-def _wished(*states: DownloadState) -> Expression:
+def _with_download(*states: DownloadState) -> Expression:
     """Asked so, and not of the joined wish, SQLite begins with the few wishes in such a state."""
     return Image.id.in_(Download.select(Download.image).where(Download.state.in_(states)))
 
@@ -152,9 +152,9 @@ _STATE_CONDITIONS = {
         Image.gone_upstream_at.is_null(),
         Download.state.is_null() | (Download.state == DownloadState.DONE),
     ],
-    FileState.ACTIVE: [_NO_FILE, _wished(*ACTIVE)],
+    FileState.ACTIVE: [_NO_FILE, _with_download(*ACTIVE)],
     FileState.DONE: [Image.local_path.is_null(False)],
-    FileState.FAILED: [_NO_FILE, _wished(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
+    FileState.FAILED: [_NO_FILE, _with_download(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
     FileState.GONE: [_marked(Image.gone_upstream_at)],
     FileState.DAMAGED: [_marked(Image.damaged_at)],
     FileState.HIDDEN: [_marked(Image.hidden_at)],

@@ -9,11 +9,11 @@ from webapp.database.models import Image, ImageEvent, db
 from webapp.errors import UnknownImage
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
 from webapp.store.gallery import months
-from webapp.store.gallery.filters import Filter, matching, with_wish
+from webapp.store.gallery.filters import Filter, matching, with_download
 from webapp.store.gallery.selections import list_in_order
 from webapp.times import now
 
-MOST_VERSIONS = 24
+MAX_VERSIONS = 24
 _NOTE_SIZE = """UPDATE veo3_image_generations SET width = ?, height = ?
     WHERE id = ? AND local_path = ? AND width IS NULL"""
 # A row without a file. How large the picture is stays known.
@@ -33,7 +33,7 @@ class Page:
 
 def get_image(image_id: str) -> Image:
     """One image with its latest wish as `wish`."""
-    if image := with_wish().where(Image.id == image_id).first():
+    if image := with_download().where(Image.id == image_id).first():
         return image
     raise UnknownImage("There is no such image on this shelf.")
 
@@ -44,7 +44,7 @@ def list_versions(image: Image) -> list[Image]:
     versions = list(
         matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id))
         .order_by(Image.created_at, Image.id)
-        .limit(MOST_VERSIONS)
+        .limit(MAX_VERSIONS)
     )
     return versions if len(versions) > 1 else []
 
@@ -117,16 +117,16 @@ def mark_not_wanted(image_ids: Iterable[str]) -> None:
 def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
     """The ids of those of `names` that the profile has."""
     ids = {}
-    for piece in chunked(list(names)):
-        rows = Image.select(Image.profile_id, Image.name, Image.id).where(Image.name.in_(piece))
+    for chunk in chunked(list(names)):
+        rows = Image.select(Image.profile_id, Image.name, Image.id).where(Image.name.in_(chunk))
         ids |= {name: image_id for owner, name, image_id in rows.tuples() if owner == profile_id}
     return ids
 
 
 def list_by_ids(image_ids: Iterable[str]) -> list[Image]:
     images = []
-    for piece in chunked(list(image_ids)):
-        images.extend(Image.select().where(Image.id.in_(piece)))
+    for chunk in chunked(list(image_ids)):
+        images.extend(Image.select().where(Image.id.in_(chunk)))
     return images
 
 
@@ -179,5 +179,5 @@ def note_fresh_preview(image_id: str, fife_url: str) -> None:
 
 def _update(image_ids: Iterable[str], **fields) -> None:
     with transaction():
-        for piece in chunked(list(image_ids)):
-            Image.update(**fields).where(Image.id.in_(piece)).execute()
+        for chunk in chunked(list(image_ids)):
+            Image.update(**fields).where(Image.id.in_(chunk)).execute()

@@ -11,8 +11,8 @@ from webapp.store.gallery.filters import FileState
 # What FTS5 fills a leaf of its index with.
 _LEAF_BYTES = 4050
 YEAR = 4  # so much of a month names it
-MOST_MONTHS = 36
-MOST_ROWS = 12
+MAX_MONTHS = 36
+MAX_ROWS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def count_by_time(profile_id: str | None) -> list[Share]:
     if not months:
         return []
     every = _months_between(min(month.value for month in months), max(month.value for month in months))
-    if len(every) > MOST_MONTHS:
+    if len(every) > MAX_MONTHS:
         years = _count_by(profile_id, fn.SUBSTR(Tally.month, 1, YEAR))
         return sorted(years, key=lambda year: year.value)
     counted = {month.value: month for month in months}
@@ -40,7 +40,7 @@ def count_by_time(profile_id: str | None) -> list[Share]:
 
 def count_by(column: str, profile_id: str | None) -> list[Share]:
     """The most frequent values of a column of images; None: nothing is known of that."""
-    return _count_by(profile_id, getattr(Tally, column))[:MOST_ROWS]
+    return _count_by(profile_id, getattr(Tally, column))[:MAX_ROWS]
 
 
 def count_by_profile() -> list[tuple[Profile, Share]]:

@@ -10,8 +10,8 @@ from peewee import SQL, Column, Expression, fn
 
 from webapp.database.models import Image, db
 
-MOST_CANDIDATES = 10_000
-MOST_TRIGRAMS = 1_000
+MAX_CANDIDATES = 10_000
+MAX_TRIGRAMS = 1_000
 # By their number: SQLite finds a row by it at once, and one by its id in two steps.
 ROWID = Column(Image._meta.table, "rowid")
 _NAMES = (Image.name, Image.media_key, Image.workflow_id)
@@ -61,15 +61,15 @@ def _find(text: str) -> list[int] | None:
     if found is None:
         return None
     found |= _with_name(text)
-    return list(found) if len(found) <= MOST_CANDIDATES else None
+    return list(found) if len(found) <= MAX_CANDIDATES else None
 
 
 def _with_words(words: list[str]) -> set[int] | None:
     asked = _query(words)
     if asked is None:
         return None
-    rows = db.execute_sql(f"{_MATCHES} LIMIT ?", (asked, MOST_CANDIDATES + 1)).fetchall()
-    return {rowid for (rowid,) in rows} if len(rows) <= MOST_CANDIDATES else None
+    rows = db.execute_sql(f"{_MATCHES} LIMIT ?", (asked, MAX_CANDIDATES + 1)).fetchall()
+    return {rowid for (rowid,) in rows} if len(rows) <= MAX_CANDIDATES else None
 
 
 def _query(words: list[str]) -> str | None:
@@ -85,16 +85,16 @@ def _expression(word: str) -> str | None:
         return _quoted(word)
     rows = db.execute_sql(
         "SELECT term FROM image_trigrams WHERE term >= ? AND term < ? LIMIT ?",
-        (word.lower(), word.lower() + _LAST, MOST_TRIGRAMS + 1),
+        (word.lower(), word.lower() + _LAST, MAX_TRIGRAMS + 1),
     ).fetchall()
-    if len(rows) > MOST_TRIGRAMS:
+    if len(rows) > MAX_TRIGRAMS:
         return None
     terms = [term for (term,) in rows] or [word + _LAST]  # which stands nowhere
     return f"({' OR '.join(map(_quoted, terms))})"
 
 
 def _with_name(text: str) -> set[int]:
-    rows = Image.select(ROWID).where(begins_name(text)).limit(MOST_CANDIDATES + 1)
+    rows = Image.select(ROWID).where(begins_name(text)).limit(MAX_CANDIDATES + 1)
     return {rowid for (rowid,) in rows.tuples()}
 
 

@@ -10,7 +10,7 @@ from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
 from webapp.store import transaction
 from webapp.store.gallery.counts import Totals, count_all, count_images, list_tallied
-from webapp.store.gallery.filters import Filter, Selection, listed, matching, selected, with_wish
+from webapp.store.gallery.filters import Filter, Selection, listed, matching, selected, with_download
 from webapp.store.gallery.search import ROWID
 from webapp.store.runs.downloads import list_outcomes
 from webapp.times import now
@@ -25,7 +25,7 @@ class Sum:
     size_bytes: int
 
 
-def sum_of(selection: Selection) -> Sum:
+def summary_of(selection: Selection) -> Sum:
     if selection.everything is None:
         return _sum(count_images(selected(selection)))
     everything = _sum(count_all(selection.everything))
@@ -40,7 +40,7 @@ def _sum(totals: Totals) -> Sum:
     return Sum(totals.total, totals.downloaded, totals.size_bytes)
 
 
-def seal_of(selection: Selection) -> str:
+def fingerprint_of(selection: Selection) -> str:
     """A text that is the same only while the selection holds the same images and these the same files.
 
     Sums instead of a digest of all rows: these are a million at most, and nobody forges them. Where they are
@@ -48,7 +48,7 @@ def seal_of(selection: Selection) -> str:
     """
     tallied = selection.everything and list_tallied(selection.everything)
     if tallied is not None:
-        hidden = _sums_of(with_wish().where(Image.hidden_at.is_null(False)))
+        hidden = _sums_of(with_download().where(Image.hidden_at.is_null(False)))
         return hashlib.sha256(repr((tallied, hidden)).encode()).hexdigest()
     return " ".join(map(str, _sums_of(selected(selection))))
 

@@ -115,16 +115,16 @@ def save_page(run: Run, walk: Walk, page: HistoryPage, known: list[Known]) -> No
     rows_by_name = {row.name: row for row in known}
     new = [image for image in page.images if image.name not in rows_by_name]
     synced_count = _add_images(run, walk, new)
-    again_count = _count_met_again(walk, page.images, rows_by_name) if page.project else 0
+    again_count = _count_visited_again(walk, page.images, rows_by_name) if page.project else 0
     _count_page(run, page, synced_count, len(page.images) - synced_count - again_count)
     _refresh_images(walk, page.images, rows_by_name)
     _see_names(walk, page)
 
 
-def _count_met_again(walk: Walk, images: Iterable[RemoteImage], rows_by_name: dict[str, Known]) -> int:
+def _count_visited_again(walk: Walk, images: Iterable[RemoteImage], rows_by_name: dict[str, Known]) -> int:
     """Images that this walk has met before: one counts once, however many projects show it."""
-    met = (rows_by_name.get(image.name) for image in images)
-    return sum(1 for row in met if row and walk.id in (row.stored_walk_id, row.seen_walk_id))
+    visited = (rows_by_name.get(image.name) for image in images)
+    return sum(1 for row in visited if row and walk.id in (row.stored_walk_id, row.seen_walk_id))
 
 
 def _count_page(run: Run, page: HistoryPage, synced_count: int, skipped_count: int) -> None:
@@ -147,11 +147,11 @@ def _count_page(run: Run, page: HistoryPage, synced_count: int, skipped_count: i
 def _add_images(run: Run, walk: Walk, images: list[RemoteImage]) -> int:
     """Insert what is new and return how many that were; a name that another row has is left as it is."""
     moment, count = now(), 0
-    for piece in chunked([_image_row(run, walk, image, moment) for image in images]):
+    for chunk in chunked([_image_row(run, walk, image, moment) for image in images]):
         # One statement for all, because at the end of each the word index writes down what it has.
-        rows = ", ".join([f"({', '.join('?' * len(piece[0]))})"] * len(piece))
-        insert = f"INSERT INTO veo3_image_generations ({', '.join(piece[0])}) VALUES {rows}"
-        values = [value for row in piece for value in row.values()]
+        rows = ", ".join([f"({', '.join('?' * len(chunk[0]))})"] * len(chunk))
+        insert = f"INSERT INTO veo3_image_generations ({', '.join(chunk[0])}) VALUES {rows}"
+        values = [value for row in chunk for value in row.values()]
         count += db.execute_sql(f"{insert} ON CONFLICT DO NOTHING", values).rowcount
     return count
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from webapp.database.models import Image, Project, Walk
 from webapp.store import transaction
-from webapp.store.history.projects import EMPTY_DAYS, not_met
+from webapp.store.history.projects import EMPTY_DAYS, not_visited
 from webapp.times import now
 
 
 @dataclass(frozen=True, slots=True)
-class Unmet:
+class MissingImages:
     """How many images a full walk did not meet: `marked_count` were marked as gone, `asked_count` are left
     to a person."""
 
@@ -17,45 +17,45 @@ class Unmet:
     asked_count: int = 0
 
 
-def mark_unmet(walk: Walk, *, by_project: bool) -> Unmet:
+def mark_missing_images(walk: Walk, *, by_project: bool) -> MissingImages:
     """Mark at the end of a full walk what it did not meet; call it inside a transaction.
 
     `by_project`: an image is only called gone when the project it is filed under was read whole by this very
     walk, or is deleted. A person is asked when that is more than a tenth of the history's images, and about
     images of projects that answered without records again and again.
     """
-    unmet = _unmet(walk, by_project)
-    count = Image.select().where(unmet).count()
+    missing_images = _missing(walk, by_project)
+    count = Image.select().where(missing_images).count()
     if count * 10 > Image.select().where(_of_history(walk)).count():
         return _ask(walk, count, by_project)
-    certain = unmet & ~_is_in_empty_project(walk) if by_project else unmet
+    certain = missing_images & ~_is_in_empty_project(walk) if by_project else missing_images
     marked_count = Image.update(gone_upstream_at=now()).where(certain).execute()
-    return Unmet(marked_count, _ask(walk, count - marked_count, by_project).asked_count)
+    return MissingImages(marked_count, _ask(walk, count - marked_count, by_project).asked_count)
 
 
 def answer_question(walk_id: int, *, mark: bool) -> int:
     """A person's answer to what the end of a full walk left open; how many images the question was about."""
     with transaction():
-        walk = Walk.get_or_none(Walk.id == walk_id, Walk.unseen_count > 0)
+        walk = Walk.get_or_none(Walk.id == walk_id, Walk.missing_count > 0)
         if walk is None:
             return 0
         if mark:
-            Image.update(gone_upstream_at=now()).where(_unmet(walk, walk.by_project)).execute()
-        Walk.update(unseen_count=0).where(Walk.id == walk_id).execute()
-        return walk.unseen_count
+            Image.update(gone_upstream_at=now()).where(_missing(walk, walk.by_project)).execute()
+        Walk.update(missing_count=0).where(Walk.id == walk_id).execute()
+        return walk.missing_count
 
 
-def _ask(walk: Walk, count: int, by_project: bool) -> Unmet:
-    Walk.update(unseen_count=count, by_project=by_project).where(Walk.id == walk.id).execute()
-    return Unmet(asked_count=count)
+def _ask(walk: Walk, count: int, by_project: bool) -> MissingImages:
+    Walk.update(missing_count=count, by_project=by_project).where(Walk.id == walk.id).execute()
+    return MissingImages(asked_count=count)
 
 
 def _of_history(walk: Walk):
     return (Image.profile_id == walk.profile_id) & (Image.history == walk.history)
 
 
-def _unmet(walk: Walk, by_project: bool):
-    return not_met(walk) & _is_in_read_project(walk) if by_project else not_met(walk)
+def _missing(walk: Walk, by_project: bool):
+    return not_visited(walk) & _is_in_read_project(walk) if by_project else not_visited(walk)
 
 
 def _is_in_read_project(walk: Walk):

@@ -2,7 +2,7 @@
 
 *Read* means that the response had its frame and every record was of a kind we know. A refusal is not
 read, nor is a response without records although the shelf has images of the project; such projects are
-in `trouble` and tried again. One without trouble that was never read is new. A project that is known by
+in `failure` and tried again. One without trouble that was never read is new. A project that is known by
 an ingredient alone has no row: only the listing says what is to be read.
 """
 
@@ -54,14 +54,14 @@ def plan_quick(walk: Walk) -> None:
     Call it inside a transaction.
     """
     listed = (Project.profile == walk.profile_id) & Project.unlisted_at.is_null()
-    is_known = listed & Project.read_at.is_null(False) & Project.trouble.is_null()
+    is_known = listed & Project.read_at.is_null(False) & Project.failure.is_null()
     active_at = fn.COALESCE(Project.newest_at, Project.made_at, "")
     recent = _ids(Project.select().where(is_known).order_by(active_at.desc(), Project.id), QUICK_RECENT)
     others = Project.select().where(is_known, Project.id.not_in(recent))
     in_turn = _ids(others.order_by(Project.read_at, Project.id), QUICK_IN_TURN)
-    troubled = Project.select().where(listed, Project.trouble.is_null(False))
+    troubled = Project.select().where(listed, Project.failure.is_null(False))
     retried = _ids(troubled.order_by(Project.tried_at, Project.id), QUICK_TROUBLED)
-    is_outdated = listed & Project.reader.is_null(False) & (Project.reader != _reader())
+    is_outdated = listed & Project.reader_version.is_null(False) & (Project.reader_version != _our_version())
     is_due = Project.id.in_([*recent, *in_turn, *retried]) | is_outdated
     Project.update(due_walk_id=walk.id).where(Project.profile == walk.profile_id, is_due).execute()
 
@@ -70,7 +70,7 @@ def list_passed_over(walk: Walk) -> set[str]:
     """The remote ids that a walk need not ask for: it did so already or, when it is quick, their turn comes
     later."""
     is_tried = Project.tried_walk_id == walk.id
-    is_new = Project.read_at.is_null() & Project.trouble.is_null()
+    is_new = Project.read_at.is_null() & Project.failure.is_null()
     is_due = fn.COALESCE(Project.due_walk_id, 0) == walk.id
     passed = is_tried | (~is_new & ~is_due) if walk.is_quick else is_tried
     rows = Project.select(Project.remote_id).where(Project.profile == walk.profile_id, passed)
@@ -82,19 +82,19 @@ def list_unlisted(walk: Walk, besides: Iterable[str]) -> list[RemoteProject]:
     deleted. Each is asked for once; `besides` are those of the page that is still to be stored."""
     is_unlisted = fn.COALESCE(Project.listed_walk_id, 0) < walk.id
     is_untried = fn.COALESCE(Project.tried_walk_id, 0) < walk.id
-    of_unmet = Image.select(Image.project_id).where(not_met(walk))
+    of_missing = Image.select(Image.project_id).where(not_visited(walk))
     missed = Project.select().where(
         Project.profile == walk.profile_id,
         is_unlisted,
         is_untried,
         Project.deleted_at.is_null(),
-        Project.remote_id.in_(of_unmet),
+        Project.remote_id.in_(of_missing),
         Project.remote_id.not_in(list(besides)),
     )
     return [RemoteProject(each.remote_id, each.title, each.made_at) for each in missed.order_by(Project.id)]
 
 
-def not_met(walk: Walk):
+def not_visited(walk: Walk):
     """Images of a walk's history that it neither stored nor saw."""
     return (
         (Image.profile_id == walk.profile_id)
@@ -127,10 +127,10 @@ def _outcome(walk: Walk, page: HistoryPage, is_listed: bool) -> dict:
     outcomes = {
         Reading.READ: read,
         # Not whole, so what it does not show may be there all the same.
-        Reading.PARTLY: read | {"read_walk_id": Project.read_walk_id, "reader": _reader()},
-        Reading.UNRECOGNISED: {"trouble": UNRECOGNISED, "reader": _reader()},
-        Reading.NOT_FOUND: {"trouble": NOT_FOUND} if is_listed else {"trouble": None, "deleted_at": now()},
-        Reading.REFUSED: {"trouble": page.trouble or "refused"},
+        Reading.PARTLY: read | {"read_walk_id": Project.read_walk_id, "reader_version": _our_version()},
+        Reading.UNRECOGNISED: {"failure": UNRECOGNISED, "reader_version": _our_version()},
+        Reading.NOT_FOUND: {"failure": NOT_FOUND} if is_listed else {"failure": None, "deleted_at": now()},
+        Reading.REFUSED: {"failure": page.failure or "refused"},
     }
     return _empty(walk, page) if page.reading is Reading.EMPTY else outcomes[page.reading]
 
@@ -141,8 +141,8 @@ def _read(walk: Walk, page: HistoryPage) -> dict:
         "read_at": now(),
         "read_walk_id": walk.id,
         "newest_at": max(made, default=None),
-        "trouble": None,
-        "reader": None,
+        "failure": None,
+        "reader_version": None,
         "empty_walk_id": None,
         "empty_count": 0,
         "empty_on": None,
@@ -160,8 +160,8 @@ def _empty(walk: Walk, page: HistoryPage) -> dict:
     if not has_images.exists():
         return _read(walk, page)
     if project.empty_count >= EMPTY_DAYS:
-        return {"read_at": now(), "read_walk_id": walk.id, "trouble": None}
-    return {"trouble": EMPTY, "empty_walk_id": walk.id}
+        return {"read_at": now(), "read_walk_id": walk.id, "failure": None}
+    return {"failure": EMPTY, "empty_walk_id": walk.id}
 
 
 def finish_listing(walk: Walk) -> None:
@@ -177,7 +177,7 @@ def finish_listing(walk: Walk) -> None:
     is_empty = (Project.empty_walk_id == walk.id) & (fn.COALESCE(Project.empty_on, "") < today)
     Project.update(empty_count=Project.empty_count + 1, empty_on=today).where(of_profile, is_empty).execute()
     is_believed = (Project.empty_walk_id == walk.id) & (Project.empty_count >= EMPTY_DAYS)
-    Project.update(read_at=moment, read_walk_id=walk.id, trouble=None).where(
+    Project.update(read_at=moment, read_walk_id=walk.id, failure=None).where(
         of_profile, is_believed
     ).execute()
 
@@ -188,20 +188,20 @@ def count_tried(walk: Walk) -> int:
     )
 
 
-def count_troubles(walk: Walk) -> list[tuple[str, int]]:
+def count_failures(walk: Walk) -> list[tuple[str, int]]:
     """Why projects could not be read by a walk, the most frequent reason first."""
     count = fn.COUNT(Project.id)
-    troubled = Project.select(Project.trouble, count).where(
+    troubled = Project.select(Project.failure, count).where(
         Project.profile == walk.profile_id,
         Project.tried_walk_id == walk.id,
-        Project.trouble.is_null(False),
+        Project.failure.is_null(False),
     )
-    return list(troubled.group_by(Project.trouble).order_by(count.desc(), Project.trouble).tuples())
+    return list(troubled.group_by(Project.failure).order_by(count.desc(), Project.failure).tuples())
 
 
 def is_none_read(walk: Walk) -> bool:
     """Whether a walk asked for projects and none could be read; an empty or missing one is an answer."""
-    refused = (count for trouble, count in count_troubles(walk) if trouble not in (EMPTY, NOT_FOUND))
+    refused = (count for failure, count in count_failures(walk) if failure not in (EMPTY, NOT_FOUND))
     tried_count = count_tried(walk)
     return tried_count > 0 and tried_count == sum(refused)
 
@@ -221,7 +221,7 @@ def count_unread(profile_id: str) -> int:
 
 def forget_readings(profile_id: str) -> None:
     """Every project of a profile is new again: the next sync reads all of them."""
-    Project.update(read_at=None, read_walk_id=None, trouble=None).where(
+    Project.update(read_at=None, read_walk_id=None, failure=None).where(
         Project.profile == profile_id
     ).execute()
 
@@ -234,6 +234,6 @@ def _is_project(walk: Walk, remote_id: str):
     return (Project.profile == walk.profile_id) & (Project.remote_id == remote_id)
 
 
-def _reader() -> str:
+def _our_version() -> str:
     """Which Flowshelf reads: after an update it may recognise more."""
     return metadata.version("flowshelf")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from peewee import Case, fn
 
 from webapp.database.models import Gap, History, Image, Run, Walk, db
-from webapp.database.states import Step
+from webapp.database.states import PageOutcome
 from webapp.sources import HistoryPage, Reason
 from webapp.store import transaction
 from webapp.store.history.projects import forget_readings, plan_quick
@@ -20,13 +20,13 @@ from webapp.times import now
 # As text, because for each page peewee takes longer to write these than SQLite to answer them.
 _MAY_JOIN = "SELECT COALESCE(MIN(may_join), 1) FROM gap WHERE walk_id = :walk_id"
 _ADVANCE_WALK = """UPDATE walk SET cursor = :cursor, last_created_at = :last_created_at,
-    owes_gap = :owes_gap, finished_at = :finished_at WHERE id = :walk_id"""
+    keeps_gap = :keeps_gap, finished_at = :finished_at WHERE id = :walk_id"""
 _IS_THERE = "profile_id = :profile_id AND history = :history AND cursor = :cursor"
 _MAY_JOIN_THERE = f"{_MAY_JOIN} OR ({_IS_THERE})"
 _MAKE_ROOM = f"DELETE FROM gap WHERE {_IS_THERE} AND walk_id IS NOT :walk_id"
 _MOVE_GAP = """UPDATE gap SET cursor = :cursor, after_created_at = :last_created_at, may_join = :may_join
     WHERE walk_id = :walk_id"""
-_NOTE_ANSWER = """UPDATE history SET answered_at = :answered_at, refused_at = NULL
+_NOTE_RESPONSE = """UPDATE history SET responded_at = :responded_at, refused_at = NULL
     WHERE profile_id = :profile_id AND name = :history"""
 
 # Questions
@@ -57,7 +57,7 @@ def find_open_full_walk(profile_id: str, history: str) -> Walk | None:
 
 def list_walks_with_question(profile_id: str) -> list[Walk]:
     """Finished full walks that ask whether to mark many images as gone upstream."""
-    return list(Walk.select().where(Walk.profile == profile_id, Walk.unseen_count > 0).order_by(Walk.id))
+    return list(Walk.select().where(Walk.profile == profile_id, Walk.missing_count > 0).order_by(Walk.id))
 
 
 def may_join(walk: Walk) -> bool:
@@ -65,9 +65,9 @@ def may_join(walk: Walk) -> bool:
     return bool(db.execute_sql(_MAY_JOIN, {"walk_id": walk.id}).fetchone()[0])
 
 
-def has_answered(profile_id: str, history: str) -> bool:
+def has_responded(profile_id: str, history: str) -> bool:
     return (
-        History.select().where(history_row(profile_id, history), History.answered_at.is_null(False)).exists()
+        History.select().where(history_row(profile_id, history), History.responded_at.is_null(False)).exists()
     )
 
 
@@ -165,7 +165,7 @@ def _make_walk(run: Run, history: str, *, cursor: str = "", **fields) -> Walk:
 
 def _abandon_full_walks(profile_id: str, history: str) -> None:
     """A new full walk takes the place of unfinished ones; their gaps stay and are closed like others."""
-    Walk.update(is_full=False, unseen_count=0).where(
+    Walk.update(is_full=False, missing_count=0).where(
         Walk.profile == profile_id, Walk.history == history, Walk.is_full
     ).execute()
 
@@ -173,11 +173,11 @@ def _abandon_full_walks(profile_id: str, history: str) -> None:
 # Where a walk stands
 
 
-def advance_walk(walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) -> None:
+def advance_walk(walk: Walk, page: HistoryPage, step: PageOutcome, *, is_last: bool) -> None:
     """Move a walk and its gap past a page, inside the transaction that stores the page; `walk` as well."""
     walk.cursor = page.next_cursor or walk.cursor
     walk.last_created_at = page.last_created_at or walk.last_created_at
-    walk.owes_gap = walk.owes_gap and step is Step.ON
+    walk.keeps_gap = walk.keeps_gap and step is PageOutcome.CONTINUE
     walk.finished_at = now() if is_last else None
     place = {
         "walk_id": walk.id,
@@ -185,15 +185,15 @@ def advance_walk(walk: Walk, page: HistoryPage, step: Step, *, is_last: bool) ->
         "history": walk.history,
         "cursor": walk.cursor,
         "last_created_at": walk.last_created_at,
-        "owes_gap": walk.owes_gap,
+        "keeps_gap": walk.keeps_gap,
         "finished_at": walk.finished_at,
     }
     db.execute_sql(_ADVANCE_WALK, place)
-    if walk.owes_gap:
+    if walk.keeps_gap:
         _move_gap(walk, place)
     else:
         Gap.delete().where(Gap.walk == walk).execute()
-    if step is Step.END and walk.from_head:
+    if step is PageOutcome.END and walk.from_head:
         Gap.delete().where(gap_of(walk.profile_id, walk.history), Gap.id <= walk.last_gap_id).execute()
 
 
@@ -209,11 +209,11 @@ def _move_gap(walk: Walk, place: dict) -> None:
         ).execute()
 
 
-def note_answer(walk: Walk, *, is_complete: bool) -> None:
+def note_response(walk: Walk, *, is_complete: bool) -> None:
     """The history of a walk was answered; when that `is_complete` and no gap is left, it is in sync."""
     moment = now()
-    answered = {"answered_at": moment, "profile_id": walk.profile_id, "history": walk.history}
-    db.execute_sql(_NOTE_ANSWER, answered)
+    answered = {"responded_at": moment, "profile_id": walk.profile_id, "history": walk.history}
+    db.execute_sql(_NOTE_RESPONSE, answered)
     if is_complete and not Gap.select().where(gap_of(walk.profile_id, walk.history)).exists():
         History.update(synced_at=moment).where(history_row(walk.profile_id, walk.history)).execute()
 

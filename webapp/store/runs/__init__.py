@@ -8,7 +8,7 @@ from peewee import SQL, IntegrityError, Tuple, fn
 from webapp.database.models import Profile, Run, Walk
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.errors import Busy, RunEnded, UnknownRun
-from webapp.sources import Promise
+from webapp.sources import Capabilities
 from webapp.store import transaction
 from webapp.store.history import walks
 from webapp.store.profiles import get_profile
@@ -157,12 +157,14 @@ def open_download_run(profile_id: str) -> Run:
     return run or _make_run(get_profile(profile_id), RunKind.DOWNLOAD)
 
 
-def turn_to(run_id: str, promise: Promise) -> None:
+def switch_service(run_id: str, capabilities: Capabilities) -> None:
     """A sync whose account has moved since it was asked for reads the histories of the other service."""
     run = get_run(run_id)
-    if set(run.histories.split(",")).isdisjoint(promise.offered):
+    if set(run.histories.split(",")).isdisjoint(capabilities.available):
         begins_anew = {"history": None, "walk": None, "start_cursor": None, "history_page_count": 0}
-        Run.update(histories=",".join(promise.histories), **begins_anew).where(Run.id == run_id).execute()
+        Run.update(histories=",".join(capabilities.histories), **begins_anew).where(
+            Run.id == run_id
+        ).execute()
 
 
 def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> bool:

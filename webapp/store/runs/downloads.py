@@ -17,12 +17,12 @@ from webapp.store import chunked, transaction, writing
 from webapp.store.runs import change_state, find_open_run, get_run, open_download_run
 from webapp.times import now
 
-ACTIVE = (DownloadState.WANTED, DownloadState.RUNNING)
+ACTIVE = (DownloadState.QUEUED, DownloadState.RUNNING)
 
 # As text, because for each image peewee takes longer to write these than SQLite to answer them.
-_TAKE_WISH = f"""UPDATE download SET state = '{DownloadState.RUNNING}' WHERE id = (
+_CLAIM_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.RUNNING}' WHERE id = (
     SELECT wish.id FROM download AS wish JOIN run ON run.id = wish.run_id
-    WHERE wish.run_id = ? AND wish.state = '{DownloadState.WANTED}' AND run.state = '{RunState.RUNNING}'
+    WHERE wish.run_id = ? AND wish.state = '{DownloadState.QUEUED}' AND run.state = '{RunState.RUNNING}'
       AND wish.id NOT IN (SELECT value FROM json_each(?))
     ORDER BY wish.id LIMIT 1) RETURNING id"""
 # In the order of a Claim.
@@ -32,7 +32,7 @@ _WHAT_WAS_TAKEN = """SELECT wish.id, wish.run_id, image.id, image.profile_id, im
         WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid)
     FROM download AS wish JOIN veo3_image_generations AS image ON image.id = wish.image_id
     WHERE wish.id = ?"""
-_FINISH_WISH = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
+_FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
 _FILL_ROW = """UPDATE veo3_image_generations
     SET local_path = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
@@ -64,11 +64,11 @@ def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | N
     """
     with transaction():
         run = open_download_run(profile_id)
-        for piece in chunked(list(image_ids)):
-            is_asked = Image.id.in_(piece) & (Image.profile_id == profile_id)
+        for chunk in chunked(list(image_ids)):
+            is_asked = Image.id.in_(chunk) & (Image.profile_id == profile_id)
             Image.update(not_wanted_at=None).where(is_asked, Image.not_wanted_at.is_null(False)).execute()
             lacks_file = Image.local_path.is_null() | Image.damaged_at.is_null(False)
-            _wish(run, Image.select().where(is_asked, lacks_file), folder)
+            _download(run, Image.select().where(is_asked, lacks_file), folder)
     return get_run(run.id)
 
 
@@ -81,7 +81,7 @@ def request_pending(profile_id: str, limit: int | None = None, folder: str | Non
         if not images.exists():
             return find_open_run(profile_id, RunKind.DOWNLOAD)
         run = open_download_run(profile_id)
-        _wish(run, images.order_by(Image.created_at.desc(), Image.id.desc()), folder)
+        _download(run, images.order_by(Image.created_at.desc(), Image.id.desc()), folder)
     return get_run(run.id)
 
 
@@ -113,22 +113,22 @@ def count_active(profile_id: str) -> int:
     return Download.select().where(Download.profile_id == profile_id, Download.state.in_(ACTIVE)).count()
 
 
-def count_queue() -> dict[str, int]:
-    """How many wishes of all profiles nobody has claimed, and how many are being fetched."""
+def count_queue() -> tuple[int, int]:
+    """How many downloads of all profiles are queued, and how many are running."""
     counts = Download.select(Download.state, fn.COUNT(Download.id)).where(Download.state.in_(ACTIVE))
     by_state = dict(counts.group_by(Download.state).tuples())
-    return {state.value: by_state.get(state, 0) for state in ACTIVE}
+    return by_state.get(DownloadState.QUEUED, 0), by_state.get(DownloadState.RUNNING, 0)
 
 
-def _wish(run: Run, images: Select, folder: str | None) -> None:
+def _download(run: Run, images: Select, folder: str | None) -> None:
     # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
     cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)
-    fixed = [SQL("?", [value]) for value in (run.id, folder, DownloadState.WANTED, False)]
-    wishes = images.select(Image.id, Image.profile_id, *fixed)
+    fixed = [SQL("?", [value]) for value in (run.id, folder, DownloadState.QUEUED, False)]
+    downloads = images.select(Image.id, Image.profile_id, *fixed)
     columns = [Download.image, Download.profile_id, Download.run, Download.folder, Download.state]
     columns.append(Download.is_permanent)
-    wished_count = (
-        Download.insert_from(wishes, columns)
+    download_count = (
+        Download.insert_from(downloads, columns)
         .on_conflict(
             conflict_target=[Download.image],
             preserve=columns[2:],
@@ -138,13 +138,13 @@ def _wish(run: Run, images: Select, folder: str | None) -> None:
         .as_rowcount()
         .execute()
     )
-    Run.update(wished_count=Run.wished_count + wished_count).where(Run.id == run.id).execute()
+    Run.update(download_count=Run.download_count + download_count).where(Run.id == run.id).execute()
 
 
 def claim_download(run_id: str, *, besides: Iterable[int] = ()) -> Claim | None:
     """Take the oldest wish of a running run, `besides` some; None when nothing is left to take."""
     with writing():
-        taken = db.execute_sql(_TAKE_WISH, (run_id, json.dumps(list(besides)))).fetchall()
+        taken = db.execute_sql(_CLAIM_DOWNLOAD, (run_id, json.dumps(list(besides)))).fetchall()
         return Claim(*db.execute_sql(_WHAT_WAS_TAKEN, taken[0]).fetchone()) if taken else None
 
 
@@ -164,7 +164,7 @@ def finish_download(
     """
     moment = now()
     with transaction():
-        if db.execute_sql(_FINISH_WISH, (moment, claim.download_id, claim.run_id)).rowcount:
+        if db.execute_sql(_FINISH_DOWNLOAD, (moment, claim.download_id, claim.run_id)).rowcount:
             file = (path, size_bytes, sha256, moment, width, height, aspect_ratio)
             db.execute_sql(_FILL_ROW, (*file, claim.image_id))
             db.execute_sql(_COUNT_DONE, (size_bytes, claim.run_id))
@@ -187,24 +187,24 @@ def release_download(claim: Claim) -> None:
         if Run.select().where(Run.id == claim.run_id, Run.state == RunState.CANCELLED).exists():
             Download.delete().where(is_ours).execute()
         else:
-            Download.update(state=DownloadState.WANTED).where(is_ours).execute()
+            Download.update(state=DownloadState.QUEUED).where(is_ours).execute()
 
 
 def requeue_interrupted(run_id: str, *, in_flight: Iterable[int] = ()) -> None:
     """What was claimed by a thread or process that is no more is wanted again; `in_flight` are the
     wishes that threads of this process work on."""
-    Download.update(state=DownloadState.WANTED).where(
+    Download.update(state=DownloadState.QUEUED).where(
         Download.run == run_id, Download.state == DownloadState.RUNNING, Download.id.not_in(list(in_flight))
     ).execute()
 
 
-def settle_interrupted() -> None:
+def requeue_interrupted_runs() -> None:
     """At start: no thread works on a wish. Those of runs that go on are wanted; those of runs that ended
     meanwhile, by a cancel, are dropped."""
     ended = Run.select(Run.id).where(Run.state.in_((RunState.CANCELLED, RunState.DONE, RunState.FAILED)))
     with transaction():
         Download.delete().where(Download.state.in_(ACTIVE), Download.run.in_(ended)).execute()
-        Download.update(state=DownloadState.WANTED).where(Download.state == DownloadState.RUNNING).execute()
+        Download.update(state=DownloadState.QUEUED).where(Download.state == DownloadState.RUNNING).execute()
 
 
 def list_folders_in_use() -> list[Path]:
@@ -227,34 +227,34 @@ def cancel_run(run_id: str) -> None:
             run_id, (RunState.RUNNING, RunState.PAUSED, RunState.WAITING), RunState.CANCELLED
         )
         if changed:
-            Download.delete().where(Download.run == run_id, Download.state == DownloadState.WANTED).execute()
+            Download.delete().where(Download.run == run_id, Download.state == DownloadState.QUEUED).execute()
 
 
 def count_left(run_id: str) -> int:
     return _active(run_id).count()
 
 
-def count_wanted(run_id: str) -> int:
+def count_queued(run_id: str) -> int:
     """Wishes of a run that nobody has claimed."""
-    return _active(run_id).where(Download.state == DownloadState.WANTED).count()
+    return _active(run_id).where(Download.state == DownloadState.QUEUED).count()
 
 
 def is_any_active(image_ids: Iterable[str]) -> bool:
     """Whether a wish for one of these images is still undecided."""
     return any(
-        Download.select().where(Download.image.in_(piece), Download.state.in_(ACTIVE)).exists()
-        for piece in chunked(list(image_ids))
+        Download.select().where(Download.image.in_(chunk), Download.state.in_(ACTIVE)).exists()
+        for chunk in chunked(list(image_ids))
     )
 
 
 def list_outcomes(image_ids: Iterable[str]) -> list[Image]:
     """The images with their latest wish as `wish` (None when there is none), in no order."""
     images = []
-    for piece in chunked(list(image_ids)):
+    for chunk in chunked(list(image_ids)):
         images.extend(
             Image.select(Image, Download)
-            .join(Download, JOIN.LEFT_OUTER, attr="wish")
-            .where(Image.id.in_(piece))
+            .join(Download, JOIN.LEFT_OUTER, attr="latest_download")
+            .where(Image.id.in_(chunk))
         )
     return images
 

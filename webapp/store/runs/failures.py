@@ -7,7 +7,7 @@ from peewee import Expression, fn
 from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
 
-MOST_IMAGES = 24
+MAX_IMAGES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ def list_failed_ids(profile_id: str, *, run_id: str | None = None, reason: str |
 
 
 def _first_images(failed: Expression) -> list[Image]:
-    wishes = Download.select(Download, Image).join(Image).where(failed).order_by(Download.id)
-    return [wish.image for wish in wishes.limit(MOST_IMAGES)]
+    downloads = Download.select(Download, Image).join(Image).where(failed).order_by(Download.id)
+    return [download.image for download in downloads.limit(MAX_IMAGES)]
 
 
 def _failed(profile_id: str, run_id: str | None) -> Expression:

@@ -6,7 +6,7 @@ from webapp.database.models import Message, Profile, Run
 from webapp.database.states import RunKind, RunState
 from webapp.times import now
 
-MOST_KEPT = 500
+MAX_KEPT = 500
 
 
 def tell_change(run: Run) -> None:
@@ -21,7 +21,7 @@ def tell_change(run: Run) -> None:
     sentence = _sentence(run)
     Message.create(profile=run.profile_id, run=run.id, kind=run.state, sentence=sentence, created_at=now())
     newest = Message.select(Message.id).order_by(Message.id.desc())
-    Message.delete().where(Message.id <= newest.offset(MOST_KEPT).limit(1)).execute()
+    Message.delete().where(Message.id <= newest.offset(MAX_KEPT).limit(1)).execute()
 
 
 def list_messages(*, profile_id: str | None = None, before: int | None = None, limit: int) -> list[Message]:

@@ -11,7 +11,7 @@ from webapp.store.profiles import get_profile
 from webapp.store.runs import find_open_run
 from webapp.times import parsed, timestamp
 
-MOST_HOURS = 24 * 31
+MAX_HOURS = 24 * 31
 # No sync of these can succeed before a person did something.
 _STUCK = (Health.WAITING_FOR_COOKIES, Health.MOVED)
 
@@ -28,8 +28,8 @@ def list_schedules(kind: ScheduleKind) -> list[Schedule]:
 
 def set_schedule(profile_id: str, kind: ScheduleKind, *, hours: int, downloads_new: bool) -> None:
     """Raises BadRequest for a number of hours that makes no sense."""
-    if not 1 <= hours <= MOST_HOURS:
-        raise BadRequest(f"Choose between 1 and {MOST_HOURS} hours.")
+    if not 1 <= hours <= MAX_HOURS:
+        raise BadRequest(f"Choose between 1 and {MAX_HOURS} hours.")
     fields = {"kind": kind, "hours": hours, "downloads_new": downloads_new}
     Schedule.insert(profile=get_profile(profile_id).id, **fields).on_conflict(
         conflict_target=[Schedule.profile], update=fields

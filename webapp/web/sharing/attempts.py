@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from webapp.errors import Locked
 
-MOST_WRONG = 5
+MAX_WRONG = 5
 LOCK_SECONDS = 300
 # Of so many places the latest are remembered.
-MOST_PLACES = 10_000
+MAX_PLACES = 10_000
 LOCKED = "Too many wrong codes came from your address. Wait {minutes} min, then try again."
 
 
@@ -33,7 +33,7 @@ class Tries:
         with self._lock:
             wrong, last = self._wrong.get(place, (0, -math.inf))
             left = last + LOCK_SECONDS - self._clock()
-            if wrong >= MOST_WRONG and left > 0:
+            if wrong >= MAX_WRONG and left > 0:
                 raise Locked(LOCKED.format(minutes=math.ceil(left / 60)), math.ceil(left))
             if not is_right:
                 self._note(place, wrong + 1 if left > 0 else 1)
@@ -42,7 +42,7 @@ class Tries:
     def _note(self, place: str, wrong: int) -> None:
         self._wrong.pop(place, None)
         self._wrong[place] = (wrong, self._clock())
-        if len(self._wrong) > MOST_PLACES:
+        if len(self._wrong) > MAX_PLACES:
             del self._wrong[next(iter(self._wrong))]
 
 

@@ -19,7 +19,7 @@ activity = Blueprint("activity", __name__)
 
 RUNS_PER_PAGE = 20
 MESSAGES_PER_PAGE = 50
-MOST_TOASTS = 5
+MAX_TOASTS = 5
 # More than any message has: SQLite's largest number.
 NO_MESSAGE = 2**63 - 1
 
@@ -101,7 +101,7 @@ def show_toasts() -> ResponseReturnValue:
         return "", 204
     page = render_template(
         "partials/toasts.html",
-        messages=messages.list_messages_since(since, MOST_TOASTS),
+        messages=messages.list_messages_since(since, MAX_TOASTS),
         version=version,
         is_active=runs.is_any_active(),
     )

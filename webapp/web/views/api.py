@@ -72,14 +72,14 @@ def sync_metadata() -> ResponseReturnValue:
 
 def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
     """One history as the seed has it, or several for a caller that walks them; an empty list is all."""
-    promise = background().connections.promise(profile_id)
+    capabilities = background().connections.capabilities(profile_id)
     several = body.texts("histories", default=None)
     if several is not None:
-        asked = tuple(dict.fromkeys(several)) or promise.histories
+        asked = tuple(dict.fromkeys(several)) or capabilities.histories
     else:
-        asked = (body.text("history", default=promise.usual_history),)
-    if unknown := [name for name in asked if name not in promise.offered]:
-        here = ", ".join(promise.offered)
+        asked = (body.text("history", default=capabilities.default_history),)
+    if unknown := [name for name in asked if name not in capabilities.available]:
+        here = ", ".join(capabilities.available)
         raise BadRequest(f"There is no history {unknown[0][:60]}. Histories here: {here}.")
     return asked
 
@@ -187,13 +187,13 @@ def _image_list(profile_id: str, limit: int | None, before: str | None, value: C
         with store.connection():
             size = store.ROWS_PER_STATEMENT if left is None else min(left, store.ROWS_PER_STATEMENT)
             page = images.list_page(Filter(profile_id=profile_id), limit=size, before=before)
-            piece = [json.dumps(value(image)) for image in page.images]
-        if piece:
-            yield separator + ", ".join(piece)
+            chunk = [json.dumps(value(image)) for image in page.images]
+        if chunk:
+            yield separator + ", ".join(chunk)
             separator = ", "
         if page.older_than is None:
             break
-        before, left = page.older_than, left if left is None else left - len(piece)
+        before, left = page.older_than, left if left is None else left - len(chunk)
     yield "]}"
 
 
@@ -204,7 +204,7 @@ def get_run(run_id: str) -> ResponseReturnValue:
     value = run_value(run)
     if run.state == RunState.RUNNING:
         try:
-            background().connections.require_answers(run.profile_id)
+            background().connections.require_available(run.profile_id)
         except FlowUnavailable as error:
             value["waitsFor"] = str(error)
     return success(value)

@@ -31,9 +31,9 @@ def sync_result(run: Run) -> dict:
 
 
 def failure_of(image: Image) -> FlowshelfError:
-    if image.wish is None or image.wish.error is None:
+    if image.latest_download is None or image.latest_download.error is None:
         return Cancelled("The download was cancelled.")
-    return error_of(image.wish.error_code, image.wish.error)
+    return error_of(image.latest_download.error_code, image.latest_download.error)
 
 
 def batch_result(outcomes: list[Image], unknown: list[str]) -> dict:
@@ -163,9 +163,10 @@ def run_result(run: Run) -> dict:
     return {
         "downloaded": run.done_count,
         "failed": run.failed_count,
-        "failedNames": [wish.image.name for wish in failed],
+        "failedNames": [download.image.name for download in failed],
         "failures": [
-            {"name": wish.image.name, "code": wish.error_code, "error": wish.error} for wish in failed
+            {"name": download.image.name, "code": download.error_code, "error": download.error}
+            for download in failed
         ],
     }
 

@@ -13,7 +13,7 @@ from webapp.web.access import open_to_guests
 from webapp.web.views.filter_parameters import selection_of, way_back
 from webapp.web.views.formats import CHOICES
 from webapp.web.views.image import ONE_YEAR_SECONDS
-from webapp.web.views.pages import MOST_CARDS, profile_page, profile_rows
+from webapp.web.views.pages import MAX_CARDS, profile_page, profile_rows
 from webapp.web.views.panels import background, download_panel, sync_panel
 
 commands = Blueprint("commands", __name__)
@@ -28,19 +28,19 @@ PANELS = {"sync": sync_panel, "download": download_panel}
 @commands.post("/profiles/<profile_id>/sync")
 def start_sync(profile_id: str) -> ResponseReturnValue:
     background().syncs.start(profile_id, mode=_mode(request.form.get("mode", SyncMode.NEW)))
-    return answer_panel("sync")
+    return panel_response("sync")
 
 
 @commands.post("/profiles/<profile_id>/sync/pause")
 def pause_sync(profile_id: str) -> ResponseReturnValue:
     background().syncs.pause(profiles.get_profile(profile_id).id)
-    return answer_panel("sync")
+    return panel_response("sync")
 
 
 @commands.post("/walks/<int(max=9223372036854775807):walk_id>/answer")
 def answer_walk(walk_id: int) -> ResponseReturnValue:
     background().syncs.answer(walk_id, mark=request.form.get("mark") == "yes")
-    return answer_panel("sync")
+    return panel_response("sync")
 
 
 # Phase 2
@@ -57,20 +57,20 @@ def request_downloads() -> ResponseReturnValue:
         raise UnknownImage("These images are no longer on the shelf. Reload the page to see what is.")
     for profile_id, image_ids in by_profile.items():
         background().downloads.request(profile_id, image_ids)
-    return answer_panel("download")
+    return panel_response("download")
 
 
 @commands.post("/profiles/<profile_id>/downloads/pending")
 def request_pending(profile_id: str) -> ResponseReturnValue:
     background().downloads.request_pending(profile_id, _limit(request.form.get("limit")))
-    return answer_panel("download")
+    return panel_response("download")
 
 
 @commands.post("/profiles/<profile_id>/downloads/retry")
 def retry_failures(profile_id: str) -> ResponseReturnValue:
     """Wish again for what failed in the profile's last run."""
     background().downloads.request(profile_id, failures.list_failed_ids(profile_id))
-    return answer_panel("download")
+    return panel_response("download")
 
 
 @commands.post("/profiles/<profile_id>/downloads/<any(pause, resume, cancel):verb>")
@@ -78,13 +78,13 @@ def steer_downloads(profile_id: str, verb: str) -> ResponseReturnValue:
     profile_id = profiles.get_profile(profile_id).id
     work = background().downloads
     {"pause": work.pause, "resume": work.resume, "cancel": work.cancel}[verb](profile_id)
-    return answer_panel("download")
+    return panel_response("download")
 
 
 @commands.post("/previews")
 def request_previews() -> ResponseReturnValue:
     """Have previews fetched for the cards that are named; the cards in view ask for themselves."""
-    ids = request.form.getlist("id")[:MOST_CARDS]
+    ids = request.form.getlist("id")[:MAX_CARDS]
     background().previews.request(ids, again=request.form.get("again") == "yes")
     return ("", 204) if htmx else redirect(way_back(), code=303)
 
@@ -168,7 +168,7 @@ def remove_profile(profile_id: str) -> ResponseReturnValue:
     return redirect(url_for("pages.show_profiles"), code=303)
 
 
-def answer_panel(name: str) -> ResponseReturnValue:
+def panel_response(name: str) -> ResponseReturnValue:
     """The panel itself for HTMX, else the page that the form stood on."""
     profile_id = request.form.get("profile") or None
     if htmx:

@@ -12,7 +12,7 @@ from webapp.web.views.api_values import examination_report
 from webapp.web.views.pages import profile_page
 from webapp.web.views.panels import background
 
-examining = Blueprint("examining", __name__)
+examining = Blueprint("examination", __name__)
 
 
 @examining.post("/profiles/<profile_id>/examine")
@@ -22,7 +22,7 @@ def examine(profile_id: str) -> ResponseReturnValue:
         background().examine(profile_id)
     except FlowshelfError as error:
         return make_response(profile_page(profile_id, problem=str(error)), 422)
-    return redirect(url_for("examining.show_examination", profile_id=profile_id), code=303)
+    return redirect(url_for("examination.show_examination", profile_id=profile_id), code=303)
 
 
 @examining.get("/profiles/<profile_id>/examination")
@@ -38,7 +38,7 @@ def send_report(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     last = background().examinations.last(profile_id)
     if last is None:
-        return redirect(url_for("examining.show_examination", profile_id=profile_id))
+        return redirect(url_for("examination.show_examination", profile_id=profile_id))
     text = json.dumps(examination_report(last), indent=1, ensure_ascii=False) + "\n"
     response = Response(text, content_type="application/json; charset=utf-8")
     file_name = f"flowshelf-report-{datetime.now(UTC):%Y-%m-%d}.json"

@@ -11,7 +11,7 @@ from webapp.store.runs import exports
 from webapp.web.views.filter_parameters import selection_of
 from webapp.web.views.panels import background
 
-zips = Blueprint("zips", __name__)
+zips = Blueprint("exports", __name__)
 
 
 @zips.post("/exports")
@@ -49,7 +49,7 @@ def request_again(export_id: str) -> ResponseReturnValue:
 @zips.post("/exports/<export_id>/remove")
 def remove_export(export_id: str) -> ResponseReturnValue:
     background().exports.remove(export_id)
-    return redirect(url_for("zips.show_exports"), code=303)
+    return redirect(url_for("exports.show_exports"), code=303)
 
 
 def _file_name(export: Export) -> str:
@@ -58,4 +58,4 @@ def _file_name(export: Export) -> str:
 
 
 def _to_page(export_id: str) -> ResponseReturnValue:
-    return redirect(url_for("zips.show_export", export_id=export_id), code=303)
+    return redirect(url_for("exports.show_export", export_id=export_id), code=303)

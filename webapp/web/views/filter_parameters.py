@@ -13,7 +13,7 @@ from webapp.store.profiles import get_profile
 from webapp.web.access import is_owner
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-MOST_CHARACTERS = 200
+MAX_CHARACTERS = 200
 # The value of `everything` in a form of which the ticked images are to be left out.
 ALL_BUT_TICKED = "but-ticked"
 # What the gallery says of the command that led to it.
@@ -25,7 +25,7 @@ def filter_of(args: Mapping[str, str]) -> Filter:
     profile_id = args.get("profile") or None
     return Filter(
         profile_id=get_profile(profile_id).id if profile_id else None,
-        text=args.get("q", "").replace("\0", " ").strip()[:MOST_CHARACTERS],
+        text=args.get("q", "").replace("\0", " ").strip()[:MAX_CHARACTERS],
         state=_choice(FileState, args.get("state")),
         aspect_ratio=args.get("aspect") or None,
         kind=args.get("kind") or None,

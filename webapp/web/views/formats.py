@@ -36,7 +36,7 @@ SHAPES = {
     "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": ("three-four", "portrait, 3:4"),
 }
 # Characters; a text that is hardly longer is not cut.
-LONGEST_TITLE, TITLE_LEEWAY = 90, 5
+MAX_TITLE, TITLE_LEEWAY = 90, 5
 # Pixels of the longer side of a thumbnail.
 THUMBNAIL_EDGES = (320, 640)
 _SOME_ID = "IMAGE"
@@ -51,8 +51,8 @@ WHOLE_PAGES = (
     "activity.show_activity",
     "activity.show_messages",
     "activity.show_run",
-    "zips.show_exports",
-    "zips.show_export",
+    "exports.show_exports",
+    "exports.show_export",
     "share.show_share",
 )
 
@@ -188,12 +188,12 @@ def file_state(image: Image) -> str:
     """One word for what is known of an image's file: a file that is there counts before all wishes."""
     if image.local_path:
         return "damaged" if image.damaged_at else "done"
-    wish = image.wish and image.wish.state
-    if wish in (DownloadState.WANTED, DownloadState.RUNNING):
-        return str(wish)
+    download = image.latest_download and image.latest_download.state
+    if download in (DownloadState.QUEUED, DownloadState.RUNNING):
+        return str(download)
     if image.gone_upstream_at:
         return "gone"
-    return "failed" if wish == DownloadState.FAILED else "pending"
+    return "failed" if download == DownloadState.FAILED else "pending"
 
 
 def thumbnails(image: Image) -> dict[int, str]:
@@ -236,9 +236,9 @@ def image_title(image: Image) -> str:
     words = (image.prompt or image.title or "").strip()
     if not words:
         return "Generated picture" if image.kind == "generated" else "Uploaded picture"
-    if len(words) <= LONGEST_TITLE + TITLE_LEEWAY:
+    if len(words) <= MAX_TITLE + TITLE_LEEWAY:
         return words
-    return f"{words[: LONGEST_TITLE - 3].rsplit(' ', 1)[0]}..."
+    return f"{words[: MAX_TITLE - 3].rsplit(' ', 1)[0]}..."
 
 
 def content_version(image: Image) -> str:

@@ -9,14 +9,14 @@ from webapp import database, storage
 from webapp.database.models import Run
 from webapp.store import runs
 from webapp.store.runs import downloads, exports
-from webapp.web.access import is_owner, open_to_strangers
+from webapp.web.access import is_owner, open_to_anonymous
 from webapp.web.views.panels import background
 
 health = Blueprint("health", __name__)
 
 
 @health.get("/healthz")
-@open_to_strangers
+@open_to_anonymous
 def healthz() -> ResponseReturnValue:
     return {"status": "ok"} | (details() if is_owner() else {})
 
@@ -24,11 +24,17 @@ def healthz() -> ResponseReturnValue:
 def details() -> dict:
     """`ready`: work that is asked for begins at once. `queue` counts what is under way and in line."""
     error = runs.find_last_error()
+    queued_count, running_count = downloads.count_queue()
     return {
         "version": version("flowshelf"),
         "schemaVersion": database.latest_version(),
         "ready": background().is_ready,
-        "queue": runs.count_open() | downloads.count_queue() | {"zips": exports.count_waiting()},
+        "queue": {
+            **runs.count_open(),
+            "wanted": queued_count,
+            "running": running_count,
+            "zips": exports.count_waiting(),
+        },
         "lastError": error and error_value(error),
         "freeBytes": storage.free_bytes(background().downloads.roots[0]),
     }

@@ -42,7 +42,7 @@ EVENT_SENTENCES = {
     EventKind.HIDDEN: "Hidden from the gallery",
     EventKind.SHOWN: "Shown in the gallery again",
 }
-WAITS = {DownloadState.WANTED: "Waiting to be downloaded", DownloadState.RUNNING: "Being downloaded"}
+WAITS = {DownloadState.QUEUED: "Waiting to be downloaded", DownloadState.RUNNING: "Being downloaded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def show_image(image_id: str) -> ResponseReturnValue:
 def is_on_its_way(image: Image) -> bool:
     """Whether the file may come any moment: not while its run is paused or waits for cookies."""
     state = file_state(image)
-    return state == "running" or (state == "wanted" and runs.is_active(image.profile_id, RunKind.DOWNLOAD))
+    return state == "running" or (state == "queued" and runs.is_active(image.profile_id, RunKind.DOWNLOAD))
 
 
 def events_of(image: Image) -> list[Event]:
@@ -106,7 +106,7 @@ def events_of(image: Image) -> list[Event]:
         Event(event.created_at, EVENT_SENTENCES[event.kind], event.reason)
         for event in images.list_events(image.id)
     ]
-    wait = WAITS.get(image.wish.state) if image.wish and not image.local_path else None
+    wait = WAITS.get(image.latest_download.state) if image.latest_download and not image.local_path else None
     return [event for event in began if event.moment] + became + ([Event(None, wait)] if wait else [])
 
 

@@ -8,7 +8,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from webapp.errors import BadRequest
 
 REQUIRED: Any = object()
-MOST_TEXTS = 200_000
+MAX_TEXTS = 200_000
 
 
 class Body:
@@ -58,8 +58,8 @@ class Body:
             return values
         if not isinstance(values, list) or not all(map(_is_text, values)):
             raise BadRequest(f"“{name}” has to be a list of texts.")
-        if len(values) > MOST_TEXTS:
-            raise BadRequest(f"“{name}” has more than {MOST_TEXTS} entries: send them in several requests.")
+        if len(values) > MAX_TEXTS:
+            raise BadRequest(f"“{name}” has more than {MAX_TEXTS} entries: send them in several requests.")
         return values
 
     def _value(self, name: str, default: Any) -> Any:

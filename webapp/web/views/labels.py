@@ -30,8 +30,8 @@ STATE_WORDS = {
 # Each state's look: those that images have already.
 STATE_LOOKS = {
     RunState.RUNNING: "running",
-    RunState.WAITING: "wanted",
-    RunState.PAUSED: "wanted",
+    RunState.WAITING: "queued",
+    RunState.PAUSED: "queued",
     RunState.DONE: "done",
     RunState.FAILED: "failed",
     RunState.CANCELLED: "gone",
@@ -107,7 +107,7 @@ def history_sentence(history: History, gaps: list[Gap], run: Run | None) -> str:
     places = [gap for gap in gaps if gap.history == history.name]
     if history.refused_at:
         return f"{name}: Flow does not offer this history for this account."
-    if not history.answered_at:
+    if not history.responded_at:
         return f"{name}: not synced yet."
     if not places and history.name in PAGE_WORDS:
         return f"{name}: last synced {ago(history.synced_at)}. {_reach(history)}".rstrip()

@@ -25,7 +25,7 @@ FILE_WORDS = {
     FileState.PENDING: "Metadata only",
     FileState.GONE: "Gone from Flow",
 }
-MOST_LABELS = 12
+MAX_LABELS = 12
 UNKNOWN = "Unknown"
 
 
@@ -75,7 +75,7 @@ def show_overview() -> str:
 def _columns(shares: list[Share], profile_id: str | None) -> list[Bar]:
     """Months or years from left to right; some of them are marked, so that the marks do not touch."""
     most = max((share.total for share in shares), default=0)
-    step = -(-len(shares) // MOST_LABELS) or 1
+    step = -(-len(shares) // MAX_LABELS) or 1
     bars, year = [], ""
     for index, share in enumerate(shares):
         is_marked = (len(shares) - 1 - index) % step == 0

@@ -20,7 +20,7 @@ pages = Blueprint("pages", __name__)
 
 IMAGES_PER_PAGE = 60
 # As many small cards as a very large screen shows.
-MOST_CARDS = 300
+MAX_CARDS = 300
 
 
 @pages.get("/")
@@ -101,7 +101,7 @@ def choices_of(filter_: Filter) -> dict[str, list]:
 @pages.get("/cards")
 def cards() -> ResponseReturnValue:
     """What became of cards in view: their pictures and states, to be swapped in by their ids."""
-    ids, args = request.args.getlist("id")[:MOST_CARDS], filter_args(filter_of(request.args))
+    ids, args = request.args.getlist("id")[:MAX_CARDS], filter_args(filter_of(request.args))
     outcomes = downloads.list_outcomes(ids)
     answer = make_response(render_template("partials/cards.html", images=outcomes, args=args))
     if under_way := background().previews.list_under_way(ids):

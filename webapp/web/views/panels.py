@@ -9,7 +9,7 @@ from webapp import times
 from webapp.background import Background
 from webapp.database.models import Gap, History, Profile, Run, Walk
 from webapp.database.states import RunKind, RunState
-from webapp.sources.throttle import Rest
+from webapp.sources.throttle import Cooldown
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts
 from webapp.store.history import walks
@@ -32,7 +32,7 @@ class SyncRow:
     is_active: bool
     is_waiting: bool
     can_resume: bool
-    rest: Rest | None
+    cooldown: Cooldown | None
     images_per_second: float
     question: Walk | None
 
@@ -54,7 +54,7 @@ class DownloadRow:
     images_per_second: float
     bytes_per_second: float
     left_seconds: float | None
-    rest: Rest | None
+    cooldown: Cooldown | None
     pending_count: int
     reasons: list[tuple[str, int]]
 
@@ -101,8 +101,8 @@ def _profiles(profile_id: str | None) -> list[Profile]:
 def list_histories(profile_id: str) -> list[History]:
     """The histories of the service that a profile's cookies sign in to; those of one that its account has
     left are nobody's business any more."""
-    offered = background().connections.promise(profile_id).offered
-    return [history for history in walks.list_histories(profile_id) if history.name in offered]
+    available = background().connections.capabilities(profile_id).available
+    return [history for history in walks.list_histories(profile_id) if history.name in available]
 
 
 def list_open_gaps(profile_id: str, known: list[History]) -> list[Gap]:
@@ -117,7 +117,7 @@ def _sync_row(profile: Profile) -> SyncRow:
     is_active = run is not None and run.state == RunState.RUNNING
     known = list_histories(profile.id)
     gaps = list_open_gaps(profile.id, known)
-    was_begun = any(history.answered_at for history in known)
+    was_begun = any(history.responded_at for history in known)
     full_walks = (walks.find_open_full_walk(profile.id, history.name) for history in known)
     return SyncRow(
         profile=profile,
@@ -129,7 +129,7 @@ def _sync_row(profile: Profile) -> SyncRow:
         is_active=is_active,
         is_waiting=_is_waiting(run),
         can_resume=not is_active and was_begun and (bool(gaps) or any(full_walks)),
-        rest=work.connections.rest(profile.id) if is_active else None,
+        cooldown=work.connections.cooldown(profile.id) if is_active else None,
         images_per_second=_images_per_second(run) if is_active else 0.0,
         question=next(iter(walks.list_walks_with_question(profile.id)), None),
     )
@@ -153,7 +153,7 @@ def _download_row(profile: Profile) -> DownloadRow:
         profile=profile,
         run=run,
         is_active=is_active,
-        is_settling=not is_active and left_count > (downloads.count_wanted(run.id) if left_count else 0),
+        is_settling=not is_active and left_count > (downloads.count_queued(run.id) if left_count else 0),
         is_paused=run is not None and run.state == RunState.PAUSED,
         is_waiting=is_waiting,
         # One banner for a profile: the sync panel has it when that waits as well.
@@ -163,8 +163,8 @@ def _download_row(profile: Profile) -> DownloadRow:
         images_per_second=images_rate,
         bytes_per_second=bytes_rate,
         left_seconds=left_count / images_rate if is_active and images_rate else None,
-        rest=work.connections.rest(profile.id) if is_active else None,
-        pending_count=counts.count_wishable(profile.id),
+        cooldown=work.connections.cooldown(profile.id) if is_active else None,
+        pending_count=counts.count_downloadable(profile.id),
         reasons=downloads.count_failures_by_reason(run.id) if run and run.failed_count else [],
     )
 

@@ -17,7 +17,7 @@ from webapp.web.views.api_values import EXPORT_FIELDS, export_value
 from webapp.web.views.filter_parameters import filter_of, selection_fields, selection_of, way_back
 from webapp.web.views.panels import background
 
-selecting = Blueprint("selecting", __name__)
+selecting = Blueprint("selections", __name__)
 
 # A cell that begins so is a formula to a spreadsheet; an apostrophe makes it text.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -26,9 +26,11 @@ _DELETED = {"deleted_count": "deleted", "kept_count": "kept"}
 
 
 @selecting.post("/selection")
-def show_sum() -> str:
+def show_summary() -> str:
     """What the selection comes to, for the toolbar."""
-    return render_template("partials/selection_sum.html", sum=selections.sum_of(selection_of(request.form)))
+    return render_template(
+        "partials/selection_sum.html", sum=selections.summary_of(selection_of(request.form))
+    )
 
 
 @selecting.post("/selection/names")
@@ -46,8 +48,8 @@ def _question(verb: str, selection: Selection, *, has_changed: bool = False) -> 
     return render_template(
         "selection_ask.html",
         verb=verb,
-        sum=selections.sum_of(selection),
-        fields=[*selection_fields(selection), ("seal", selections.seal_of(selection))],
+        sum=selections.summary_of(selection),
+        fields=[*selection_fields(selection), ("seal", selections.fingerprint_of(selection))],
         has_changed=has_changed,
         back=way_back(),
     )
@@ -55,7 +57,7 @@ def _question(verb: str, selection: Selection, *, has_changed: bool = False) -> 
 
 def _is_as_shown(selection: Selection) -> bool:
     """Whether the selection still is what the person who says yes was asked about."""
-    return request.form.get("seal") == selections.seal_of(selection)
+    return request.form.get("seal") == selections.fingerprint_of(selection)
 
 
 @selecting.post("/selection/hide")
@@ -107,34 +109,34 @@ def export_metadata(form: str) -> Response:
     is_selection = request.method == "POST"
     selection = selection_of(request.form) if is_selection else Selection(everything=filter_of(request.args))
     ids = selections.list_ids(selection)
-    pieces, kind = (_csv(ids), "text/csv") if form == "csv" else (_json(ids), "application/json")
-    response = _streamed(pieces, kind)
+    chunks, kind = (_csv(ids), "text/csv") if form == "csv" else (_json(ids), "application/json")
+    response = _streamed(chunks, kind)
     file_name = f"flowshelf-metadata-{datetime.now(UTC):%Y-%m-%d}.{form}"
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
 
 
-def _streamed(pieces: Iterator[str], kind: str) -> Response:
-    return Response(pieces, content_type=f"{kind}; charset=utf-8")
+def _streamed(chunks: Iterator[str], kind: str) -> Response:
+    return Response(chunks, content_type=f"{kind}; charset=utf-8")
 
 
-def _pieces(ids: list[str]) -> Iterator[list[Image]]:
+def _chunks(ids: list[str]) -> Iterator[list[Image]]:
     """The images piece by piece: this runs after the request's connection was closed, and a reader may
     leave in the middle, so each piece opens its own."""
-    for piece in store.chunked(ids):
+    for chunk in store.chunked(ids):
         with store.connection():
-            images = selections.list_in_order(piece)
+            images = selections.list_in_order(chunk)
         yield images
 
 
 def _names(ids: list[str]) -> Iterator[str]:
-    for images in _pieces(ids):
+    for images in _chunks(ids):
         yield "".join(f"{image.name}\n" for image in images)
 
 
 def _csv(ids: list[str]) -> Iterator[str]:
     yield _lines([EXPORT_FIELDS])
-    for images in _pieces(ids):
+    for images in _chunks(ids):
         values = map(export_value, images)
         yield _lines([[cell(value.get(name)) for name in EXPORT_FIELDS] for value in values])
 
@@ -152,7 +154,7 @@ def cell(value: object) -> object:
 
 def _json(ids: list[str]) -> Iterator[str]:
     separator = "[\n"
-    for images in _pieces(ids):
+    for images in _chunks(ids):
         for image in images:
             yield separator + json.dumps(export_value(image), ensure_ascii=False)
             separator = ",\n"

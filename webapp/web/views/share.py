@@ -9,7 +9,7 @@ from markupsafe import Markup
 from webapp.database.states import Role
 from webapp.errors import BadRequest, Locked, WrongCode
 from webapp.web import access
-from webapp.web.access import open_to_guests, open_to_strangers
+from webapp.web.access import open_to_anonymous, open_to_guests
 from webapp.web.sharing import SESSION_DAYS, Sharing, links
 from webapp.web.views.filter_parameters import is_our_path
 
@@ -32,7 +32,7 @@ def sharing() -> Sharing:
 
 
 @share.get("/enter")
-@open_to_strangers
+@open_to_anonymous
 def enter() -> ResponseReturnValue:
     """Sign in by a link. The redirect takes the code out of the address bar and of the history.
 
@@ -47,15 +47,15 @@ def enter() -> ResponseReturnValue:
 
 
 @share.get("/sign-in")
-@open_to_strangers
+@open_to_anonymous
 def show_sign_in() -> ResponseReturnValue:
-    if access.role() is not Role.STRANGER:
+    if access.role() is not Role.ANONYMOUS:
         return redirect(_next(request.args), code=303)
     return render_template("sign_in.html", next=_next(request.args), problem=None)
 
 
 @share.post("/sign-in")
-@open_to_strangers
+@open_to_anonymous
 def sign_in() -> ResponseReturnValue:
     if not sharing().is_on:
         return redirect(_next(request.form), code=303)
