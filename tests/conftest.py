@@ -20,12 +20,13 @@ from jinja2.bccache import Bucket
 from waitress import wasyncore
 from werkzeug.test import TestResponse
 
-from webapp import background_of, create_app, store
+from webapp import create_app, store
 from webapp.background import Background
 from webapp.cli.server import listen
 from webapp.config import Config
 from webapp.database.states import RunState
 from webapp.demo import FlowServer, World
+from webapp.web.services import background_of
 
 WAIT_SECONDS = 15.0
 settings.register_profile("long", max_examples=1000, deadline=None)

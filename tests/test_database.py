@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from webapp import background_of, database, store
+from webapp import database, store
 from webapp.cli import main
 from webapp.database.migrations import FOLDER
 from webapp.database.models import db
@@ -19,6 +19,7 @@ from webapp.errors import BadDatabase, NewerDatabase
 from webapp.store import profiles
 from webapp.store.gallery import counts
 from webapp.store.gallery.filters import Filter
+from webapp.web.services import background_of
 
 RENAMED = runpy.run_path(str(FOLDER / "0005_standard_words.py"))["RENAMED"]
 FIRST_RELEASE = (Path(__file__).parent / "database_v1.sql").read_text()

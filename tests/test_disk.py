@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image as Picture
 
-from webapp import background_of, create_app, database, make_data_folder, store
+from webapp import create_app, database, make_data_folder, store
 from webapp.database.states import RunState
 from webapp.errors import FolderGone
 from webapp.maintenance import doctor
 from webapp.store.gallery import counts, images
+from webapp.web.services import background_of
 
 SYNC = "/api/image-veo3/sync-metadata"
 SINGLE = "/api/image-veo3/download-single"

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from webapp import background_of, store
+from webapp import store
 from webapp.database.models import Download, Image, db
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.demo import World
 from webapp.store import runs
 from webapp.store.gallery import counts, images
 from webapp.store.runs import downloads
+from webapp.web.services import background_of
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from importlib.metadata import version
 import pytest
 from click.testing import CliRunner
 
-from webapp import background_of, store
+from webapp import store
 from webapp.cli import main
 from webapp.database.models import Profile
 from webapp.times import timestamp
+from webapp.web.services import background_of
 
 SYNC = "/api/image-veo3/sync-metadata"
 BATCH = "/api/image-veo3/download-batch"

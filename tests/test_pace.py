@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from webapp import background_of, store
+from webapp import store
 from webapp.cli.api_client import LocalClient
 from webapp.cli.progress import describe_sync, follow
 from webapp.database.models import Download
@@ -20,6 +20,7 @@ from webapp.sources.throttle import FAILURES_UNTIL_OPEN, Stopped
 from webapp.store import runs
 from webapp.store.gallery import images
 from webapp.store.runs import downloads
+from webapp.web.services import background_of
 
 NEVER = threading.Event()
 LONGEST, RECOVERY_SECONDS = 0.125, 0.5

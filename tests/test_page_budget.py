@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from webapp import background_of, store
+from webapp import store
 from webapp.database.states import RunState
 from webapp.demo import FlowServer, World
 from webapp.sources.page_budget import SIZE, PageBudget
 from webapp.sources.throttle import Stopped
+from webapp.web.services import background_of
 
 NEVER = threading.Event()
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webapp import background_of, store
+from webapp import store
 from webapp.database.models import Image, Profile, Run
 from webapp.database.states import Health, RunKind, RunState, ScheduleKind
 from webapp.store import runs
 from webapp.store.runs import schedules
 from webapp.times import timestamp
+from webapp.web.services import background_of
 
 
 def now():

@@ -13,12 +13,13 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image as Picture
 
-from webapp import background_of, storage, store
+from webapp import storage, store
 from webapp.background.archive import MANIFEST
 from webapp.background.measuring import FILES_AT_ONCE, Measuring
 from webapp.database.models import Image, db
 from webapp.database.states import RunState
 from webapp.store.gallery import images
+from webapp.web.services import background_of
 
 KINDS = ("JPEG", "PNG", "GIF", "WEBP")
 LARGER_THAN_ANY_MEMORY = 1 << 42

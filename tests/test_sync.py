@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from webapp import background_of, store
+from webapp import store
 from webapp.database.models import Gap, Image, db
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.demo.entries import Kind
@@ -14,6 +14,7 @@ from webapp.store import profiles, runs
 from webapp.store.gallery import counts
 from webapp.store.history import walks
 from webapp.sync.missing import answer_question
+from webapp.web.services import background_of
 
 UPLOADS, GENERATED = "ASSET_MANAGER", "PINHOLE"
 BOTH = (UPLOADS, GENERATED)

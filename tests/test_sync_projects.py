@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bs4 import BeautifulSoup
 
-from webapp import background_of, store
+from webapp import store
 from webapp.database.models import Image, Profile, Project
 from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
@@ -23,6 +23,7 @@ from webapp.store.history import projects, walks
 from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
 from webapp.sync.missing import answer_question
 from webapp.times import timestamp
+from webapp.web.services import background_of
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from test_database import schema_of
 
-from webapp import background_of, store
+from webapp import store
 from webapp.database.models import Gap, Image, Project
 from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.store import profiles
+from webapp.web.services import background_of
 
 RELEASED = Path(__file__).parent / "database_v3.sql"
 

@@ -9,7 +9,7 @@ from flask_htmx import HTMX
 from webapp import storage, store
 from webapp.background import Background
 from webapp.config import Config
-from webapp.web import compression, security
+from webapp.web import compression, security, services
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
 
@@ -29,8 +29,8 @@ def create_app(config: Config) -> Flask:
     app.config["MAX_FORM_PARTS"] = 10_000
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    app.extensions["flowshelf"] = Background(config)
-    app.extensions["flowshelf.sharing"] = sharing = Sharing(config)
+    sharing = Sharing(config)
+    services.install(app, Background(config), sharing)
     HTMX(app)
     compression.compress_responses(app)
     security.protect(app, config)
@@ -38,10 +38,6 @@ def create_app(config: Config) -> Flask:
     security.ask_to_sign_in(app, sharing)
     register_views(app)
     return app
-
-
-def background_of(app: Flask) -> Background:
-    return app.extensions["flowshelf"]
 
 
 def make_data_folder(config: Config) -> None:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import requests
 
-from webapp import background_of, create_app, store
+from webapp import create_app, store
 from webapp.background import Background
 from webapp.config import Config
 from webapp.database.states import RunState
 from webapp.demo import FlowServer, World
 from webapp.store import runs
+from webapp.web.services import background_of
 
 REPEATS = 3
 LATENCY_SECONDS = 1.0

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from webapp import background_of, create_app, store
+from webapp import create_app, store
 from webapp.background import Background
 from webapp.config import Config
 from webapp.database.states import RunState, SyncMode
+from webapp.web.services import background_of
 
 HISTORY = "ASSET_MANAGER"
 

@@ -21,13 +21,14 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from states import states
 
-from webapp import background_of, create_app, store
+from webapp import create_app, store
 from webapp.cli.server import listen
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.demo import FlowServer
 from webapp.demo.samples import sample_world
 from webapp.store import runs
+from webapp.web.services import background_of
 
 README_PICTURE = Path(__file__).parent / "dashboard.png"
 SIZES = {390: 844, 1440: 900}

@@ -16,11 +16,12 @@ from typing import Protocol
 
 from flask import Flask
 
-from webapp import background_of, create_app, make_data_folder
+from webapp import create_app, make_data_folder
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
 from webapp.storage.lock import DataFolderLock
+from webapp.web.services import background_of
 from webapp.web.sharing.codes import read_codes
 
 

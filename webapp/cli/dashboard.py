@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from flask import Flask
 
-from webapp import background_of, create_app, make_data_folder, store
+from webapp import create_app, make_data_folder, store
 from webapp.cli.options import data_dir_option
 from webapp.cli.server import listen
 from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config
@@ -23,6 +23,7 @@ from webapp.demo import FlowServer, World
 from webapp.demo.samples import moved_sample_world, sample_world
 from webapp.sources.http import redacted
 from webapp.storage.lock import DataFolderLock
+from webapp.web.services import background_of, sharing_of
 from webapp.web.sharing import links
 
 # How this machine reaches a server that listens on all addresses.
@@ -159,7 +160,7 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
 
 def say_links(app: Flask, base_urls: list[str]) -> None:
     """Who may come in by which link. A terminal shows them as QR codes too."""
-    codes = app.extensions["flowshelf.sharing"].codes
+    codes = sharing_of(app).codes
     for role, words in ((Role.OWNER, "You, with everything"), (Role.GUEST, "Guests, who may only look")):
         click.echo(f"\n{words}:")
         for base in base_urls:

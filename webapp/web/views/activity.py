@@ -10,10 +10,11 @@ from webapp.errors import BadRequest
 from webapp.store import profiles, runs
 from webapp.store.history import walks
 from webapp.store.runs import downloads, failures, messages, schedules
+from webapp.web.services import background
 from webapp.web.views.filter_parameters import way_back
 from webapp.web.views.labels import history_sentence
 from webapp.web.views.pages import chosen_profile_id
-from webapp.web.views.panels import background, download_panel, list_histories, sync_panel
+from webapp.web.views.panels import download_panel, list_histories, sync_panel
 
 activity = Blueprint("activity", __name__)
 

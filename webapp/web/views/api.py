@@ -19,6 +19,7 @@ from webapp.store.gallery import images
 from webapp.store.gallery.filters import Filter
 from webapp.store.runs import downloads
 from webapp.web.access import is_owner, open_to_guests
+from webapp.web.services import background
 from webapp.web.views.api_values import (
     SYNC_FIRST,
     batch_result,
@@ -33,7 +34,6 @@ from webapp.web.views.api_values import (
     sync_result,
 )
 from webapp.web.views.json_body import Body, read_body
-from webapp.web.views.panels import background
 
 api = Blueprint("api", __name__)
 

@@ -10,11 +10,12 @@ from webapp.store import profiles
 from webapp.store.gallery import images, selections
 from webapp.store.runs import failures
 from webapp.web.access import open_to_guests
+from webapp.web.services import background
 from webapp.web.views.filter_parameters import selection_of, way_back
 from webapp.web.views.formats import CHOICES
 from webapp.web.views.image import ONE_YEAR_SECONDS
 from webapp.web.views.pages import MAX_CARDS, profile_page, profile_rows
-from webapp.web.views.panels import background, download_panel, sync_panel
+from webapp.web.views.panels import download_panel, sync_panel
 
 commands = Blueprint("commands", __name__)
 htmx = HTMX()

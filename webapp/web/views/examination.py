@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 
 from webapp.errors import FlowshelfError
 from webapp.store import profiles
+from webapp.web.services import background
 from webapp.web.views.api_values import examination_report
 from webapp.web.views.pages import profile_page
-from webapp.web.views.panels import background
 
 examining = Blueprint("examination", __name__)
 

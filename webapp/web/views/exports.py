@@ -8,8 +8,8 @@ from webapp.database.models import Export
 from webapp.database.states import ExportState
 from webapp.errors import UnknownExport
 from webapp.store.runs import exports
+from webapp.web.services import background
 from webapp.web.views.filter_parameters import selection_of
-from webapp.web.views.panels import background
 
 zips = Blueprint("exports", __name__)
 

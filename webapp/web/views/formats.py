@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import log
 from urllib.parse import quote
 
-from flask import Flask, current_app, g, request, url_for
+from flask import Flask, g, request, url_for
 from markupsafe import Markup, escape
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -15,6 +15,7 @@ from webapp.database.states import DownloadState, Health
 from webapp.sources import ASPECT_RATIOS, aspect_ratio_of
 from webapp.sources.signed_urls import is_good
 from webapp.web.access import is_guest, is_owner
+from webapp.web.services import background
 
 # What people call the histories of Flow, and the pieces in which they come.
 HISTORY_WORDS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated", "PROJECTS": "projects"}
@@ -258,7 +259,7 @@ def preview_url(image: Image) -> str | None:
     browser may not."""
     if not is_owner():
         return None
-    hosts = current_app.extensions["flowshelf"].picture_hosts
+    hosts = background().picture_hosts
     return image.fife_url if is_good(image.fife_url, hosts, datetime.now(UTC)) else None
 
 

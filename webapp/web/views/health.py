@@ -10,7 +10,7 @@ from webapp.database.models import Run
 from webapp.store import runs
 from webapp.store.runs import downloads, exports
 from webapp.web.access import is_owner, open_to_anonymous
-from webapp.web.views.panels import background
+from webapp.web.services import background
 
 health = Blueprint("health", __name__)
 

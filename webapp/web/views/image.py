@@ -16,10 +16,10 @@ from webapp.store.gallery import images
 from webapp.store.history import projects
 from webapp.times import now
 from webapp.web.access import is_owner, open_to_guests
+from webapp.web.services import background
 from webapp.web.views.filter_parameters import filter_args, filter_asked
 from webapp.web.views.formats import THUMBNAIL_EDGES, file_state, history_word
 from webapp.web.views.pages import pages
-from webapp.web.views.panels import background
 
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 PICTURE_KINDS = {

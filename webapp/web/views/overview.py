@@ -11,10 +11,10 @@ from webapp.store import profiles
 from webapp.store.gallery import counts, overview
 from webapp.store.gallery.filters import FileState
 from webapp.store.gallery.overview import Share
+from webapp.web.services import background
 from webapp.web.views.formats import number, shape_words, size
 from webapp.web.views.model_names import names_of_models
 from webapp.web.views.pages import chosen_profile_id
-from webapp.web.views.panels import background
 
 charts = Blueprint("overview", __name__)
 

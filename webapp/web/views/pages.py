@@ -12,9 +12,10 @@ from webapp.store.gallery.filters import Filter, Sort
 from webapp.store.history import projects
 from webapp.store.runs import downloads, schedules
 from webapp.web.access import is_owner, open_to_guests
+from webapp.web.services import background
 from webapp.web.views.filter_parameters import file_states, filter_args, filter_asked, filter_of
 from webapp.web.views.model_names import model_choices
-from webapp.web.views.panels import background, download_panel, download_strip, sync_panel
+from webapp.web.views.panels import download_panel, download_strip, sync_panel
 
 pages = Blueprint("pages", __name__)
 

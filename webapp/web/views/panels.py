@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import current_app
-
 from webapp import times
-from webapp.background import Background
 from webapp.database.models import Gap, History, Profile, Run, Walk
 from webapp.database.states import RunKind, RunState
 from webapp.sources.throttle import Cooldown
@@ -14,12 +11,8 @@ from webapp.store import profiles, runs
 from webapp.store.gallery import counts
 from webapp.store.history import walks
 from webapp.store.runs import downloads
+from webapp.web.services import background
 from webapp.web.views.labels import history_sentence
-
-
-def background() -> Background:
-    """The work of this process; commands go to it."""
-    return current_app.extensions["flowshelf"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from webapp import store
 from webapp.database.models import Image
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Selection
+from webapp.web.services import background
 from webapp.web.views.api_values import EXPORT_FIELDS, export_value
 from webapp.web.views.filter_parameters import filter_of, selection_fields, selection_of, way_back
-from webapp.web.views.panels import background
 
 selecting = Blueprint("selections", __name__)
 

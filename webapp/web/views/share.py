@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -10,7 +10,8 @@ from webapp.database.states import Role
 from webapp.errors import BadRequest, Locked, WrongCode
 from webapp.web import access
 from webapp.web.access import open_to_anonymous, open_to_guests
-from webapp.web.sharing import SESSION_DAYS, Sharing, links
+from webapp.web.services import sharing
+from webapp.web.sharing import SESSION_DAYS, links
 from webapp.web.views.filter_parameters import is_our_path
 
 share = Blueprint("share", __name__)
@@ -25,10 +26,6 @@ class Way:
     links: list[str]
     qr: Markup
     session_count: int
-
-
-def sharing() -> Sharing:
-    return current_app.extensions["flowshelf.sharing"]
 
 
 @share.get("/enter")
