@@ -102,6 +102,8 @@ def test_a_walk_that_the_update_interrupted_leaves_nothing_out(old_shelf, world,
     )
     work = background_of(running())
     with store.connection():
+        # The run continues at the start, without cookies: a backup has none.
+        assert work.syncs.wait("run_1").state == RunState.WAITING
         profiles.set_cookies("profile_1", world.google.cookies(), None)
         work.continue_waiting("profile_1")
         assert work.syncs.wait("run_1").state == RunState.DONE

@@ -40,7 +40,7 @@ def make_shelf(data_dir: Path, count: int) -> None:
         with store.transaction():
             for statement in (*STATEMENTS, *REBUILD):
                 db.execute_sql(statement)
-        store.look_at_sizes()
+        store.refresh_statistics()
 
 
 def give_files(data_dir: Path, count: int) -> dict[str, Path]:

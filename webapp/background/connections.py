@@ -26,10 +26,10 @@ class StoredCredentials:
         profiles.renew_cookies(self._profile_id, sent, renewed, expire_at)
 
     def key(self) -> str | None:
-        return profiles.get_key(self._profile_id)
+        return profiles.find_key(self._profile_id)
 
     def keep_key(self, key: str) -> None:
-        profiles.keep_key(self._profile_id, key)
+        profiles.set_key(self._profile_id, key)
 
 
 @dataclass(slots=True)

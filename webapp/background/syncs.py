@@ -150,7 +150,7 @@ class Syncs:
                     log.info("sync %s of %s was asked for again", run_id, profile_id)
                 if run := runs.find_run(run_id):  # its profile may have been removed
                     _log_end(run)
-                    store.look_at_sizes()
+                    store.refresh_statistics()
         except Exception:
             # Not even its end could be written down, as when the disk is full: later it may be.
             log.exception("Sync run %s cannot go on now", run_id)

@@ -118,7 +118,7 @@ def disks(config: Config) -> Iterator[Finding]:
 def _bytes_to_come(config: Config) -> float:
     """What the images without a file will need, by the size of those that have one; 0 when unknown."""
     try:
-        with database.translate_errors(), closing(database.reading(config.database_path)) as reader:
+        with database.translate_errors(), closing(database.open_read_only(config.database_path)) as reader:
             (needed,) = reader.execute(
                 f"""SELECT avg(size_bytes) * sum(local_path IS NULL AND hidden_at IS NULL
                     AND not_wanted_at IS NULL AND gone_upstream_at IS NULL)
@@ -135,7 +135,7 @@ def database_of(config: Config) -> Finding:
         return Finding("database", False, f"{path} is not there yet. Start Flowshelf once to make it.")
     try:
         found = database.check(path)
-        with database.translate_errors(), closing(database.reading(path)) as reader:
+        with database.translate_errors(), closing(database.open_read_only(path)) as reader:
             (verdict,) = reader.execute("PRAGMA integrity_check(1)").fetchone()
             is_whole = verdict == "ok" and reader.execute("PRAGMA foreign_key_check").fetchone() is None
     except FlowshelfError as error:
@@ -153,7 +153,7 @@ def database_of(config: Config) -> Finding:
 
 
 def _index_bytes(path: Path) -> int:
-    with database.translate_errors(), closing(database.reading(path)) as reader:
+    with database.translate_errors(), closing(database.open_read_only(path)) as reader:
         (found,) = reader.execute("SELECT SUM(LENGTH(block)) FROM image_text_data").fetchone()
     return found
 

@@ -21,7 +21,8 @@ from webapp.sources import clean_name
 from webapp.sources.fields import MAX_NAME, MAX_WORD
 from webapp.sources.labs.history_pages import created_at
 from webapp.sources.signed_urls import is_picture_url
-from webapp.store.gallery import images, imports
+from webapp.store import imports
+from webapp.store.gallery import images
 from webapp.store.history import walks
 from webapp.times import now, timestamp
 
@@ -84,7 +85,7 @@ class OldTable:
             raise BadRequest(f"{self.path} is no SQLite database, or a damaged one.") from error
 
     def _open(self) -> sqlite3.Connection:
-        reader = database.reading(self.path)
+        reader = database.open_read_only(self.path)
         reader.text_factory = lambda text: text.decode("utf-8", "replace")
         return reader
 
@@ -129,7 +130,7 @@ class Import:
         self.report.added += len(new)
         self.report.by_profile.update(row["profile_id"] for row in new.values())
         for profile_id in {row["profile_id"] for row in new.values()}:
-            walks.forbid_joins(profile_id, self._config.histories, "images were imported")
+            walks.forbid_catching_up(profile_id, self._config.histories, "images were imported")
 
     def _skip(self, profile_id: str, old: dict, image: Image | None) -> None:
         """The image is here already; its file may be welcome all the same."""
@@ -140,7 +141,7 @@ class Import:
             and image.profile_id == profile_id
             and (file := self._file(profile_id, old, image.name, image.media_key))
         ):
-            imports.take_file(image, file)
+            imports.add_file(image, file)
 
     def _file(self, profile_id: str, old: dict, name: str, media_key: str) -> dict:
         """The columns that tell of an image's file; empty when there is no whole picture."""
