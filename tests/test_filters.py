@@ -194,7 +194,7 @@ def test_what_can_be_wished_for_is_counted_as_it_is_listed(shelf):
     Download.update(is_permanent=True).where(Download.id % 2 == 0, Download.state == "failed").execute()
     queued = Download.select(Download.image).where(Download.state.in_(downloads.ACTIVE))
     for profile in profiles.list_profiles():
-        downloadable = downloads.list_pending_query(profile.id).where(Image.id.not_in(queued)).count()
+        downloadable = downloads.pending_query(profile.id).where(Image.id.not_in(queued)).count()
         assert counts.count_downloadable(profile.id) == downloadable > 0
 
 
@@ -219,7 +219,9 @@ def test_a_selection_with_exceptions_comes_to_what_is_left_of_it(shelf, filter_,
     excepted = frozenset(shelf[number].id for number in numbers)
     left = [image for image in shelf if is_meant(filter_, image) and image.id not in excepted]
     size_bytes = sum(image.size_bytes or 0 for image in left)
-    expected = selections.Sum(len(left), sum(image.local_path is not None for image in left), size_bytes)
+    expected = selections.SelectionSummary(
+        len(left), sum(image.local_path is not None for image in left), size_bytes
+    )
     assert selections.summary_of(Selection(everything=filter_, except_ids=excepted)) == expected
 
 

@@ -25,7 +25,7 @@ def shelf(tmp_path_factory):
     with store.connection():
         with store.transaction():
             Image.insert_many([_row(number) for number in range(3_000)]).execute()
-        store.look_at_sizes()
+        store.refresh_statistics()
         yield
 
 
