@@ -20,7 +20,7 @@ from webapp.sources.retry import RetryPolicy, Stopped
 from webapp.sources.services import open_source
 from webapp.store import profiles, runs
 from webapp.store.history import walks
-from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.store.history.projects import QUICK_FAILED, QUICK_IN_TURN, QUICK_RECENT
 from webapp.sync.engine import SyncRun
 from webapp.sync.rules import MAX_PAGES_WITHOUT_IMAGE
 
@@ -467,7 +467,7 @@ class ProjectWalks(Walks):
     def syncs_until_all_is_read(self):
         """Those in trouble come five at a time, the others thirty."""
         count = len(self.world.projects.ids())
-        return 1 + -(-count // QUICK_TROUBLED)
+        return 1 + -(-count // QUICK_FAILED)
 
     def project_at(self, share):
         ids = self.world.projects.ids() or [self.world.add_project("The first")]
@@ -480,7 +480,7 @@ class ProjectWalks(Walks):
         return bool(self.remote_keys())
 
     def most_pages_when_in_sync(self):
-        return QUICK_RECENT + QUICK_IN_TURN + QUICK_TROUBLED
+        return QUICK_RECENT + QUICK_IN_TURN + QUICK_FAILED
 
 
 def few(share):

@@ -20,7 +20,7 @@ from webapp.sources.flow_google import PROJECTS
 from webapp.sources.retry import RetryPolicy
 from webapp.store import profiles, runs
 from webapp.store.history import projects, walks
-from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.store.history.projects import QUICK_FAILED, QUICK_IN_TURN, QUICK_RECENT
 from webapp.sync.missing import answer_question
 from webapp.times import timestamp
 from webapp.web.services import background_of
@@ -318,7 +318,7 @@ def test_troubled_projects_have_five_places_the_longest_untried_first(sync, worl
     for _ in range(3):
         sync()
         asked = [project_id for project_id in asked_projects(flow) if project_id in many[10:22]]
-        assert len(asked) == QUICK_TROUBLED
+        assert len(asked) == QUICK_FAILED
         tried += asked
     assert set(tried) == set(many[10:22])
 
