@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import requests
-from PIL import Image
+from PIL import Image, ImageStat
 
 from webapp.demo import FlowServer, World, pictures
 from webapp.demo.entries import Kind
@@ -680,6 +680,16 @@ def test_pictures_of_all_kinds_and_shapes_can_be_drawn_and_differ():
             assert abs(image.width / image.height - wide / tall) < 0.05
     assert len(set(drawn.values())) == 34
     assert len({pictures.prompt(number).split(",")[0] for number in drawn}) > 25
+
+
+def test_a_prompt_says_what_its_picture_shows():
+    brightness = {"sun": [], "moon": []}
+    for number in range(36):
+        with Image.open(io.BytesIO(pictures.encoded(number, long_side=160))) as image:
+            shown = ImageStat.Stat(image.convert("L")).mean[0]
+        for word in brightness.keys() & pictures.prompt(number).split():
+            brightness[word].append(shown)
+    assert max(brightness["moon"]) < min(brightness["sun"])
 
 
 def test_tiny_pictures_differ_and_are_whole():

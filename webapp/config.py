@@ -43,6 +43,8 @@ class Config:
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
     mounts_path: Path = Path("/proc/mounts")
+    # The fields that the environment or a flag has set: the settings page shows them as fixed.
+    given: frozenset[str] = frozenset()
 
     @property
     def database_path(self) -> Path:
@@ -81,11 +83,17 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
     values = {name: _read(environ, variable, parse) for name, (variable, parse) in _SETTINGS.items()}
     values |= {name: _given(name, value) for name, value in given.items() if value is not None}
     values = {name: value for name, value in values.items() if value is not None}
+    fixed = frozenset(values)
     if values.get("share"):
         values.setdefault("host", EVERY_ADDRESS)
     folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
     # Paths of files are stored: they must not depend on where a command was started.
-    return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder)})
+    return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed})
+
+
+def parse_setting(name: str, text: str, *, label: str | None = None) -> object:
+    """The value of a setting that a person chose. Raises BadRequest with a sentence that names `label`."""
+    return _parsed(label or name, text, _SETTINGS[name][1])
 
 
 def _read(environ: Mapping[str, str], variable: str, parse):
@@ -188,4 +196,33 @@ _SETTINGS = {
     "storage_roots": ("FLOWSHELF_STORAGE_ROOTS", _folders),
     "picture_hosts": ("FLOWSHELF_PICTURE_HOSTS", lambda text: frozenset(_words(text))),
     "flow_next_key": ("FLOWSHELF_FLOW_NEXT_KEY", str),
+}
+
+VARIABLES = {name: variable for name, (variable, _) in _SETTINGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A setting that the settings page offers, in the words of that page."""
+
+    label: str
+    unit: str
+    meaning: str
+
+
+# Hosts, folders, the proxy, commands and URLs are not among them: whoever opens the page must not be able to
+# send Flowshelf elsewhere.
+CHOOSABLE = {
+    "page_delay_seconds": Choice(
+        "Delay between history pages",
+        "seconds",
+        "How long a sync waits before it asks Flow for the next page; the first ten pages of a sync come "
+        "without a pause. A longer delay is easier on Flow.",
+    ),
+    "download_workers": Choice(
+        "Parallel downloads",
+        "at a time, for each profile",
+        "How many images are downloaded at once. Fewer leave more of your connection to others; when Flow "
+        "asks to slow down, Flowshelf uses fewer by itself.",
+    ),
 }

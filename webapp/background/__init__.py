@@ -32,6 +32,7 @@ from webapp.background.exports import Exports
 from webapp.background.measuring import Measuring
 from webapp.background.previews import Previews
 from webapp.background.schedule import Scheduler
+from webapp.background.settings import Settings
 from webapp.background.syncs import Syncs
 from webapp.background.waiting import Waiting
 from webapp.config import Config
@@ -56,6 +57,7 @@ class Background:
 
     def __init__(self, config: Config, *, max_waiting: int = 6, open_source: Callable = open_source) -> None:
         self._config = config
+        self.settings = Settings(config)
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
         self.waiting = Waiting(max_waiting, self.stopping)
@@ -87,6 +89,7 @@ class Background:
         """
         self._keeper = store.keep_open()
         with store.connection():
+            self.settings.load()
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
             downloads.requeue_interrupted_runs()
