@@ -12,6 +12,7 @@ migrations  one file per change of the schema
 problems    SQLite's errors as sentences for a person
 inspection  read what a file is without changing it
 backup      copy a database while others write
+restore     put a copy back in the place of the database
 opening     create or migrate a database and open it
 """
 

@@ -433,7 +433,14 @@ class Session(BaseModel):
     created_at = TextField()
 
 
+class Setting(BaseModel):
+    """A choice of the settings page: the name of a field of `Config`, and the text that a person typed."""
+
+    name = TextField(primary_key=True)
+    value = TextField()
+
+
 _OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session, Setting)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Session)

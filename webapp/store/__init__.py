@@ -2,6 +2,7 @@
 
 profiles    profiles, their secrets, accounts and health
 sessions    browsers that signed in to a shared Flowshelf
+settings    choices of the settings page
 history/    phase 1: gaps and walks, history pages, projects, images that a full sync did not find
 runs/       sync runs, the download queue, exports, schedules, messages
 gallery/    what the gallery shows and counts: images, filters, selections

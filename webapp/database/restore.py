@@ -1,0 +1,121 @@
+"""Restore a database from a copy, while nobody has it open."""
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from webapp import storage
+from webapp.database.backup import copy_database
+from webapp.database.inspection import check, inspect, open_read_only
+from webapp.database.models import Session
+from webapp.database.problems import translate_errors
+from webapp.database.triggers import STATEMENTS
+from webapp.errors import BadDatabase
+from webapp.times import now
+
+_TRIGGER = re.compile(r"CREATE TRIGGER IF NOT EXISTS (\w+)")
+OUR_TRIGGERS = frozenset(match[1] for statement in STATEMENTS if (match := _TRIGGER.match(statement.strip())))
+JOURNALS = ("-wal", "-shm", "-journal")
+
+
+def restore_database(source: Path, target: Path) -> Path | None:
+    """Check the copy `source` and replace the database `target` by it.
+
+    Returns where the previous database was saved, None when there was none. All browsers have to sign in
+    again. The caller holds the lock of the data folder. Raises BadDatabase or NewerDatabase for a copy that
+    cannot be used, DiskFull and FolderGone; the previous database is then unchanged.
+    """
+    _require_usable(source)
+    part = target.with_name(f".{target.name}-restored.part")
+    try:
+        copy_database(source, part, with_secrets=True)
+        _clean(part)
+        with storage.translate_errors(target.parent):
+            saved = _save_previous(target)
+            # One rename: whoever opens `target` finds either the previous database or the whole copy.
+            os.replace(part, target)
+    finally:
+        _remove([part, *_journals_of(part)])
+    return saved
+
+
+def _require_usable(source: Path) -> None:
+    if not source.is_file():
+        raise BadDatabase(f"{source} is not a file. Name a copy that “flowshelf backup” wrote.")
+    if check(source).version == 0:
+        raise BadDatabase(f"{source} is empty: it is no copy of a Flowshelf database. Nothing was changed.")
+    with translate_errors(), closing(open_read_only(source)) as copy:
+        foreign = [
+            name
+            for kind, name in copy.execute("SELECT type, name FROM sqlite_master")
+            if kind == "view" or (kind == "trigger" and name not in OUR_TRIGGERS)
+        ]
+        if foreign:
+            raise BadDatabase(
+                f"{source} contains “{foreign[0]}”, a view or trigger that Flowshelf did not create: it would "
+                "run on your data. Nothing was changed. Use a copy that “flowshelf backup” wrote."
+            )
+        (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok" or copy.execute("PRAGMA foreign_key_check").fetchone():
+            raise BadDatabase(f"{source} is damaged. Nothing was changed. Use an older copy.")
+
+
+def _clean(path: Path) -> None:
+    """Delete all sessions and triggers. The next start creates the triggers again; those of the copy may do
+    something else under the same names."""
+    with translate_errors(), closing(sqlite3.connect(path, isolation_level=None)) as copy:
+        if Session._meta.table_name in inspect(path).tables:
+            copy.execute(f"DELETE FROM {Session._meta.table_name}")
+        found = copy.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in found:
+            copy.execute(f'DROP TRIGGER "{name}"')
+
+
+def _save_previous(target: Path) -> Path | None:
+    """Give the previous database a second name next to it, and remove its journals.
+
+    SQLite would apply a journal that stays to the restored database, to which it does not belong. Journals
+    are copied first, because SQLite deletes one that it cannot read.
+    """
+    moment = now()[:19].replace(":", "")
+    saved = target.with_name(f"{target.stem}-before-restore-{moment}.bak")
+    copies = [_copy(journal, saved, target) for journal in _journals_of(target) if journal.exists()]
+    if not target.exists():
+        _remove(_journals_of(target))
+        return None
+    try:
+        os.link(target, saved)
+    except OSError:  # a file system without hard links
+        storage.replace_file(saved, target.read_bytes())
+    if _is_checkpointed(target):
+        _remove(copies)
+    _remove(_journals_of(target))
+    return saved
+
+
+def _copy(journal: Path, saved: Path, target: Path) -> Path:
+    copy = saved.with_name(saved.name + journal.name.removeprefix(target.name))
+    storage.replace_file(copy, journal.read_bytes())
+    return copy
+
+
+def _is_checkpointed(path: Path) -> bool:
+    """Let SQLite write the journal into its database. False when the database is damaged: then the copies of
+    its journals are needed."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as present:
+            (is_busy, *_) = present.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not is_busy
+    except sqlite3.Error:
+        return False
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _journals_of(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in JOURNALS]
