@@ -54,7 +54,7 @@ def _require_usable(source: Path) -> None:
         ]
         if foreign:
             raise BadDatabase(
-                f"{source} contains “{foreign[0]}”, a view or trigger that Flowshelf did not create: it would "
+                f"{source} contains “{foreign[0]}”, a view or trigger that Flowshelf did not make: it would "
                 "run on your data. Nothing was changed. Use a copy that “flowshelf backup” wrote."
             )
         (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()

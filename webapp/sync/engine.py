@@ -215,8 +215,8 @@ class SyncRun:
         shows; not found means deleted. False when the run had its `max_pages` before that was done."""
         if not walk.is_full or not self._reads_projects:
             return True
-        besides = {project.id for project in (*last_page.passed, last_page.project) if project}
-        for project in projects.list_unlisted(walk, besides):
+        on_last_page = {project.id for project in (*last_page.passed, last_page.project) if project}
+        for project in projects.list_unlisted(walk, on_last_page):
             if self._has_enough_pages():
                 return False
             self._retry.wait_for_page(self._stopping)

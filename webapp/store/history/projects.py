@@ -75,9 +75,9 @@ def list_passed_over(walk: Walk) -> set[str]:
     return set(passed.scalars())
 
 
-def list_unlisted(walk: Walk, besides: Iterable[str]) -> list[RemoteProject]:
+def list_unlisted(walk: Walk, except_ids: Iterable[str]) -> list[RemoteProject]:
     """Projects that may have been deleted: a full walk did not see some of their images, its listing did not
-    show them, and it has not tried them yet. `besides` are the ids on the page that is not stored yet."""
+    show them, and it has not tried them yet. `except_ids` are those on the page that is not stored yet."""
     is_unlisted = fn.COALESCE(Project.listed_walk_id, 0) < walk.id
     is_untried = fn.COALESCE(Project.tried_walk_id, 0) < walk.id
     of_missing = Image.select(Image.project_id).where(is_not_visited(walk))
@@ -87,7 +87,7 @@ def list_unlisted(walk: Walk, besides: Iterable[str]) -> list[RemoteProject]:
         is_untried,
         Project.deleted_at.is_null(),
         Project.remote_id.in_(of_missing),
-        Project.remote_id.not_in(list(besides)),
+        Project.remote_id.not_in(list(except_ids)),
     )
     return [RemoteProject(each.remote_id, each.title, each.made_at) for each in missed.order_by(Project.id)]
 

@@ -151,15 +151,15 @@ def _add_downloads(run: Run, images: Select, folder: str | None) -> None:
     Run.update(download_count=Run.download_count + download_count).where(Run.id == run.id).execute()
 
 
-def claim_download(run_id: str, *, besides: Iterable[int] = ()) -> Claim | None:
-    """Take the oldest queued download of a run, except those in `besides`; None when nothing is left or the
+def claim_download(run_id: str, *, except_ids: Iterable[int] = ()) -> Claim | None:
+    """Take the oldest queued download of a run, except `except_ids`; None when nothing is left or the
     run is not running.
 
     Finding and taking is one UPDATE: no other worker can take the same row, and none is taken for a run that
     was paused meanwhile.
     """
     with writing():
-        claimed = db.execute_sql(_CLAIM_DOWNLOAD, (run_id, json.dumps(list(besides)))).fetchall()
+        claimed = db.execute_sql(_CLAIM_DOWNLOAD, (run_id, json.dumps(list(except_ids)))).fetchall()
         return Claim(*db.execute_sql(_GET_CLAIM, claimed[0]).fetchone()) if claimed else None
 
 
