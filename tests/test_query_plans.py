@@ -186,8 +186,9 @@ def test_frequent_queries_do_not_scan_images_downloads_or_runs(shelf, monkeypatc
     assert not scans(plans_of(QUESTIONS[question], monkeypatch))
 
 
-def test_the_open_run_of_a_profile_is_found_by_its_partial_index(shelf, monkeypatch):
-    (plan,) = plans_of(lambda: runs.find_open_run(ADA, RunKind.SYNC), monkeypatch)
+@pytest.mark.parametrize("ask", [lambda: runs.find_open_run(ADA, RunKind.SYNC), runs.version])
+def test_open_runs_are_found_by_their_partial_index(shelf, monkeypatch, ask):
+    (*_, plan) = plans_of(ask, monkeypatch)
     assert "one_open_run" in str(plan)
 
 
