@@ -22,7 +22,7 @@ _PROBLEMS = (
     (
         "unable to open database",
         FolderGone,
-        "The database in the data folder is missing or cannot be opened. If its disk was disconnected, "
+        "The database in the data folder is not there or cannot be opened. If its disk was disconnected, "
         "connect it again; nothing was changed.",
     ),
     (
