@@ -55,6 +55,8 @@ WHOLE_PAGES = (
     "exports.show_exports",
     "exports.show_export",
     "share.show_share",
+    "help.list_topics",
+    "help.show_topic",
 )
 
 
