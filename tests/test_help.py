@@ -1,6 +1,7 @@
 """The help pages: who may read each, that its links work, and that it is linked where it is needed."""
 
 import re
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -12,6 +13,7 @@ from webapp.database.states import Role
 from webapp.web.services import sharing_of
 from webapp.web.views.help import TOPICS
 
+TEMPLATES = Path(__file__).parent.parent / "templates"
 PATHS = ["/help", *(f"/help/{topic.name}" for topic in TOPICS)]
 GUEST_PATHS = ["/help", *(f"/help/{topic.name}" for topic in TOPICS if topic.is_for_guests)]
 
@@ -76,6 +78,25 @@ def test_an_unknown_topic_is_a_404_with_a_sentence(client):
     response = client.get("/help/cooking")
     assert response.status_code == 404
     assert "There is no such help page" in response.text
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Full sync",
+        "Download all pending",
+        "Retry failed",
+        "Select all",
+        "Prepared ZIPs",
+        "Cookies of Flow",
+        "Check what Flow sends",
+        "Renew this link",
+    ],
+)
+def test_what_the_help_calls_by_a_label_has_that_label(label):
+    texts = {path: path.read_text() for path in TEMPLATES.rglob("*.html")}
+    assert any(label in text for path, text in texts.items() if path.parent.name == "help")
+    assert any(label in text for path, text in texts.items() if path.parent.name != "help")
 
 
 @pytest.mark.parametrize(
