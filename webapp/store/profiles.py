@@ -128,7 +128,8 @@ def renew_cookies(
 
 
 def get_user_agent(profile_id: str) -> str | None:
-    return _secret(profile_id, USER_AGENT)
+    kept = Secret.get_or_none(Secret.profile == profile_id, Secret.name == USER_AGENT)
+    return kept and kept.value
 
 
 def get_key(profile_id: str) -> str | None:
