@@ -129,7 +129,7 @@ def renew_cookies(
 
 def get_user_agent(profile_id: str) -> str | None:
     kept = Secret.get_or_none(Secret.profile == profile_id, Secret.name == USER_AGENT)
-    return kept and kept.value
+    return kept.value if kept else None
 
 
 def get_key(profile_id: str) -> str | None:
