@@ -14,10 +14,10 @@ import requests
 from PIL import Image, ImageStat
 
 from webapp.demo import FlowServer, World, pictures
+from webapp.demo.account.labs_sign_in import COOKIE
 from webapp.demo.entries import Kind
+from webapp.demo.labs.payloads import BREAKAGES
 from webapp.demo.samples import sample_world
-from webapp.demo.sign_in import COOKIE
-from webapp.demo.wire import BREAKAGES
 
 HISTORY = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 FIRST = {"values": {"cursor": ["undefined"]}}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from webapp.demo.journal import Request
-from webapp.demo.wire import Response
+from webapp.demo.labs.payloads import Response
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from webapp.demo import flow_google_wire, wire
 from webapp.demo.faults import Fault, Faults, Gate
-from webapp.demo.flow_google import CALL_KINDS, breach_of
+from webapp.demo.flow_google import frames as flow_google_wire
+from webapp.demo.flow_google.service import CALL_KINDS, breach_of
 from webapp.demo.journal import Journal, Request
+from webapp.demo.labs import payloads as wire
+from webapp.demo.labs.payloads import Response
 from webapp.demo.service import Service, leak_of
 from webapp.demo.sockets import Delivery, SocketServer
-from webapp.demo.wire import Response
 from webapp.demo.world import World
 
 Latency = float | Mapping[str, float]

@@ -4,15 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
-from webapp.demo import flow_google, wire
+from webapp.demo.account.google_sign_in import OWN
+from webapp.demo.account.labs_sign_in import COOKIE
+from webapp.demo.account.pagination import CursorRefused
 from webapp.demo.entries import Entry
-from webapp.demo.flow_google import FlowGoogle
-from webapp.demo.flow_google_wire import CALLS
-from webapp.demo.google_sign_in import OWN
+from webapp.demo.flow_google import service as flow_google
+from webapp.demo.flow_google.frames import CALLS
+from webapp.demo.flow_google.service import FlowGoogle
 from webapp.demo.journal import Request
-from webapp.demo.sign_in import COOKIE
-from webapp.demo.timeline import CursorRefused
-from webapp.demo.wire import Response
+from webapp.demo.labs import payloads as wire
+from webapp.demo.labs.payloads import Response
 from webapp.demo.world import HistoryRefused, World
 
 HISTORY_PATH = f"/fx/api/trpc/{wire.HISTORY_PROCEDURE}"

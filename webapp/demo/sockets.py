@@ -11,8 +11,8 @@ from socketserver import TCPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from webapp.demo.journal import Request
+from webapp.demo.labs.payloads import Response
 from webapp.demo.service import kind_of
-from webapp.demo.wire import Response
 
 MAX_BODY_BYTES = 1024 * 1024
 

@@ -9,12 +9,12 @@ from random import Random
 from urllib.parse import quote
 
 from webapp.demo import pictures
+from webapp.demo.account.flow_google import Moved
+from webapp.demo.account.labs_sign_in import SignIn
+from webapp.demo.account.pagination import Cursors, Timeline
+from webapp.demo.account.seeding import ASPECTS, Plan, plan
 from webapp.demo.entries import Entry, Kind, caption_of, chance, name_of, random_uuid, version_of
-from webapp.demo.moved import Moved
-from webapp.demo.planning import ASPECTS, Plan, plan
-from webapp.demo.sign_in import SignIn
-from webapp.demo.timeline import Cursors, Timeline
-from webapp.demo.wire import BREAKAGES
+from webapp.demo.labs.payloads import BREAKAGES
 
 ASSET_MANAGER, PINHOLE = "ASSET_MANAGER", "PINHOLE"
 MODELS = ("GEM_PIX_2", "GEM_PIX_2", "GEM_PIX", "IMAGEN_3_5", "NARWHAL")

@@ -5,10 +5,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 
+from webapp.demo.account.google_sign_in import GoogleSignIn
+from webapp.demo.account.pagination import Cursors
+from webapp.demo.account.projects import Projects
 from webapp.demo.entries import random_uuid
-from webapp.demo.google_sign_in import GoogleSignIn
-from webapp.demo.projects import Projects
-from webapp.demo.timeline import Cursors
 
 DENIED, EXHAUSTED = 7, 8
 

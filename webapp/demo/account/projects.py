@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from webapp.demo.timeline import Cursors
+from webapp.demo.account.pagination import Cursors
 
 _HISTORY = "projects"
 

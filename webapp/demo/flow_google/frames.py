@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable
 
+from webapp.demo.account.google_sign_in import GoogleSignIn
+from webapp.demo.account.projects import Project
 from webapp.demo.entries import Entry, chance
-from webapp.demo.google_sign_in import GoogleSignIn
-from webapp.demo.projects import Project
-from webapp.demo.wire import Response, text_response
+from webapp.demo.labs.payloads import Response, text_response
 
 CALLS = {"UpteDb": "projects", "Zzl0ze": "project", "as29s": "address", "o30O0e": "person"}
 RPCS = {kind: rpc for rpc, kind in CALLS.items()}

@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qs
 
-from webapp.demo import flow_google_records as records
-from webapp.demo import flow_google_wire as wire
+from webapp.demo.account.flow_google import Ingredient
+from webapp.demo.account.pagination import CursorRefused
+from webapp.demo.account.projects import Project
 from webapp.demo.entries import Entry, Kind, chance
-from webapp.demo.flow_google_records import Shown
+from webapp.demo.flow_google import frames as wire
+from webapp.demo.flow_google import records
+from webapp.demo.flow_google.records import Shown
 from webapp.demo.journal import Request
-from webapp.demo.moved import Ingredient
-from webapp.demo.projects import Project
-from webapp.demo.timeline import CursorRefused
-from webapp.demo.wire import Response, error_of
+from webapp.demo.labs.payloads import Response, error_of
 from webapp.demo.world import World
 
 CALL_PATH = "/_/AiSandboxAngularFrontend/data/batchexecute"

@@ -1,0 +1,1 @@
+"""The simulated flow.google.com: its responses, their frames and records."""

@@ -1,0 +1,1 @@
+"""The simulated labs.google: its responses and their JSON."""
