@@ -33,6 +33,7 @@ from test_process import BATCH, SYNC, Shelf
 from webapp.cli import dashboard, main
 from webapp.config import Config, read_config
 from webapp.demo import FlowServer, World
+from webapp.demo import responses as wire
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
 from webapp.demo.flow_google import frames as flow_google_wire
@@ -40,7 +41,6 @@ from webapp.demo.flow_google import records as flow_google_records
 from webapp.demo.flow_google.records import Shown
 from webapp.demo.flow_google.service import CALL_KINDS
 from webapp.demo.journal import Request
-from webapp.demo.labs import payloads as wire
 
 BROKEN = {
     "html": wire.text_response(200, "<!DOCTYPE html><title>Sign in</title>"),

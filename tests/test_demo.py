@@ -15,8 +15,8 @@ from PIL import Image, ImageStat
 
 from webapp.demo import FlowServer, World, pictures
 from webapp.demo.account.labs_sign_in import COOKIE
+from webapp.demo.broken_rows import BREAKAGES
 from webapp.demo.entries import Kind
-from webapp.demo.labs.payloads import BREAKAGES
 from webapp.demo.samples import sample_world
 
 HISTORY = "/fx/api/trpc/media.fetchUserHistoryDirectly"
@@ -359,7 +359,7 @@ def test_the_page_leads_to_a_script_in_which_the_right_key_is_the_most_frequent(
 
 
 def test_the_address_of_the_script_may_be_absolute(client, flow):
-    flow.service.script_is_absolute = True
+    flow.service.labs.script_is_absolute = True
     assert f'"{flow.url}/fx/_next/' in client.get("/fx").text
 
 

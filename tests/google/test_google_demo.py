@@ -296,5 +296,5 @@ def test_the_sample_of_a_moved_account_has_all_that_can_stand_there():
     for field in ("caption", "references", "is_old_upload", "is_archived", "has_card"):
         assert {bool(getattr(entry, field)) for entry in entries} == {True, False}
     assert world.projects.find(ids[-1]).title == "Ingredient Archive"
-    assert any(one.voice for project_id in ids for one in world.ingredients_in(project_id))
+    assert any(one.is_voice for project_id in ids for one in world.ingredients_in(project_id))
     assert not world.entries_in(ids[0])
