@@ -34,9 +34,9 @@ from webapp.background.previews import Previews
 from webapp.background.schedule import Scheduler
 from webapp.background.settings import Settings
 from webapp.background.syncs import Syncs
+from webapp.background.thumbnails import Thumbnails
 from webapp.background.waiting import Waiting
 from webapp.config import Config
-from webapp.database.models import Image
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, FlowshelfError
 from webapp.maintenance.deletion import delete_files
@@ -69,6 +69,7 @@ class Background:
         self.measuring = Measuring(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
+        self.thumbnails = Thumbnails(config.thumbnails_dir)
         self.examinations = Examinations(self.connections)
 
     @property
@@ -185,11 +186,6 @@ class Background:
     def folder_of(self, profile_id: str) -> Path:
         """Where the images of a profile go unless a caller names another folder."""
         return self._config.images_dir / profile_id
-
-    def thumbnail_path(self, image: Image, edge: int) -> Path:
-        """Named after the bytes of the picture, so that another picture never shows an old thumbnail."""
-        name = f"{image.id}-{(image.sha256 or '')[:12]}-{edge}.webp"
-        return self._config.thumbnails_dir / image.profile_id / name
 
     def _download_new(self, run_id: str, state: RunState) -> None:
         """A sync that was to download what is new is about to end: wish for the images that it stored.

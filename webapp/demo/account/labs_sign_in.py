@@ -153,7 +153,7 @@ class LabsSignIn:
         return "ya29." + _letters(self._secret_rng, 120)
 
     def _cookie_value(self, characters: int) -> str:
-        parts = (_letters(self._secret_rng, 16), _letters(self._secret_rng, characters), _letters(self._secret_rng, 22))
+        parts = (_letters(self._secret_rng, count) for count in (16, characters, 22))
         return ".".join(("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0", "", *parts))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.config import CHOOSABLE, VARIABLES, Choice, Config
+from webapp.config import CHOOSABLE, Config, setting_of
 from webapp.errors import BadRequest
 from webapp.store import settings as chosen_settings
 from webapp.web.services import background
@@ -18,7 +18,9 @@ class Field:
     """One setting of the form. `text` is what was chosen, empty for the default."""
 
     name: str
-    choice: Choice
+    label: str
+    unit: str
+    meaning: str
     text: str
     default: str
     is_fixed: bool
@@ -47,16 +49,14 @@ def _page(texts: dict[str, str], *, error: str | None = None, is_saved: bool = F
 
 
 def _field(name: str, text: str, current: Config) -> Field:
-    is_fixed = name in current.given
+    is_fixed, setting = name in current.given, setting_of(name)
     return Field(
         name,
-        CHOOSABLE[name],
-        _plain(getattr(current, name)) if is_fixed else text,
-        _plain(Config.__dataclass_fields__[name].default),
+        CHOOSABLE[name].label,
+        CHOOSABLE[name].unit,
+        setting.meaning,
+        str(getattr(current, name)) if is_fixed else text,
+        setting.default,
         is_fixed,
-        VARIABLES[name],
+        setting.variable,
     )
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
