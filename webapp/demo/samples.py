@@ -5,9 +5,9 @@ from datetime import timedelta
 from webapp.demo.entries import Kind
 from webapp.demo.world import ASSET_MANAGER, PINHOLE, World
 
-# A number without a name, as a model that is newer than this program.
-UNKNOWN_MODEL = "47"
-_MODELS = ("BELUGA", "NARWHAL", "BELUGA_THINKING_HIGH", "GEM_PIX_2", "HARBOR_SEAL", UNKNOWN_MODEL)
+# The number of a model that this program does not know.
+_UNKNOWN_MODEL = "47"
+_MODELS = ("BELUGA", "NARWHAL", "BELUGA_THINKING_HIGH", "GEM_PIX_2", "HARBOR_SEAL", _UNKNOWN_MODEL)
 _ASPECTS = ("LANDSCAPE_FOUR_THREE", "PORTRAIT_THREE_FOUR")
 _ARCHIVED = (
     "Paper lantern",

@@ -26,8 +26,7 @@ class FlowServer:
     """labs.google, its media service, flow.google.com and the picture storage at one address.
 
     Methods that end in `_next` queue faults for the next `count` requests of a kind. The kinds are those
-    of `journal`. A response shows the world as it is when a gate or a delay lets the
-    request continue.
+    of `journal`. A response shows the world as it is when a gate or a delay lets the request continue.
 
     `latency_seconds` is the delay of every request, or of each kind. A stopped server can be started
     again and keeps its port.
