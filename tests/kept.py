@@ -16,6 +16,7 @@ class Kept:
     kept: dict[str, str]
     kept_key: str | None = None
     expire_at: str | None = None
+    browser: str | None = None
 
     def cookies(self) -> dict[str, str]:
         return dict(self.kept)
@@ -23,6 +24,9 @@ class Kept:
     def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
         if self.kept == sent:
             self.kept, self.expire_at = renewed, expire_at or self.expire_at
+
+    def user_agent(self) -> str | None:
+        return self.browser
 
     def key(self) -> str | None:
         return self.kept_key

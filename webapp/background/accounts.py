@@ -34,12 +34,16 @@ class PastedCredentials:
 
     kept: dict[str, str]
     expire_at: str | None
+    browser: str | None
 
     def cookies(self) -> dict[str, str]:
         return self.kept
 
     def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
         self.kept, self.expire_at = renewed, expire_at
+
+    def user_agent(self) -> str | None:
+        return self.browser
 
     def key(self) -> str | None:
         return None
@@ -51,11 +55,12 @@ class PastedCredentials:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """What a trial of pasted cookies brought: whom they sign in (None: the service is out of reach), the
-    cookies to keep with their end, and the service that they are for."""
+    cookies to keep with their end and user agent, and the service that they are for."""
 
     account: Account | None
     cookies: dict[str, str]
     expire_at: str | None
+    user_agent: str | None
     service: str
     capabilities: Capabilities
 
@@ -130,11 +135,18 @@ class Accounts:
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=hosts[0], flow_host=hosts[1])
 
     def _try(self, pasted: PastedCookies) -> Tried:
-        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at)
+        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at, pasted.user_agent)
         source = self._open_source(self._config, credentials, self._stopping)
         try:
             account = _account_or_none(source)
-            return Tried(account, credentials.kept, credentials.expire_at, source.name, source.capabilities)
+            return Tried(
+                account,
+                credentials.kept,
+                credentials.expire_at,
+                pasted.user_agent,
+                source.name,
+                source.capabilities,
+            )
         except SignedOut as error:
             raise BadCookies(
                 f"Flow does not sign anybody in with these cookies; they may have been cut. {error}"
@@ -145,7 +157,7 @@ class Accounts:
     def _keep(self, profile_id: str, call: Tried, *, is_confirmed: bool = False) -> None:
         if call.account:
             profiles.check_account(profile_id, call.account, is_confirmed=is_confirmed)
-        profiles.set_cookies(profile_id, call.cookies, call.expire_at)
+        profiles.set_cookies(profile_id, call.cookies, call.expire_at, call.user_agent)
         profiles.note_service(profile_id, call.service, call.capabilities.histories)
         # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
         self._connections.drop(profile_id)

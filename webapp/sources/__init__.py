@@ -226,6 +226,9 @@ class Credentials(Protocol):
         known stays.
         """
 
+    def user_agent(self) -> str | None:
+        """The user agent of the browser that the cookies were copied from, if the paste named it."""
+
     def key(self) -> str | None:
         """The API key that was kept, if any."""
 

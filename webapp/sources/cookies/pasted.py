@@ -18,6 +18,7 @@ from webapp.sources.cookies.found import (
 )
 from webapp.sources.cookies.google import FLOW_HOST
 from webapp.sources.cookies.shapes import SESSION_COOKIE, found_cookies
+from webapp.sources.cookies.user_agent import find_user_agent
 
 LABS_HOST = "labs.google"
 MAX_PASTE = 1_000_000
@@ -43,13 +44,15 @@ class PastedCookies:
     `cookies` holds just those that `service` needs ("labs.google" or "flow.google.com"), because
     sending every cookie can be answered 431; the parts of a labs session are joined. `found_names`
     are the readable names of all cookies in the paste. `expires_at` is in the form of
-    `webapp.times`, None when the paste does not say.
+    `webapp.times`, None when the paste does not say. `user_agent` is that of the browser, if a request
+    was pasted.
     """
 
     cookies: dict[str, str] = field(repr=False)
     found_names: tuple[str, ...]
     expires_at: str | None
     service: str = LABS_HOST
+    user_agent: str | None = None
 
 
 def service_of(cookie_names: Iterable[str]) -> str:
@@ -69,11 +72,12 @@ def parse_cookies(
     Google's own hosts, for other servers in the settings. Raises BadCookies, which says what was
     found and what is missing, never a value.
     """
-    found = found_cookies(_plain(text))
+    text = _plain(text)
+    found, user_agent = found_cookies(text), find_user_agent(text)
     ours = google.own_cookies(found, now, flow_host)
     if not google.missing(ours):
         cookies, expires_at = google.checked(ours)
-        return PastedCookies(cookies, names_of(found), expires_at, FLOW_HOST)
+        return PastedCookies(cookies, names_of(found), expires_at, FLOW_HOST, user_agent)
     sessions = [cookie for cookie in found if _is_session(cookie) and _is_of(cookie, labs_host)]
     living = [cookie for cookie in sessions if not cookie.is_expired(now)]
     if not living:
@@ -81,7 +85,7 @@ def parse_cookies(
     used = _parts_in_order(living)
     value = "".join(cookie.value for cookie in used)
     _check_value(value)
-    return PastedCookies({SESSION_COOKIE: value}, names_of(found), end_of(used))
+    return PastedCookies({SESSION_COOKIE: value}, names_of(found), end_of(used), user_agent=user_agent)
 
 
 def _plain(text: str) -> str:

@@ -67,7 +67,7 @@ from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.start_page import Start
 from webapp.sources.flow_google.values import Unreadable, Values
-from webapp.sources.http import MAX_RESPONSE_BYTES, HttpClient, TooLarge
+from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -89,7 +89,8 @@ class FlowGoogleSource:
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
         self._hosts = config.all_picture_hosts
-        self._http = HttpClient(stopping, config.timeout_seconds)
+        user_agent = credentials.user_agent() or USER_AGENT
+        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
         requests = SignedInRequests(credentials, self._http, google_renewal)
         self._start = Start(requests, config.flow_url)
         self._calls = Calls(config.flow_url, requests, self._start)

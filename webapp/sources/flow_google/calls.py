@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from webapp.errors import FlowChanged, FlowError, FlowUnavailable, SignedOut, SlowDown, UnusualActivity
 from webapp.sources.flow_google import frames
 from webapp.sources.flow_google.frames import Reply
-from webapp.sources.flow_google.start_page import SIGNED_OUT, USER_AGENT, Start, StartPage, is_within
+from webapp.sources.flow_google.start_page import SIGNED_OUT, Start, StartPage, is_within
 from webapp.sources.flow_google.values import Unreadable
 from webapp.sources.http import Response, host_of
 from webapp.sources.outline import outline_of
@@ -131,7 +131,6 @@ class Calls:
             "X-Same-Domain": "1",
             "Origin": self._flow_url,
             "Referer": f"{self._flow_url}/",
-            "User-Agent": USER_AGENT,
         }
         url = f"{self._flow_url}{CALL_PATH}?{urlencode(query)}"
         return self._requests.post(url, headers, urlencode(fields).encode(), limit_bytes)

@@ -14,8 +14,6 @@ from webapp.sources.refusals import changed, check_destination, check_passing, r
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.single_flight import SingleFlight
 
-# An ordinary program that says who it is: no browser is imitated here (PROTOCOL.md).
-USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 KEPT_SECONDS = 600.0
 RENEWAL_PAUSE_SECONDS = 60.0
@@ -161,7 +159,7 @@ class Start:
     def _fetch(self) -> Response:
         url = f"{self._flow_url}/"
         for _ in range(1 + MAX_REDIRECTS):
-            response = self._requests.get(url, {"User-Agent": USER_AGENT}, MAX_PAGE_BYTES)
+            response = self._requests.get(url, {}, MAX_PAGE_BYTES)
             check_passing(response)
             if not is_within(response, self._flow_url):
                 check_destination(response, "", SIGNED_OUT)

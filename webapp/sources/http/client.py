@@ -21,12 +21,10 @@ MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 MAX_RESPONSE_SECONDS = 300.0
 CHUNK_BYTES = 256 * 1024
 
-# The labs service answers browsers; this is an ordinary one's.
-USER_AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
-)
+# Names the program. Used where nothing is known of the browser that the cookies came from.
+USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
 # Sent where the caller says nothing else. Of encodings only what `_gunzipped` can bound.
-HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
+HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip"}
 
 # urllib3 logs whole addresses: of every request at DEBUG, of odd headers as a warning. Ours hold the key.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -50,8 +48,10 @@ class HttpClient:
         stopping: threading.Event,
         timeout_seconds: tuple[float, float],
         total_seconds: float = MAX_RESPONSE_SECONDS,
+        user_agent: str = USER_AGENT,
     ) -> None:
         self._stopping = stopping
+        self._headers = {"User-Agent": user_agent, **HEADERS}
         self._timeout = urllib3.Timeout(*timeout_seconds)
         self._limits = Limits(total_seconds, self._check_stopping)
         self._local = threading.local()
@@ -117,7 +117,7 @@ class HttpClient:
     def _exchange(self, method: str, url: str, headers: Mapping, body: bytes | None, limit: int) -> Response:
         pool, target = self._adapter().place(url)
         options = {"timeout": self._timeout, "retries": False, "redirect": False, "preload_content": False}
-        raw = pool.urlopen(method, target, body, {**HEADERS, **headers}, **options)
+        raw = pool.urlopen(method, target, body, {**self._headers, **headers}, **options)
         try:
             chunks = _chunks(raw, limit)
             if raw.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):

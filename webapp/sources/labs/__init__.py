@@ -40,7 +40,7 @@ from webapp.sources.labs import history_pages, media
 from webapp.sources.labs.api_key import ApiKey
 from webapp.sources.labs.examination import LabsCalls, LabsExamination
 from webapp.sources.labs.session import SignIn
-from webapp.sources.labs.site import LabsSite
+from webapp.sources.labs.site import BROWSER_USER_AGENT, LabsSite
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing, read_document
 from webapp.sources.signed_urls import fetch_picture
 
@@ -57,7 +57,8 @@ class LabsSource:
             config.histories, history_pages.DEFAULT_HISTORY, is_newest_first=True
         )
         self._config = config
-        self._http = HttpClient(stopping, config.timeout_seconds)
+        user_agent = credentials.user_agent() or BROWSER_USER_AGENT
+        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
         self._site = LabsSite(config, credentials, self._http)
         self._sign_in = SignIn(self._site)
         self._api_key = ApiKey(config, credentials, self._site, self._http)
