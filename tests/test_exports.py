@@ -172,7 +172,7 @@ def test_a_zip_whose_end_could_not_be_written_down_is_not_prepared_for_ever(
         ends = "WHEN new.state IN ('done', 'failed') BEGIN SELECT abs(-9223372036854775807 - 1); END"
         db.execute_sql(f"CREATE TRIGGER disk_is_full BEFORE UPDATE OF state ON export {ends}")
         export = work.exports.request(Selection(ids=tuple(ids[:3])))
-        wait_until(lambda: "what nobody expected" in caplog.text)
+        wait_until(lambda: "ZIPs cannot be prepared now" in caplog.text)
         db.execute_sql("DROP TRIGGER disk_is_full")
     prepared(image_id=ids[:3])
     assert "Interrupted" in client.get(f"/exports/{export.id}").text
@@ -239,7 +239,7 @@ def test_an_export_that_nobody_knows_is_a_sentence(client, profile_id):
 )
 def test_names_in_a_zip_are_safe_and_each_is_there_once(file_names):
     names = Names()
-    given_out = [names.free(name) for name in file_names]
+    given_out = [names.unique(name) for name in file_names]
     assert len({name.lower() for name in [*given_out, MANIFEST]}) == len(file_names) + 1
     for name in given_out:
         assert 0 < len(name) < 130

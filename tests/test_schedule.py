@@ -50,34 +50,34 @@ def hourly(profile_id, hours=6, downloads_new=False):
 def test_nothing_begins_before_the_hours_after_the_last_sync_are_over(shelf, profile_id, last_run):
     hourly(profile_id)
     first = last_run()
-    assert shelf.schedule.begin_due(now()) == 60
-    shelf.schedule.begin_due(now() + timedelta(hours=5, minutes=59))
+    assert shelf.schedule.start_due(now()) == 60
+    shelf.schedule.start_due(now() + timedelta(hours=5, minutes=59))
     assert last_run().id == first.id
 
 
 def test_the_last_nap_ends_when_the_sync_is_due(shelf, profile_id):
     hourly(profile_id)
     due = schedules.next_due(schedules.get_schedule(profile_id), now())
-    assert shelf.schedule.begin_due(due - timedelta(seconds=20)) == pytest.approx(20)
+    assert shelf.schedule.start_due(due - timedelta(seconds=20)) == pytest.approx(20)
 
 
 def test_a_due_sync_begins_once(shelf, profile_id, last_run):
     hourly(profile_id)
     first, later = last_run(), now() + timedelta(hours=6, minutes=1)
-    shelf.schedule.begin_due(later)
+    shelf.schedule.start_due(later)
     run = shelf.syncs.wait(last_run().id)
     assert run.id != first.id
     assert (run.mode, run.is_scheduled, run.state) == ("new", True, RunState.DONE)
 
 
 def test_without_a_schedule_the_thread_sleeps_until_it_is_woken(shelf):
-    assert shelf.schedule.begin_due(now()) is None
+    assert shelf.schedule.start_due(now()) is None
 
 
 def test_a_profile_that_was_never_synced_is_due_at_once(work, profile_id, last_run):
     with store.connection():
         hourly(profile_id)
-        work.schedule.begin_due(now())
+        work.schedule.start_due(now())
         assert work.syncs.wait(last_run().id).state == RunState.DONE
 
 
@@ -86,7 +86,7 @@ def test_no_sync_begins_beside_one_that_is_open(shelf, profile_id, flow, last_ru
     with flow.holding("history") as gate:
         run = shelf.syncs.start(profile_id)
         gate.reached.wait(5)
-        shelf.schedule.begin_due(now() + timedelta(days=30))
+        shelf.schedule.start_due(now() + timedelta(days=30))
         assert last_run().id == run.id
         assert not last_run().is_scheduled
 
@@ -97,7 +97,7 @@ def test_no_sync_begins_while_the_profile_waits_for_its_person(shelf, profile_id
         schedules.set_schedule(profile_id, kind, hours=1, downloads_new=False)
         Profile.update(health=health).execute()
         first = last_run()
-        shelf.schedule.begin_due(now() + timedelta(days=30))
+        shelf.schedule.start_due(now() + timedelta(days=30))
         assert last_run().id == first.id
 
 
@@ -121,19 +121,19 @@ def test_what_is_not_due_stays_so_after_a_restart(shelf, profile_id, restarted, 
     hourly(profile_id)
     first = last_run()
     again = restarted()
-    again.schedule.begin_due(now())
+    again.schedule.start_due(now())
     assert last_run().id == first.id
 
 
 def test_a_sync_at_each_start_begins_once_per_start(shelf, profile_id, restarted, last_run, wait_until):
     schedules.set_schedule(profile_id, ScheduleKind.AT_START, hours=6, downloads_new=False)
     first = last_run()
-    shelf.schedule.begin_due(now())
+    shelf.schedule.start_due(now())
     assert last_run().id == first.id
     again = restarted()
     wait_until(lambda: last_run().id != first.id and last_run().state == RunState.DONE)
     second = last_run()
-    again.schedule.begin_due(now())
+    again.schedule.start_due(now())
     assert last_run().id == second.id
 
 
@@ -142,7 +142,7 @@ def test_what_a_scheduled_sync_stored_is_downloaded_and_nothing_else(
 ):
     hourly(profile_id, downloads_new=True)
     new = world.add_generated(3)
-    shelf.schedule.begin_due(now() + timedelta(hours=7))
+    shelf.schedule.start_due(now() + timedelta(hours=7))
     shelf.syncs.wait(last_run().id)
     run = runs.find_last_run(profile_id, RunKind.DOWNLOAD)
     shelf.downloads.wait_for_run(run.id)
@@ -153,7 +153,7 @@ def test_what_a_scheduled_sync_stored_is_downloaded_and_nothing_else(
 def test_a_scheduled_sync_without_downloads_downloads_nothing(shelf, profile_id, world, last_run):
     hourly(profile_id)
     world.add_generated(3)
-    shelf.schedule.begin_due(now() + timedelta(hours=7))
+    shelf.schedule.start_due(now() + timedelta(hours=7))
     assert shelf.syncs.wait(last_run().id).synced_count == 3
     assert runs.find_last_run(profile_id, RunKind.DOWNLOAD) is None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
-from webapp.background.waiting import Waiting
+from webapp.background.waiters import Waiters
 from webapp.background.worker_pool import WorkerPool, change, finish, log_state, too_many_failures
 from webapp.config import Config
 from webapp.database.models import Image, Run
@@ -45,11 +45,11 @@ _FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved, OtherAccount, Accoun
 
 class Downloads:
     def __init__(
-        self, config: Config, connections: Connections, waiting: Waiting, stopping: threading.Event
+        self, config: Config, connections: Connections, waiters: Waiters, stopping: threading.Event
     ) -> None:
         self._config = config
         self._connections = connections
-        self._waiting = waiting
+        self._waiters = waiters
         self._stopping = stopping
         self._lock = threading.Lock()
         self._pools: dict[str, WorkerPool] = {}
@@ -103,7 +103,7 @@ class Downloads:
             with self._lock:
                 self._detach(run.id)
                 change(run.id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
-            self._waiting.notify()
+            self._waiters.notify_all()
 
     def resume(self, profile_id: str) -> None:
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
@@ -118,17 +118,17 @@ class Downloads:
                 self._detach(run.id)
                 downloads.cancel_run(run.id)
                 log_state(run.id)
-            self._waiting.notify()
+            self._waiters.notify_all()
 
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
         """Stay until nothing is undecided about these images, or their run stopped short of it. Raises
         FlowUnavailable as soon as it waits for Flow to answer."""
-        self._waiting.until(lambda: not downloads.is_any_active(image_ids) or self._is_over(run_id))
+        self._waiters.wait_until(lambda: not downloads.is_any_active(image_ids) or self._is_over(run_id))
         return runs.get_run(run_id)
 
     def wait_for_run(self, run_id: str) -> Run:
         """Stay until a run does not go on. Raises FlowUnavailable as `wait` does."""
-        self._waiting.until(lambda: self._is_over(run_id))
+        self._waiters.wait_until(lambda: self._is_over(run_id))
         return runs.get_run(run_id)
 
     def _is_over(self, run_id: str) -> bool:
@@ -169,7 +169,7 @@ class Downloads:
             if not pool.threads and not self._thread_counts[run.profile_id]:
                 self._detach(run.id)
                 finish(run.id)
-        self._waiting.notify()
+        self._waiters.notify_all()
 
     def stop(self, timeout_seconds: float) -> None:
         with self._lock:
@@ -196,7 +196,7 @@ class Downloads:
     def _work_off(self, pool: WorkerPool) -> None:
         while claim := self._next_claim(pool):
             self._run(pool, claim)
-            self._waiting.notify()
+            self._waiters.notify_all()
 
     def _next_claim(self, pool: WorkerPool) -> Claim | None:
         """Under the lock, so that a wish is never seen as claimed by nobody."""
@@ -212,7 +212,7 @@ class Downloads:
         self._count_out(pool)
         if not finish(pool.run.id) and not self._stopping.is_set():
             self.ensure_running(pool.run.id)
-        self._waiting.notify()
+        self._waiters.notify_all()
 
     def _count_out(self, pool: WorkerPool) -> None:
         with self._lock:
@@ -304,7 +304,7 @@ class Downloads:
                 return
             self._detach(pool.run.id)
             change(pool.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
-        self._waiting.notify()
+        self._waiters.notify_all()
 
     def _detach(self, run_id: str) -> None:
         if pool := self._pools.pop(run_id, None):

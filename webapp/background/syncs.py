@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from webapp import store
 from webapp.background.connections import Connection, Connections
-from webapp.background.waiting import Waiting
+from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.models import Run
 from webapp.database.states import Health, RunKind, RunState, SyncMode
@@ -29,13 +29,13 @@ class Syncs:
         self,
         config: Config,
         connections: Connections,
-        waiting: Waiting,
+        waiters: Waiters,
         stopping: threading.Event,
         before_end: Callable[[str, RunState], None] = lambda run_id, state: None,
     ) -> None:
         self._config = config
         self._connections = connections
-        self._waiting = waiting
+        self._waiters = waiters
         self._stopping = stopping
         self._before_end = before_end
         self._lock = threading.Lock()
@@ -81,12 +81,12 @@ class Syncs:
             _, stop = self._threads.get(run.id, (None, None))
         if stop:
             stop.set()
-        self._waiting.notify()
+        self._waiters.notify_all()
 
     def wait(self, run_id: str) -> Run:
         """Stay until a run ended, is to pause, or waits for cookies. Raises FlowUnavailable as soon as it
         waits for Flow to answer."""
-        self._waiting.until(lambda: self._is_over(runs.get_run(run_id)))
+        self._waiters.wait_until(lambda: self._is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
 
     def _is_over(self, run: Run) -> bool:
@@ -158,7 +158,7 @@ class Syncs:
         finally:
             with self._lock:
                 self._threads.pop(run_id, None)
-            self._waiting.notify()
+            self._waiters.notify_all()
         self._retry_later(run_id)
 
     def _ended(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
@@ -235,7 +235,7 @@ class Syncs:
             connection.source,
             connection.retry,
             stopping=stop,
-            on_page=self._waiting.notify,
+            on_page=self._waiters.notify_all,
         )
 
     @staticmethod
