@@ -8,6 +8,7 @@
     previews       fresh preview URLs for the cards in view
     exports        one thread that prepares ZIPs (archive writes one)
     schedule       one thread that starts scheduled syncs
+    settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
     waiters        API calls that block until their run ends
     disk_space     whether a request fits on the disk
@@ -32,6 +33,7 @@ from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.previews import Previews
 from webapp.background.schedule import Scheduler
+from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.waiters import Waiters
@@ -60,6 +62,7 @@ class Background:
         self, config: Config, *, max_waiters: int = 6, open_source: OpenSource = open_source
     ) -> None:
         self._config = config
+        self.settings = Settings(config)
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
@@ -92,6 +95,7 @@ class Background:
         # When the last connection closes, SQLite checkpoints its log: an open one spares each request that.
         self._keeper = store.keep_open()
         with store.connection():
+            self.settings.load()
             for folder in self._list_folders_in_use():
                 storage.remove_parts(folder)
             # Before any thread starts: from then on a download in the state RUNNING belongs to a thread.

@@ -33,8 +33,8 @@ class Waiters:
         """
         if not self._places.acquire(blocking=False):
             raise Overloaded(
-                "Too many calls are waiting for their work already. This one was started all the same: ask for "
-                "its state, or send it with “wait”: false."
+                "Too many calls are waiting already. The work of this one was started all the same: ask for its "
+                "state, or send it with “wait”: false."
             )
         try:
             self._wait(is_over)
