@@ -117,7 +117,7 @@ def test_a_sync_whose_data_folder_goes_away_under_it_ends_well(
         assert gate.reached.wait(5)
         with unplugged(config.data_dir, tmp_path):
             gate.release()
-            wait_until(lambda: f"Sync run {run_id} cannot go on now" in caplog.text)
+            wait_until(lambda: f"sync {run_id}: cannot go on now" in caplog.text)
     with store.connection():
         run = work.syncs.wait(run_id)
     assert (run.state, run.synced_count) == (RunState.DONE, 40)

@@ -320,7 +320,7 @@ def test_a_run_whose_pause_could_not_be_written_down_is_paused_when_it_can(
         db.execute_sql(f"CREATE TRIGGER disk_is_full BEFORE UPDATE OF state ON run {fails}")
         config.images_dir.rename(config.data_dir / "unplugged")
         run = work.downloads.request_pending(profile_id)
-        wait_until(lambda: f"Download run {run.id} cannot go on now" in caplog.text)
+        wait_until(lambda: f"download {run.id}: cannot go on now" in caplog.text)
         db.execute_sql("DROP TRIGGER disk_is_full")
         wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
 

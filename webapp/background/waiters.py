@@ -33,7 +33,7 @@ class Waiters:
         """
         if not self._places.acquire(blocking=False):
             raise Overloaded(
-                "Too many calls are waiting already. The work of this one was started all the same: ask for its "
+                "Too many calls are waiting already. The work of this one was started anyway: ask for its "
                 "state, or send it with “wait”: false."
             )
         try:
