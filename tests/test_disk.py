@@ -170,7 +170,7 @@ def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client,
     Picture.new("RGB", (30, 20), "red").save(image.local_path)
     other = Path(image.local_path).read_bytes()
     assert got(client, f"/images/{image.id}/file")[2] == other
-    assert "was changed by hand" in caplog.text
+    assert "was changed outside Flowshelf" in caplog.text
     with store.connection():
         row = images.get_image(image.id)
     assert (row.size_bytes, row.sha256) == (len(other), hashlib.sha256(other).hexdigest())

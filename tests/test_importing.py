@@ -132,7 +132,7 @@ def test_an_imported_file_brings_the_size_of_its_picture(electron, command, worl
     ],
 )
 def test_times_of_every_spelling_become_ours(said, read):
-    assert importing.moment_of(said) == read
+    assert importing.parse_time(said) == read
 
 
 def test_what_is_no_usable_image_is_counted_and_left(electron, command, world, config):

@@ -80,7 +80,7 @@ def import_(file: Path, profile: str | None, as_json: bool, data_dir: Path | Non
         with store.connection():
             bar = click.progressbar(length=table.count(), file=sys.stderr, label="Importing", hidden=as_json)
             with bar:
-                report = importing.Import(config, owner_of).take(table, lambda: bar.update(1))
+                report = importing.Import(config, owner_of).run(table, lambda: bar.update(1))
     say_import(report, as_json)
 
 
@@ -113,7 +113,7 @@ def new_name(old_id: str) -> str:
     return " ".join(f"Imported {old_id}"[:80].split())
 
 
-def say_import(report: importing.Report, as_json: bool) -> None:
+def say_import(report: importing.ImportReport, as_json: bool) -> None:
     counts = {name: getattr(report, name) for name in REPORT_WORDS}
     if as_json:
         click.echo(json.dumps({"success": True, "data": counts | {"profiles": dict(report.by_profile)}}))
@@ -161,13 +161,13 @@ def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: P
     sys.exit(0 if is_well else 1)
 
 
-def examine(config: Config) -> Iterator[doctor.Finding]:
+def examine(config: Config) -> Iterator[doctor.Check]:
     can_open = True
-    for finding in doctor.examine(config):
+    for finding in doctor.run_checks(config):
         can_open = can_open and (finding.is_well or finding.subject not in ("data folder", "database"))
         yield finding
     if not can_open:
-        yield doctor.Finding(
+        yield doctor.Check(
             "cookies", False, "Flow was not asked about them: mend what is wrong above first."
         )
         return
@@ -176,13 +176,13 @@ def examine(config: Config) -> Iterator[doctor.Finding]:
             for profile in client.ask("GET", "/api/profiles"):
                 yield check_cookies(client, profile)
     except FlowshelfError as error:
-        yield doctor.Finding("cookies", False, str(error))
+        yield doctor.Check("cookies", False, str(error))
 
 
-def check_cookies(client: ApiClient, profile: dict) -> doctor.Finding:
+def check_cookies(client: ApiClient, profile: dict) -> doctor.Check:
     error = None
     try:
         profile = client.ask("POST", f"/api/profiles/{profile['profileId']}/check")
     except FlowshelfError as raised:
         error = raised
-    return doctor.profile_of(profile, error, datetime.now(UTC))
+    return doctor.check_profile(profile, error, datetime.now(UTC))
