@@ -287,6 +287,10 @@ class BadPicture(FlowError):
     is_transient = True
 
 
+class NoThumbnail(FlowshelfError):
+    """A picture that is whole, but takes more memory to decode than there is for it."""
+
+
 class ImageRefused(FlowError):
     """Flow refuses this image permanently."""
 

@@ -10,6 +10,7 @@
     schedule       one thread that starts scheduled syncs
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
+    thumbnails     local thumbnails, each made once
     waiters        API calls that block until their run ends
     disk_space     whether a request fits on the disk
     rate           how fast downloads arrive
@@ -36,9 +37,9 @@ from webapp.background.schedule import Scheduler
 from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
+from webapp.background.thumbnails import Thumbnails
 from webapp.background.waiters import Waiters
 from webapp.config import Config
-from webapp.database.models import Image
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, FlowshelfError
 from webapp.maintenance.deletion import delete_files
@@ -74,6 +75,7 @@ class Background:
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
+        self.thumbnails = Thumbnails(config.thumbnails_dir)
         self.examinations = Examinations(self.connections)
 
     @property
@@ -207,11 +209,6 @@ class Background:
     def folder_of(self, profile_id: str) -> Path:
         """The folder for a profile's images unless a caller names another one."""
         return self._config.images_dir / profile_id
-
-    def thumbnail_path(self, image: Image, edge: int) -> Path:
-        """The path contains a hash of the picture, so that a changed picture never shows an old thumbnail."""
-        name = f"{image.id}-{(image.sha256 or '')[:12]}-{edge}.webp"
-        return self._config.thumbnails_dir / image.profile_id / name
 
     def _download_new(self, run_id: str, state: RunState) -> None:
         """Called when a sync is about to end: queue the images it stored, if it was asked to.
