@@ -112,7 +112,7 @@ def test_all_is_well_with_nobody_serving(doctor, work, profile_id):
         "reachability",
         "cookies of “Ada”",
     ):
-        assert f"well   {subject}: " in said
+        assert f"ok     {subject}: " in said
 
 
 def test_cookies_that_died_or_soon_end_are_told(doctor, work, profile_id, flow, world):

@@ -201,7 +201,7 @@ def test_the_images_of_a_known_profile_find_their_files_and_the_next_sync_misses
         {"name": here, "local_path": str(picture)},
         *({"name": name, "created_at": world.entry(name).created_at} for name in rest[:18]),
     )
-    assert command(path, code=1)["error"].startswith("Whose are these images?")
+    assert command(path, code=1)["error"].startswith("Whose images are these?")
     answer = command(path, "--profile", "Ada")["data"]
     assert (answer["added"], answer["skipped"], answer["files"]) == (18, 1, 1)
     with store.connection():
@@ -248,4 +248,4 @@ def test_a_served_shelf_is_not_imported_into(electron, config):
         server.terminate()
         server.stdout.read()
     assert done.returncode == 1
-    assert "End it, import, and start it again" in done.stderr
+    assert "Stop it, import, and start it again" in done.stderr

@@ -249,7 +249,7 @@ def test_a_cursor_and_a_limit_of_pages_work_from_the_terminal(shelf, profile_id)
     again = shelf.json("sync", "Ada", "--cursor", first["lastCursor"], "--max-pages", "1")
     assert again["data"]["synced"] == 18
     assert shelf.json("sync", "Ada", "--full")["success"] is True
-    assert "--history is of --cursor" in shelf.run("sync", "Ada", "--history", "PINHOLE", code=2)
+    assert "--history goes with --cursor" in shelf.run("sync", "Ada", "--history", "PINHOLE", code=2)
 
 
 @pytest.mark.proof
@@ -285,7 +285,7 @@ def test_ctrl_c_pauses_a_sync_of_the_terminal_and_the_next_one_goes_on(shelf, pr
         gate.release()
         out, err = process.communicate(timeout=10)
     assert process.returncode != 0
-    assert "The place is kept" in err
+    assert "Flowshelf remembers the place" in err
     assert "Traceback" not in out + err
     assert shelf.json("sync", "Ada")["success"] is True
     assert shelf.json("profiles")["data"][0]["images"] == 70

@@ -1,5 +1,6 @@
 """Connections to the service: per profile one source and one retry policy, shared by all its threads."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
 from webapp.sources import Capabilities, Credentials, Source
 from webapp.sources.retry import Cooldown, RetryPolicy
 from webapp.store import profiles
+
+log = logging.getLogger(__name__)
 
 OpenSource = Callable[[Config, Credentials, threading.Event], Source]
 
@@ -84,6 +87,7 @@ class Connections:
                 is_checked=not profile.is_unchecked,
             )
             self._connections[profile_id] = connection
+            log.debug("connection of %s to %s: opened", profile_id, connection.source.name)
             return connection
 
     def _retry_policy(self, profile: Profile) -> RetryPolicy:
@@ -166,6 +170,7 @@ class Connections:
                 connection.is_stale = True
         if connection:
             connection.close()
+            log.debug("connection of %s to %s: dropped", profile_id, connection.source.name)
 
     def close(self) -> None:
         """Close all connections when the program stops. They do not become stale: their cookies are
