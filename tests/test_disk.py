@@ -117,7 +117,7 @@ def test_a_sync_whose_data_folder_goes_away_under_it_ends_well(
         assert gate.reached.wait(5)
         with unplugged(config.data_dir, tmp_path):
             gate.release()
-            wait_until(lambda: f"Sync run {run_id} cannot go on now" in caplog.text)
+            wait_until(lambda: f"sync {run_id}: cannot go on now" in caplog.text)
     with store.connection():
         run = work.syncs.wait(run_id)
     assert (run.state, run.synced_count) == (RunState.DONE, 40)
@@ -170,7 +170,7 @@ def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client,
     Picture.new("RGB", (30, 20), "red").save(image.local_path)
     other = Path(image.local_path).read_bytes()
     assert got(client, f"/images/{image.id}/file")[2] == other
-    assert "was changed by hand" in caplog.text
+    assert "was changed outside Flowshelf" in caplog.text
     with store.connection():
         row = images.get_image(image.id)
     assert (row.size_bytes, row.sha256) == (len(other), hashlib.sha256(other).hexdigest())

@@ -297,12 +297,13 @@ def test_the_api_and_the_terminal_say_that_a_run_waits_for_flow_and_leave_it_to_
     with store.connection():
         run_id = runs.find_open_run(profile_id, RunKind.SYNC).id
     with pytest.raises(FlowUnavailable, match="goes on by itself"):
-        follow(LocalClient(app), run_id, describe_sync, quiet=True)
+        client = LocalClient(app)
+        follow(client, client.get_sync_run, run_id, describe_sync, quiet=True)
     flow.reset()
     cooldown, began = work.connections.cooldown(profile_id).seconds, time.monotonic()
     shelf = LocalClient(app)
-    shelf.ask("PUT", f"/api/profiles/{profile_id}/cookies", {"cookies": world.cookie_header()})
-    wait_until(lambda: shelf.ask("GET", f"/api/runs/{run_id}")["state"] == "done")
+    shelf.request("PUT", f"/api/profiles/{profile_id}/cookies", {"cookies": world.cookie_header()})
+    wait_until(lambda: shelf.get_sync_run(run_id)["state"] == "done")
     assert time.monotonic() - began < cooldown, "a good paste says that Flow is back: it is asked at once"
 
 

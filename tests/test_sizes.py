@@ -15,7 +15,7 @@ from PIL import Image as Picture
 
 from webapp import storage, store
 from webapp.background.archive import MANIFEST
-from webapp.background.measuring import FILES_AT_ONCE, Measuring
+from webapp.background.size_backfill import BATCH_SIZE, SizeBackfill
 from webapp.database.models import Image, db
 from webapp.database.states import RunState
 from webapp.store.gallery import images
@@ -191,11 +191,11 @@ def test_no_file_is_read_twice_and_a_later_start_reads_only_what_has_no_size(
     opened.clear()
     work = background_of(running())
     wait_until(lambda: sizes().count((None, None)) == 1)
-    work.measuring.stop(5)
+    work.size_backfill.stop(5)
     paths = [image.local_path for image in older]
     assert sorted(path for path in opened if path in paths) == sorted(paths)
     opened.clear()
-    background_of(running()).measuring.stop(5)
+    background_of(running()).size_backfill.stop(5)
     assert [path for path in opened if path in paths] == paths[:1]
 
 
@@ -213,27 +213,27 @@ class EndsWithin(threading.Event):
         return super().is_set()
 
 
-def test_measuring_stops_in_the_middle_of_a_batch_and_keeps_what_is_written(work, config, profile_id):
+def test_the_backfill_stops_in_the_middle_of_a_batch_and_keeps_what_is_written(work, config, profile_id):
     path = config.images_dir / profile_id / "picture.jpg"
     path.parent.mkdir()
     path.write_bytes(encoded(size=(160, 90)))
     with store.connection(), store.transaction():
-        for number in range(3 * FILES_AT_ONCE):
+        for number in range(3 * BATCH_SIZE):
             fields = dict.fromkeys(("id", "name", "media_key", "workflow_id"), f"{number:05}")
             moment = "2026-01-01T00:00:00.000000Z"
             Image.create(profile_id=profile_id, local_path=str(path), created_at=moment, **fields)
-    measuring = Measuring([config.images_dir], EndsWithin(FILES_AT_ONCE + 50))
-    measuring.start()
-    measuring.stop(5)
-    assert sizes().count((160, 90)) == FILES_AT_ONCE
+    backfill = SizeBackfill([config.images_dir], EndsWithin(BATCH_SIZE + 50))
+    backfill.start()
+    backfill.stop(5)
+    assert sizes().count((160, 90)) == BATCH_SIZE
 
 
 def test_a_database_that_takes_no_sizes_ends_the_thread_and_nothing_else(older, running, caplog):
     with store.connection():
         db.execute_sql(REFUSE_SIZES)
     work = background_of(running())
-    work.measuring.stop(5)
-    assert "Sizes of pictures could not be read" in caplog.text
+    work.size_backfill.stop(5)
+    assert "picture sizes could not be read" in caplog.text
     assert work.is_ready
 
 

@@ -164,7 +164,7 @@ def test_a_quick_sync_that_was_paused_at_its_head_is_resumed_as_a_quick_one(
         assert gate.reached.wait(5)
         work.syncs.pause(profile_id)
         gate.release()
-        wait_until(lambda: not work.syncs._is_under_way(run.id))
+        wait_until(lambda: not work.syncs.has_thread(run.id))
     assert sync(SyncMode.RESUME)[1] == QUICK_RECENT + QUICK_IN_TURN
 
 

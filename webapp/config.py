@@ -40,6 +40,7 @@ class Config:
     storage_roots: tuple[Path, ...] = ()
     picture_hosts: frozenset[str] = frozenset()
     flow_next_key: str | None = field(default=None, repr=False)
+    log_level: str | None = None
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
     mounts_path: Path = Path("/proc/mounts")
@@ -89,6 +90,12 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
     folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
     # Paths of files are stored: they must not depend on where a command was started.
     return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed})
+
+
+def read_log_level(environ: Mapping[str, str] = os.environ) -> str | None:
+    """`log_level` alone: a command starts its log before it reads all settings. Raises BadRequest."""
+    variable = setting_of("log_level").variable
+    return read_config({variable: environ.get(variable, "")}).log_level
 
 
 def parse_setting(name: str, text: str, *, label: str | None = None) -> object:
@@ -176,6 +183,12 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise ValueError("it must be a number of seconds from 0 to 3600")
     return seconds
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning"):
+        raise ValueError("it must be debug, info or warning")
+    return text.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +310,13 @@ SETTINGS = (
         str,
         "API key of the page at labs.google, to set it by hand.",
         default_note="read from the page",
+    ),
+    Setting(
+        "log_level",
+        "FLOWSHELF_LOG",
+        _log_level,
+        "How much is logged: debug, info or warning. The option -v logs one level more.",
+        default_note="info for a server, warning for other commands",
     ),
     Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
     Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),

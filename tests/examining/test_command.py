@@ -11,7 +11,7 @@ def test_the_command_says_line_by_line_what_came(command, work, moved_id):
     assert code == 0
     lines = printed.splitlines()
     assert len(lines) == 6
-    assert all(line.startswith("well   ") for line in lines)
+    assert all(line.startswith("ok     ") for line in lines)
     assert "list of projects (UpteDb): 200, framed JSON of " in lines[1]
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from webapp import store
-from webapp.background.examination import KEPT_SECONDS, Examinations
+from webapp.background.examination import KEEP_SECONDS, Examinations
 from webapp.database.models import Gap, Image, Profile, Project, Run
 from webapp.database.states import Health
 from webapp.sources import Reason
@@ -226,7 +226,7 @@ def test_cookies_of_another_account_are_told(moved_id, examine):
     with store.connection():
         Profile.update(account_email="grace@example.com", account_key=None).execute()
     found = examine(moved_id)
-    assert found["steps"][-1]["unrecognised"] == "the cookies sign in another account"
+    assert found["steps"][-1]["unrecognised"] == "the cookies sign in to another account"
     assert found["isWell"] is False
 
 
@@ -260,7 +260,7 @@ def test_a_result_is_kept_for_ten_minutes(moved_id, work):
     with store.connection():
         made = examinations.examine(moved_id)
     assert examinations.last(moved_id) is made
-    seconds = KEPT_SECONDS
+    seconds = KEEP_SECONDS
     assert examinations.last(moved_id) is None
 
 
