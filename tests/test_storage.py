@@ -97,7 +97,7 @@ def test_whatever_pillow_writes_is_kept_under_its_suffix_or_refused_by_a_sentenc
 
 
 def test_a_kept_file_is_whole_and_leaves_nothing_beside_it(tmp_path):
-    path = storage.keep_file(tmp_path, ["key"], ".jpg", b"whole")
+    path = storage.save_file(tmp_path, ["key"], ".jpg", b"whole")
     assert path == tmp_path / "key.jpg"
     assert path.read_bytes() == b"whole"
     assert os.listdir(tmp_path) == ["key.jpg"]
@@ -105,14 +105,14 @@ def test_a_kept_file_is_whole_and_leaves_nothing_beside_it(tmp_path):
 
 def test_a_file_of_somebody_else_is_never_overwritten(tmp_path):
     (tmp_path / "key.jpg").write_bytes(b"a holiday picture")
-    path = storage.keep_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
+    path = storage.save_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
     assert path == tmp_path / "key-abc.jpg"
     assert (tmp_path / "key.jpg").read_bytes() == b"a holiday picture"
 
 
 def test_a_file_that_a_killed_process_had_finished_is_taken_over(tmp_path):
-    first = storage.keep_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
-    again = storage.keep_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
+    first = storage.save_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
+    again = storage.save_file(tmp_path, ["key", "key-abc"], ".jpg", b"ours")
     assert again == first
     assert os.listdir(tmp_path) == ["key.jpg"]
 

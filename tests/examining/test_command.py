@@ -52,7 +52,7 @@ def test_a_report_that_cannot_be_written_is_a_sentence(command, work, moved_id, 
 def test_it_asks_the_server_that_runs(command, live_url, moved_id, config):
     lock = DataFolderLock(config.data_dir)
     assert lock.take()
-    lock.say_address(live_url)
+    lock.write_url(live_url)
     try:
         code, printed = command("--flow", "Ada")
     finally:

@@ -112,7 +112,7 @@ def beside(live_url, config):
     """Commands ask the server that runs."""
     lock = DataFolderLock(config.data_dir)
     assert lock.take()
-    lock.say_address(live_url)
+    lock.write_url(live_url)
     yield
     lock.release()
 

@@ -92,7 +92,7 @@ def open_client(config: Config) -> Iterator[ApiClient]:
     make_data_folder(config)
     lock = DataFolderLock(config.data_dir)
     if not lock.take():
-        if not (url := lock.address()):
+        if not (url := lock.read_url()):
             raise Busy(
                 f"Another flowshelf command is working on {config.data_dir}. Try again when it has ended."
             )

@@ -119,7 +119,7 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
     """Hold the lock of the data folder. Ends with a sentence when another Flowshelf has it."""
     lock = DataFolderLock(config.data_dir)
     if not lock.take():
-        where = lock.address() or "another command, which serves no page"
+        where = lock.read_url() or "another command, which serves no page"
         raise click.ClickException(f"A Flowshelf is using {config.data_dir} already: {where}. Use that one.")
     try:
         yield lock
@@ -141,7 +141,7 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
     signal.signal(signal.SIGINT, end)
     try:
         work.start()
-        lock.say_address(url)
+        lock.write_url(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
         if config.share:
             say_links(app, links.base_urls(config.host, server.effective_port) or [url])

@@ -172,7 +172,7 @@ class Import:
         storage.make_folder(folder, self._roots)
         is_plain = media_key.lower() not in self._keys and imports.has_plain_name(name, media_key)
         stems = storage.file_stems(media_key, name, has_plain_name=is_plain)
-        return storage.keep_file(folder, stems, suffix, content)
+        return storage.save_file(folder, stems, suffix, content)
 
     def _is_ours(self, path: Path) -> bool:
         return any(path.is_relative_to(root.resolve()) for root in self._roots)
