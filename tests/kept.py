@@ -27,7 +27,7 @@ class Kept:
     def key(self) -> str | None:
         return self.kept_key
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         self.kept_key = key
 
 

@@ -208,9 +208,9 @@ def refusal(text: str) -> str:
         (f'fetch("{LABS}", {{"headers": {{"accept": "*/*"}}, "credentials": "include"}});', "Copy as cURL"),
         (
             f"curl 'https://chatgpt.com/' -b '{SESSION_COOKIE}=secret'",
-            "is of chatgpt.com, not of Flow",
+            "belongs to chatgpt.com, not to Flow",
         ),
-        (json.dumps([{"name": SESSION_COOKIE, "value": "secret", "domain": "secret"}]), "is of another site"),
+        (json.dumps([{"name": SESSION_COOKIE, "value": "secret", "domain": "secret"}]), "belongs to another site"),
         (
             json.dumps([{"name": SESSION_COOKIE, "value": "secret", "expires": 1790000000}]),
             "expired on 2026-09-21",

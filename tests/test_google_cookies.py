@@ -63,9 +63,9 @@ def test_rotating_cookies_may_be_missing():
     [
         (
             ("SID", "HSID", "APISID"),
-            "SID, HSID and APISID are missing: an export that keeps only cookies marked “Secure”",
+            "SID, HSID and APISID are missing: an export of only the cookies marked “Secure”",
         ),
-        (("OSID",), "OSID is missing: flow.google.com gives it"),
+        (("OSID",), "OSID is missing: flow.google.com sets it"),
         (("SSID",), "SSID is missing"),
         (("SSID",), "Only if your pictures still open at labs.google/fx"),
         (("__Secure-1PSID", "OSID"), "__Secure-1PSID and OSID are missing"),
@@ -83,7 +83,7 @@ def test_of_what_is_missing_every_name_is_told():
 
 
 def test_cookies_of_another_of_googles_hosts_are_refused_by_that_host():
-    assert "are of mail.google.com, not of flow.google.com" in refusal(
+    assert "belong to mail.google.com, not to flow.google.com" in refusal(
         CURL.format("mail.google.com", header(FAMILY))
     )
 

@@ -265,4 +265,4 @@ def test_a_result_is_kept_for_ten_minutes(moved_id, work):
 
 
 def test_a_reason_has_words_for_people():
-    assert reasons_counted({Reason.NOT_READY: 2, Reason.UNRECOGNISED: 1}) == "; not kept: not ready (2)"
+    assert reasons_counted({Reason.NOT_READY: 2, Reason.UNRECOGNISED: 1}) == "; not stored: not ready (2)"
