@@ -182,10 +182,10 @@ def test_after_unusual_activity_no_further_request_is_made(moved_id, world, flow
     flow.reset()
     response = client.post(f"/api/profiles/{moved_id}/examine", json={})
     assert (response.status_code, kinds(flow)) == (503, [])
-    assert "asks nothing for an hour" in response.get_json()["error"]
+    assert "sends no requests for an hour" in response.get_json()["error"]
     page = client.post(f"/profiles/{moved_id}/examine")
     assert (page.status_code, kinds(flow)) == (422, [])
-    assert "asks nothing for an hour" in page.text
+    assert "sends no requests for an hour" in page.text
 
 
 def test_a_moved_account_is_reported_and_the_other_labs_calls_are_made(profile_id, world, flow, examine):

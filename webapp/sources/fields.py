@@ -37,7 +37,7 @@ def prompt(value: object) -> str | None:
 
 
 def seed(value: object) -> int | None:
-    """A seed, given as a number or as text (Google writes 64-bit numbers so); None beyond 64 bits."""
+    """A seed, given as a number or as text (Google's form of 64-bit numbers); None beyond 64 bits."""
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value, re.ASCII):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
