@@ -343,7 +343,7 @@ def test_a_thread_that_was_told_to_stop_is_no_failure_of_those_who_wait_for_it(s
     stop = threading.Event()
 
     def stopped():
-        with source.until(stop):
+        with source.cancelled_by(stop):
             return listing(source)
 
     with flow.holding("start") as gate, ThreadPoolExecutor(2) as pool:

@@ -48,7 +48,7 @@ class PastedCredentials:
     def key(self) -> str | None:
         return None
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         """A check needs no key."""
 
 

@@ -36,7 +36,7 @@ class StoredCredentials:
     def key(self) -> str | None:
         return profiles.get_key(self._profile_id)
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         profiles.keep_key(self._profile_id, key)
 
 

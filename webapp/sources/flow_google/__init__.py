@@ -99,7 +99,7 @@ class FlowGoogleSource:
     def check(self) -> Account:
         return find_account(self._calls, self._start.fresh())
 
-    def responses(self) -> None:
+    def ping(self) -> None:
         self._listing(None, frozenset())
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
@@ -141,8 +141,8 @@ class FlowGoogleSource:
     def examine(self, describe: Describe) -> Iterator[Step]:
         return Examination(self._start, self._calls, self._http, self._hosts, describe).steps()
 
-    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
-        return self._http.until(stop)
+    def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        return self._http.cancelled_by(stop)
 
     def close(self) -> None:
         self._http.close()
@@ -183,7 +183,7 @@ class FlowGoogleSource:
             error.page = refused("no answer")
             raise
         if is_unauthenticated(reply):
-            self.responses()  # raises SignedOut when it is not about this project
+            self.ping()  # raises SignedOut when it is not about this project
         if reply.code in (EXHAUSTED, *PASSING):
             raise ProjectFailed(f"Flow fails with a project ({named(reply)}).", refused(named(reply)))
         if reply.code == NOT_FOUND:

@@ -97,7 +97,7 @@ class LabsSource:
             raise refused
         return response, document, secrets
 
-    def responses(self) -> None:
+    def ping(self) -> None:
         raise HistoryRefused("labs.google has no projects that could fail one by one.")
 
     def project_page(self, project: RemoteProject) -> HistoryPage:
@@ -128,8 +128,8 @@ class LabsSource:
         calls = LabsCalls(self._sign_in, self._api_key, self._history, self._media, self._document)
         return LabsExamination(calls, self._http, self._config.all_picture_hosts, describe).steps()
 
-    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
-        return self._http.until(stop)
+    def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        return self._http.cancelled_by(stop)
 
     def close(self) -> None:
         self._http.close()

@@ -91,7 +91,7 @@ class ApiKey:
             self._extracted_again_at = self._clock()
         if self._key == refused:
             raise KeyRefused(f"The media service refuses the key that Flow's own page uses. {_BY_HAND}")
-        self._credentials.keep_key(self._key)
+        self._credentials.set_key(self._key)
         return self._key
 
     def _extract(self) -> str:
