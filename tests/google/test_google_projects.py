@@ -10,7 +10,7 @@ from webapp.demo.entries import Kind
 from webapp.errors import CursorRefused, FlowChanged, FlowUnavailable, HistoryRefused, ProjectFailed
 from webapp.sources import Reading, Reason
 from webapp.sources.flow_google import FlowGoogleSource
-from webapp.sources.flow_google.projects import Projects, read_listing
+from webapp.sources.flow_google.projects import ProjectList, read_listing_page
 
 PROJECTS = "PROJECTS"
 
@@ -170,18 +170,18 @@ def test_a_page_is_kept_as_long_as_a_walk_is_on_it(clock):
 
     def ask(cursor, seen):
         asked.append(cursor)
-        return read_listing([[[f"p-{number}", None] for number in range(5)]], cursor, seen)
+        return read_listing_page([[[f"p-{number}", None] for number in range(5)]], cursor, seen)
 
-    projects = Projects(ask, clock)
+    projects = ProjectList(ask, clock)
     cursor = None
     for number in range(4):
-        listing, project = next(projects.from_place(cursor))
+        listing, project = next(projects.from_cursor(cursor))
         assert project.id == f"p-{number}"
-        cursor = projects.place_behind(listing, project)
+        cursor = projects.cursor_behind(listing, project)
         clock.seconds += 400
     assert asked == [None]
     clock.seconds += 601
-    next(projects.from_place(cursor))
+    next(projects.from_cursor(cursor))
     assert asked == [None, None]
 
 

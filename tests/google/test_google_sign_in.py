@@ -12,7 +12,7 @@ from webapp.sources import RemoteProject
 from webapp.sources.cookies.renewal import google_renewal, renewed_google_cookies
 from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.flow_google.calls import Calls
-from webapp.sources.flow_google.start_page import Start
+from webapp.sources.flow_google.start_page import StartPageCache
 from webapp.sources.signed_in import SignedInRequests
 
 PROJECTS = "PROJECTS"
@@ -25,7 +25,7 @@ def listing(source):
 @pytest.fixture
 def start(config, credentials, http, clock):
     requests = SignedInRequests(credentials, http, google_renewal)
-    return Start(requests, config.flow_url, clock)
+    return StartPageCache(requests, config.flow_url, clock)
 
 
 def test_a_check_says_whom_the_cookies_sign_in_and_always_asks_anew(source, flow):
@@ -201,13 +201,13 @@ def test_a_sync_that_a_person_asks_for_again_asks_the_service_again(
     config, flow, world, credentials, http, clock
 ):
     requests = SignedInRequests(credentials, http, google_renewal)
-    start = Start(requests, config.flow_url, clock)
+    start = StartPageCache(requests, config.flow_url, clock)
     calls = Calls(config.flow_url, requests, start)
     world.google.sign_out()
     for seconds, asked_count in ((0, 2), (5, 2), (6, 3), (5, 3), (6, 4)):
         clock.seconds += seconds
         with pytest.raises(SignedOut):
-            calls.ask("UpteDb", ["projects/*", 20, None, None, None, None, [1]], 10**6)
+            calls.call("UpteDb", ["projects/*", 20, None, None, None, None, [1]], 10**6)
         assert flow.count("projects") == asked_count
 
 

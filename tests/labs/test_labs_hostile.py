@@ -29,9 +29,9 @@ from webapp.sources.cookies.renewal import renewed_cookies, renewed_end
 from webapp.sources.cookies.shapes import SESSION_COOKIE
 from webapp.sources.http import HttpClient, Response
 from webapp.sources.labs import history_pages as labs_history
-from webapp.sources.labs import media as labs_media
+from webapp.sources.labs import images as labs_images
+from webapp.sources.labs.access_token import read_access_token
 from webapp.sources.labs.api_key import key_in, script_url
-from webapp.sources.labs.session import read_session
 from webapp.sources.refusals import (
     check_destination,
     check_not_page,
@@ -98,8 +98,8 @@ def test_whatever_is_answered_every_verdict_on_it_is_one_of_ours(response):
     for check in (check_passing, check_not_page, read_document, lambda it: check_destination(it, LABS)):
         allowed(FlowError, check, response)
     assert isinstance(redirect_target(response), str)
-    session = allowed(FlowError, read_session, response, NOW)
-    assert session is None or (0 < len(session.token) <= 8192 and len(session.account.email) <= 200)
+    session = allowed(FlowError, read_access_token, response, NOW)
+    assert session is None or (0 < len(session.value) <= 8192 and len(session.account.email) <= 200)
 
 
 @given(ANSWERS, JSON, st.sampled_from(["ASSET_MANAGER", "PINHOLE"]), st.none() | st.text())
@@ -110,18 +110,18 @@ def test_whatever_a_refusal_of_a_history_says_it_is_a_sentence(response, documen
 
 @given(ANSWERS)
 def test_whatever_a_refusal_of_an_image_says_it_is_a_sentence(response):
-    assert isinstance(labs_media.is_key_refusal(response), bool)
-    refused = labs_media.refusal(response, [])
+    assert isinstance(labs_images.is_key_refusal(response), bool)
+    refused = labs_images.refusal(response, [])
     assert isinstance(refused, FlowError)
     assert len(str(refused)) < 1000
 
 
 @given(JSON, st.text(max_size=20))
 def test_whatever_a_media_answer_holds_it_gives_bytes_or_a_bad_picture(document, name):
-    allowed(BadPicture, labs_media.check_name, document, name)
+    allowed(BadPicture, labs_images.check_name, document, name)
     if isinstance(document, dict):
-        assert isinstance(allowed(BadPicture, labs_media.image_bytes, document), bytes | None)
-    url = labs_media.allowed_fife_url(document, HOSTS)
+        assert isinstance(allowed(BadPicture, labs_images.picture_bytes, document), bytes | None)
+    url = labs_images.allowed_fife_url(document, HOSTS)
     assert url is None or is_picture_url(url, HOSTS)
     assert len(quoted(document)) < 2000
     assert len(shape_of(document)) < 4000
@@ -129,7 +129,7 @@ def test_whatever_a_media_answer_holds_it_gives_bytes_or_a_bad_picture(document,
 
 @given(st.text() | TEXTS)
 def test_whatever_a_name_is_its_address_stays_below_the_media(name):
-    path = allowed(ImageRefused, labs_media.path, name)
+    path = allowed(ImageRefused, labs_images.path, name)
     assert path is None or (path.startswith("/v1/media/") and path.count("/") == 3 and "?" not in path)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from webapp.errors import KeyRefused
-from webapp.sources.labs.api_key import ApiKey
+from webapp.sources.labs.api_key import ApiKeyCache
 
 
 @pytest.mark.parametrize("is_absolute", [False, True], ids=["relative", "absolute"])
@@ -44,7 +44,7 @@ def test_a_key_that_stays_refused_is_extracted_again_once(source, flow, world, f
 def test_after_a_minute_a_refused_key_is_extracted_again(
     config, credentials, site, http, clock, flow, failure
 ):
-    api_key = ApiKey(config, credentials, site, http, clock)
+    api_key = ApiKeyCache(config, credentials, site, http, clock)
     for expected_count in (2, 2, 3):
         failure(KeyRefused, lambda: api_key.key(refused=api_key.key()))
         assert flow.count("page") == expected_count

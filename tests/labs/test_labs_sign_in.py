@@ -8,7 +8,7 @@ import pytest
 from webapp.errors import AccountMoved, FlowChanged, FlowUnavailable, SignedOut, SlowDown
 from webapp.sources import Account
 from webapp.sources.cookies import SESSION_COOKIE
-from webapp.sources.labs.session import SignIn
+from webapp.sources.labs.access_token import AccessTokenCache
 
 DRAWER = "ASSET_MANAGER"
 
@@ -110,7 +110,7 @@ def test_refusals_within_a_minute_renew_once(source, flow, world, failure):
 
 
 def test_after_a_minute_a_refused_token_is_renewed_again(site, clock, flow, world):
-    sign_in = SignIn(site, clock)
+    sign_in = AccessTokenCache(site, clock)
     for expected_count in (2, 3):
         token = sign_in.token()
         world.expire_tokens()
@@ -121,7 +121,7 @@ def test_after_a_minute_a_refused_token_is_renewed_again(site, clock, flow, worl
 
 def test_a_token_is_renewed_five_minutes_before_its_end(site, clock, flow, world):
     ahead = timedelta()
-    sign_in = SignIn(site, clock, lambda: datetime.now(UTC) + ahead)
+    sign_in = AccessTokenCache(site, clock, lambda: datetime.now(UTC) + ahead)
     token = sign_in.token()
     clock.seconds, ahead = clock.seconds + 3290, timedelta(seconds=3290)
     assert sign_in.token() == token
@@ -133,7 +133,7 @@ def test_a_token_is_renewed_five_minutes_before_its_end(site, clock, flow, world
 
 def test_a_token_that_ends_in_five_minutes_is_not_renewed_more_than_once_a_minute(site, clock, flow, world):
     world.token_lifetime_seconds = 200
-    sign_in = SignIn(site, clock)
+    sign_in = AccessTokenCache(site, clock)
     sign_in.token()
     sign_in.token()
     assert flow.count("session") == 1
@@ -164,7 +164,7 @@ def test_a_session_with_an_error_is_signed_out_and_its_token_never_used(source, 
 
 def test_a_profile_that_is_signed_out_asks_no_more_than_once_a_minute(site, clock, flow, world, failure):
     world.sign_out()
-    sign_in = SignIn(site, clock)
+    sign_in = AccessTokenCache(site, clock)
     for _ in range(3):
         failure(SignedOut, sign_in.token)
     assert flow.count("session") == 1
@@ -239,7 +239,7 @@ def test_a_renewal_that_came_too_late_changes_nothing(site, flow, world, credent
     pasted = {SESSION_COOKIE: "pasted-meanwhile"}
     with flow.holding("session") as gate, ThreadPoolExecutor(1) as pool:
         world.renew_cookie()
-        checked = pool.submit(SignIn(site).account)
+        checked = pool.submit(AccessTokenCache(site).account)
         assert gate.reached.wait(5)
         credentials.kept = pasted
         gate.release()

@@ -9,7 +9,7 @@ from webapp.sources import Reason
 from webapp.sources.cookies import SESSION_COOKIE
 from webapp.sources.cookies.renewal import renewed_cookies
 from webapp.sources.labs.api_key import key_in, script_url
-from webapp.sources.labs.history_pages import UnknownShape, created_at, read_page
+from webapp.sources.labs.history_pages import UnknownShape, created_at, read_history_page
 from webapp.sources.signed_urls import is_picture_url
 
 GOOGLE_HOSTS = frozenset({"storage.googleapis.com", "127.0.0.1:8000"})
@@ -53,21 +53,23 @@ def test_fields_are_bounded_and_fit_a_database():
     odd = entry(
         prompt="p" * 30_000 + "\ud800\0", seed=2**70, aspectRatio="x" * 999, modelNameType=["GEM_PIX"]
     )
-    image = read_page(page_of(odd), GOOGLE_HOSTS).images[0]
+    image = read_history_page(page_of(odd), GOOGLE_HOSTS).images[0]
     assert len(image.prompt) == 20_000
     assert (image.seed, image.aspect_ratio, image.model_name) == (None, None, None)
-    assert read_page(page_of(entry(seed="-12")), GOOGLE_HOSTS).images[0].seed == -12
-    assert read_page(page_of(entry(prompt="a\ud800b\0c")), GOOGLE_HOSTS).images[0].prompt == "a?bc"
+    assert read_history_page(page_of(entry(seed="-12")), GOOGLE_HOSTS).images[0].seed == -12
+    assert read_history_page(page_of(entry(prompt="a\ud800b\0c")), GOOGLE_HOSTS).images[0].prompt == "a?bc"
 
 
 @pytest.mark.parametrize("name", ["", " \u200b", "n" * 1001, "\ud800", "a\0b"])
 def test_a_name_that_nothing_can_hold_makes_no_image(name):
-    page = read_page(page_of(entry(name)), GOOGLE_HOSTS)
+    page = read_history_page(page_of(entry(name)), GOOGLE_HOSTS)
     assert (page.images, page.names, page.ignored) == ((), (), {Reason.UNRECOGNISED: 1})
 
 
 def test_unknown_words_are_kept():
-    strange = read_page(page_of(entry(aspectRatio="IMAGE_ASPECT_RATIO_ROUND")), GOOGLE_HOSTS).images[0]
+    strange = read_history_page(page_of(entry(aspectRatio="IMAGE_ASPECT_RATIO_ROUND")), GOOGLE_HOSTS).images[
+        0
+    ]
     assert strange.aspect_ratio == "IMAGE_ASPECT_RATIO_ROUND"
 
 
@@ -80,7 +82,7 @@ def with_id(field: str, said: object, name: str = "CAMaJ") -> dict:
 @pytest.mark.parametrize("said", [None, 7, True, [], {"a": 1}, "", "x" * 201, "\ud800", "a\0b"])
 @pytest.mark.parametrize("field", ["mediaType", "mediaKey", "workflowId", "workflowStepId", "projectId"])
 def test_an_odd_id_costs_no_image(field, said):
-    (image,) = read_page(page_of(with_id(field, said)), GOOGLE_HOSTS).images
+    (image,) = read_history_page(page_of(with_id(field, said)), GOOGLE_HOSTS).images
     key = "CAMaJ" if field == "mediaKey" else "k"
     assert (image.media_key, image.workflow_id) == (key, "k" if field == "workflowId" else "w")
     assert image.project_id is None
@@ -89,18 +91,20 @@ def test_an_odd_id_costs_no_image(field, said):
 @pytest.mark.parametrize("said", [None, 7.5, True, [], {"a": 1}, "", "\ud800"])
 @pytest.mark.parametrize("field", ["prompt", "seed", "aspectRatio", "modelNameType", "fifeUrl", "workflowId"])
 def test_an_odd_field_costs_no_image(field, said):
-    page = read_page(page_of(entry(**{field: said})), GOOGLE_HOSTS)
+    page = read_history_page(page_of(entry(**{field: said})), GOOGLE_HOSTS)
     assert [image.media_key for image in page.images] == ["k"]
 
 
 def test_a_workflow_may_stand_beside_the_prompt_alone():
     odd = with_id("workflowId", 7)
     odd["media"]["image"]["workflowId"] = "v"
-    assert read_page(page_of(odd), GOOGLE_HOSTS).images[0].workflow_id == "v"
+    assert read_history_page(page_of(odd), GOOGLE_HOSTS).images[0].workflow_id == "v"
 
 
 def test_images_without_media_keys_go_by_their_cleaned_names_and_share_none():
-    page = read_page(page_of(with_id("mediaKey", "", "CAM\u200baJ"), with_id("mediaKey", "", "CAMbK")), set())
+    page = read_history_page(
+        page_of(with_id("mediaKey", "", "CAM\u200baJ"), with_id("mediaKey", "", "CAMbK")), set()
+    )
     assert [(image.name, image.media_key) for image in page.images] == [("CAMaJ",) * 2, ("CAMbK",) * 2]
 
 
@@ -118,7 +122,7 @@ def test_images_without_media_keys_go_by_their_cleaned_names_and_share_none():
     ],
 )
 def test_only_the_types_of_videos_and_sounds_keep_an_image_out(word, reason):
-    page = read_page(page_of(with_id("mediaType", word)), GOOGLE_HOSTS)
+    page = read_history_page(page_of(with_id("mediaType", word)), GOOGLE_HOSTS)
     assert page.ignored == ({reason: 1} if reason else {})
     assert len(page.images) == (0 if reason else 1)
 
@@ -126,18 +130,18 @@ def test_only_the_types_of_videos_and_sounds_keep_an_image_out(word, reason):
 @pytest.mark.parametrize("ids", [{"mediaType": "IMAGE"}, {}, None, "VIDEO"])
 def test_an_entry_with_a_video_is_one_whatever_its_type_says(ids):
     shown = {"name": "CAUSJ", "media": {"video": {}, "image": {}, "mediaGenerationId": ids}}
-    assert read_page(page_of(shown), GOOGLE_HOSTS).ignored == {Reason.VIDEO: 1}
+    assert read_history_page(page_of(shown), GOOGLE_HOSTS).ignored == {Reason.VIDEO: 1}
 
 
 def test_a_page_of_which_nothing_is_recognised_says_so():
     strange = [None, {}, {"name": "CAMaJ", "media": {"hologram": {}, "mediaGenerationId": {"mediaKey": "k"}}}]
-    page = read_page(page_of(*strange, nextPageToken="t"), GOOGLE_HOSTS)
+    page = read_history_page(page_of(*strange, nextPageToken="t"), GOOGLE_HOSTS)
     assert (page.images, page.ignored) == ((), {Reason.UNRECOGNISED: 3})
     assert (page.entry_count, page.names, page.next_cursor) == (3, ("CAMaJ",), "t")
 
 
 def test_an_empty_list_in_place_of_a_result_is_an_empty_page():
-    assert read_page({"result": {"data": {"json": {"result": []}}}}, GOOGLE_HOSTS).entry_count == 0
+    assert read_history_page({"result": {"data": {"json": {"result": []}}}}, GOOGLE_HOSTS).entry_count == 0
 
 
 WORDS = [
@@ -175,7 +179,7 @@ def test_whatever_an_answer_holds_it_is_a_page_or_an_unknown_shape(result, entri
         page_of(entry(), result),
     ):
         try:
-            page = read_page(document, GOOGLE_HOSTS)
+            page = read_history_page(document, GOOGLE_HOSTS)
         except UnknownShape:
             continue
         assert page.entry_count == len(page.images) + page.ignored_count

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from webapp import times
 from webapp.sources import KIND_GENERATED, KIND_UPLOADED, Reading, Reason, RemoteProject
 from webapp.sources.fields import UnknownShape
-from webapp.sources.flow_google.addresses import address_in, is_video
-from webapp.sources.flow_google.media import page_of, read_media
-from webapp.sources.flow_google.moments import moment
-from webapp.sources.flow_google.projects import read_listing
+from webapp.sources.flow_google.contents import history_page_of, read_contents
+from webapp.sources.flow_google.images import is_video, original_url
+from webapp.sources.flow_google.projects import read_listing_page
+from webapp.sources.flow_google.timestamps import timestamp_of
 
 HOSTS = frozenset({"lh3.googleusercontent.com"})
 PROJECT = RemoteProject("p-1", "Kites", "2026-09-12T00:00:00.000000Z")
@@ -72,11 +72,11 @@ def ingredient(inner, name="A reference", kind=1):
 
 def read(records, descriptors=None, ingredients=None):
     payload = json.dumps([None, descriptors, records, ingredients, None, None, None, [None, 1]])
-    return read_media(payload, PROJECT, HOSTS)
+    return read_contents(payload, PROJECT, HOSTS)
 
 
 def page(*parts):
-    return page_of(PROJECT, read(*parts), [], None)
+    return history_page_of(PROJECT, read(*parts), [], None)
 
 
 def only(*parts):
@@ -297,9 +297,9 @@ def test_the_original_is_the_url_that_ends_in_the_asked_id_else_the_one_in_its_p
     named, placed = record(), record()
     named[5][10], named[6][0][13] = original, elsewhere
     placed[6][0][13] = elsewhere
-    assert address_in(named, "a-1", HOSTS) == original
-    assert address_in(placed, "a-1", HOSTS) == elsewhere
-    assert address_in(placed, "a-2", HOSTS) is None, "a record of another image says nothing of this one"
+    assert original_url(named, "a-1", HOSTS) == original
+    assert original_url(placed, "a-1", HOSTS) == elsewhere
+    assert original_url(placed, "a-2", HOSTS) is None, "a record of another image says nothing of this one"
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_the_original_is_the_url_that_ends_in_the_asked_id_else_the_one_in_its_p
 def test_a_re_encoded_copy_is_never_taken_for_the_original(copy):
     whole = record()
     whole[6][0][13] = whole[5][10] = copy
-    assert address_in(whole, "a-1", HOSTS) is None
+    assert original_url(whole, "a-1", HOSTS) is None
 
 
 def test_a_video_is_told_by_its_arm_or_its_url():
@@ -339,7 +339,7 @@ def test_a_video_is_told_by_its_arm_or_its_url():
     ],
 )
 def test_times_become_one_form(said, read):
-    assert moment(said) == read
+    assert timestamp_of(said) == read
     assert read is None or times.timestamp(times.parsed(read)) == read
 
 
@@ -375,7 +375,9 @@ def test_whatever_a_project_holds_it_is_a_page_or_an_unknown_shape(payload, odd,
         [None, [descriptor(), *odd], [record("other"), bent], [ingredient(bent), ingredient(payload)]],
     ):
         try:
-            found = page_of(PROJECT, read_media(json.dumps(whole), PROJECT, HOSTS), [PROJECT], None)
+            found = history_page_of(
+                PROJECT, read_contents(json.dumps(whole), PROJECT, HOSTS), [PROJECT], None
+            )
         except UnknownShape:
             continue
         assert found.entry_count == 2 + len(found.images) + found.ignored_count
@@ -391,7 +393,7 @@ def test_one_odd_record_never_costs_another(bent):
 @given(JSON)
 def test_whatever_a_listing_holds_it_is_one_or_an_unknown_shape(document):
     try:
-        listing = read_listing(document, None)
+        listing = read_listing_page(document, None)
     except UnknownShape:
         return
     assert all(project.id for project in listing.projects)
