@@ -44,12 +44,12 @@ def said(image):
     }
 
 
-def test_every_call_that_is_made_has_a_recorded_payload():
+def test_every_call_has_a_recorded_payload():
     assert {fixture["rpc"] for fixture in FIXTURES.values()} == {"UpteDb", "Zzl0ze", "as29s"}
 
 
 @of_call("Zzl0ze")
-def test_a_recorded_project_gives_the_images_that_it_shows(fixture):
+def test_a_recorded_project_gives_its_images(fixture):
     contents = read_contents(json.dumps(fixture["payload"]), PROJECT, HOSTS)
     assert [said(image) for image in contents.images] == fixture["expect"]["images"]
     assert contents.ignored == fixture["expect"]["ignored"]
@@ -58,7 +58,7 @@ def test_a_recorded_project_gives_the_images_that_it_shows(fixture):
 
 
 @of_call("Zzl0ze")
-def test_every_id_that_a_recorded_project_shows_is_among_its_names(fixture):
+def test_every_id_of_a_recorded_project_is_among_its_names(fixture):
     names = history_page_of(
         PROJECT, read_contents(json.dumps(fixture["payload"]), PROJECT, HOSTS), [], None
     ).names
@@ -76,5 +76,5 @@ def test_a_recorded_listing_gives_its_projects(fixture):
 
 
 @of_call("as29s")
-def test_a_recorded_answer_gives_the_original(fixture):
+def test_a_recorded_record_gives_the_url_of_the_original(fixture):
     assert original_url(fixture["payload"], fixture["asked"], HOSTS) == fixture["expect"]["url"]
