@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Set
 
 from webapp.errors import FlowChanged, SignedOut
-from webapp.sources import Account, Describe, Reading, RemoteImage, RemoteProject, Step
+from webapp.sources import Account, Describe, Reading, RemoteProject, Step
 from webapp.sources.examination import (
     Examiner,
     Look,
@@ -65,16 +65,16 @@ class Examination:
         self._page: StartPage | None = None
         self._has_listing = False
         self._projects: tuple[RemoteProject, ...] = ()
-        self._image: RemoteImage | None = None
         self._has_records = False
-        self._url: str | None = None
+        # Empty until a step has found it.
+        self._asset_id = self._url = ""
 
     def steps(self) -> Iterator[Step]:
         yield self._examiner.step(START, self._look_at_start)
         yield self._call(LISTING, self._look_at_listing)
         yield from self._project_steps()
-        yield self._url_step(self._image)
-        yield self._picture_step(self._url)
+        yield self._call(URL, self._look_at_url, "" if self._asset_id else _NO_IMAGE)
+        yield self._examiner.step(PICTURE, self._look_at_picture, "" if self._url else _NO_URL)
         yield self._call(PERSON, self._look_at_person)
 
     def _call(self, name: str, look: Look, lacking: str = "") -> Step:
@@ -85,26 +85,13 @@ class Examination:
     def _project_steps(self) -> Iterator[Step]:
         """The first listed projects, up to the first one that has records."""
         if not self._projects:
-            yield self._call(PROJECT, _no_look, _NO_PROJECT)
+            yield self._call(PROJECT, self._look_at_listing, _NO_PROJECT)
         for project in self._projects[:MAX_PROJECTS]:
             if not self._has_records:
                 yield self._project_step(project)
 
     def _project_step(self, project: RemoteProject) -> Step:
         return self._call(PROJECT, lambda responses: self._look_at_project(project, responses))
-
-    def _url_step(self, image: RemoteImage | None) -> Step:
-        if image is None:
-            return self._call(URL, _no_look, _NO_IMAGE)
-        asset_id = images.asset_id_for(image.name, image.media_key)
-        return self._call(URL, lambda responses: self._look_at_url(asset_id, responses))
-
-    def _picture_step(self, url: str | None) -> Step:
-        if url is None:
-            return self._examiner.step(PICTURE, _no_look, _NO_URL)
-        return self._examiner.step(
-            PICTURE, lambda _: Seen(self._describe(fetch_picture(self._http, url, self._hosts)))
-        )
 
     def _look_at_start(self, responses: list[Response]) -> Seen:
         try:
@@ -156,21 +143,21 @@ class Examination:
             return Seen("", str(error), False, _outline_of(reply))
         self._has_records = found.entry_count > 0
         own = [image for image in found.images if not image.is_ingredient]
-        self._image = next(iter([*own, *found.images]), None)
+        self._asset_id = next((image.media_key for image in [*own, *found.images]), "")
         is_well = found.reading in (Reading.READ, Reading.EMPTY)
         counts = f"{plural(found.record_count, 'record', 'records')}; {image_counts(found.images)}"
         ignored = reasons_counted(found.ignored)
         return Seen(f"{counts}{ignored}", counted(found.unknown), is_well, contents_outline(reply.payload))
 
-    def _look_at_url(self, asset_id: str, responses: list[Response]) -> Seen:
-        reply = self._reply(images.IMAGE_CALL, [asset_id])
+    def _look_at_url(self, responses: list[Response]) -> Seen:
+        reply = self._reply(images.IMAGE_CALL, [self._asset_id])
         if refusal := _refusal(reply):
             return Seen("", refusal, False, response_outline(responses))
         try:
             record = document_of(reply.payload)
         except Unreadable as error:
             return Seen("", f"its payload cannot be read ({error})", False)
-        shown, url = outline(record), images.original_url(record, asset_id, self._hosts)
+        shown, url = outline(record), images.original_url(record, self._asset_id, self._hosts)
         if url is None:
             missing = "no URL of an original in its places" if record else "nothing there"
             return Seen("", missing, False, shown)
@@ -178,6 +165,9 @@ class Examination:
             return Seen("a URL", "it is on a host that is not allowed", False, shown)
         self._url = url
         return Seen("the URL of an original", "", True, shown)
+
+    def _look_at_picture(self, responses: list[Response]) -> Seen:
+        return Seen(self._describe(fetch_picture(self._http, self._url, self._hosts)))
 
     def _look_at_person(self, responses: list[Response]) -> Seen:
         """A failure here counts only if the start page had no e-mail either."""
@@ -210,11 +200,6 @@ class Examination:
         if rpc == projects.LISTING_CALL and is_unauthenticated(reply):
             raise SignedOut(SIGNED_OUT)
         return reply
-
-
-def _no_look(responses: list[Response]) -> Seen:
-    """Stands for a call that is not made because something is lacking for it."""
-    return Seen()
 
 
 def _names(fields: Mapping[str, bool], are_there: bool) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from webapp.errors import BadPicture, SignedOut
-from webapp.sources import Describe, Reason, RemoteImage, Step
+from webapp.sources import Describe, Reason, Step
 from webapp.sources.examination import (
     Examiner,
     Seen,
@@ -57,25 +57,16 @@ class Examination:
         self._calls, self._http = calls, http
         self._hosts, self._describe = picture_hosts, describe
         self._examiner = Examiner(http, outline_of)
-        self._image: RemoteImage | None = None
-        self._document: dict[str, object] | None = None
+        # Empty until a step has found it.
+        self._name = ""
+        self._document: dict[str, object] = {}
 
     def steps(self) -> Iterator[Step]:
         yield self._examiner.step(SESSION, self._look_at_session)
         yield self._examiner.step(HISTORY_PAGE, self._look_at_history_page)
         yield self._examiner.step(KEY, self._look_at_key)
-        yield self._image_step(self._image)
-        yield self._picture_step(self._document)
-
-    def _image_step(self, image: RemoteImage | None) -> Step:
-        if image is None:
-            return self._examiner.step(IMAGE, _no_look, _NO_IMAGE)
-        return self._examiner.step(IMAGE, lambda responses: self._look_at_image(image.name, responses))
-
-    def _picture_step(self, document: dict[str, object] | None) -> Step:
-        if document is None:
-            return self._examiner.step(PICTURE, _no_look, _NO_DOCUMENT)
-        return self._examiner.step(PICTURE, lambda _: self._look_at_picture(document))
+        yield self._examiner.step(IMAGE, self._look_at_image, "" if self._name else _NO_IMAGE)
+        yield self._examiner.step(PICTURE, self._look_at_picture, "" if self._document else _NO_DOCUMENT)
 
     def _look_at_session(self, responses: list[Response]) -> Seen:
         account = self._calls.access_tokens.account()
@@ -88,7 +79,7 @@ class Examination:
             page = history_pages.read_history_page(document, self._hosts)
         except UnknownShape as error:
             return Seen("", str(error), False, outline(document))
-        self._image = next(iter(page.images), None)
+        self._name = next((image.name for image in page.images), "")
         unrecognised_count = page.ignored.get(Reason.UNRECOGNISED, 0)
         more = "another page" if page.next_cursor else "no other page"
         found = f"{plural(page.entry_count, 'entry', 'entries')}, {more}; {image_counts(page.images)}"
@@ -104,30 +95,25 @@ class Examination:
         self._calls.api_keys.key()
         return Seen("a key" if responses else "a key that was stored or set before: nothing was asked")
 
-    def _look_at_image(self, name: str, responses: list[Response]) -> Seen:
-        response, secrets = self._calls.image(name)
+    def _look_at_image(self, responses: list[Response]) -> Seen:
+        response, secrets = self._calls.image(self._name)
         if response.status != 200:
             refused = images.refusal(response, secrets)
             if isinstance(refused, SignedOut):
                 raise refused
             words = refusal_words(None, response.status, images.error_word(response))
             return Seen("", words, False, outline_of(responses))
-        self._document = document = self._calls.document(response, secrets, name)
-        kind = "an upload" if "userUploadedImage" in document else "a generated image"
-        return Seen(kind, outline=outline(document))
+        self._document = self._calls.document(response, secrets, self._name)
+        kind = "an upload" if "userUploadedImage" in self._document else "a generated image"
+        return Seen(kind, outline=outline(self._document))
 
-    def _look_at_picture(self, document: dict[str, object]) -> Seen:
+    def _look_at_picture(self, responses: list[Response]) -> Seen:
         """The picture is inside the response before, or else behind the URL in it."""
-        content = images.picture_bytes(document)
+        content = images.picture_bytes(self._document)
         if content is not None:
             count = plural(len(content), "byte", "bytes")
             return Seen(f"{self._describe(content)}, {count} inside of the response before")
-        url = images.fife_url(document)
+        url = images.fife_url(self._document)
         if url is None:
             raise BadPicture("The response holds neither a picture nor a URL of one.")
         return Seen(self._describe(fetch_picture(self._http, url, self._hosts)))
-
-
-def _no_look(responses: list[Response]) -> Seen:
-    """Stands for a call that is not made because something is lacking for it."""
-    return Seen()
