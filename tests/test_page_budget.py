@@ -53,7 +53,8 @@ def test_the_first_ten_pages_come_at_once_and_later_ones_each_after_its_delay(cl
     for _ in range(SIZE + 20):
         budget.take(waiting)
     assert waiting.waits[:SIZE] == [0.0] * SIZE
-    assert all(1.0 <= seconds <= 3.1 for seconds in waiting.waits[SIZE:])
+    # A wait that was a quarter too short is made up for by the next: debts lie between 2/3 and 4/3 tokens.
+    assert all(2 / 3 * 1.5 <= seconds <= 4 / 3 * 2.5 for seconds in waiting.waits[SIZE:])
     assert 34 <= clock.seconds <= 46
 
 

@@ -22,7 +22,7 @@ def test_there_are_exactly_two_set_up_commands_of_one_line_each():
 
 def test_every_setting_stands_in_the_table_and_nothing_else():
     told = set(re.findall(r"^\| `(FLOWSHELF_\w+)`", README, re.M))
-    assert told == {variable for variable, _ in settings._SETTINGS.values()}
+    assert told == {setting.variable for setting in settings.SETTINGS}
 
 
 def test_every_command_is_told():

@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class Config:
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
     mounts_path: Path = Path("/proc/mounts")
+    # The fields that the environment or a flag has set: the settings page shows them as fixed.
+    given: frozenset[str] = frozenset()
 
     @property
     def database_path(self) -> Path:
@@ -78,14 +80,20 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
 
     Raises BadRequest with a sentence that names the variable when a value makes no sense.
     """
-    values = {name: _read(environ, variable, parse) for name, (variable, parse) in _SETTINGS.items()}
+    values = {each.field: _read(environ, each.variable, each.parse) for each in SETTINGS}
     values |= {name: _given(name, value) for name, value in given.items() if value is not None}
     values = {name: value for name, value in values.items() if value is not None}
+    fixed = frozenset(values)
     if values.get("share"):
         values.setdefault("host", EVERY_ADDRESS)
     folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
     # Paths of files are stored: they must not depend on where a command was started.
-    return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder)})
+    return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed})
+
+
+def parse_setting(name: str, text: str, *, label: str | None = None) -> object:
+    """The value of a setting that a person chose. Raises BadRequest with a sentence that names `label`."""
+    return _parsed(label or name, text, setting_of(name).parse)
 
 
 def _read(environ: Mapping[str, str], variable: str, parse):
@@ -97,7 +105,7 @@ def _given(name: str, value: object) -> object:
     """A value from the command line; text is read as that of the variable would be."""
     if not isinstance(value, str):
         return value
-    return _parsed(f"--{name.replace('_', '-')}", value, _SETTINGS[name][1])
+    return _parsed(f"--{name.replace('_', '-')}", value, setting_of(name).parse)
 
 
 def _parsed(setting: str, text: str, parse):
@@ -170,22 +178,149 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-# One row per setting: field, environment variable, how its text is read.
-_SETTINGS = {
-    "data_dir": ("FLOWSHELF_DATA_DIR", _folder),
-    "host": ("FLOWSHELF_HOST", str),
-    "port": ("FLOWSHELF_PORT", _whole_number(0, 65535)),
-    "share": ("FLOWSHELF_SHARE", _yes_or_no),
-    "allowed_hosts": ("FLOWSHELF_ALLOWED_HOSTS", _host_names),
-    "trusted_proxy": ("FLOWSHELF_TRUSTED_PROXY", _address),
-    "labs_url": ("FLOWSHELF_LABS_URL", _url),
-    "media_url": ("FLOWSHELF_MEDIA_URL", _url),
-    "flow_url": ("FLOWSHELF_FLOW_URL", _url),
-    "histories": ("FLOWSHELF_HISTORIES", _words),
-    "page_size": ("FLOWSHELF_PAGE_SIZE", _whole_number(1, 1000)),
-    "page_delay_seconds": ("FLOWSHELF_PAGE_DELAY", _seconds),
-    "download_workers": ("FLOWSHELF_DOWNLOAD_WORKERS", _whole_number(1, 64)),
-    "storage_roots": ("FLOWSHELF_STORAGE_ROOTS", _folders),
-    "picture_hosts": ("FLOWSHELF_PICTURE_HOSTS", lambda text: frozenset(_words(text))),
-    "flow_next_key": ("FLOWSHELF_FLOW_NEXT_KEY", str),
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its field of Config, environment variable, reader and meaning.
+
+    `flag` is its option of `flowshelf serve`, if it has one. `default_note` describes a default that the
+    field itself does not hold.
+    """
+
+    field: str
+    variable: str
+    parse: Callable[[str], object]
+    meaning: str
+    flag: str | None = None
+    default_note: str | None = None
+
+    @property
+    def default(self) -> str:
+        """The default as a person would write it, or a note in its place."""
+        value = Config.__dataclass_fields__[self.field].default
+        match value:
+            case _ if self.default_note:
+                return self.default_note
+            case bool():
+                return str(int(value))
+            case tuple() | frozenset():
+                return ",".join(map(str, value)) or "none"
+            case None:
+                return "none"
+        return str(value)
+
+    @property
+    def option_help(self) -> str:
+        """The help text of the command-line option."""
+        return f"{self.meaning}  [env var: {self.variable}; default: {self.default}]"
+
+
+# Every setting. The environment, the options of the command and the help page are read from here.
+SETTINGS = (
+    Setting(
+        "data_dir",
+        "FLOWSHELF_DATA_DIR",
+        _folder,
+        "Folder of the database, the images and the thumbnails.",
+        "--data-dir",
+        "your system's folder for application data",
+    ),
+    Setting(
+        "host",
+        "FLOWSHELF_HOST",
+        str,
+        "Address to listen on. An address that other machines can reach needs --share.",
+        "--host",
+        "127.0.0.1; with --share all addresses",
+    ),
+    Setting(
+        "port",
+        "FLOWSHELF_PORT",
+        _whole_number(0, 65535),
+        "Port to listen on; 0 takes any free port.",
+        "--port",
+    ),
+    Setting(
+        "share",
+        "FLOWSHELF_SHARE",
+        _yes_or_no,
+        "Share the shelf in your network: everybody has to sign in, by a link for you or one for guests.",
+        "--share",
+    ),
+    Setting(
+        "trusted_proxy",
+        "FLOWSHELF_TRUSTED_PROXY",
+        _address,
+        "IP address of your reverse proxy. X-Forwarded headers are believed from this address only.",
+        "--trusted-proxy",
+    ),
+    Setting(
+        "allowed_hosts",
+        "FLOWSHELF_ALLOWED_HOSTS",
+        _host_names,
+        "Further host names by which browsers may open this shelf, separated by commas.",
+    ),
+    Setting(
+        "histories",
+        "FLOWSHELF_HISTORIES",
+        _words,
+        "Histories to sync at labs.google: uploads (ASSET_MANAGER) and generated images (PINHOLE).",
+    ),
+    Setting("page_size", "FLOWSHELF_PAGE_SIZE", _whole_number(1, 1000), "Images in a history page."),
+    Setting(
+        "page_delay_seconds",
+        "FLOWSHELF_PAGE_DELAY",
+        _seconds,
+        "Seconds between two history pages, give or take a quarter; 0 for no wait. The first ten pages come "
+        "without it.",
+    ),
+    Setting(
+        "download_workers",
+        "FLOWSHELF_DOWNLOAD_WORKERS",
+        _whole_number(1, 64),
+        "Downloads at the same time, for each profile.",
+    ),
+    Setting(
+        "storage_roots",
+        "FLOWSHELF_STORAGE_ROOTS",
+        _folders,
+        "Further folders that images may be downloaded to, separated as in PATH.",
+    ),
+    Setting(
+        "picture_hosts",
+        "FLOWSHELF_PICTURE_HOSTS",
+        lambda text: frozenset(_words(text)),
+        "Further hosts, as host or host:port, that images may be fetched from. Google's are known.",
+    ),
+    Setting(
+        "flow_next_key",
+        "FLOWSHELF_FLOW_NEXT_KEY",
+        str,
+        "API key of the page at labs.google, to set it by hand.",
+        default_note="read from the page",
+    ),
+    Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
+    Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),
+    Setting("flow_url", "FLOWSHELF_FLOW_URL", _url, "Where today's Flow is."),
+)
+_BY_FIELD = {setting.field: setting for setting in SETTINGS}
+
+
+def setting_of(field_name: str) -> Setting:
+    """The setting that fills a field of Config."""
+    return _BY_FIELD[field_name]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How the settings page names a setting that a person may choose."""
+
+    label: str
+    unit: str
+
+
+# Hosts, folders, the proxy, commands and URLs are not among them: whoever opens the page must not be able to
+# send Flowshelf elsewhere.
+CHOOSABLE = {
+    "page_delay_seconds": Choice("Delay between history pages", "seconds"),
+    "download_workers": Choice("Parallel downloads", "at a time, for each profile"),
 }

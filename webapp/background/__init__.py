@@ -32,10 +32,11 @@ from webapp.background.exports import Exports
 from webapp.background.measuring import Measuring
 from webapp.background.previews import Previews
 from webapp.background.schedule import Scheduler
+from webapp.background.settings import Settings
 from webapp.background.syncs import Syncs
+from webapp.background.thumbnails import Thumbnails
 from webapp.background.waiting import Waiting
 from webapp.config import Config
-from webapp.database.models import Image
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, FlowshelfError
 from webapp.maintenance.deletion import delete_files
@@ -56,6 +57,7 @@ class Background:
 
     def __init__(self, config: Config, *, max_waiting: int = 6, open_source: Callable = open_source) -> None:
         self._config = config
+        self.settings = Settings(config)
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
         self.waiting = Waiting(max_waiting, self.stopping)
@@ -67,6 +69,7 @@ class Background:
         self.measuring = Measuring(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
+        self.thumbnails = Thumbnails(config.thumbnails_dir)
         self.examinations = Examinations(self.connections)
 
     @property
@@ -87,6 +90,7 @@ class Background:
         """
         self._keeper = store.keep_open()
         with store.connection():
+            self.settings.load()
             for folder in self._folders_of_interrupted():
                 storage.remove_parts(folder)
             downloads.requeue_interrupted_runs()
@@ -182,11 +186,6 @@ class Background:
     def folder_of(self, profile_id: str) -> Path:
         """Where the images of a profile go unless a caller names another folder."""
         return self._config.images_dir / profile_id
-
-    def thumbnail_path(self, image: Image, edge: int) -> Path:
-        """Named after the bytes of the picture, so that another picture never shows an old thumbnail."""
-        name = f"{image.id}-{(image.sha256 or '')[:12]}-{edge}.webp"
-        return self._config.thumbnails_dir / image.profile_id / name
 
     def _download_new(self, run_id: str, state: RunState) -> None:
         """A sync that was to download what is new is about to end: wish for the images that it stored.

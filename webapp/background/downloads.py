@@ -11,26 +11,13 @@ from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
 from webapp.background.waiting import Waiting
-from webapp.background.worker_pool import WorkerPool, change, finish, log_state, too_many_failures
+from webapp.background.worker_pool import WorkerPool, change, finish, log_state
 from webapp.config import Config
 from webapp.database.models import Image, Run
 from webapp.database.states import Health, RunKind, RunState
 from webapp.download.fetch import download_image
-from webapp.errors import (
-    AccountExists,
-    AccountMoved,
-    BadPath,
-    DiskFull,
-    FlowshelfError,
-    FlowUnavailable,
-    FolderGone,
-    ImageRefused,
-    KeyRefused,
-    OtherAccount,
-    SignedOut,
-    SourceClosed,
-    UnusualActivity,
-)
+from webapp.download.rules import Outcome, outcome_of, too_many_failures
+from webapp.errors import AccountMoved, BadPath, FlowshelfError, FolderGone
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
@@ -38,9 +25,6 @@ from webapp.store.runs import downloads
 from webapp.store.runs.downloads import Claim
 
 log = logging.getLogger(__name__)
-
-# What is wrong with the profile or the disk and not with one image: the run pauses, nothing is failed.
-_FOR_ALL = (DiskFull, FolderGone, KeyRefused, AccountMoved, OtherAccount, AccountExists)
 
 
 class Downloads:
@@ -231,25 +215,14 @@ class Downloads:
             self._download(pool, claim, connection)
         except Stopped:
             downloads.release_download(claim)
-        except SignedOut as error:
-            downloads.release_download(claim)
-            with self._connections.if_current(connection) as is_current:
-                if is_current:
-                    self._wait_for_cookies(pool, claim, error)
-        except UnusualActivity:  # nothing has failed: the next claim waits until the rest is over
-            downloads.release_download(claim)
         except FlowshelfError as error:
             is_stale = connection is not None and connection.is_stale
-            if self._stopping.is_set() or is_stale or isinstance(error, SourceClosed):
-                # The connection was closed under it: asked again at the next start, or with new cookies.
-                downloads.release_download(claim)
-            elif isinstance(error, FlowUnavailable) and self._is_deferred(pool, claim):
-                downloads.release_download(claim)
-            else:
-                self._decide(pool, claim, error)
+            self._handle_failure(
+                pool, claim, error, connection, is_superseded=is_stale or self._stopping.is_set()
+            )
         except Exception as error:
             log.exception("Download of image %s failed", claim.image_id)
-            self._decide(pool, claim, store.problem_of(error) or _unexpected())
+            self._handle_failure(pool, claim, store.problem_of(error) or _unexpected(), connection)
         finally:
             self._in_flight.discard(claim.download_id)
 
@@ -266,34 +239,58 @@ class Downloads:
             stopping=pool.stop,
         )
         downloads.finish_download(claim, **asdict(kept) | {"path": str(kept.path)})
-        pool.failures_in_a_row = 0
+        with self._lock:
+            pool.failures.note_success()
         pool.rate.add(kept.size_bytes)
 
-    def _wait_for_cookies(self, pool: WorkerPool, claim: Claim, error: SignedOut) -> None:
-        profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
-        self._halt(pool, RunState.WAITING, error)
-
-    def _is_deferred(self, pool: WorkerPool, claim: Claim) -> bool:
-        """Whether a wish comes again later, because Flow answers nobody: that need not be about its image."""
-        cooldown = self._connections.cooldown(claim.profile_id)
-        with self._lock:
-            return cooldown is not None and cooldown.reason is not None and pool.defer(claim.download_id)
-
-    def _decide(self, pool: WorkerPool, claim: Claim, error: FlowshelfError) -> None:
-        """What a failure means: for the profile as a whole, for this image for good, or for now."""
-        if isinstance(error, _FOR_ALL):
-            downloads.release_download(claim)
+    def _handle_failure(
+        self,
+        pool: WorkerPool,
+        claim: Claim,
+        error: FlowshelfError,
+        connection: Connection | None,
+        *,
+        is_superseded: bool = False,
+    ) -> None:
+        """Do what `webapp.download.rules` decide about a failure."""
+        outcome = self._outcome(pool, claim, error, is_superseded=is_superseded)
+        if outcome in (Outcome.FAIL, Outcome.FAIL_PERMANENTLY):
+            return self._fail(pool, claim, error, is_permanent=outcome is Outcome.FAIL_PERMANENTLY)
+        # Before the state of the run changes: whoever waits for that must find the image queued.
+        downloads.release_download(claim)
+        if outcome is Outcome.PAUSE_RUN:
             if isinstance(error, AccountMoved):
                 profiles.note_health(claim.profile_id, Health.MOVED, str(error))
             self._halt(pool, RunState.PAUSED, error)
-        else:
-            is_permanent = isinstance(error, ImageRefused)
-            downloads.fail_download(claim, code=error.code, sentence=str(error), is_permanent=is_permanent)
-            self._count_failure(pool, error)
+        elif outcome is Outcome.WAIT_FOR_COOKIES:
+            # New cookies are held off meanwhile: once they are stored, the old ones do not matter any more.
+            with self._connections.if_current(connection) as is_current:
+                if is_current:
+                    profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
+                    self._halt(pool, RunState.WAITING, error)
 
-    def _count_failure(self, pool: WorkerPool, error: FlowshelfError) -> None:
+    def _outcome(
+        self, pool: WorkerPool, claim: Claim, error: FlowshelfError, *, is_superseded: bool
+    ) -> Outcome:
+        cooldown = self._connections.cooldown(claim.profile_id)
+        # Under the lock, because other threads of the pool defer and claim at the same time.
         with self._lock:
-            is_too_many = pool.count_failure()
+            outcome = outcome_of(
+                error,
+                is_superseded=is_superseded,
+                is_service_down=cooldown is not None and cooldown.reason is not None,
+                deferral_count=pool.failures.deferrals[claim.download_id],
+            )
+            if outcome is Outcome.DEFER:
+                pool.defer(claim.download_id)
+            return outcome
+
+    def _fail(self, pool: WorkerPool, claim: Claim, error: FlowshelfError, *, is_permanent: bool) -> None:
+        downloads.fail_download(claim, code=error.code, sentence=str(error), is_permanent=is_permanent)
+        with self._lock:
+            is_too_many = pool.failures.note_failure()
+            if is_too_many:
+                pool.stop.set()  # at once, so that no thread claims another download
         if is_too_many:
             self._halt(pool, RunState.PAUSED, too_many_failures(error))
 

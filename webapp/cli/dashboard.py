@@ -17,7 +17,7 @@ from flask import Flask
 from webapp import create_app, make_data_folder, store
 from webapp.cli.options import data_dir_option
 from webapp.cli.server import listen
-from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config
+from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config, setting_of
 from webapp.database.states import Role
 from webapp.demo import FlowServer, World
 from webapp.demo.samples import moved_sample_world, sample_world
@@ -43,17 +43,12 @@ def serving_options(command):
         click.option(
             "--trusted-proxy",
             metavar="ADDRESS",
-            help="The reverse proxy whose X-Forwarded headers are believed; from anybody else they are not.",
+            help=setting_of("trusted_proxy").option_help,
         ),
-        click.option(
-            "--share",
-            is_flag=True,
-            default=None,
-            help="Listen on the LAN and ask everybody to sign in: prints a link for you and one for guests.",
-        ),
+        click.option("--share", is_flag=True, default=None, help=setting_of("share").option_help),
         click.option("--open", "opens", is_flag=True, help="Open the dashboard in the browser."),
-        click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [8765]"),
-        click.option("--host", help="Address to listen on.  [127.0.0.1; with --share all of them]"),
+        click.option("--port", type=click.IntRange(0, 65535), help=setting_of("port").option_help),
+        click.option("--host", help=setting_of("host").option_help),
     ):
         command = option(command)
     return command

@@ -2,7 +2,9 @@
 
 folders     which may be used, whether they are there, and what room they have
 files       written whole or not at all, and removed
-pictures    what their header tells, and thumbnails of them
+pictures    what they are, and whether they decode
+structure   where a picture ends
+thumbnails  small pictures at a bounded cost
 sizes       how large they are, by the header of the file alone
 problems    what a disk says, as sentences
 """
@@ -28,9 +30,16 @@ from webapp.storage.folders import (
     path_under,
     require_root,
 )
-from webapp.storage.pictures import SUFFIXES, PictureHeader, decodes, make_thumbnail, read_header
+from webapp.storage.pictures import (
+    SUFFIXES,
+    PictureHeader,
+    decodes,
+    is_too_large_for_thumbnail,
+    read_header,
+)
 from webapp.storage.problems import translate_errors
 from webapp.storage.sizes import measure
+from webapp.storage.thumbnails import make_thumbnail
 
 __all__ = [
     "DEVICE_NAMES",
@@ -43,6 +52,7 @@ __all__ = [
     "file_stems",
     "free_bytes",
     "is_there",
+    "is_too_large_for_thumbnail",
     "keep_file",
     "make_folder",
     "make_thumbnail",

@@ -7,9 +7,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
-MAX_PIXELS = 400_000_000
 # WebP is read here, because Pillow reads all of such a file before it tells the size.
-_PILLOW_KINDS = ("JPEG", "PNG", "GIF")
+_PILLOW_KINDS = ("JPEG", "PNG", "GIF", "AVIF")
 _MAX_WEBP_CHUNKS = 10_000
 _MAX_EXIF_BYTES = 1_000_000
 _ORIENTATION = 0x0112
@@ -21,10 +20,18 @@ def measure(path: Path) -> tuple[int, int] | None:
     """Width and height of the picture in a file; None when the header does not tell."""
     try:
         with path.open("rb") as file:
-            size = _webp_size(file) if _is_webp(file) else _pillow_size(file)
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, struct.error):
+            return measure_open(file)
+    except OSError:
         return None
-    return size if 0 < size[0] * size[1] <= MAX_PIXELS else None
+
+
+def measure_open(file: BinaryIO) -> tuple[int, int] | None:
+    """As `measure`, of a file that is open."""
+    try:
+        size = _webp_size(file) if _is_webp(file) else _pillow_size(file)
+    except Exception:  # Pillow's parsers raise errors of many classes for damaged headers
+        return None
+    return size if min(size) > 0 else None
 
 
 def upright_size(picture: Image.Image) -> tuple[int, int]:

@@ -36,6 +36,7 @@ from webapp.web.views import (
     overview,
     problems,
     selections,
+    settings,
     share,
 )
 
@@ -49,6 +50,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
     app.register_blueprint(share.share)
+    app.register_blueprint(settings.settings)
     app.register_blueprint(api.api)
     app.register_blueprint(health.health)
     problems.register(app)
