@@ -15,7 +15,7 @@ from webapp.store import profiles
 START = "start page (GET /)"
 LISTING = "list of projects (UpteDb)"
 PROJECT = "a project (Zzl0ze)"
-ADDRESS = "address of an image (as29s)"
+ADDRESS = "URL of an image (as29s)"
 PICTURE = "picture (GET)"
 PERSON = "e-mail (o30O0e)"
 SESSION = "sign-in (session)"
@@ -91,7 +91,7 @@ def test_at_most_three_projects_are_read(moved_id, world, flow, examine):
     found = examine(moved_id)
     assert found["isWell"] is True
     assert kinds(flow).count("project") == 3
-    assert found["by"][ADDRESS]["came"] == "not asked: no image was met"
+    assert found["by"][ADDRESS]["came"] == "not asked: no image was found"
     assert found["by"][ADDRESS]["isAsked"] is False
 
 

@@ -86,7 +86,7 @@ class RemoteImage:
     name: str
     media_key: str
     workflow_id: str
-    kind: str
+    kind: str | None
     created_at: str | None
     aspect_ratio: str | None = None
     fife_url: str | None = None
