@@ -1,51 +1,69 @@
-"""Everything that can go wrong in a way we expect and can explain, as one tree.
+"""Every failure that we expect and can explain, as one tree of exceptions.
 
     FlowshelfError                      a sentence for the person, a stable code, an HTTP status
     ├── BadRequest                      400 bad_request    the request itself makes no sense
     │   ├── BadPath                     400 bad_path       a folder outside the allowed roots
-    │   └── BadCookies                  400 bad_cookies    pasted text that holds no usable session
-    ├── SignInNeeded                    401 sign_in        nobody knows who asks
+    │   └── BadCookies                  400 bad_cookies    the pasted text holds no usable session
+    ├── SignInNeeded                    401 sign_in        the browser has not signed in
     │   └── WrongCode                   401 sign_in
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
     ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport   404
-    │   └── RunEnded                    404 unknown_run    paused or removed under its thread
+    │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
-    ├── Paused / Cancelled              409                the run that was waited for ended so
+    ├── Paused / Cancelled              409                how the run ended that the caller waited for
     ├── OtherAccount / AccountExists    409                one profile per account
     ├── DiskFull                        507 disk_full
-    ├── FolderGone                      409 folder_gone    the storage root is not there, or not writable
-    ├── BadDatabase                     500 bad_database   damaged, or not one of ours
+    ├── FolderGone                      409 folder_gone    the storage root is missing or not writable
+    ├── BadDatabase                     500 bad_database   damaged, or not a Flowshelf database
     │   └── NewerDatabase               500 newer_database written by a later Flowshelf
-    └── FlowError                       502 flow_error     Flow answered, but not usefully
-        ├── FlowUnavailable             503 flow_unavailable   no answer or a passing one; safe to try again
+    └── FlowError                       502 flow_error     Flow responded, but not usefully
+        ├── FlowUnavailable             503 flow_unavailable   no response, or a failure that passes
         │   ├── SlowDown                503 flow_unavailable   Flow asks the whole profile to slow down
-        │   ├── UnusualActivity         503 flow_unavailable   Google takes this for a machine: an hour's rest
-        │   └── SourceClosed            503 flow_unavailable   nobody wants the answer any more
-        ├── FlowChanged                 502 flow_changed   an answer of a shape we do not know
+        │   ├── UnusualActivity         503 flow_unavailable   Google suspects a bot: pause for an hour
+        │   └── SourceClosed            503 flow_unavailable   the connection was closed on our side
+        ├── FlowChanged                 502 flow_changed   a response of an unknown shape
         ├── SignedOut                   409 waiting_for_cookies
-        ├── AccountMoved                409 moved          this account lives at the new Flow now
-        ├── ProjectFailed               502 flow_error     a failure with one project only; safe to try again
-        ├── KeyRefused                  502 flow_error     the API key is wrong, blocked or not to be found
+        ├── AccountMoved                409 moved          the account is at flow.google.com now
+        ├── ProjectFailed               502 flow_error     a failure of one project; may pass
+        ├── KeyRefused                  502 flow_error     the API key is wrong, blocked or not found
         ├── HistoryEmpty                502 history_empty
         ├── HistoryRefused              502 flow_error     Flow does not offer this history
-        ├── CircularHistory             502 flow_error     Flow repeats itself
+        ├── CircularHistory             502 flow_error     Flow repeats its pages
         ├── CursorRefused               400 cursor_refused
-        ├── BadPicture                  502 flow_error     the bytes are cut or no picture; safe to try again
+        ├── BadPicture                  502 flow_error     truncated bytes, or not a picture; may pass
         └── ImageRefused                502 flow_error     permanent for this image
             └── GoneUpstream            409 gone_upstream
 
-An error's text may quote Flow, never a secret: whoever raises one passes quotations through
+What a failure means is stated here once, by two attributes of its class: `scope` is what it concerns, and
+`is_transient` whether the same call may succeed later without anybody doing anything. The retry policy,
+the throttle and the download rules decide by these.
+
+The text of an error may quote Flow but never holds a secret: whoever raises one passes quotations through
 `webapp.sources.http.redacted`.
 """
 
+from enum import Enum, auto
+
+
+class Scope(Enum):
+    """What a failure concerns, and so which other calls would fail in the same way."""
+
+    REQUEST = auto()  # one image, project or command
+    PROFILE = auto()  # the profile's cookies, key or account: all its calls, until a person acts
+    SERVICE = auto()  # the service as a whole: all calls of the profile, until the service recovers
+    DISK = auto()  # the folder or disk that is written to: all downloads, until a person acts
+    CONNECTION = auto()  # nothing: we closed the connection ourselves while the call was under way
+
 
 class FlowshelfError(Exception):
-    """Anything we expect and can explain; `str(error)` is the sentence for the person."""
+    """A failure that we expect and can explain; `str(error)` is the sentence for the person."""
 
     code = "error"
     http_status = 500
+    scope = Scope.REQUEST
+    is_transient = False
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -98,7 +116,7 @@ class UnknownRun(FlowshelfError):
 
 
 class RunEnded(UnknownRun):
-    """The run was paused, or its profile removed, while something was done for it."""
+    """The run was paused, or its profile removed, while a thread was working for it."""
 
 
 class UnknownExport(FlowshelfError):
@@ -106,7 +124,7 @@ class UnknownExport(FlowshelfError):
 
 
 class Busy(FlowshelfError):
-    """Another run holds the place; `run_id` names it."""
+    """Another run is under way; `run_id` names it."""
 
     code, http_status = "busy", 409
 
@@ -128,19 +146,27 @@ class Cancelled(FlowshelfError):
 
 
 class OtherAccount(FlowshelfError):
+    """The cookies belong to another account than the profile."""
+
     code, http_status = "other_account", 409
+    scope = Scope.PROFILE
 
 
 class AccountExists(FlowshelfError):
+    """Another profile holds this account already."""
+
     code, http_status = "account_exists", 409
+    scope = Scope.PROFILE
 
 
 class DiskFull(FlowshelfError):
     code, http_status = "disk_full", 507
+    scope = Scope.DISK
 
 
 class FolderGone(FlowshelfError):
     code, http_status = "folder_gone", 409
+    scope = Scope.DISK
 
 
 class BadDatabase(FlowshelfError):
@@ -152,19 +178,21 @@ class NewerDatabase(BadDatabase):
 
 
 class FlowError(FlowshelfError):
-    """Flow answered, but not usefully."""
+    """Flow responded, but not usefully."""
 
     code, http_status = "flow_error", 502
 
 
 class FlowUnavailable(FlowError):
-    """No answer or a passing one: safe to try again.
+    """No response, or a failure of the service that passes.
 
-    `retry_after_seconds` is what Flow asked for, None when it did not. `page` stands for the one project
-    that was asked for, as one that could not be read; None when it was about anything else.
+    `retry_after_seconds` is the pause that Flow asked for, None when it asked for none. `page` is set
+    when the call was about a single project: the history page that records that project as unreadable.
     """
 
     code, http_status = "flow_unavailable", 503
+    scope = Scope.SERVICE
+    is_transient = True
     page: object = None
 
     def __init__(self, sentence: str, retry_after_seconds: float | None = None) -> None:
@@ -173,26 +201,29 @@ class FlowUnavailable(FlowError):
 
 
 class SlowDown(FlowUnavailable):
-    """Flow asks for fewer requests: the whole profile slows down, not one worker."""
+    """Flow asks for fewer requests: the whole profile slows down, not one thread."""
 
 
 class UnusualActivity(FlowUnavailable):
-    """Google takes the traffic for a machine's: nothing more is asked for a while, and nothing has failed."""
+    """Google suspects automated traffic: the profile makes no request for a while, and nothing has failed."""
 
     def __init__(self, retry_after_seconds: float) -> None:
         super().__init__(
-            "Google noticed unusual activity, so Flowshelf asks nothing for an hour and then goes on by "
+            "Google noticed unusual activity, so Flowshelf sends no requests for an hour and then resumes by "
             "itself. Use Flow in the browser for a while; nothing is lost and nothing has failed.",
             retry_after_seconds,
         )
 
 
 class SourceClosed(FlowUnavailable):
-    """The connection was given up, because other cookies came or the program stops."""
+    """The connection was closed under the call, because new cookies came or the program stops."""
+
+    scope = Scope.CONNECTION
+    is_transient = False
 
 
 class FlowChanged(FlowError):
-    """An answer of a shape we do not know; `sample` is a redacted piece of it for a report."""
+    """A response of an unknown shape; `sample` is a redacted excerpt for a report."""
 
     code = "flow_changed"
 
@@ -202,20 +233,26 @@ class FlowChanged(FlowError):
 
 
 class SignedOut(FlowError):
-    """The cookies no longer sign in."""
+    """The cookies are no longer valid."""
 
     code, http_status = "waiting_for_cookies", 409
+    scope = Scope.PROFILE
 
 
 class AccountMoved(FlowError):
+    """Google has moved the account to flow.google.com, which needs other cookies."""
+
     code, http_status = "moved", 409
+    scope = Scope.PROFILE
 
 
 class ProjectFailed(FlowError):
-    """The service answers, but has a failure of its own with one project: safe to try again.
+    """The service works, but fails to deliver one project. It may succeed later.
 
-    `page` stands for the project as one that was refused.
+    `page` is the history page that records this project as refused.
     """
+
+    is_transient = True
 
     def __init__(self, sentence: str, page: object) -> None:
         super().__init__(sentence)
@@ -223,7 +260,9 @@ class ProjectFailed(FlowError):
 
 
 class KeyRefused(FlowError):
-    """The API key is wrong, blocked or not to be found."""
+    """The API key is wrong, blocked or not found."""
+
+    scope = Scope.PROFILE
 
 
 class HistoryEmpty(FlowError):
@@ -235,7 +274,7 @@ class HistoryRefused(FlowError):
 
 
 class CircularHistory(FlowError):
-    """Flow hands out pages that the walk has met already."""
+    """Flow returns history pages that the walk has visited already."""
 
 
 class CursorRefused(FlowError):
@@ -243,26 +282,38 @@ class CursorRefused(FlowError):
 
 
 class BadPicture(FlowError):
-    """The bytes are cut or no picture: safe to try again."""
+    """The bytes are truncated or not a picture. The next try may deliver them whole."""
+
+    is_transient = True
+
+
+class NoThumbnail(FlowshelfError):
+    """A picture that is whole, but takes more memory to decode than there is for it."""
 
 
 class ImageRefused(FlowError):
-    """Flow will not hand out this image, however often it is asked."""
+    """Flow refuses this image permanently."""
 
 
 class GoneUpstream(ImageRefused):
     code, http_status = "gone_upstream", 409
 
 
+def scope_of(error: BaseException) -> Scope:
+    """What a failure concerns; an unexpected exception concerns its own call only."""
+    return error.scope if isinstance(error, FlowshelfError) else Scope.REQUEST
+
+
 def error_of(code: str, sentence: str) -> FlowshelfError:
-    """The error that a stored code and sentence once were."""
-    kinds = {kind.code: kind for kind in reversed(_kinds(FlowshelfError))}
-    return kinds.get(code, FlowshelfError)(sentence)
+    """Rebuild an error from its stored code and sentence. Where classes share a code, it becomes the first of
+    them in the tree."""
+    classes = {error_class.code: error_class for error_class in reversed(_classes(FlowshelfError))}
+    return classes.get(code, FlowshelfError)(sentence)
 
 
-def _kinds(kind: type[FlowshelfError]) -> list[type[FlowshelfError]]:
-    """A kind and all below it, nearest first: codes that several share belong to the first."""
-    kinds = [kind]
-    for below in kind.__subclasses__():
-        kinds += _kinds(below)
-    return kinds
+def _classes(error_class: type[FlowshelfError]) -> list[type[FlowshelfError]]:
+    """A class and all its subclasses, depth first."""
+    classes = [error_class]
+    for subclass in error_class.__subclasses__():
+        classes += _classes(subclass)
+    return classes

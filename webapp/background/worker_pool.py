@@ -1,92 +1,70 @@
-"""The threads of one download run, and how the state of a run changes and is logged."""
+"""The threads of one download run, and changes of its state, each with a line in the log."""
 
 import logging
 import threading
-from collections import Counter
 from dataclasses import dataclass, field
 
 from webapp import store
 from webapp.background.rate import Rate
 from webapp.database.models import Run
 from webapp.database.states import RunState
-from webapp.errors import FlowError, FlowshelfError
+from webapp.download.rules import FailureCounts
 from webapp.store import runs
 from webapp.store.runs import downloads
 from webapp.store.runs.downloads import Claim
 
 log = logging.getLogger(__name__)
 
-# One that fails even then is failed: it may be the image after all.
-MAX_DEFERRALS = 2
-MAX_FAILURES_IN_A_ROW = 10
-
 
 @dataclass(slots=True)
 class WorkerPool:
-    """The threads of one run, since it was last begun or resumed.
+    """The threads of one run, from its start, or the last time it was resumed, until it stops.
 
-    `later` are wishes that were put off behind all others, because the service answered nobody.
+    `stop` is set when the pool is detached from its run. `deferred` holds the ids of downloads that are
+    claimed after all others, because the service was down. Not synchronized: `Downloads` holds its lock.
     """
 
     run: Run
     stop: threading.Event = field(default_factory=threading.Event)
     threads: set[threading.Thread] = field(default_factory=set)
-    failures_in_a_row: int = 0
+    failures: FailureCounts = field(default_factory=FailureCounts)
     rate: Rate = field(default_factory=Rate)
     deferred: set[int] = field(default_factory=set)
-    deferral_counts: Counter[int] = field(default_factory=Counter)
 
     def claim(self) -> Claim | None:
-        """The oldest wish; those that were put off come when there is no other."""
+        """Claim the oldest queued download; deferred ones only when there is no other."""
         claim = downloads.claim_download(self.run.id, besides=self.deferred)
         if claim is None and self.deferred:
             self.deferred.clear()
             claim = downloads.claim_download(self.run.id)
         return claim
 
-    def count_failure(self) -> bool:
-        """Count a failure; whether there were too many in a row: then nobody claims another wish."""
-        self.failures_in_a_row += 1
-        if self.failures_in_a_row < MAX_FAILURES_IN_A_ROW:
-            return False
-        self.stop.set()
-        return True
-
-    def defer(self, download_id: int) -> bool:
-        """Put a wish behind all others; False when it was so often enough."""
-        if self.deferral_counts[download_id] == MAX_DEFERRALS:
-            return False
-        self.deferral_counts[download_id] += 1
+    def defer(self, download_id: int) -> None:
+        """Queue a download behind all others of the run."""
+        self.failures.deferrals[download_id] += 1
+        # The ids are parameters of the statement that claims. When they are too many, start over: those
+        # deferred until now are claimed again in the order of the queue.
         if len(self.deferred) == store.ROWS_PER_STATEMENT:
             self.deferred.clear()
         self.deferred.add(download_id)
-        return True
-
-
-def too_many_failures(last: FlowshelfError) -> FlowError:
-    """Why a run is paused whose crew failed so often."""
-    return FlowError(
-        f"{MAX_FAILURES_IN_A_ROW} images in a row failed, the last one so: {last} "
-        "The downloads are paused. Press Resume to try the rest, or look into Flow first."
-    )
 
 
 def finish(run_id: str) -> bool:
-    """End a running run when nothing of it is left; whether it ended."""
+    """End a running run if none of its downloads is queued or being fetched. Returns whether it ended."""
     if not downloads.finish_run_if_complete(run_id):
         return False
     log_state(run_id)
     return True
 
 
-def change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
-    """Move a run on, unless it is in another state by now."""
+def change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields: str | None) -> None:
+    """Change the state of a run, and its `fields`, if it is in one of the states `before`."""
     if runs.change_state(run_id, before, after, **fields):
         log_state(run_id)
 
 
 def log_state(run_id: str) -> None:
-    """One line that says what became of a run."""
+    """Log the state and the counts of a run in one line."""
     run = runs.get_run(run_id)
     log.info(
         "download %s of %s: %s, %s done, %s failed, %s bytes%s",

@@ -373,7 +373,14 @@ class Session(BaseModel):
     created_at = TextField()
 
 
+class Setting(BaseModel):
+    """What a person chose on the settings page: a field of `Config` and the text that was typed for it."""
+
+    name = TextField(primary_key=True)
+    value = TextField()
+
+
 _OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session, Setting)
 # A backup leaves their rows out unless it is asked for them.
 SECRET_TABLES = (Secret, Session)

@@ -1,4 +1,5 @@
 """Phase 2: one image to one file.
 
-fetch    asks the source for an image and writes it whole; knows the disk, nothing of the database
+rules    what a failure means for the image, the profile and the disk
+fetch    downloads one image and writes its file; knows the source and the disk, not the database
 """

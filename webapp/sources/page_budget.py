@@ -1,4 +1,4 @@
-"""How many history pages may be asked for: a bucket of requests that fills up again with time."""
+"""Limits the rate of requests for history pages with a token bucket."""
 
 import random
 import threading
@@ -11,41 +11,45 @@ SIZE = 10
 
 
 class PageBudget:
-    """The first `SIZE` pages come without a pause, later ones one every `refill_seconds`.
+    """A token bucket that starts full: `SIZE` pages without a pause, then one per `refill_seconds`.
 
-    The time between two requests counts, so a slow response is no reason to wait longer. Asked to slow
-    down, the bucket is empty at once.
+    The bucket refills while a request is under way, so a slow response causes no additional wait. With
+    `refill_seconds` 0 there is no limit. `clock` counts seconds.
     """
 
     def __init__(self, refill_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._refill_seconds = refill_seconds
         self._clock = clock
-        self._lock = threading.Lock()
-        self._left = float(SIZE)
-        self._counted_at = clock()
+        self._lock = threading.Lock()  # guards the two fields below
+        self._tokens = float(SIZE)
+        self._refilled_at = clock()
 
     def take(self, stopping: threading.Event) -> None:
-        """Wait until a page may be asked for. Raises Stopped as soon as `stopping` is set."""
-        if stopping.wait(self._seconds_until_next()):
+        """Wait until a page may be requested. Raises Stopped as soon as `stopping` is set."""
+        # Outside the lock: the token is taken already, and other threads must be able to queue behind it.
+        if stopping.wait(self._take_token()):
             raise Stopped
 
     def drain(self) -> None:
+        """Empty the bucket, because the service asked to slow down."""
         if self._refill_seconds:
             with self._lock:
                 self._refill()
-                self._left = min(self._left, 0.0)
+                self._tokens = min(self._tokens, 0.0)
 
-    def _seconds_until_next(self) -> float:
-        """The pause before the next request, which takes its place now: up to a quarter more or less, so that
-        many programs do not ask in step."""
+    def _take_token(self) -> float:
+        """Take a token, in advance if there is none. Returns the seconds until it is there.
+
+        These vary at random by up to a quarter, so that clients do not ask in step.
+        """
         if not self._refill_seconds:
             return 0.0
         with self._lock:
             self._refill()
-            self._left -= 1
-            return max(0.0, -self._left) * self._refill_seconds * random.uniform(0.75, 1.25)
+            self._tokens -= 1
+            return max(0.0, -self._tokens) * self._refill_seconds * random.uniform(0.75, 1.25)
 
     def _refill(self) -> None:
         now = self._clock()
-        self._left = min(float(SIZE), self._left + (now - self._counted_at) / self._refill_seconds)
-        self._counted_at = now
+        self._tokens = min(float(SIZE), self._tokens + (now - self._refilled_at) / self._refill_seconds)
+        self._refilled_at = now

@@ -1,35 +1,38 @@
-"""Lets one thread obtain what several need, while the others wait for its outcome."""
+"""Lets one thread obtain a value that several need, while the others wait for its result."""
 
 import copy
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from webapp.errors import FlowshelfError, SourceClosed
+from webapp.errors import FlowshelfError, Scope
 
 T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Threads that come while one is obtaining get its value, or its failure, without asking again.
+    """Threads that arrive while another one obtains the value share its result or its failure.
 
-    That one was told to stop is no failure of the others: the next of them obtains.
+    SourceClosed is not shared: it stopped that one thread, so the next one obtains the value itself.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held while a thread obtains the value
         self._rounds = 0
         self._failure: FlowshelfError | None = None
 
     def get(self, find: Callable[[], T | None], obtain: Callable[[], T]) -> T:
-        """What `find` has, else what `obtain` gets. Raises what `obtain` raises."""
+        """The value that `find` returns, else that of `obtain`. Raises what `obtain` raises."""
+        # Read before waiting: another count afterwards means that a round ended while this thread waited.
         rounds = self._rounds
         with self._lock:
             value = find()
             if value is not None:
                 return value
-            if self._rounds != rounds and not isinstance(self._failure, SourceClosed | None):
-                raise copy.copy(self._failure)
+            failure = self._failure
+            if self._rounds != rounds and failure is not None and failure.scope is not Scope.CONNECTION:
+                # A copy per thread, because raising an exception changes its traceback.
+                raise copy.copy(failure)
             return self._obtained(obtain)
 
     def _obtained(self, obtain: Callable[[], T]) -> T:
@@ -40,5 +43,5 @@ class SingleFlight(Generic[T]):
             self._failure = copy.copy(error)
             raise
         finally:
-            # Last, so that whoever came in the meantime sees that this round was theirs too.
+            # Counted after the failure is stored: a thread that sees the new count must see that too.
             self._rounds += 1

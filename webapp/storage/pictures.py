@@ -1,30 +1,36 @@
-"""Pictures as bytes: what their header tells, whether they decode, and thumbnails of them."""
+"""Pictures: format and size, whether they are complete, and how much memory decoding takes."""
 
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from webapp.errors import BadPicture
-from webapp.storage.files import replace_file
-from webapp.storage.problems import translate_errors
-from webapp.storage.sizes import MAX_PIXELS, upright_size
+from webapp.errors import BadPicture, FlowshelfError
+from webapp.storage.sizes import measure_open
+from webapp.storage.structure import Kind, Malformed, Unfinished, end_of, kind_of, name_of
 
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
-# How a whole file of each kind ends; a JPEG that lost its lower half still opens and verifies.
-_LAST_BYTES = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
-_PADDING = b"\x00\r\n "
+SUFFIXES = {Kind.JPEG: ".jpg", Kind.PNG: ".png", Kind.WEBP: ".webp", Kind.GIF: ".gif", Kind.AVIF: ".avif"}
 
-# Pillow warns on its own scale; ours is checked where a picture is opened.
+# Bytes of memory that decoding takes at its peak for each pixel, as measured with Pillow 13, rounded up. A
+# baseline JPEG is decoded line by line at an eighth of its size; of a progressive one all coefficients are in
+# memory at once.
+_BYTES_PER_PIXEL = {Kind.JPEG: 0.2, Kind.PNG: 9.0, Kind.GIF: 9.0, Kind.WEBP: 16.0, Kind.AVIF: 12.0}
+_BYTES_PER_PIXEL_PROGRESSIVE = 8.0
+MAX_DECODED_BYTES = 280_000_000
+_DRAFT_EDGE = 64
+
+# Disables the limit of Pillow: `MAX_DECODED_BYTES` is checked instead before pixels are decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, slots=True)
 class PictureHeader:
-    """What the header of a picture tells: the file ending for its kind, and its size in
-    pixels as it is shown, turned as its EXIF says."""
+    """The file suffix for the format of a picture, and its width and height in pixels after the rotation
+    that its EXIF asks for."""
 
     suffix: str
     width: int
@@ -32,55 +38,66 @@ class PictureHeader:
 
 
 def read_header(content: bytes) -> PictureHeader:
-    """The header of a picture that is whole as far as its header and its end tell.
+    """Read the header of a complete picture; bytes after its end are ignored.
 
-    Raises BadPicture otherwise. Decoding every picture would cost more than fetching it; that is
-    left to `flowshelf verify --deep` and the thumbnails.
+    Raises BadPicture, and nothing else, for any other content. The pixels are not decoded, because that would
+    take longer than the download; `verify --deep` and the thumbnails do so.
     """
+    kind = kind_of(content)
+    if kind is None:
+        raise BadPicture(f"What Flow sent is a {name_of(content)}, not a picture that Flowshelf keeps.")
     try:
-        with Image.open(BytesIO(content), formats=list(SUFFIXES)) as picture:
-            kind, (width, height) = picture.format, upright_size(picture)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise BadPicture("What Flow sent is not a picture.") from error
-    if width * height > MAX_PIXELS:
-        raise BadPicture(f"What Flow sent is a picture of {width} by {height} pixels, which cannot be meant.")
-    if not _has_its_end(kind, content):
-        raise BadPicture("The picture that Flow sent is cut off.")
-    return PictureHeader(SUFFIXES[kind], width, height)
-
-
-def _has_its_end(kind: str, content: bytes) -> bool:
-    if kind == "WEBP":
-        return len(content) >= 8 + int.from_bytes(content[4:8], "little")
-    return content.rstrip(_PADDING).endswith(_LAST_BYTES[kind])
+        end = end_of(kind, content)
+    except Unfinished as error:
+        raise BadPicture("The picture that Flow sent is cut off.") from error
+    except Malformed as error:
+        raise BadPicture(f"The picture that Flow sent is damaged: it is {error}.") from error
+    size = measure_open(BytesIO(content[:end]))
+    if size is None:
+        raise BadPicture("The picture that Flow sent is damaged: its header cannot be read.")
+    return PictureHeader(SUFFIXES[kind], *size)
 
 
 def decodes(path: Path) -> bool:
-    """Whether every pixel of a file can be decoded."""
+    """Whether a file is a complete picture that can be decoded.
+
+    If decoding would take more than `MAX_DECODED_BYTES` of memory, only the structure is checked. Raises
+    OSError when the file cannot be read, and MemoryError when there is not even that much memory.
+    """
+    content = path.read_bytes()
     try:
-        with Image.open(path, formats=list(SUFFIXES)) as picture:
-            picture.load()
-    except (OSError, ValueError, SyntaxError):
+        read_header(content)
+        with opened(BytesIO(content)) as picture:
+            if decoding_bytes(picture) <= MAX_DECODED_BYTES:
+                picture.draft("RGB", (_DRAFT_EDGE, _DRAFT_EDGE))
+                picture.load()
+    except BadPicture:
         return False
     return True
 
 
-def make_thumbnail(source: Path, target: Path, edge: int) -> None:
-    """A WebP of at most `edge` pixels a side. Raises BadPicture when `source` does not decode, DiskFull
-    and FolderGone when the thumbnail cannot be kept."""
+@contextmanager
+def opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """Open a picture of a format in `Kind`. Every error inside the block becomes BadPicture, because
+    Pillow raises errors of many classes for damaged bytes; only MemoryError and our own errors pass."""
     try:
-        with Image.open(source, formats=list(SUFFIXES)) as picture:
-            picture.draft("RGB", (edge, edge))
-            upright = ImageOps.exif_transpose(picture)
-            upright.thumbnail((edge, edge), Image.Resampling.LANCZOS)
-            encoded = BytesIO()
-            # The usual method 4 searches more than twice as long for four bytes in a hundred.
-            small = upright.convert("RGBA" if "A" in upright.getbands() else "RGB")
-            small.save(encoded, "WEBP", quality=80, method=2)
-    except FileNotFoundError:
+        with Image.open(file, formats=list(Kind)) as picture:
+            yield picture
+    except (MemoryError, FlowshelfError):
         raise
-    except (OSError, ValueError, SyntaxError, TypeError, ArithmeticError, struct.error) as error:
-        raise BadPicture(f"{source.name} is damaged: it cannot be decoded.") from error
-    with translate_errors(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, encoded.getvalue())
+    except Exception as error:
+        raise BadPicture("The picture is damaged: it cannot be decoded.") from error
+
+
+def decoding_bytes(picture: Image.Image) -> float:
+    """The peak memory that decoding an opened picture takes, in bytes."""
+    kind = Kind.JPEG if picture.format == "MPO" else Kind(picture.format or "")
+    if picture.info.get("progressive"):
+        return picture.width * picture.height * _BYTES_PER_PIXEL_PROGRESSIVE
+    return picture.width * picture.height * _BYTES_PER_PIXEL[kind]
+
+
+def is_too_large_for_thumbnail(suffix: str, width: int, height: int) -> bool:
+    """Whether a picture of this suffix and size takes too much memory to make a thumbnail of it."""
+    kind = next((kind for kind, known in SUFFIXES.items() if known == suffix.lower()), Kind.JPEG)
+    return width * height * _BYTES_PER_PIXEL[kind] > MAX_DECODED_BYTES

@@ -38,6 +38,7 @@ from webapp.web.views import (
     overview,
     problems,
     selections,
+    settings,
     share,
 )
 
@@ -51,6 +52,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
     app.register_blueprint(share.share)
+    app.register_blueprint(settings.settings)
     app.register_blueprint(api.api)
     app.register_blueprint(health.health)
     app.register_blueprint(help.help_pages)

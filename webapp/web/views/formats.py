@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import log
+from pathlib import PurePath
 from urllib.parse import quote
 
 from flask import Flask, g, request, url_for
 from markupsafe import Markup, escape
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from webapp import times
+from webapp import storage, times
 from webapp.database.models import Image, Project
 from webapp.database.states import DownloadState, Health
 from webapp.sources import ASPECT_RATIOS, aspect_ratio_of
@@ -201,13 +202,21 @@ def file_state(image: Image) -> str:
 
 def thumbnails(image: Image) -> dict[int, str]:
     """The thumbnails of the file by their width in pixels, narrow first; none without a good file."""
-    if file_state(image) != "done":
+    if file_state(image) != "done" or _is_too_large(image):
         return {}
     ratio = image.width / image.height if _has_size(image) else ASPECT_RATIOS.get(image.aspect_ratio, 1.0)
     slimness = min(1.0, ratio)
     version = content_version(image)
     addresses = {edge: image_url("pages.send_thumbnail", image.id, edge=edge) for edge in THUMBNAIL_EDGES}
     return {max(1, round(edge * slimness)): f"{url}?v={version}" for edge, url in addresses.items()}
+
+
+def _is_too_large(image: Image) -> bool:
+    """Whether the picture is too large to be drawn small: it is shown as Flow shows it, or not at all."""
+    if not _has_size(image):
+        return False
+    suffix = PurePath(image.local_path).suffix
+    return storage.is_too_large_for_thumbnail(suffix, image.width, image.height)
 
 
 def image_url(endpoint: str, image_id: str, **values: object) -> str:

@@ -1,5 +1,6 @@
 """One image: its page, its file and its thumbnails. What a page of the gallery shows is in `pages`."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from webapp import storage
 from webapp.database.models import Image
 from webapp.database.states import DownloadState, EventKind, RunKind
-from webapp.errors import BadPicture, DiskFull, FolderGone, UnknownImage
+from webapp.errors import BadPicture, DiskFull, FolderGone, NoThumbnail, UnknownImage
 from webapp.maintenance import verify
 from webapp.store import profiles, runs
 from webapp.store.gallery import images
@@ -21,6 +22,8 @@ from webapp.web.views.filter_parameters import filter_args, filter_asked
 from webapp.web.views.formats import THUMBNAIL_EDGES, file_state, history_word
 from webapp.web.views.pages import pages
 
+log = logging.getLogger(__name__)
+
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 PICTURE_KINDS = {
     ".jpg": "image/jpeg",
@@ -28,6 +31,7 @@ PICTURE_KINDS = {
     ".png": "image/png",
     ".webp": "image/webp",
     ".gif": "image/gif",
+    ".avif": "image/avif",
 }
 UNKNOWN_KIND = "application/octet-stream"
 
@@ -130,15 +134,16 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         abort(404)
     image = shown_image(image_id)
     path = _path_of(image)
-    thumbnail = background().thumbnail_path(image, edge)
-    if not thumbnail.exists():
-        try:
-            storage.make_thumbnail(path, thumbnail, edge)
-        except BadPicture:
-            images.mark_damaged([image.id], now())
-            abort(404)
-        except (DiskFull, FolderGone):
-            return send_image(image_id)  # no room to keep it: the picture itself serves
+    try:
+        thumbnail = background().thumbnails.get(image, path, edge)
+    except BadPicture:
+        images.mark_damaged([image.id], now())
+        abort(404)
+    except NoThumbnail as error:
+        log.warning("%s", error)
+        abort(404)
+    except (DiskFull, FolderGone):
+        return send_image(image_id)  # it cannot be written: the picture itself serves
     return _kept(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), image, mimetype="image/webp")
 
 
