@@ -235,24 +235,29 @@ def tiny_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def browser_path() -> str | None:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """A real browser. Without one the test is skipped, where CI runs it fails."""
-    path = browser_path()
-    if path is None:
-        reason = "no Chromium on this machine (Debian: apt-get install chromium)"
-        if os.environ.get("FLOWSHELF_REQUIRE_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+@contextmanager
+def launched_chromium() -> Iterator[object]:
+    """A real browser. Raises FileNotFoundError when none is installed."""
     from playwright.sync_api import sync_playwright
 
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        raise FileNotFoundError("no Chromium on this machine (Debian: apt-get install chromium)")
     options = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
     options += ["disable-component-update", "disable-sync"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[f"--{option}" for option in options])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """A real browser. Without one the test is skipped; in CI it fails."""
+    try:
+        with launched_chromium() as browser:
+            yield browser
+    except FileNotFoundError as missing:
+        if os.environ.get("FLOWSHELF_REQUIRE_BROWSER"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
