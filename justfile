@@ -1,7 +1,7 @@
-# The handful of commands; `just` lists them.
+# The few commands of this repository; `just` lists them.
 python := ".venv/bin/python"
 
-# The dashboard on sample pictures of a simulated Flow
+# The dashboard with sample pictures of a simulated Flow
 demo *options:
     {{python}} -m webapp demo {{options}}
 
@@ -9,16 +9,18 @@ demo *options:
 serve *options:
     {{python}} -m webapp serve {{options}}
 
-# The suite, as the README gives it
+# The test suite, as in the README
 test *options:
     {{python}} -m pytest {{options}}
 
-# What takes longest, and the state machine with more examples
+# Tests that need other programs or take long, and the state machine with more examples
 proof:
     {{python}} -m pytest -m proof
     {{python}} -m pytest --hypothesis-profile=thorough tests/test_sync_machine.py tests/google tests/sources
 
-# Style
+# Style, types and layers
 check:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
+    {{python}} -m mypy
+    .venv/bin/lint-imports
