@@ -1,4 +1,4 @@
-"""All servers of the benchmarks: programs with a command, and Python functions, each in its own process."""
+"""Starts servers, each in its own process: installed programs and Python functions; and asks them."""
 
 import http.client
 import json

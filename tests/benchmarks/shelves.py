@@ -24,9 +24,11 @@ WORDS = """red kite dunes fox night forest silver river mountain castle portrait
 WITHOUT_SPACES = ("夜の海", "赤い凧", "砂丘", "森の狐", "東京の雨", "静かな川")
 PICTURE_SIZE, PICTURE_BYTES = (1376, 768), 465_000
 # Six years of images, one every few minutes; a fifth are uploads, and three in five name a file.
+# MATERIALIZED: otherwise SQLite calls `chosen` again for every column that uses its result.
 ROWS = f"""
 WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :count),
-rows AS (SELECT n, n % 5 = 0 AS is_upload, chosen(10) < 6 AS has_file, chosen(3) AS shape, chosen(3) AS model,
+rows AS MATERIALIZED (
+    SELECT n, n % 5 = 0 AS is_upload, chosen(10) < 6 AS has_file, chosen(3) AS shape, chosen(3) AS model,
     strftime('%Y-%m-%dT%H:%M:%S', 1600000000 + n * 198676800 / :count, 'unixepoch')
     || printf('.%06dZ', n % 1000000) AS moment FROM numbers)
 INSERT INTO {TABLE} (id, profile_id, name, workflow_id, media_key, created_at, kind, prompt, model_name,
