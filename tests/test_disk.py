@@ -246,7 +246,7 @@ def test_a_disk_that_does_not_answer_loses_no_picture_and_is_said(
         assert ask("/api/verify", setPending=True)[1]["data"]["counts"] == {"folder_gone": 1}
         assert client.get(f"/images/{image.id}/file").status_code == 409
         assert client.get(f"/images/{image.id}/thumbnail/320").status_code == 409
-        wrong = [finding for finding in doctor.disks(config) if not finding.is_well]
+        wrong = [finding for finding in doctor.check_disks(config) if not finding.is_well]
         assert "not connected" in wrong[0].sentence
     with store.connection():
         assert images.get_image(image.id).local_path == image.local_path

@@ -131,14 +131,20 @@ class Connections:
                 connection.is_checked = True
 
     @contextmanager
-    def if_current(self, connection: Connection | None) -> Iterator[bool]:
-        """Whether a connection still has the profile's cookies, held true for the length of the `with` block.
+    def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
+        """Whether the cookies of a connection are still the profile's. None stands for the connection that
+        could not be opened, because the profile had no cookies.
 
-        A thread whose cookies died stores "waiting for cookies" inside this block. Without it, new cookies
-        could arrive between its look and its write, and the profile would wait although its cookies work.
+        A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
+        cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
+        that. Without the block they could do so between this thread's look and its write: then the run would
+        wait although the cookies work.
         """
         with self._lock:
-            yield connection is None or not connection.is_stale
+            if connection is None:
+                yield not profiles.get_cookies(profile_id)
+            else:
+                yield not connection.is_stale
 
     def cooldown(self, profile_id: str) -> Cooldown | None:
         """Why no request is sent for the profile at the moment; None when requests are sent."""

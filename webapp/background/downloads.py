@@ -304,7 +304,7 @@ class Downloads:
         elif outcome is Outcome.WAIT_FOR_COOKIES:
             # Inside the block new cookies cannot be put in use. Outside it they could arrive before the run
             # is set to waiting, and it would wait although they work.
-            with self._connections.if_current(connection) as is_current:
+            with self._connections.if_current(claim.profile_id, connection) as is_current:
                 if is_current:
                     profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
                     self._stop_run(pool, RunState.WAITING, error)

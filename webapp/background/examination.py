@@ -85,7 +85,7 @@ class Examinations:
         steps = tuple(connection.source.examine(describe_picture))
         examination = Examination(connection.source.name, now(), steps)
         # New cookies may have been pasted meanwhile: then the result says nothing about the profile's health.
-        with self._connections.if_current(connection) as is_current:
+        with self._connections.if_current(profile_id, connection) as is_current:
             return _note_result(profile_id, connection, examination) if is_current else examination
 
 

@@ -237,9 +237,6 @@ class Syncs:
             return (RunState.DONE, {}) if self._run_until_done(run_id, profile_id, stop) else (None, {})
         except (Stopped, RunEnded):
             return (None if self._stopping.is_set() else RunState.PAUSED), {}
-        except SignedOut as error:  # there are no cookies at all
-            self._wait_for_cookies(run_id, profile_id, error)
-            return None, {}
         except FlowshelfError as error:
             return (None, {}) if self._stopping.is_set() else self._failure(profile_id, error)
         except Exception as error:
@@ -262,21 +259,22 @@ class Syncs:
         ignored: the run continues with a new connection, perhaps to the other service.
         """
         while True:
-            connection = self._connections.of(profile_id)
-            runs.switch_service(run_id, connection.source.capabilities)
+            connection = None
             try:
+                connection = self._connections.of(profile_id)
+                runs.switch_service(run_id, connection.source.capabilities)
                 self._connections.check(profile_id, connection, stop)
                 self._sync_run(run_id, connection, stop).run()
                 return True
             except SignedOut as error:
                 # Inside the block new cookies cannot be put in use. Outside it they could arrive before the
                 # run is set to waiting, and it would wait although they work.
-                with self._connections.if_current(connection) as is_current:
+                with self._connections.if_current(profile_id, connection) as is_current:
                     if is_current:
                         self._wait_for_cookies(run_id, profile_id, error)
                         return False
             except FlowshelfError:
-                if not connection.is_stale:
+                if connection is None or not connection.is_stale:
                     raise
 
     def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:
