@@ -32,11 +32,14 @@ from test_process import BATCH, SYNC, Shelf
 
 from webapp.cli import dashboard, main
 from webapp.config import Config, read_config
-from webapp.demo import FlowServer, World, flow_google_records, flow_google_wire, wire
+from webapp.demo import FlowServer, World
+from webapp.demo import responses as wire
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
-from webapp.demo.flow_google import CALL_KINDS
-from webapp.demo.flow_google_records import Shown
+from webapp.demo.flow_google import frames as flow_google_wire
+from webapp.demo.flow_google import records as flow_google_records
+from webapp.demo.flow_google.records import Shown
+from webapp.demo.flow_google.service import CALL_KINDS
 from webapp.demo.journal import Request
 
 BROKEN = {

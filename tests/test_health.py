@@ -195,4 +195,4 @@ def test_an_impossible_data_folder_is_a_sentence(monkeypatch, way):
     monkeypatch.setenv("FLOWSHELF_DATA_DIR", folder if way == "environment" else "")
     done = CliRunner().invoke(main, ["profiles", *(["--data-dir", folder] if way == "option" else [])])
     assert done.exit_code == 1
-    assert f"“{folder}”, which does not work" in done.output
+    assert f"“{folder}”, which is not valid" in done.output

@@ -13,8 +13,8 @@ from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
-from webapp.demo.flow_google_records import Shown, record
-from webapp.demo.flow_google_wire import call_error, transport_error
+from webapp.demo.flow_google.frames import call_error, transport_error
+from webapp.demo.flow_google.records import Shown, record
 from webapp.errors import UnusualActivity
 from webapp.sources.flow_google import PROJECTS
 from webapp.sources.retry import RetryPolicy

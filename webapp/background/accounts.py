@@ -34,6 +34,7 @@ class PastedCredentials:
 
     current: dict[str, str]
     expire_at: str | None
+    browser: str | None
 
     def cookies(self) -> dict[str, str]:
         return self.current
@@ -41,10 +42,13 @@ class PastedCredentials:
     def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
         self.current, self.expire_at = renewed, expire_at
 
+    def user_agent(self) -> str | None:
+        return self.browser
+
     def key(self) -> str | None:
         return None
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         """A check needs no key."""
 
 
@@ -56,6 +60,7 @@ class CheckedCookies:
     account: Account | None
     cookies: dict[str, str]
     expire_at: str | None
+    user_agent: str | None
     service: str
     capabilities: Capabilities
 
@@ -136,12 +141,17 @@ class Accounts:
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=labs_host, flow_host=flow_host)
 
     def _check_pasted(self, pasted: PastedCookies) -> CheckedCookies:
-        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at)
+        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at, pasted.user_agent)
         source = self._open_source(self._config, credentials, self._stopping)
         try:
             account = _account_or_none(source)
             return CheckedCookies(
-                account, credentials.current, credentials.expire_at, source.name, source.capabilities
+                account,
+                credentials.current,
+                credentials.expire_at,
+                pasted.user_agent,
+                source.name,
+                source.capabilities,
             )
         except SignedOut as error:
             raise BadCookies(
@@ -159,7 +169,7 @@ class Accounts:
         """
         if checked.account:
             profiles.check_account(profile_id, checked.account, is_confirmed=is_confirmed)
-        profiles.set_cookies(profile_id, checked.cookies, checked.expire_at)
+        profiles.set_cookies(profile_id, checked.cookies, checked.expire_at, checked.user_agent)
         profiles.note_service(profile_id, checked.service, checked.capabilities.histories)
         self._connections.drop(profile_id)
         if checked.account:

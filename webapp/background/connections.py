@@ -30,10 +30,13 @@ class StoredCredentials:
     def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
         profiles.renew_cookies(self._profile_id, sent, renewed, expire_at)
 
+    def user_agent(self) -> str | None:
+        return profiles.get_user_agent(self._profile_id)
+
     def key(self) -> str | None:
         return profiles.get_key(self._profile_id)
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         profiles.keep_key(self._profile_id, key)
 
 

@@ -156,7 +156,7 @@ def open_client(config: Config) -> Iterator[ApiClient]:
     make_data_folder(config)
     lock = DataFolderLock(config.data_dir)
     if not lock.take():
-        if not (url := lock.address()):
+        if not (url := lock.read_url()):
             raise Busy(f"Another flowshelf command is using {config.data_dir}. Try again when it has ended.")
         codes = read_codes(config.data_dir)
         yield RemoteClient(url, codes[Role.OWNER] if codes else None)

@@ -121,7 +121,7 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
     """Hold the lock of the data folder. Raises ClickException when another Flowshelf holds it."""
     lock = DataFolderLock(config.data_dir)
     if not lock.take():
-        if url := lock.address():
+        if url := lock.read_url():
             raise click.ClickException(f"Flowshelf already serves {config.data_dir}: open {url}")
         raise click.ClickException(f"Another flowshelf command is using {config.data_dir}. Wait for its end.")
     try:
@@ -145,7 +145,7 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
     signal.signal(signal.SIGINT, end)
     try:
         work.start()
-        lock.say_address(url)
+        lock.write_url(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
         if codes := sharing_of(app).codes:
             print_links(codes, links.base_urls(config.host, server.effective_port) or [url])

@@ -192,7 +192,7 @@ class Import:
         # `_keys`: the rows of this chunk are not in the database yet.
         is_plain = media_key.lower() not in self._keys and imports.has_plain_name(name, media_key)
         stems = storage.file_stems(media_key, name, has_plain_name=is_plain)
-        return storage.keep_file(folder, stems, suffix, content)
+        return storage.save_file(folder, stems, suffix, content)
 
     def _is_under_root(self, path: Path) -> bool:
         return any(path.is_relative_to(root.resolve()) for root in self._roots)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from webapp import times
 from webapp.sources import KIND_GENERATED, KIND_UPLOADED, Reading, Reason, RemoteProject
 from webapp.sources.fields import UnknownShape
-from webapp.sources.flow_google.addresses import address_in, is_video
-from webapp.sources.flow_google.media import page_of, read_media
-from webapp.sources.flow_google.moments import moment
-from webapp.sources.flow_google.projects import read_listing
+from webapp.sources.flow_google.contents import history_page_of, read_contents
+from webapp.sources.flow_google.images import is_video, original_url
+from webapp.sources.flow_google.projects import read_listing_page
+from webapp.sources.flow_google.timestamps import timestamp_of
 
 HOSTS = frozenset({"lh3.googleusercontent.com"})
 PROJECT = RemoteProject("p-1", "Kites", "2026-09-12T00:00:00.000000Z")
@@ -72,11 +72,11 @@ def ingredient(inner, name="A reference", kind=1):
 
 def read(records, descriptors=None, ingredients=None):
     payload = json.dumps([None, descriptors, records, ingredients, None, None, None, [None, 1]])
-    return read_media(payload, PROJECT, HOSTS)
+    return read_contents(payload, PROJECT, HOSTS)
 
 
 def page(*parts):
-    return page_of(PROJECT, read(*parts), [], None)
+    return history_page_of(PROJECT, read(*parts), [], None)
 
 
 def only(*parts):
@@ -84,17 +84,17 @@ def only(*parts):
     return image
 
 
-def test_an_image_is_generated_where_a_model_or_a_prompt_says_so():
+def test_an_image_with_a_model_or_a_prompt_is_generated():
     assert (only([record()]).kind, only([record()]).prompt) == (KIND_GENERATED, "a red kite")
     silent = record(prompt=None)
     assert (only([silent]).kind, only([silent]).prompt) == (KIND_GENERATED, None)
 
 
-def test_the_prompt_of_an_image_made_from_references_stands_in_its_arm():
+def test_the_prompt_may_be_in_the_arm_only():
     assert only([record(asked=None)]).prompt == "a red kite"
 
 
-def test_captions_that_the_service_writes_are_no_prompts():
+def test_captions_are_no_prompts():
     image = only([upload()])
     assert (image.kind, image.prompt, image.model_name) == (KIND_UPLOADED, None, None)
 
@@ -110,7 +110,7 @@ def test_versions_share_a_card_and_its_title():
 
 
 @pytest.mark.parametrize(("marker", "version"), [(None, None), ("CAX", None), (7, None), ("CAI", "derived")])
-def test_a_version_that_is_not_said_is_unknown(marker, version):
+def test_a_version_is_read_from_its_marker(marker, version):
     assert only([record(version=marker)]).version == version
 
 
@@ -118,7 +118,7 @@ def test_a_version_that_is_not_said_is_unknown(marker, version):
     ("number", "model"),
     [(25, "GEM_PIX_2"), (39, "BELUGA_THINKING_HIGH"), (47, "47"), (0, None), (None, None), ("x", None)],
 )
-def test_a_model_is_known_by_its_number_and_an_unknown_number_stays(number, model):
+def test_a_model_number_becomes_a_code_and_an_unknown_number_stays(number, model):
     assert only([record(model=number)]).model_name == model
 
 
@@ -134,17 +134,17 @@ def test_a_model_is_known_by_its_number_and_an_unknown_number_stays(number, mode
         (None, None, None),
     ],
 )
-def test_the_shape_is_the_one_that_is_said_else_the_nearest_within_three_in_a_hundred(aspect, size, shape):
+def test_an_aspect_ratio_is_read_or_the_nearest_within_three_percent(aspect, size, shape):
     assert only([record(aspect=aspect, size=size)]).aspect_ratio == shape
 
 
 @pytest.mark.parametrize("size", [None, [], [1376], [1376, "768"], [1376.5, 768], [-1, 5], [True, 5], "x"])
-def test_a_size_is_two_whole_numbers_or_nothing(size):
+def test_a_malformed_size_is_ignored(size):
     image = only([record(size=size)])
     assert (image.width, image.height) == (None, None)
 
 
-def test_a_record_without_a_descriptor_is_an_image_of_unknown_title():
+def test_a_record_without_a_descriptor_has_no_title():
     image = only([record(card_id=None)])
     assert (image.title, image.is_archived, image.workflow_id) == (None, None, "a-1")
 
@@ -152,7 +152,7 @@ def test_a_record_without_a_descriptor_is_an_image_of_unknown_title():
 @pytest.mark.parametrize(
     ("said", "archived"), [(True, True), (False, False), (None, False), (1, None), ([], None)]
 )
-def test_an_image_is_archived_when_its_descriptor_says_so(said, archived):
+def test_the_descriptor_says_whether_an_image_is_archived(said, archived):
     assert only([record()], [descriptor(archived=said)]).is_archived is archived
 
 
@@ -174,7 +174,7 @@ def test_an_image_is_archived_when_its_descriptor_says_so(said, archived):
         (None, Reason.UNRECOGNISED),
     ],
 )
-def test_what_is_not_kept_is_counted_by_its_reason_and_its_id_is_met(bent, reason):
+def test_ignored_records_are_counted_by_reason_and_named(bent, reason):
     found = page([record("other"), bent])
     assert ([image.name for image in found.images], found.ignored) == (["other"], {reason: 1})
     name = bent[0] if isinstance(bent, list) else None
@@ -183,16 +183,16 @@ def test_what_is_not_kept_is_counted_by_its_reason_and_its_id_is_met(bent, reaso
 
 
 @pytest.mark.parametrize("status", [None, [], [3], [None]])
-def test_an_image_is_ready_when_no_status_or_a_three_is_there(status):
+def test_an_image_without_a_status_or_with_three_is_ready(status):
     found = page([record(status=status)])
     assert len(found.images) == (status != [None])
 
 
-def test_a_number_of_slots_decides_nothing():
+def test_the_length_of_a_record_does_not_matter():
     assert [image.name for image in page([[*record(), None, None, None, None, None, 5]]).images] == ["a-1"]
 
 
-def test_details_that_cannot_be_read_cost_no_image():
+def test_unreadable_details_do_not_lose_the_image():
     bare = record()
     bare[5] = "no details"
     image = only([bare], [descriptor()])
@@ -211,11 +211,11 @@ def test_details_that_cannot_be_read_cost_no_image():
         (None, Reading.EMPTY),
     ],
 )
-def test_a_project_is_read_when_every_record_is_of_a_kind_we_know(records, reading):
+def test_the_reading_says_how_much_was_recognised(records, reading):
     assert read(records).reading is reading
 
 
-def test_what_was_not_recognised_is_counted_by_its_kind_and_shown_without_its_content():
+def test_unrecognised_records_are_counted_by_kind_and_outlined_without_content():
     secret = "9b2d3c1e-5a6f-4c7d-8e9f-0a1b2c3d4e5f"
     odd = [secret, None, None, None, None, ["my secret prompt"], None, None, None, ["arm nine"]]
     contents = read([record(), odd, [*odd], record("b", status=[8]), None])
@@ -224,12 +224,12 @@ def test_what_was_not_recognised_is_counted_by_its_kind_and_shown_without_its_co
     assert not [text for text in (secret, "secret prompt", "arm nine") if text in contents.sample]
 
 
-def test_a_slot_that_was_empty_in_every_recording_is_noted_and_costs_nothing():
+def test_an_unknown_slot_is_counted_and_does_not_lose_the_image():
     contents = read([[*record(), None, None, None, None, None, 5]])
     assert (contents.unknown, contents.reading, contents.sample) == ({"slot 12": 1}, Reading.READ, "")
 
 
-def test_an_ingredient_is_an_image_of_the_project_that_its_own_record_names():
+def test_an_ingredient_belongs_to_the_project_that_its_record_names():
     inner = upload("a-90", "c-90")
     inner[1] = "another-project"
     image = only([], None, [ingredient(inner, "Car logo")])
@@ -237,7 +237,7 @@ def test_an_ingredient_is_an_image_of_the_project_that_its_own_record_names():
     assert image.is_ingredient
 
 
-def test_an_ingredient_that_is_a_record_of_the_project_as_well_is_one_image():
+def test_an_ingredient_with_a_record_in_the_project_is_one_image():
     images = page([record()], [descriptor()], [ingredient(record(), "As a reference")]).images
     assert [(image.name, image.title, image.is_ingredient) for image in images] == [
         ("a-1", "Red kite", False)
@@ -256,15 +256,15 @@ def test_an_ingredient_that_is_a_record_of_the_project_as_well_is_one_image():
         (None, {Reason.UNRECOGNISED: 1}),
     ],
 )
-def test_an_ingredient_is_what_its_record_is_and_a_voice_is_sound(odd, ignored):
+def test_an_ingredient_is_ignored_by_the_reason_of_its_record(odd, ignored):
     assert page([record()], None, [odd]).ignored == ignored
 
 
-def test_a_project_that_shows_ingredients_alone_has_no_records_of_its_own():
+def test_a_project_with_ingredients_only_is_empty():
     assert read([], None, [ingredient(upload())]).reading is Reading.EMPTY
 
 
-def test_images_stand_newest_first_and_those_without_a_time_take_the_cards():
+def test_images_are_sorted_newest_first_and_may_take_the_time_of_the_card():
     timeless = record("a-3", "c-3", made=None)
     images = page(
         [record(), timeless, record("a-2", made=[1789219999, 0])], [descriptor("c-3", "a-3")]
@@ -274,7 +274,7 @@ def test_images_stand_newest_first_and_those_without_a_time_take_the_cards():
     assert only([record(made="x")]).created_at == PROJECT.made_at
 
 
-def test_a_preview_on_another_host_is_left_out_and_the_smaller_one_does_if_need_be():
+def test_the_larger_preview_on_an_allowed_host_is_used():
     small_only, foreign = record(), record()
     small_only[5][10] = None
     foreign[5][10] = foreign[5][5] = "https://evil.example/x"
@@ -291,27 +291,27 @@ def test_fields_are_bounded_and_fit_a_database():
     assert (image.name, len(image.prompt), image.seed, image.title) == ("x/../yz", 20_000, None, "t" * 300)
 
 
-def test_the_original_is_the_url_that_ends_in_the_asked_id_else_the_one_in_its_place():
+def test_the_original_url_ends_in_the_id_or_is_at_its_path():
     original = "https://lh3.googleusercontent.com/image/a-1?Expires=1&Signature=x"
     elsewhere = "https://lh3.googleusercontent.com/image/another?Expires=1"
     named, placed = record(), record()
     named[5][10], named[6][0][13] = original, elsewhere
     placed[6][0][13] = elsewhere
-    assert address_in(named, "a-1", HOSTS) == original
-    assert address_in(placed, "a-1", HOSTS) == elsewhere
-    assert address_in(placed, "a-2", HOSTS) is None, "a record of another image says nothing of this one"
+    assert original_url(named, "a-1", HOSTS) == original
+    assert original_url(placed, "a-1", HOSTS) == elsewhere
+    assert original_url(placed, "a-2", HOSTS) is None, "a record of another image says nothing of this one"
 
 
 @pytest.mark.parametrize(
     "copy", ["https://lh3.googleusercontent.com/asb/a-1", f"{LARGE}=s0", f"{LARGE}=w512-h9"]
 )
-def test_a_re_encoded_copy_is_never_taken_for_the_original(copy):
+def test_a_reencoded_copy_is_no_original(copy):
     whole = record()
     whole[6][0][13] = whole[5][10] = copy
-    assert address_in(whole, "a-1", HOSTS) is None
+    assert original_url(whole, "a-1", HOSTS) is None
 
 
-def test_a_video_is_told_by_its_arm_or_its_url():
+def test_a_video_is_recognised_by_its_arm_or_its_url():
     assert is_video(video())
     assert is_video([["x", "https://flow-content.google/video/v?Expires=1"]])
     assert not is_video(record())
@@ -338,8 +338,8 @@ def test_a_video_is_told_by_its_arm_or_its_url():
         (None, None),
     ],
 )
-def test_times_become_one_form(said, read):
-    assert moment(said) == read
+def test_timestamps_are_read(said, read):
+    assert timestamp_of(said) == read
     assert read is None or times.timestamp(times.parsed(read)) == read
 
 
@@ -368,14 +368,16 @@ def bent_records(draw):
 
 
 @given(JSON, st.lists(JSON, max_size=4), bent_records())
-def test_whatever_a_project_holds_it_is_a_page_or_an_unknown_shape(payload, odd, bent):
+def test_any_payload_is_a_history_page_or_an_unknown_shape(payload, odd, bent):
     for whole in (
         payload,
         [None, odd, [record(), *odd], odd],
         [None, [descriptor(), *odd], [record("other"), bent], [ingredient(bent), ingredient(payload)]],
     ):
         try:
-            found = page_of(PROJECT, read_media(json.dumps(whole), PROJECT, HOSTS), [PROJECT], None)
+            found = history_page_of(
+                PROJECT, read_contents(json.dumps(whole), PROJECT, HOSTS), [PROJECT], None
+            )
         except UnknownShape:
             continue
         assert found.entry_count == 2 + len(found.images) + found.ignored_count
@@ -384,14 +386,14 @@ def test_whatever_a_project_holds_it_is_a_page_or_an_unknown_shape(payload, odd,
 
 
 @given(bent_records())
-def test_one_odd_record_never_costs_another(bent):
+def test_a_damaged_record_does_not_lose_another(bent):
     assert "other" in [image.name for image in page([bent, record("other")]).images]
 
 
 @given(JSON)
-def test_whatever_a_listing_holds_it_is_one_or_an_unknown_shape(document):
+def test_any_payload_is_a_listing_page_or_an_unknown_shape(document):
     try:
-        listing = read_listing(document, None)
+        listing = read_listing_page(document, None)
     except UnknownShape:
         return
     assert all(project.id for project in listing.projects)
