@@ -135,8 +135,9 @@ class Connections:
 
     @contextmanager
     def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
-        """Whether the cookies of a connection are still the profile's. None stands for the connection that
-        could not be opened, because the profile had no cookies.
+        """Whether the cookies of a connection are still the profile's.
+
+        None stands for the connection that could not be opened, because the profile had no cookies.
 
         A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
         cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
@@ -155,8 +156,10 @@ class Connections:
         return connection.retry.cooldown() if connection else None
 
     def require_available(self, profile_id: str) -> None:
-        """Raises FlowUnavailable while requests of the profile are held back because Flow does not respond,
-        or UnusualActivity because Flow asked for an hour without any."""
+        """Raises FlowUnavailable while requests are held back because Flow does not respond.
+
+        Raises UnusualActivity while they are held back because Google asked for it.
+        """
         cooldown = self.cooldown(profile_id)
         profile = profiles.get_profile(profile_id)
         if seconds := profiles.cooldown_seconds(profile):
@@ -182,8 +185,7 @@ class Connections:
             log.debug("connection of %s to %s: dropped", profile_id, connection.source.name)
 
     def close(self) -> None:
-        """Close all connections when the program stops. They do not become stale: their cookies are
-        current."""
+        """Close all connections when the program stops. They do not become stale: cookies did not change."""
         with self._lock:
             connections, self._connections = list(self._connections.values()), {}
         for connection in connections:

@@ -1,5 +1,4 @@
-"""Examinations: one call of each kind to a profile's service, and what came back. Kept in memory for a
-report."""
+"""Examinations: one call of each kind to a profile's service, kept in memory for a report."""
 
 import threading
 import time

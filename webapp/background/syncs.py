@@ -111,8 +111,10 @@ class Syncs:
         self.pause(profile_id)
 
     def wait(self, run_id: str) -> Run:
-        """Wait until a run ends or waits for cookies. Raises FlowUnavailable as soon as it cannot go on
-        because Flow does not respond."""
+        """Wait until a run ends or waits for cookies.
+
+        Raises FlowUnavailable as soon as it cannot go on because Flow does not respond.
+        """
         self._waiters.wait_until(lambda: self._is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
 
@@ -124,13 +126,14 @@ class Syncs:
 
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
-        """Answer the question at the end of a full sync: `mark` the images it did not find as gone from
-        Flow?"""
+        """Answer the question of a full sync: `mark` the images that it did not find as gone from Flow?"""
         answer_question(walk_id, mark=mark)
 
     def _open_run(self, open_run: Callable[[], Run], *, replaces_idle: bool) -> Run:
-        """Open a run. With `replaces_idle`, an open run that no thread works on makes way for it: it waits
-        for cookies, or was not resumed because this process runs a single command."""
+        """Open a run. With `replaces_idle`, an open run that no thread works on makes way for it.
+
+        Such a run waits for cookies, or was not resumed because this process runs a single command.
+        """
         try:
             return open_run()
         except Busy as error:
@@ -231,8 +234,11 @@ class Syncs:
         return True
 
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> _Outcome:
-        """Run, and translate how it ended. While the program stops, no error ends a run: the connections were
-        closed, and the next start resumes it."""
+        """Run, and translate how it ended.
+
+        While the program stops, no error ends a run: the connections were closed, and the next start resumes
+        it.
+        """
         try:
             return (RunState.DONE, {}) if self._run_until_done(run_id, profile_id, stop) else (None, {})
         except (Stopped, RunEnded):
