@@ -10,7 +10,7 @@ from webapp import store, times
 from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState, Health, RunKind, RunState
 from webapp.demo import World
-from webapp.errors import OtherAccount
+from webapp.errors import OtherAccount, SignedOut
 from webapp.store import profiles, runs
 
 
@@ -85,6 +85,27 @@ def test_cookies_of_another_account_are_refused_and_the_run_keeps_waiting(
         work.replace_cookies(profile_id, other.cookie_header())
     assert profiles.get_cookies(profile_id) == before
     assert runs.find_open_run(profile_id, RunKind.SYNC).state == RunState.WAITING
+
+
+def test_a_run_that_found_no_cookies_does_not_wait_if_some_were_stored_meanwhile(work, world):
+    with store.connection():
+        profile_id = profiles.add_profile("Ada", ("ASSET_MANAGER",)).id
+        with pytest.raises(SignedOut):
+            work.connections.of(profile_id)
+        with work.connections.if_current(profile_id, None) as is_current:
+            assert is_current
+        profiles.set_cookies(profile_id, world.cookies(), None)
+        with work.connections.if_current(profile_id, None) as is_current:
+            assert not is_current
+
+
+def test_a_run_without_cookies_waits_and_the_first_ones_resume_it(work, world):
+    with store.connection():
+        profile_id = profiles.add_profile("Ada", ("ASSET_MANAGER",)).id
+        run = work.syncs.wait(work.syncs.start(profile_id).id)
+        assert (run.state, run.error_code) == (RunState.WAITING, "waiting_for_cookies")
+        work.replace_cookies(profile_id, world.cookie_header())
+        assert work.syncs.wait(run.id).state == RunState.DONE
 
 
 @pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])

@@ -20,8 +20,7 @@ MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 
 def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
-    """The dashboard and the JSON API for one data folder. Starts no thread: `background_of(app).start()`
-    does.
+    """The dashboard and the JSON API for one data folder. Starts no thread: `Background.start` does.
 
     `reloads_assets`: read templates again when they change, and let browsers cache no style sheet or script.
     """
@@ -79,8 +78,7 @@ def _open_database(config: Config) -> None:
 
 
 def asset_root() -> Path:
-    """The folder of `templates` and `static`: the package when installed from a wheel, else the
-    repository."""
+    """The folder of `templates` and `static`: the package of an installed wheel, else the repository."""
     package = Path(__file__).resolve().parent
     return package if (package / "templates").is_dir() else package.parent
 

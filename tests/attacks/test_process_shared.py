@@ -39,7 +39,7 @@ def links_printed(shelf):
 def test_without_share_another_address_is_refused_with_a_sentence(shelf):
     for host in ("0.0.0.0", "::", "192.0.2.2"):
         sentence = " ".join(shelf.run("--host", host, code=2).split())
-        assert "without asking who they are" in sentence
+        assert "could open this shelf without signing in" in sentence
         assert "--share" in sentence
         assert "127.0.0.1 only" in sentence
 

@@ -114,8 +114,7 @@ class Background:
             self.size_backfill.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
-        """Stop all threads within about `timeout_seconds`. Runs resume at the next start. May be called
-        twice.
+        """Stop all threads within about `timeout_seconds`. Runs resume at the next start. Idempotent.
 
         The order matters. `stopping` comes first, because closing the connections makes every request under
         way raise, and only `stopping` tells the threads that this is no failure of Flow. Then the threads are
@@ -161,8 +160,10 @@ class Background:
         self.resume_waiting(profile_id)
 
     def examine(self, profile_id: str) -> Examination:
-        """Make each reading call of the profile's service once. If the cookies sign in, runs that waited for
-        them resume."""
+        """Make each reading call of the profile's service once.
+
+        If the cookies sign in, runs that waited for them resume.
+        """
         examination = self.examinations.examine(profile_id)
         if examination.account:
             self.resume_waiting(profile_id)
@@ -196,8 +197,7 @@ class Background:
             storage.remove_files(paths)
 
     def _wait_for_writers(self, profile_id: str) -> None:
-        """Wait up to two seconds until no thread writes files of a profile: a later file would have no
-        row."""
+        """Wait, at most two seconds, until no thread writes files of a profile, which would have no row."""
         for _ in range(100):
             if not self.downloads.is_working(profile_id) or self.stopping.wait(0.02):
                 return

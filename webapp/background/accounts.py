@@ -1,5 +1,4 @@
-"""Profiles and their cookies. Pasted cookies are stored only after Flow, if it responds, named their
-account."""
+"""Profiles and their cookies, which are stored only after Flow, if it responds, named their account."""
 
 import threading
 from dataclasses import dataclass
@@ -54,8 +53,7 @@ class PastedCredentials:
 
 @dataclass(frozen=True, slots=True)
 class CheckedCookies:
-    """Pasted cookies after their check, as they are to be stored. `account` is None when Flow did not
-    respond."""
+    """Pasted cookies after their check. `account` is None when Flow did not respond."""
 
     account: Account | None
     cookies: dict[str, str]

@@ -87,8 +87,7 @@ class Names:
 
 @contextmanager
 def archive(target: Path) -> Iterator[Archive]:
-    """An open ZIP that is at `target` when the block ends without an error; otherwise nothing is left of
-    it."""
+    """An open ZIP that is moved to `target` when the block ends; after an error nothing is left of it."""
     descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, suffix=".part", dir=target.parent)
     part = Path(name)
     try:

@@ -134,14 +134,21 @@ class Connections:
                 connection.is_checked = True
 
     @contextmanager
-    def if_current(self, connection: Connection | None) -> Iterator[bool]:
-        """Whether a connection still has the profile's cookies, held true for the length of the `with` block.
+    def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
+        """Whether the cookies of a connection are still the profile's.
 
-        A thread whose cookies died stores "waiting for cookies" inside this block. Without it, new cookies
-        could arrive between its look and its write, and the profile would wait although its cookies work.
+        None stands for the connection that could not be opened, because the profile had no cookies.
+
+        A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
+        cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
+        that. Without the block they could do so between this thread's look and its write: then the run would
+        wait although the cookies work.
         """
         with self._lock:
-            yield connection is None or not connection.is_stale
+            if connection is None:
+                yield not profiles.get_cookies(profile_id)
+            else:
+                yield not connection.is_stale
 
     def cooldown(self, profile_id: str) -> Cooldown | None:
         """Why no request is sent for the profile at the moment; None when requests are sent."""
@@ -149,8 +156,10 @@ class Connections:
         return connection.retry.cooldown() if connection else None
 
     def require_available(self, profile_id: str) -> None:
-        """Raises FlowUnavailable while requests of the profile are held back because Flow does not respond,
-        or UnusualActivity because Flow asked for an hour without any."""
+        """Raises FlowUnavailable while requests are held back because Flow does not respond.
+
+        Raises UnusualActivity while they are held back because Google asked for it.
+        """
         cooldown = self.cooldown(profile_id)
         profile = profiles.get_profile(profile_id)
         if seconds := profiles.cooldown_seconds(profile):
@@ -176,8 +185,7 @@ class Connections:
             log.debug("connection of %s to %s: dropped", profile_id, connection.source.name)
 
     def close(self) -> None:
-        """Close all connections when the program stops. They do not become stale: their cookies are
-        current."""
+        """Close all connections when the program stops. They do not become stale: cookies did not change."""
         with self._lock:
             connections, self._connections = list(self._connections.values()), {}
         for connection in connections:

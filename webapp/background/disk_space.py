@@ -12,8 +12,10 @@ DEFAULT_PICTURE_BYTES = 1_500_000
 
 
 def require_space(folder: Path, profile_id: str, image_count: int) -> None:
-    """Raises DiskFull when `image_count` more images of a profile, in addition to those in its queue, will
-    probably not fit on the disk of `folder`."""
+    """Raises DiskFull when `image_count` more images will probably not fit on the disk of `folder`.
+
+    The images that are in the profile's queue already are counted in addition.
+    """
     average = _average_bytes(profile_id) or _average_bytes(None) or DEFAULT_PICTURE_BYTES
     needed = (image_count + downloads.count_active(profile_id)) * average
     free = storage.free_bytes(folder)

@@ -67,8 +67,7 @@ class Downloads:
     # Commands
 
     def request(self, profile_id: str, image_ids: Sequence[str], folder: Path | None = None) -> Run | None:
-        """Queue images for download into `folder`, or the profile's own. None when all have their files
-        already.
+        """Queue images for download into `folder`, or the profile's own. None: all have their files already.
 
         Raises FolderGone when the root of `folder`, or of the file of a requested image, is missing; BadPath
         when `folder` cannot be created; DiskFull when the images will not fit.
@@ -90,8 +89,10 @@ class Downloads:
     def request_pending(
         self, profile_id: str, limit: int | None = None, folder: Path | None = None
     ) -> Run | None:
-        """Queue all pending images, or the newest `limit`; None when there are none. Raises what `request`
-        raises."""
+        """Queue all pending images, or the newest `limit`; None when there are none.
+
+        Raises what `request` raises.
+        """
         profiles.get_profile(profile_id)
         if folder:
             self._make_requested_folder(folder)
@@ -157,8 +158,10 @@ class Downloads:
     # Threads
 
     def ensure_running(self, run_id: str) -> None:
-        """Give a running run as many threads as its queue and the limit allow. Called again, it adds what is
-        missing, so call it whenever a run was resumed or downloads were queued."""
+        """Give a running run as many threads as its queue and the limit allow.
+
+        Called again, it adds what is missing: call it whenever a run was resumed or downloads were queued.
+        """
         with self._lock:
             run = runs.find_run(run_id)
             if run is None or run.state != RunState.RUNNING or self._stopping.is_set():
@@ -304,7 +307,7 @@ class Downloads:
         elif outcome is Outcome.WAIT_FOR_COOKIES:
             # Inside the block new cookies cannot be put in use. Outside it they could arrive before the run
             # is set to waiting, and it would wait although they work.
-            with self._connections.if_current(connection) as is_current:
+            with self._connections.if_current(claim.profile_id, connection) as is_current:
                 if is_current:
                     profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
                     self._stop_run(pool, RunState.WAITING, error)

@@ -1,5 +1,4 @@
-"""Examinations: one call of each kind to a profile's service, and what came back. Kept in memory for a
-report."""
+"""Examinations: one call of each kind to a profile's service, kept in memory for a report."""
 
 import threading
 import time
@@ -85,7 +84,7 @@ class Examinations:
         steps = tuple(connection.source.examine(describe_picture))
         examination = Examination(connection.source.name, now(), steps)
         # New cookies may have been pasted meanwhile: then the result says nothing about the profile's health.
-        with self._connections.if_current(connection) as is_current:
+        with self._connections.if_current(profile_id, connection) as is_current:
             return _note_result(profile_id, connection, examination) if is_current else examination
 
 

@@ -56,8 +56,7 @@ class Exports:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Mark as interrupted what an earlier process left unfinished, remove old ZIPs, and start the
-        thread."""
+        """Mark what an earlier process left as interrupted, remove old ZIPs, and start the thread."""
         storage.remove_parts(self._folder)
         exports.interrupt_exports()
         self._remove_old()
@@ -65,8 +64,7 @@ class Exports:
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> None:
-        """Wait for the thread, which ends soon after `stopping` is set. The ZIP it prepares is
-        interrupted."""
+        """Wait for the thread, which ends soon after `stopping` is set. Its ZIP is interrupted."""
         self._has_work.set()
         if self._thread:
             self._thread.join(timeout_seconds)
@@ -93,8 +91,11 @@ class Exports:
         self._has_work.set()
 
     def remove(self, export_id: str) -> None:
-        """Remove a ZIP. The row goes first: by its absence the thread notices that the ZIP it prepares is not
-        needed any more, and a ZIP that it finishes just now is removed there."""
+        """Remove a ZIP.
+
+        The row goes first: by its absence the thread notices that the ZIP it prepares is not needed any more,
+        and removes a ZIP that it has just finished.
+        """
         exports.remove_export(exports.get_export(export_id).id)
         self.path_of(export_id).unlink(missing_ok=True)
 

@@ -7,8 +7,7 @@ WINDOW_SECONDS = 10.0
 
 
 class Rate:
-    """Counts images and their bytes. Threads may share one: a deque's `append` and `list(deque)` are
-    atomic."""
+    """Counts images and their bytes. Thread-safe, because `append` and `list` of a deque are atomic."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

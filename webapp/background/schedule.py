@@ -50,8 +50,7 @@ class Scheduler:
             self._thread.join(timeout_seconds)
 
     def start_due(self, moment: datetime) -> float | None:
-        """Start what is due at `moment`. Returns the seconds to sleep; None: until woken, as there is no
-        schedule.
+        """Start what is due at `moment`. Returns the seconds to sleep; None: no schedule, sleep until woken.
 
         A profile with an open sync run is not synced a second time, nor one whose cookies have to be
         replaced.

@@ -53,7 +53,7 @@ class Settings:
         return [name for name in CHOOSABLE if name not in self._config.given]
 
     def _accepted(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        values: dict[str, Any] = {}  # each has the type of its field: its parser sees to that
+        values: dict[str, Any] = {}  # each has the type of its field in `Config`
         for name, text in texts.items():
             if name in self.choosable:
                 try:

@@ -1,5 +1,4 @@
-"""Fills in picture sizes: rows stored before sizes were recorded have none, and one thread reads them
-once."""
+"""Fills in the picture sizes of rows that were stored before sizes were recorded: one thread, once."""
 
 import logging
 import threading

@@ -111,8 +111,10 @@ class Syncs:
         self.pause(profile_id)
 
     def wait(self, run_id: str) -> Run:
-        """Wait until a run ends or waits for cookies. Raises FlowUnavailable as soon as it cannot go on
-        because Flow does not respond."""
+        """Wait until a run ends or waits for cookies.
+
+        Raises FlowUnavailable as soon as it cannot go on because Flow does not respond.
+        """
         self._waiters.wait_until(lambda: self._is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
 
@@ -124,13 +126,14 @@ class Syncs:
 
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
-        """Answer the question at the end of a full sync: `mark` the images it did not find as gone from
-        Flow?"""
+        """Answer the question of a full sync: `mark` the images that it did not find as gone from Flow?"""
         answer_question(walk_id, mark=mark)
 
     def _open_run(self, open_run: Callable[[], Run], *, replaces_idle: bool) -> Run:
-        """Open a run. With `replaces_idle`, an open run that no thread works on makes way for it: it waits
-        for cookies, or was not resumed because this process runs a single command."""
+        """Open a run. With `replaces_idle`, an open run that no thread works on makes way for it.
+
+        Such a run waits for cookies, or was not resumed because this process runs a single command.
+        """
         try:
             return open_run()
         except Busy as error:
@@ -231,15 +234,15 @@ class Syncs:
         return True
 
     def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> _Outcome:
-        """Run, and translate how it ended. While the program stops, no error ends a run: the connections were
-        closed, and the next start resumes it."""
+        """Run, and translate how it ended.
+
+        While the program stops, no error ends a run: the connections were closed, and the next start resumes
+        it.
+        """
         try:
             return (RunState.DONE, {}) if self._run_until_done(run_id, profile_id, stop) else (None, {})
         except (Stopped, RunEnded):
             return (None if self._stopping.is_set() else RunState.PAUSED), {}
-        except SignedOut as error:  # there are no cookies at all
-            self._wait_for_cookies(run_id, profile_id, error)
-            return None, {}
         except FlowshelfError as error:
             return (None, {}) if self._stopping.is_set() else self._failure(profile_id, error)
         except Exception as error:
@@ -262,21 +265,22 @@ class Syncs:
         ignored: the run continues with a new connection, perhaps to the other service.
         """
         while True:
-            connection = self._connections.of(profile_id)
-            runs.switch_service(run_id, connection.source.capabilities)
+            connection = None
             try:
+                connection = self._connections.of(profile_id)
+                runs.switch_service(run_id, connection.source.capabilities)
                 self._connections.check(profile_id, connection, stop)
                 self._sync_run(run_id, connection, stop).run()
                 return True
             except SignedOut as error:
                 # Inside the block new cookies cannot be put in use. Outside it they could arrive before the
                 # run is set to waiting, and it would wait although they work.
-                with self._connections.if_current(connection) as is_current:
+                with self._connections.if_current(profile_id, connection) as is_current:
                     if is_current:
                         self._wait_for_cookies(run_id, profile_id, error)
                         return False
             except FlowshelfError:
-                if not connection.is_stale:
+                if connection is None or not connection.is_stale:
                     raise
 
     def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:

@@ -26,8 +26,7 @@ from webapp.errors import FlowshelfError
 
 
 class FlowshelfGroup(click.Group):
-    """Runs `serve` when no command is named, and prints the sentence of a FlowshelfError without a
-    traceback."""
+    """Runs `serve` when no command is named, and prints a FlowshelfError as a sentence."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         verbose = list(takewhile(re.compile("-v+|--verbose").fullmatch, args))

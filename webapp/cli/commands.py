@@ -154,8 +154,7 @@ def find_profile(client: ApiClient, id_or_name: str) -> ProfileValue:
 
 
 def download_pending(client: ApiClient, profile_id: str, limit: int | None, *, quiet: bool) -> DownloadResult:
-    """Download all pending images, or the newest `limit`. Raises what stopped the run if it did not
-    finish."""
+    """Download all pending images, or the newest `limit`. Raises what stopped the run, if it stopped."""
     run_id = client.start_download(profile_id, {"pending": limit or True})
     if run_id is None:
         return nothing_downloaded()

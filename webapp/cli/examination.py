@@ -51,8 +51,7 @@ def mark_of(is_well: bool) -> str:
 
 
 def write_report(file: Path, report: dict[str, object]) -> None:
-    """Write a new file that only its owner can read. Raises BadRequest when it exists: it is not
-    overwritten."""
+    """Write a new file that only its owner can read. Raises BadRequest when it exists."""
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     with storage.translate_errors(file.absolute().parent):
         try:

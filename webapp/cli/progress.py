@@ -79,8 +79,7 @@ class StatusLine:
         self._length = 0
 
     def show(self, text: str, *, is_last: bool = False) -> None:
-        """Show `text` now on a terminal. Elsewhere only if the last line is some seconds old, or this one is
-        the last."""
+        """Show `text`, on a terminal at once. Elsewhere only every few seconds, and if it `is_last`."""
         if self._quiet:
             return
         if self._is_terminal:

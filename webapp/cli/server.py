@@ -54,8 +54,11 @@ class QuickDispatcher(ThreadedTaskDispatcher):
 
 
 class LimitedChannel(HTTPChannel):
-    """A connection that is closed when its address has too many, when a request takes too long to arrive, or
-    when another one arrives before the response to the last."""
+    """A connection that is closed when its client is greedy or slow.
+
+    That is when its address has too many connections, when a request takes too long to arrive, or when
+    another one arrives before the response to the last.
+    """
 
     began_at: float | None = None
 
@@ -91,8 +94,10 @@ class LimitedChannel(HTTPChannel):
 
 
 def listen(app: Flask, config: Config) -> BaseWSGIServer:
-    """A server that listens on its port; its method `run` serves. Raises FlowshelfError when the port is in
-    use."""
+    """A server that listens on its port; its method `run` serves.
+
+    Raises FlowshelfError when the port is in use.
+    """
     dispatcher = QuickDispatcher()
     dispatcher.set_thread_count(SERVER_THREADS)
     try:

@@ -11,8 +11,10 @@ from webapp.store.gallery import images
 
 
 def delete_files(image_ids: Sequence[str], roots: Sequence[Path], thumbnails_dir: Path) -> tuple[int, int]:
-    """Delete the files of images. Returns how many were deleted, and how many were not: a file outside the
-    storage roots, or one whose root is missing, stays."""
+    """Delete the files of images. Returns how many were deleted, and how many were not.
+
+    A file outside the storage roots, or one whose root is missing, stays.
+    """
     deleted: list[Image] = []
     failed_count = 0
     for chunk in store.chunked(list(image_ids)):
@@ -48,8 +50,7 @@ def _is_deletable(path: str, roots: Sequence[Path]) -> bool:
 
 
 def _remove_thumbnails(deleted: Iterable[Image], thumbnails_dir: Path) -> None:
-    """The name of a thumbnail is `<id>-<sha256>-<edge>.webp`; the id of an imported image may contain
-    dashes."""
+    """The name of a thumbnail is `<id>-<sha256>-<edge>.webp`; imported ids may contain dashes."""
     ids = {image.id for image in deleted}
     for folder in {thumbnails_dir / image.profile_id for image in deleted}:
         for path in folder.glob("*"):

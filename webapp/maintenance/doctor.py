@@ -50,8 +50,10 @@ class ProfileHealth(TypedDict):
 
 
 def run_checks(config: Config) -> Iterator[Check]:
-    """All checks except those of the cookies: for these, the process that owns the data folder has to ask
-    Flow (see `check_profile`)."""
+    """All checks except those of the cookies (`check_profile`).
+
+    For these, the process that owns the data folder has to ask Flow.
+    """
     yield check_versions()
     yield check_folder(config)
     if os.path.isdir(config.data_dir):  # on a disk that does not respond: False instead of an OSError
@@ -185,8 +187,7 @@ def check_services(config: Config) -> Iterator[Check]:
 
 
 def check_profile(profile: ProfileHealth, error: FlowshelfError | None, moment: datetime) -> Check:
-    """The check of a profile's cookies, after Flow was asked about them; `error` is how that failed, if it
-    did."""
+    """The check of a profile's cookies, after Flow was asked about them. `error`: how that failed."""
     subject = f"cookies of “{profile['name']}”"
     if error:
         return Check(subject, False, str(error))

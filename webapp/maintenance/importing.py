@@ -116,8 +116,7 @@ class Import:
         self.report = ImportReport()
 
     def run(self, table: OldTable, on_row: Callable[[], None] = lambda: None) -> ImportReport:
-        """Import everything, a chunk per transaction. Interrupted, it can be run again: rows that are here by
-        then are skipped.
+        """Import everything, a chunk per transaction. Run again after an interruption, it skips what is here.
 
         Raises DiskFull, before anything is copied when it is known that the files will not fit.
         """
@@ -292,6 +291,8 @@ def read_picture(path: Path) -> tuple[bytes, storage.PictureHeader]:
 
 
 def _is_text(value: object, max_length: int) -> TypeGuard[str]:
-    """Whether a value is a text that is not blank, not too long, and free of NUL, which ends a text in
-    SQLite's functions. Bytes that are no UTF-8 were replaced when the row was read."""
+    """Whether a value is a text that is not blank, not too long, and free of NUL.
+
+    NUL ends a text in SQLite's functions. Bytes that are no UTF-8 were replaced when the row was read.
+    """
     return isinstance(value, str) and 0 < len(value.strip()) <= max_length and "\0" not in value

@@ -30,8 +30,10 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """How many files are in each state, and the first `MAX_PROBLEMS` that are not whole, each with the keys
-    `name`, `path` and `finding`."""
+    """How many files are in each state, and the first `MAX_PROBLEMS` that are not whole.
+
+    Each problem has the keys `name`, `path` and `finding`.
+    """
 
     counts: dict[str, int]
     problems: list[dict[str, str]]
