@@ -13,8 +13,8 @@ from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
-from webapp.demo.flow_google_records import Shown, record
-from webapp.demo.flow_google_wire import call_error, transport_error
+from webapp.demo.flow_google.frames import call_error, transport_error
+from webapp.demo.flow_google.records import Shown, record
 from webapp.errors import UnusualActivity
 from webapp.sources.flow_google import PROJECTS
 from webapp.sources.retry import RetryPolicy
@@ -164,7 +164,7 @@ def test_a_quick_sync_that_was_paused_at_its_head_is_resumed_as_a_quick_one(
         assert gate.reached.wait(5)
         work.syncs.pause(profile_id)
         gate.release()
-        wait_until(lambda: not work.syncs._is_under_way(run.id))
+        wait_until(lambda: not work.syncs.has_thread(run.id))
     assert sync(SyncMode.RESUME)[1] == QUICK_RECENT + QUICK_IN_TURN
 
 

@@ -103,7 +103,7 @@ def test_a_walk_that_the_update_interrupted_leaves_nothing_out(old_shelf, world,
     work = background_of(running())
     with store.connection():
         profiles.set_cookies("profile_1", world.google.cookies(), None)
-        work.continue_waiting("profile_1")
+        work.resume_waiting("profile_1")
         assert work.syncs.wait("run_1").state == RunState.DONE
         assert {image.media_key for image in Image.select()} == true_keys(world)
 

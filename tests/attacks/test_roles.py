@@ -21,6 +21,8 @@ FOR_GUESTS = FOR_ANONYMOUS | {
     "commands.choose_theme",
     "share.sign_out",
     "api.get_local_images",
+    "help.list_topics",
+    "help.show_topic",
 }
 LOCAL = "/api/image-veo3/get-local-images"
 

@@ -13,6 +13,7 @@ from webapp.demo.faults import Gate
 from webapp.store import runs
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import Filter, Selection
+from webapp.web.views.help import TOPICS
 
 WAIT_SECONDS = 30
 LEFT_PENDING = 3
@@ -78,6 +79,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tu
         people = {"profiles": "/profiles", "profile": profile, "remove": f"{profile}/remove"}
         people |= {"examination": f"{profile}/examination"}
         views = {name: f"/{name}" for name in ("overview", "activity", "messages", "exports", "share")}
+        views |= {"help": "/help"} | {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
         run = {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
         yield "full", {name: Look(path) for name, path in (people | views | run).items()} | picture
         yield (

@@ -62,7 +62,7 @@ def test_cookies_that_do_not_do_get_a_sentence_and_are_not_shown_again(page, wat
     watch.expect_status(422)
     cookies = page.get_by_label("Cookies of Flow")
     dead = "__Secure-next-auth.session-token=eyJhbGciOiJkaXIifQ..dead.dead.dead"
-    for pasted, sentence in ((dead, "does not sign anybody in"), ("my secret diary", "no cookies")):
+    for pasted, sentence in ((dead, "do not sign in to Flow"), ("my secret diary", "no cookies")):
         add_profile(page, "Ada", pasted)
         expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
         expect(page.get_by_label("Name of the profile")).to_have_value("Ada")

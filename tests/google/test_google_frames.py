@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.demo import flow_google_wire as wire
-from webapp.demo.google_sign_in import GoogleSignIn
+from webapp.demo.account.google_sign_in import GoogleSignIn
+from webapp.demo.flow_google import frames as wire
 from webapp.sources.flow_google import frames
 from webapp.sources.flow_google.frames import Reply, read_reply
 from webapp.sources.flow_google.json_stream import JsonStream, Unreadable

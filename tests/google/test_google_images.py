@@ -2,8 +2,8 @@
 
 import pytest
 
-from webapp.demo import flow_google_wire
 from webapp.demo.entries import Kind
+from webapp.demo.flow_google import frames as flow_google_wire
 from webapp.errors import (
     BadPicture,
     FlowChanged,

@@ -8,7 +8,7 @@ from webapp.sources.labs.api_key import ApiKeyCache
 
 @pytest.mark.parametrize("is_absolute", [False, True], ids=["relative", "absolute"])
 def test_the_key_is_extracted_once_and_stored(source, flow, world, credentials, is_absolute):
-    flow.service.script_is_absolute = is_absolute
+    flow.service.labs.script_is_absolute = is_absolute
     for name in world.names()[:2]:
         source.fetch_image(name)
     assert credentials.kept_key == world.key

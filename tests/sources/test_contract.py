@@ -340,7 +340,7 @@ def test_a_stopped_thread_is_no_failure_of_threads_that_wait_for_it(side):
     stop, call = threading.Event(), call_of(side, IMAGE)
 
     def stopped():
-        with side.source.until(stop):
+        with side.source.cancelled_by(stop):
             return call[0](*call[1:])
 
     with side.flow.holding(side.kinds[SIGN_IN]) as gate, ThreadPoolExecutor(2) as pool:

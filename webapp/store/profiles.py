@@ -13,7 +13,7 @@ from webapp.sources import Account
 from webapp.store import transaction
 from webapp.times import now, parsed, timestamp
 
-COOKIES, KEY = "cookies", "flow_next_key"
+COOKIES, USER_AGENT, KEY = "cookies", "user_agent", "flow_next_key"
 HEAD_REASON = "not walked yet"
 
 
@@ -99,11 +99,16 @@ def get_cookies(profile_id: str) -> dict[str, str]:
     return json.loads(text) if text else {}
 
 
-def set_cookies(profile_id: str, cookies: dict[str, str], expire_at: str | None) -> None:
-    """Keep pasted cookies in place of what was kept."""
+def set_cookies(
+    profile_id: str, cookies: dict[str, str], expire_at: str | None, user_agent: str | None = None
+) -> None:
+    """Keep pasted cookies, and the user agent of their browser, in place of what was kept."""
     with transaction():
         get_profile(profile_id)
         _keep_secret(profile_id, COOKIES, json.dumps(cookies))
+        Secret.delete().where(Secret.profile == profile_id, Secret.name == USER_AGENT).execute()
+        if user_agent:
+            _keep_secret(profile_id, USER_AGENT, user_agent)
         Profile.update(cookie_names=", ".join(sorted(cookies)), cookies_expire_at=expire_at).where(
             Profile.id == profile_id
         ).execute()
@@ -120,6 +125,10 @@ def renew_cookies(
             Profile.update(cookie_names=", ".join(sorted(renewed)), **said).where(
                 Profile.id == profile_id
             ).execute()
+
+
+def get_user_agent(profile_id: str) -> str | None:
+    return _secret(profile_id, USER_AGENT)
 
 
 def get_key(profile_id: str) -> str | None:

@@ -66,7 +66,7 @@ class SyncRun:
         """
         names = self._run.histories.split(",")
         try:
-            with self._source.until(self._stopping):
+            with self._source.cancelled_by(self._stopping):
                 self._read_histories(names[names.index(self._run.history) if self._run.history else 0 :])
                 run = runs.get_run(self._run.id)
                 # 11: somebody asked for it while it was under way.
@@ -264,7 +264,7 @@ class SyncRun:
                     raise
                 if is_last:
                     return error.page
-            self._call(self._source.responses)
+            self._call(self._source.ping)
         raise AssertionError("the last try returns or raises")
 
     def _call(self, ask: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@
     examination  each call once, for a report
     outlines     payloads without their content
 
-Only calls that read are made (PROTOCOL.md), with the person's own cookies and an honest user agent.
+Only calls that read are made (PROTOCOL.md), with the person's own cookies.
 """
 
 import json
@@ -68,7 +68,7 @@ from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.json_stream import JsonStream, Unreadable
 from webapp.sources.flow_google.start_page import StartPageCache
-from webapp.sources.http import MAX_RESPONSE_BYTES, HttpClient, TooLarge
+from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -89,7 +89,8 @@ class FlowGoogleSource:
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
         self._hosts = config.all_picture_hosts
-        self._http = HttpClient(stopping, config.timeout_seconds)
+        user_agent = credentials.user_agent() or USER_AGENT
+        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
         requests = SignedInRequests(credentials, self._http, google_renewal)
         self._start_pages = StartPageCache(requests, config.flow_url)
         self._calls = Calls(config.flow_url, requests, self._start_pages)
@@ -98,7 +99,7 @@ class FlowGoogleSource:
     def check(self) -> Account:
         return find_account(self._calls, self._start_pages.fetch())
 
-    def responses(self) -> None:
+    def ping(self) -> None:
         self._listing_page(None, frozenset())
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
@@ -142,8 +143,8 @@ class FlowGoogleSource:
     def examine(self, describe: Describe) -> Iterator[Step]:
         return Examination(self._start_pages, self._calls, self._http, self._hosts, describe).steps()
 
-    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
-        return self._http.until(stop)
+    def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        return self._http.cancelled_by(stop)
 
     def close(self) -> None:
         self._http.close()
@@ -189,7 +190,7 @@ class FlowGoogleSource:
     def _contents(self, reply: Reply, project: RemoteProject) -> Contents:
         """The contents of a project, or why they are refused."""
         if is_unauthenticated(reply):
-            self.responses()  # raises SignedOut unless only this project is refused
+            self.ping()  # raises SignedOut unless only this project is refused
         if reply.code == NOT_FOUND:
             return Contents(Reading.NOT_FOUND, "not found")
         if reply.code is not None or reply.http_code is not None:

@@ -10,7 +10,6 @@ from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.json_stream import Unreadable
 from webapp.sources.flow_google.start_page import (
     SIGNED_OUT,
-    USER_AGENT,
     StartPage,
     StartPageCache,
     redirects_within,
@@ -141,7 +140,6 @@ class Calls:
             "X-Same-Domain": "1",
             "Origin": self._flow_url,
             "Referer": f"{self._flow_url}/",
-            "User-Agent": USER_AGENT,
         }
         url = f"{self._flow_url}{CALL_PATH}?{urlencode(query)}"
         return self._requests.post(url, headers, urlencode(fields).encode(), max_bytes)

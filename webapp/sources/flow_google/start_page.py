@@ -14,8 +14,6 @@ from webapp.sources.refusals import changed, check_destination, check_passing, r
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.single_flight import SingleFlight
 
-# Flowshelf says what it is and imitates no browser (PROTOCOL.md).
-USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 MAX_AGE_SECONDS = 600.0
 RENEWAL_PAUSE_SECONDS = 60.0
@@ -171,7 +169,7 @@ class StartPageCache:
     def _response(self) -> Response:
         url = f"{self._flow_url}/"
         for _ in range(1 + MAX_REDIRECTS):
-            response = self._requests.get(url, {"User-Agent": USER_AGENT}, MAX_PAGE_BYTES)
+            response = self._requests.get(url, {}, MAX_PAGE_BYTES)
             check_passing(response)
             if not redirects_within(response, self._flow_url):
                 check_destination(response, "", SIGNED_OUT)

@@ -41,7 +41,7 @@ from webapp.sources.labs import history_pages, images
 from webapp.sources.labs.access_token import AccessTokenCache
 from webapp.sources.labs.api_key import ApiKeyCache
 from webapp.sources.labs.examination import Examination, LabsCalls
-from webapp.sources.labs.site import LabsSite
+from webapp.sources.labs.site import BROWSER_USER_AGENT, LabsSite
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing, read_document
 from webapp.sources.signed_urls import fetch_picture
 
@@ -59,7 +59,8 @@ class LabsSource:
         )
         self._config = config
         self._hosts = config.all_picture_hosts
-        self._http = HttpClient(stopping, config.timeout_seconds)
+        user_agent = credentials.user_agent() or BROWSER_USER_AGENT
+        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
         self._site = LabsSite(config, credentials, self._http)
         self._access_tokens = AccessTokenCache(self._site)
         self._api_keys = ApiKeyCache(config, credentials, self._site, self._http)
@@ -77,7 +78,7 @@ class LabsSource:
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
         return self._history_page(history, cursor, self._config.page_size)
 
-    def responses(self) -> None:
+    def ping(self) -> None:
         raise HistoryRefused("labs.google has no projects that could fail one by one.")
 
     def project_page(self, project: RemoteProject) -> HistoryPage:
@@ -114,8 +115,8 @@ class LabsSource:
         )
         return Examination(calls, self._http, self._hosts, describe).steps()
 
-    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
-        return self._http.until(stop)
+    def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        return self._http.cancelled_by(stop)
 
     def close(self) -> None:
         self._http.close()

@@ -90,7 +90,7 @@ class ApiKeyCache:
         self._key = key
         if key == refused:
             raise KeyRefused(f"The media service refuses the key that Flow's own page uses. {_SETTING_HINT}")
-        self._credentials.keep_key(key)
+        self._credentials.set_key(key)
         return key
 
     def _extract(self) -> str:

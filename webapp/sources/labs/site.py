@@ -11,6 +11,11 @@ from webapp.sources.signed_in import SignedInRequests
 
 MAX_REDIRECTS = 3
 FLOW_PATH = "/fx/tools/flow"
+# Where the paste named no browser: no request by a program that names itself has been recorded (PROTOCOL.md,
+# part 1).
+BROWSER_USER_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+)
 
 
 class LabsSite:

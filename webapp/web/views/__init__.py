@@ -12,6 +12,7 @@ health      how this Flowshelf is
 problems    errors as a page, a fragment or JSON
 activity    runs, failures, messages and schedules
 overview    the shelf in charts
+help        the help pages
 panels      what the sync and download panels say
 formats     numbers, sizes and times for people
 model_names models by the names that people know
@@ -29,6 +30,7 @@ from webapp.web.views import (
     exports,
     formats,
     health,
+    help,
     ignored_reasons,
     image,
     labels,
@@ -53,6 +55,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(settings.settings)
     app.register_blueprint(api.api)
     app.register_blueprint(health.health)
+    app.register_blueprint(help.help_pages)
     problems.register(app)
     formats.register(app)
     model_names.register(app)

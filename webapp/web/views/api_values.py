@@ -8,7 +8,7 @@ from webapp.background.examination import Examination
 from webapp.database.models import Image, Profile, Run
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
-from webapp.maintenance.verify import Report
+from webapp.maintenance.verify import VerifyReport
 from webapp.sources import Step
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts
@@ -193,7 +193,7 @@ def profile_value(profile: Profile) -> dict:
     }
 
 
-def report_value(report: Report) -> dict:
+def report_value(report: VerifyReport) -> dict:
     return {
         "isWell": report.is_well,
         "counts": report.counts,

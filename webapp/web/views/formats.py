@@ -56,6 +56,8 @@ WHOLE_PAGES = (
     "exports.show_exports",
     "exports.show_export",
     "share.show_share",
+    "help.list_topics",
+    "help.show_topic",
 )
 
 

@@ -1,4 +1,5 @@
-"""Sizes of pictures whose files came before sizes were kept: one thread reads each header once."""
+"""Fills in picture sizes: rows stored before sizes were recorded have none, and one thread reads them
+once."""
 
 import logging
 import threading
@@ -11,13 +12,13 @@ from webapp.store.gallery import images
 
 log = logging.getLogger(__name__)
 
-FILES_AT_ONCE = 100
-# Between two batches, so that the disk and the processor are free for whoever waits for a page.
+BATCH_SIZE = 100
+# Between two batches, so that requests get the disk and the processor first.
 PAUSE_SECONDS = 0.05
 
 
-class Measuring:
-    """Goes through the images once. What has no size by then is looked at again at the next start."""
+class SizeBackfill:
+    """Goes through the images once per start. Files that cannot be read are tried again at the next start."""
 
     def __init__(self, roots: Sequence[Path], stopping: threading.Event) -> None:
         self._roots = roots
@@ -25,23 +26,24 @@ class Measuring:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> None:
+        """Wait for the thread, which ends after the file it is reading once `stopping` is set."""
         if self._thread:
             self._thread.join(timeout_seconds)
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         try:
             with store.connection():
                 self._measure_all()
         except Exception:
-            log.exception("Sizes of pictures could not be read; the next start goes on with them")
+            log.exception("picture sizes could not be read; the next start continues")
 
     def _measure_all(self) -> None:
         after_id = ""
-        while batch := images.list_unmeasured(after_id, FILES_AT_ONCE):
+        while batch := images.list_unmeasured(after_id, BATCH_SIZE):
             sizes = []
             for image_id, path in batch:
                 if self._stopping.is_set():
@@ -55,7 +57,7 @@ class Measuring:
                 return
 
     def _measure(self, path: str) -> tuple[int, int] | None:
-        """None when there is no picture to be read: its disk may be out, or somebody removed the file."""
+        """Width and height; None when the file cannot be read: removed, no picture, or its disk unplugged."""
         try:
             file = storage.path_under(path, self._roots)
             return storage.measure(file) if file.is_file() else None

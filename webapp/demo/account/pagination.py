@@ -1,4 +1,4 @@
-"""The order of a history, and the opaque tokens that name a place in it."""
+"""Pages of a long list, and the opaque cursors that lead from one page to the next."""
 
 import base64
 import hashlib
@@ -7,25 +7,27 @@ from bisect import bisect_left
 
 
 class CursorRefused(Exception):
-    """The token is not ours, of another history, or has expired."""
+    """The cursor was made up, belongs to another list, or has expired."""
 
 
 class Timeline:
-    """Positions of one history, oldest first; finding a page does not depend on the length."""
+    """The positions of one history in ascending order, which is oldest first."""
 
     def __init__(self) -> None:
         self._positions: list[int] = []
 
     def add(self, position: int) -> None:
+        """Append a position, which must be above all others."""
         self._positions.append(position)
 
     def remove(self, position: int) -> None:
+        """Remove a position if it is there."""
         at = bisect_left(self._positions, position)
         if self._positions[at : at + 1] == [position]:
             del self._positions[at]
 
     def before(self, position: int | None, count: int) -> tuple[list[int], bool]:
-        """Up to `count` positions below one (or from the head), newest first, and whether more follow."""
+        """Return up to `count` positions below one (None: the newest), newest first, and if more follow."""
         end = len(self._positions) if position is None else bisect_left(self._positions, position)
         start = max(0, end - count)
         return self._positions[start:end][::-1], start > 0
@@ -35,7 +37,10 @@ class Timeline:
 
 
 class Cursors:
-    """Makes and reads page tokens: about 200 characters, holding the user's id, good until expired."""
+    """Makes and reads cursors: about 200 characters that contain the user's id, as Flow's do.
+
+    A cursor holds a position and its signature, so that the server keeps no list of cursors.
+    """
 
     _HEAD = b"\xaa\x01\x92\x01"
     _BODY_BYTES = 146
@@ -44,17 +49,17 @@ class Cursors:
         self._secret, self._user_id, self._epoch = secret, user_id.encode(), 0
 
     def expire(self) -> None:
-        """All tokens handed out so far are refused from now on."""
+        """Refuse all cursors made so far."""
         self._epoch += 1
 
     def make(self, history: str, position: int) -> str:
         place = self._user_id + position.to_bytes(8)
-        seal = hmac.digest(self._secret, place + f"{history} {self._epoch}".encode(), "sha256")
-        filler = hashlib.shake_128(seal).digest(self._BODY_BYTES - len(place) - len(seal))
-        return base64.urlsafe_b64encode(self._HEAD + place + seal + filler).decode()
+        signature = hmac.digest(self._secret, place + f"{history} {self._epoch}".encode(), "sha256")
+        filler = hashlib.shake_128(signature).digest(self._BODY_BYTES - len(place) - len(signature))
+        return base64.urlsafe_b64encode(self._HEAD + place + signature + filler).decode()
 
     def read(self, history: str, cursor: str) -> int:
-        """The position that a token names."""
+        """Return the position in a cursor. Raises CursorRefused."""
         try:
             message = base64.b64decode(cursor, altchars=b"-_", validate=True)
         except ValueError as error:

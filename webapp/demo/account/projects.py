@@ -1,16 +1,16 @@
-"""The projects of an account, as the simulated flow.google.com lists them."""
+"""The list of an account's projects, as flow.google.com pages through it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from webapp.demo.timeline import Cursors
+from webapp.demo.account.pagination import Cursors
 
 _HISTORY = "projects"
 
 
 @dataclass(slots=True)
 class Project:
-    """`position` is its place in the order of everything that was made, `is_listed` False hides it."""
+    """`position` orders projects of the same second; one with `is_listed` False can only be opened by id."""
 
     id: str
     title: str
@@ -20,9 +20,9 @@ class Project:
 
 
 class Projects:
-    """Newest first, by the time of making, which never moves: a project that grows keeps its place.
+    """All projects, newest first. The order is that of creation: a project that gets images does not move.
 
-    `page_size` is the most that a page has, however many are asked for.
+    `page_size` limits the size of a page, whatever a client asks for.
     """
 
     def __init__(self, cursors: Cursors) -> None:
@@ -31,7 +31,7 @@ class Projects:
         self._projects: dict[str, Project] = {}
 
     def add(self, project_id: str, position: int, made_at: datetime, title: str) -> None:
-        """Make a project; one that exists stays as it is."""
+        """Add a project; if the id exists, nothing changes."""
         self._projects.setdefault(project_id, Project(project_id, title, position, made_at))
 
     def remove(self, project_id: str) -> None:
@@ -44,15 +44,19 @@ class Projects:
         self._projects[project_id].is_listed = False
 
     def find(self, project_id: str) -> Project | None:
-        """A project, listed or not."""
+        """Return a project, listed or not."""
         return self._projects.get(project_id)
 
+    def get(self, project_id: str) -> Project:
+        """Return a project, listed or not. Raises KeyError."""
+        return self._projects[project_id]
+
     def ids(self) -> list[str]:
-        """The ids of the listed projects, in the order of the listing."""
+        """Return the ids of the listed projects in their order."""
         return [project.id for project in self._listed()]
 
     def page(self, size: int, cursor: str | None) -> tuple[list[Project], str | None]:
-        """One page and the cursor of the next. Raises `timeline.CursorRefused`."""
+        """Return one page and the cursor of the next. Raises `pagination.CursorRefused`."""
         below = None if cursor is None else self._cursors.read(_HISTORY, cursor)
         rest = [project for project in self._listed() if below is None or _rank(project) < below]
         shown = rest[: min(size, self.page_size)]
@@ -65,5 +69,5 @@ class Projects:
 
 
 def _rank(project: Project) -> int:
-    """The second of its making, and its position among those of the same second."""
+    """Combine the second of creation and the position into one number, which fits into a cursor."""
     return int(project.made_at.timestamp()) << 20 | project.position

@@ -1,4 +1,4 @@
-"""When a person made which pictures: sittings on many days, several answers to one prompt."""
+"""Plans the images of a new account: when each was made, and which share a project or a prompt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from random import Random
 
 from webapp.demo.entries import Kind, random_uuid
 
+# Repeated values are more frequent.
 ASPECTS = ("LANDSCAPE",) * 5 + ("PORTRAIT",) * 2 + ("SQUARE",) * 3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One picture to be: the same number and another variation is another answer to the same prompt."""
+    """One entry to be added. Plans with the same `number` are variations of one prompt."""
 
     kind: Kind
     moment: datetime
@@ -25,23 +26,26 @@ class Plan:
 def plan(
     rng: Random, counts: Mapping[Kind, int], end: datetime, days: float, first_number: int
 ) -> list[Plan]:
-    """Sittings spread over the days before `end`, more of them lately; oldest first."""
-    plans = []
+    """Spread entries over the days before `end`, more of them towards the end; oldest first."""
+    plans: list[Plan] = []
     for kind, count in counts.items():
         left = count
         while left:
-            sitting = _sitting(rng, kind, _moment(rng, end, days), first_number + len(plans))
-            plans += sitting[:left]
-            left -= min(left, len(sitting))
-    return sorted(plans, key=lambda one: one.moment)
+            batch = _batch(rng, kind, _moment(rng, end, days), first_number + len(plans))
+            plans += batch[:left]
+            left -= min(left, len(batch))
+    return sorted(plans, key=lambda planned: planned.moment)
 
 
 def _moment(rng: Random, end: datetime, days: float) -> datetime:
     return end - timedelta(hours=1, days=days * rng.random() ** 1.3)
 
 
-def _sitting(rng: Random, kind: Kind, moment: datetime, number: int) -> list[Plan]:
-    """Pictures made within some minutes; many of them come with whole seconds, as the service does it."""
+def _batch(rng: Random, kind: Kind, moment: datetime, number: int) -> list[Plan]:
+    """Plan what somebody makes in one project within a few minutes.
+
+    Many of the times have whole seconds, as at the real service.
+    """
     project_id = random_uuid(rng)
     plans = []
     for _ in range(1 if kind is Kind.VIDEO else rng.randint(1, 5)):

@@ -1,19 +1,24 @@
-"""Who may come in to the simulated flow.google.com: a family of cookies, and a token against forgery."""
+"""The owner's session at the simulated flow.google.com: Google cookies, and a token against forgery."""
 
 import base64
 import threading
 from random import Random
 
+# Cookies that last as long as the session, and two that Google replaces every few minutes.
 FAMILY = ("SID", "HSID", "SSID", "APISID", "SAPISID", "__Secure-1PSID", "__Secure-3PSID")
 ROTATING = ("__Secure-1PSIDTS", "__Secure-3PSIDTS")
+# The cookie of the host flow.google.com itself.
 OWN = "OSID"
 
 
 class GoogleSignIn:
-    """The owner's session at google.com.
+    """Issues and checks cookies. Any thread may call it.
 
-    `hides_token` and `hides_email` leave these out of the start page, `hides_person` lets the call for
-    the person answer with nothing. `error_slot` is where a transport error has its HTTP code, 5 or 6.
+    hides_token, hides_email: the start page lacks these.
+    hides_person: the call for the person returns an empty list.
+    error_slot: the position of the HTTP status in a transport error, 5 or 6.
+    token: the XSRF token that every call has to carry as `at`.
+    build, session_id: the start page's build label and number, which calls repeat as `bl` and `f.sid`.
     """
 
     def __init__(self, rng: Random, email: str) -> None:
@@ -27,37 +32,38 @@ class GoogleSignIn:
         self.account_number = f"1{rng.randrange(10**20):020d}"
 
     def sign_in(self) -> dict[str, str]:
-        """Cookies of a new session; no other ones count from now on."""
+        """Start a new session and return its cookies. All earlier cookies are refused from now on."""
         with self._lock:
             self._lasting = {name: f"g.a000{self._letters(40)}" for name in (*FAMILY, OWN)}
             self._newest = self._rotated()
-            self._good = {self._newest}
-            self._is_due, self._is_open = False, True
+            self._accepted = {self._newest}
+            self._rotation_is_due, self._is_signed_in = False, True
             self.change_token()
             return self.cookies()
 
     def sign_out(self) -> None:
+        """Refuse all cookies until the next `sign_in`."""
         with self._lock:
-            self._is_open = False
+            self._is_signed_in = False
 
     def rotate(self) -> None:
-        """The next answer brings other rotating cookies; the old ones count until those are used."""
+        """Send new rotating cookies with the next start page; the old ones work until those are used."""
         with self._lock:
-            self._is_due = True
+            self._rotation_is_due = True
 
     def change_token(self) -> None:
-        """Pages that were handed out carry a stale token from now on."""
+        """Replace the token, so that the one in start pages sent so far is stale."""
         with self._lock:
             self.token = f"AIQ-{self._letters(30)}:1789{self._rng.randrange(10**9):09d}"
 
     def release(self) -> None:
-        """A new build of the page, with another number of its own."""
+        """Publish a new build of the page, with another build label and session number."""
         with self._lock:
             self.build = f"boq_labs-flow-ui_2026{self._rng.randrange(1000):04d}.00_p0"
             self.session_id = str(-self._rng.randrange(10**17, 10**18))
 
     def cookies(self) -> dict[str, str]:
-        """What a browser of the owner holds at this moment."""
+        """Return the newest cookies, as the owner's browser has them."""
         with self._lock:
             return self._lasting | dict(zip(ROTATING, self._newest, strict=True))
 
@@ -65,22 +71,23 @@ class GoogleSignIn:
         return "; ".join(f"{name}={value}" for name, value in self.cookies().items())
 
     def is_owner(self, cookies: dict[str, str]) -> bool:
-        """Whether these cookies sign in; the first use of rotated ones ends their predecessors."""
+        """Whether these cookies sign in. The first use of rotated cookies invalidates the earlier ones."""
         sent = tuple(cookies.get(name, "") for name in ROTATING)
         with self._lock:
-            if not self._is_open or not self._lasting.items() <= cookies.items() or sent not in self._good:
+            has_lasting = self._lasting.items() <= cookies.items()
+            if not self._is_signed_in or not has_lasting or sent not in self._accepted:
                 return False
             if sent == self._newest:
-                self._good = {sent}
+                self._accepted = {self._newest}
             return True
 
     def set_cookies(self) -> tuple[str, ...]:
-        """The `Set-Cookie` lines of an answer."""
+        """Return the `Set-Cookie` lines of a response: after `rotate` once, otherwise none."""
         with self._lock:
-            if not self._is_due:
+            if not self._rotation_is_due:
                 return ()
-            self._is_due, self._newest = False, self._rotated()
-            self._good.add(self._newest)
+            self._rotation_is_due, self._newest = False, self._rotated()
+            self._accepted.add(self._newest)
             attributes = "Domain=.google.com; Path=/; Secure; HttpOnly; Priority=HIGH"
             return tuple(
                 f"{name}={value}; {attributes}" for name, value in zip(ROTATING, self._newest, strict=True)
