@@ -74,9 +74,9 @@ def test_a_run_that_waits_for_cookies_says_so_once(shelf, profile_id, world, wai
 def test_more_than_five_hundred_messages_are_not_kept(shelf, profile_id):
     run = runs.find_last_run(profile_id, RunKind.SYNC)
     with store.transaction():
-        for _ in range(messages.MAX_KEPT + 20):
-            messages.tell_change(run)
-    assert Message.select().count() == messages.MAX_KEPT
+        for _ in range(messages.MAX_STORED + 20):
+            messages.add_message(run)
+    assert Message.select().count() == messages.MAX_STORED
     assert messages.list_messages(limit=1)[0].id == messages.newest_message_id()
 
 
@@ -130,7 +130,7 @@ def test_messages_can_be_read_again_a_page_at_a_time(shelf, profile_id, client):
     run = runs.find_last_run(profile_id, RunKind.SYNC)
     with store.transaction():
         for _ in range(60):
-            messages.tell_change(run)
+            messages.add_message(run)
     first = client.get("/messages").text
     older = re.search(r'href="(/messages\?before=\d+)"', first)[1]
     assert first.count("is synced") == 50

@@ -67,7 +67,7 @@ def _make_shelf(data_dir: Path, count: int) -> None:
         for statement in (*STATEMENTS, *REBUILD):
             db.execute_sql(statement)
     with store.connection():
-        store.look_at_sizes()
+        store.refresh_statistics()
 
 
 def _prompt(rng: random.Random, number: int) -> str:

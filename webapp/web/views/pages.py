@@ -83,7 +83,7 @@ def said_of(filter_: Filter, totals: counts.Totals) -> dict:
     return {"args": filter_args(filter_), "totals": totals, "shelf_count": shelf_count}
 
 
-def page_of(filter_: Filter) -> images.Page:
+def page_of(filter_: Filter) -> images.GalleryPage:
     before, after = request.args.get("before"), request.args.get("after")
     return images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after)
 
