@@ -29,13 +29,13 @@ def create_app(config: Config) -> Flask:
     app.config["MAX_FORM_PARTS"] = 10_000
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    sharing = Sharing(config)
+    sharing = Sharing(config) if config.share else None
     services.install(app, Background(config), sharing)
     HTMX(app)
     compression.compress_responses(app)
     security.protect(app, config)
     _open_connections(app)
-    security.ask_to_sign_in(app, sharing)
+    security.require_sign_in(app, sharing)
     register_views(app)
     return app
 

@@ -11,14 +11,14 @@ from webapp.database.states import Role
 # Every view that somebody else than the owner may ask. A new one belongs here only after thinking twice.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
 FOR_GUESTS = FOR_ANONYMOUS | {
-    "pages.gallery",
-    "pages.grid",
-    "pages.more",
-    "pages.show_image",
-    "pages.send_image",
-    "pages.send_thumbnail",
-    "commands.choose_density",
-    "commands.choose_theme",
+    "gallery.show_gallery",
+    "gallery.show_grid",
+    "gallery.show_more",
+    "images.show_image",
+    "images.send_image",
+    "images.send_thumbnail",
+    "preferences.choose_density",
+    "preferences.choose_theme",
     "share.sign_out",
     "api.get_local_images",
 }
@@ -70,7 +70,7 @@ def test_a_view_that_nobody_marked_is_the_owners(running, come, serving):
 def test_strangers_are_asked_to_sign_in_as_they_can_be_answered(stranger):
     page = stranger.get("/profiles?q=1")
     assert page.status == 401
-    assert "Sign in to this shelf" in page.text
+    assert "Sign in to Flowshelf" in page.text
     assert 'name="next" value="/profiles?q=1"' in page.text
     assert stranger.call(LOCAL, {}).json["code"] == "sign_in"
     assert stranger.get("/api/profiles").headers["WWW-Authenticate"] == "Bearer"

@@ -10,7 +10,7 @@ from webapp import store
 from webapp.database.models import Session
 from webapp.database.states import Role
 from webapp.errors import Locked
-from webapp.web.sharing.attempts import LOCK_SECONDS, MAX_WRONG, Tries
+from webapp.web.sharing.attempts import LOCK_SECONDS, MAX_WRONG, AttemptLimiter
 from webapp.web.sharing.codes import Codes
 
 WRONG = "wrong-wrong-wrong-wrong-wrong"
@@ -113,19 +113,19 @@ def test_guesses_at_the_same_moment_are_counted_one_by_one(come):
     assert sorted(tries) == [401] * MAX_WRONG + [429] * (40 - MAX_WRONG)
 
 
-def test_a_lock_ends_after_a_while_and_ipv6_networks_count_as_one():
+def test_a_lock_expires_and_counts_an_ipv6_network_as_one_address():
     seconds = 0.0
-    tries = Tries(clock=lambda: seconds)
+    attempts = AttemptLimiter(clock=lambda: seconds)
     for number in range(MAX_WRONG):
-        assert not tries.is_right(f"2001:db8::{number}", False)
+        attempts.note(f"2001:db8::{number}", is_right=False)
     with pytest.raises(Locked):
-        tries.is_right("2001:db8::ffff:9", True)
-    assert tries.is_right("2001:db8:0:1::9", True)
+        attempts.note("2001:db8::ffff:9", is_right=True)
+    attempts.note("2001:db8:0:1::9", is_right=True)
     seconds = LOCK_SECONDS + 1.0
-    assert tries.is_right("2001:db8::1", True)
+    attempts.note("2001:db8::1", is_right=True)
     for _ in range(MAX_WRONG - 1):
-        tries.is_right("2001:db8::1", False)
-    assert tries.is_right("2001:db8::1", True)
+        attempts.note("2001:db8::1", is_right=False)
+    attempts.note("2001:db8::1", is_right=True)
 
 
 def test_a_session_is_kept_as_a_hash_only_and_outlives_a_restart(running, serving, guest, config):
@@ -197,5 +197,5 @@ def test_codes_are_made_once_and_are_long_and_different(config, codes):
 def test_codes_that_cannot_be_read_are_a_sentence_and_no_open_door(running, config, text):
     config.data_dir.mkdir()
     (config.data_dir / "share.json").write_text(text)
-    with pytest.raises(Exception, match="Delete it"):
+    with pytest.raises(Exception, match="Delete this file"):
         running(share=True)

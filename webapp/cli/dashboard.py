@@ -25,6 +25,7 @@ from webapp.sources.http import redacted
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of, sharing_of
 from webapp.web.sharing import links
+from webapp.web.sharing.codes import Codes
 
 # How this machine reaches a server that listens on all addresses.
 LOCAL_HOSTS = {EVERY_ADDRESS: "127.0.0.1", "::": "::1"}
@@ -148,8 +149,8 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
         work.start()
         lock.say_address(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
-        if config.share:
-            say_links(app, links.base_urls(config.host, server.effective_port) or [url])
+        if sharing := sharing_of(app):
+            say_links(sharing.codes, links.base_urls(config.host, server.effective_port) or [url])
         if opens:
             webbrowser.open(url)
         gc.freeze()  # what is here now stays: no visitor has to wait while it is looked through for garbage
@@ -158,9 +159,8 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
         work.stop(timeout_seconds=1.6)
 
 
-def say_links(app: Flask, base_urls: list[str]) -> None:
+def say_links(codes: Codes, base_urls: list[str]) -> None:
     """Who may come in by which link. A terminal shows them as QR codes too."""
-    codes = sharing_of(app).codes
     for role, words in ((Role.OWNER, "You, with everything"), (Role.GUEST, "Guests, who may only look")):
         click.echo(f"\n{words}:")
         for base in base_urls:

@@ -58,10 +58,10 @@ def test_every_answer_carries_the_security_headers(client, config):
 def test_a_refused_request_is_a_page_with_a_sentence_and_no_traceback(client):
     text = client.get("/nothing").text
     assert "Traceback" not in text
-    assert "no such page" in text
+    assert "This page does not exist" in text
 
 
 def test_a_card_whose_image_is_gone_says_so_when_its_button_is_pressed(client, profile_id):
     answer = client.post("/downloads", data={"only": "no-such-image"})
     assert answer.status_code == 404
-    assert "no longer on the shelf" in answer.text
+    assert "no longer in Flowshelf" in answer.text
