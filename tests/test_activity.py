@@ -83,14 +83,14 @@ def test_more_than_five_hundred_messages_are_not_kept(shelf, profile_id):
 def test_a_browser_is_told_once_what_it_has_not_shown_yet(failed, client):
     told = client.get("/messages/new?since=0")
     assert told.text.count('class="toast') == 2
-    newest = json.loads(told.headers["HX-Trigger"])["told"]["newest"]
+    newest = json.loads(told.headers["HX-Trigger"])["messages-shown"]["newest"]
     assert 'class="toast' not in client.get(f"/messages/new?since={newest}").text
 
 
 def test_a_browser_that_never_asked_is_shown_nothing_old(failed, client):
     told = client.get("/messages/new")
     assert 'class="toast' not in told.text
-    assert json.loads(told.headers["HX-Trigger"])["told"]["newest"] == messages.newest_message_id()
+    assert json.loads(told.headers["HX-Trigger"])["messages-shown"]["newest"] == messages.newest_message_id()
 
 
 def test_a_page_that_knows_the_newest_message_is_not_told_of_it(failed, client):
@@ -142,7 +142,7 @@ def test_messages_can_be_read_again_a_page_at_a_time(shelf, profile_id, client):
 
 def test_runs_are_listed_newest_first_with_result_counts_and_reason(failed, client):
     page = client.get("/activity").text
-    assert page.index("2 done, 3 failed") < page.index("40 new, 0 known")
+    assert page.index("2 done, 3 failed") < page.index("40 new, 0 already listed")
 
 
 def test_older_runs_are_a_link_away_and_none_is_shown_twice(shelf, profile_id, client):
@@ -170,7 +170,7 @@ def test_a_run_s_page_tells_everything_about_it(shelf, profile_id, flow, client)
     run = shelf.syncs.wait(shelf.syncs.start(profile_id).id)
     assert run.state == RunState.FAILED
     page = client.get(f"/runs/{run.id}").text
-    assert all(words in page for words in ("What Flow answered", run.id, run.error_code, run.error))
+    assert all(words in page for words in ("Response of Flow", run.id, run.error_code, run.error))
 
 
 def test_a_run_that_is_not_there_is_said(client):
@@ -195,7 +195,7 @@ def test_failures_are_grouped_by_reason_and_one_group_is_asked_for_again(
     run = shelf.downloads.wait_for_run(runs.find_last_run(profile_id, RunKind.DOWNLOAD).id)
     assert run.id != failed.id
     assert run.download_count == 3
-    assert "asked for again since" in client.get(f"/runs/{failed.id}").text
+    assert "have been tried again" in client.get(f"/runs/{failed.id}").text
 
 
 def test_another_reason_is_left_alone(failed, profile_id, client):
@@ -228,8 +228,8 @@ def test_a_history_that_stopped_says_when_where_and_what_is_missing():
     )
     places = [gap("2025-10-01T00:00:00.000000Z"), gap()]
     assert history_sentence(HISTORY, places, run) == (
-        "Uploads: stopped on 3 November 2025 at page 12, 2 gaps. "
-        "Images older than 1 October 2025 are still to come."
+        "Uploads: incomplete (2 gaps), stopped on 3 November 2025 at page 12. "
+        "Images older than 1 October 2025 are still missing."
     )
 
 
@@ -237,7 +237,7 @@ def test_a_history_without_gaps_is_complete():
     history = History(
         name="PINHOLE", responded_at="2025-11-03T10:00:00.000000Z", synced_at="2025-11-03T10:00:00.000000Z"
     )
-    assert history_sentence(history, [gap()], None) == "Generated: complete, last synced on 3 November 2025."
+    assert history_sentence(history, [gap()], None) == "Generated images: complete, last synced on 3 November 2025."
 
 
 def test_no_profile_yet_says_what_to_do_next(client):

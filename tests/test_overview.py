@@ -111,10 +111,10 @@ def test_an_empty_shelf_says_what_to_do_next(page, client):
 
 
 def test_a_profile_without_images_leads_to_its_sync(profile_id, page):
-    assert "Go to Sync" in page()
+    assert "Go to sync" in page()
 
 
 def test_the_overview_says_what_the_database_and_its_search_take(shelf, page):
-    assert re.search(r"<dt>database, [\d.]+ \w+ of it for the search</dt><dd>[\d.]+ \w+</dd>", page())
+    assert re.search(r"<dt>database, [\d.]+ \w+ of it for search</dt><dd>[\d.]+ \w+</dd>", page())
     whole, index = overview.database_bytes()
     assert 0 < index < whole

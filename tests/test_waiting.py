@@ -106,7 +106,7 @@ def test_time_left_is_that_of_the_cookie_and_not_of_the_token(work, client, prof
     with store.connection():
         work.replace_cookies(profile_id, pasted(world, ahead(days=11, hours=1)))
         assert "(11 days left)" in client.get(f"/profiles/{profile_id}").text
-        assert "Paste fresh ones" not in client.get("/").text
+        assert "The cookies expire" not in client.get("/").text
         work.replace_cookies(profile_id, pasted(world, ahead(hours=30, minutes=5)))
         for path in ("/", f"/profiles/{profile_id}"):
             assert "The cookies end in 30 h" in client.get(path).text

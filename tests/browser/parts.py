@@ -32,12 +32,15 @@ def download_panel(page: Page) -> Locator:
 
 
 def cards(page: Page, state: str = "") -> Locator:
-    return page.locator(".card").filter(has=page.locator(".chips", has_text=state))
+    """All cards, or those with a chip of exactly this text."""
+    if not state:
+        return page.locator(".card")
+    return page.locator(".card").filter(has=page.locator(".chip", has_text=re.compile(f"^{state}$")))
 
 
 def add_profile(page: Page, name: str, cookies: str) -> None:
     page.get_by_label("Name of the profile").fill(name)
-    page.get_by_label("Cookies of Flow").fill(cookies)
+    page.get_by_label("Flow cookies").fill(cookies)
     button(page, "Check and add").click()
 
 

@@ -20,7 +20,7 @@ def test_the_end_of_a_sync_is_said_once_in_all_pages_and_can_be_read_again(profi
     watch.follow(other)
     other.goto("/activity")
     for one in (other, page):
-        one.wait_for_function("localStorage['flowshelf-told'] !== undefined")
+        one.wait_for_function("localStorage['flowshelf-last-message'] !== undefined")
     page.bring_to_front()
     button(sync_panel(page), "Sync").click()
     toast = page.locator("#toasts .toast")
@@ -96,7 +96,7 @@ def test_a_column_of_the_chart_opens_the_gallery_with_its_images(synced, open_pa
 
 def test_hours_that_are_typed_are_the_schedule_that_is_saved(profile_id, open_page):
     page = open_page(f"/profiles/{profile_id}")
-    page.get_by_label("How many hours apart").fill("12")
-    button(page, "Save the schedule").click()
+    page.get_by_label("Hours between syncs").fill("12")
+    button(page, "Save").click()
     expect(page.get_by_label("Every")).to_be_checked()
-    expect(page.get_by_label("How many hours apart")).to_have_value("12")
+    expect(page.get_by_label("Hours between syncs")).to_have_value("12")

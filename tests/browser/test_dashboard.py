@@ -47,10 +47,10 @@ def expect_no_more_polling(page) -> None:
 
 
 def test_a_pasted_curl_command_adds_a_profile_with_the_name_and_mail_of_its_account(page, flow, world):
-    expect(page.get_by_role("heading", level=1)).to_have_text("A shelf for your Flow images")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Keep your Google Flow images")
     add_profile(page, "My pictures", curl(flow, world.cookie_header()))
     expect(page.get_by_role("heading", level=1)).to_have_text("My pictures")
-    expect(page.get_by_text("The shelf is still empty")).to_be_visible()
+    expect(page.get_by_text("No images yet")).to_be_visible()
     page.get_by_role("link", name="Profiles").click()
     expect(page.get_by_role("listitem").filter(has_text="ada@example.com")).to_contain_text("Signed in")
     page.get_by_role("link", name="My pictures", exact=True).click()
@@ -60,7 +60,7 @@ def test_a_pasted_curl_command_adds_a_profile_with_the_name_and_mail_of_its_acco
 
 def test_cookies_that_do_not_do_get_a_sentence_and_are_not_shown_again(page, watch):
     watch.expect_status(422)
-    cookies = page.get_by_label("Cookies of Flow")
+    cookies = page.get_by_label("Flow cookies")
     dead = "__Secure-next-auth.session-token=eyJhbGciOiJkaXIifQ..dead.dead.dead"
     for pasted, sentence in ((dead, "does not sign anybody in"), ("my secret diary", "no cookies")):
         add_profile(page, "Ada", pasted)
@@ -81,10 +81,10 @@ def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_it
             button(panel, "Sync").click()
         expect(panel.get_by_role("progressbar")).to_be_visible()
         first.release()
-        expect(panel).to_contain_text("Reading the history “uploads”, page 3")
+        expect(panel).to_contain_text("Reading uploads, page 3")
         expect(cards(page)).to_have_count(20)
-        expect(download_panel(page)).to_contain_text("20 images have no file yet")
-        expect(button(page, "Download all pending")).to_be_enabled()
+        expect(download_panel(page)).to_contain_text("20 images are not downloaded yet")
+        expect(button(page, "Download everything")).to_be_enabled()
         button(panel, "Pause").click()
         expect(panel).to_contain_text("Paused just now")
     expect(panel).to_contain_text("Paused just now")
@@ -92,8 +92,8 @@ def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_it
     expect(panel).to_contain_text("Synced just now")
     expect(panel.get_by_role("progressbar")).to_have_count(0)
     expect(page.locator("#toasts")).to_contain_text("Ada")
-    expect(cards(page, "Metadata only")).to_have_count(30)
-    expect(download_panel(page)).to_contain_text("30 images have no file yet")
+    expect(cards(page, "Not downloaded")).to_have_count(30)
+    expect(download_panel(page)).to_contain_text("30 images are not downloaded yet")
     expect_no_more_polling(page)
 
 
@@ -140,7 +140,7 @@ def test_cookies_that_die_on_the_way_are_asked_for_and_the_work_goes_on_by_itsel
     page.get_by_role("link", name="Paste new cookies").click()
     expect(page.get_by_text("Waiting for new cookies")).to_be_visible()
     world.sign_in()
-    page.get_by_label("Cookies of Flow").fill(world.cookie_header())
+    page.get_by_label("Flow cookies").fill(world.cookie_header())
     button(page, "Check and replace").click()
     expect(page.get_by_text("Signed in", exact=True)).to_be_visible()
     page.get_by_role("link", name="Show images").click()
@@ -154,7 +154,7 @@ def test_a_server_that_does_not_answer_is_said_and_the_page_goes_on_by_itself(pr
         button(sync_panel(page), "Sync").click()
         assert gate.reached.wait(WAIT_SECONDS)
         page.context.set_offline(True)
-        expect(page.get_by_role("alert")).to_contain_text("Flowshelf does not answer")
+        expect(page.get_by_role("alert")).to_contain_text("Flowshelf does not respond")
         page.context.set_offline(False)
         expect(page.get_by_role("alert")).to_have_text("")
 
@@ -165,12 +165,12 @@ def test_pictures_that_a_full_sync_misses_are_marked_as_soon_as_somebody_says_so
     sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
     expect(sync_panel(page)).to_contain_text(
-        "20 images of the shelf no longer stand in the history “uploads”"
+        "20 images were not found in Flow any more (uploads)"
     )
-    expect(cards(page, "Gone from Flow")).to_have_count(0)
-    button(page, "Mark as gone").click()
-    expect(button(page, "Mark as gone")).to_have_count(0)
-    expect(cards(page, "Gone from Flow")).to_have_count(20)
+    expect(cards(page, "No longer in Flow")).to_have_count(0)
+    button(page, "Mark them").click()
+    expect(button(page, "Mark them")).to_have_count(0)
+    expect(cards(page, "No longer in Flow")).to_have_count(20)
 
 
 def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_away(synced, page, world):
@@ -178,7 +178,7 @@ def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_aw
         world.delete(name)
     sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
-    expect(button(page, "Mark as gone")).to_be_visible()
+    expect(button(page, "Mark them")).to_be_visible()
     page.wait_for_load_state("networkidle")  # a panel that asks already would not ask again meanwhile
     old = page.request.get("/panels/sync").text()
     held = {}
@@ -190,11 +190,11 @@ def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_aw
     with page.expect_request("**/panels/sync"):
         page.evaluate("htmx.trigger(document.body, 'runs-changed')")
     with page.expect_request("**/answer"):
-        button(page, "Mark as gone").click()
+        button(page, "Mark them").click()
     with page.expect_response("**/panels/sync"):
         held["GET"].fulfill(body=old, content_type="text/html")
     held["POST"].continue_()
-    expect(button(page, "Mark as gone")).to_have_count(0)
+    expect(button(page, "Mark them")).to_have_count(0)
 
 
 # Phase 2
@@ -287,7 +287,7 @@ def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, pa
     name = name_of(card)
     world.change(name, content=b"no picture at all")
     with flow.holding("media", at=16):
-        button(page, "Download all pending").click()
+        button(page, "Download everything").click()
         expect(panel.get_by_role("progressbar")).to_have_attribute(
             "aria-valuenow", re.compile("^[1-9][0-9]$")
         )
@@ -301,7 +301,7 @@ def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, pa
     expect_picture(card)
     expect_file(world, name)
     expect(panel).to_contain_text("Finished just now: 1 image")
-    expect(button(page, "Download all pending")).to_be_disabled()
+    expect(button(page, "Download everything")).to_be_disabled()
     expect_no_more_polling(page)
 
 
@@ -310,7 +310,7 @@ def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, pa
 )
 def test_what_was_on_its_way_when_a_run_is_stopped_is_shown_when_it_came(synced, page, flow, word, said):
     with flow.holding("media", at=8):
-        button(page, "Download all pending").click()
+        button(page, "Download everything").click()
         expect(cards(page, "Downloaded")).to_have_count(7)
         expect(cards(page, "Downloading")).to_have_count(6)
         button(download_panel(page), word).click()

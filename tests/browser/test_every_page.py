@@ -126,13 +126,13 @@ def test_the_switch_of_colours_is_stronger_than_the_system_and_remembered(profil
         assert page.evaluate(GROUND) != was
         page.evaluate(axe)
         assert page.evaluate(AXE, {"runOnly": COLOURS}) == []
-        choose(page, "As the system")
+        choose(page, "System")
         assert page.evaluate(GROUND) == was
 
 
 def test_the_keyboard_alone_is_enough_and_its_focus_can_be_seen(profile_id, page):
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to the content")
+    skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")

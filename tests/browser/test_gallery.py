@@ -49,7 +49,7 @@ def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(shelf, open_page):
 def test_after_many_pages_the_link_waits_to_be_pressed_and_forgets_nothing_that_is_ticked(shelf, open_page):
     def at_the_end():
         page = open_page()
-        page.evaluate("document.querySelector('.ahead').dataset.restsAt = 60")
+        page.evaluate("document.querySelector('.ahead').dataset.maxCards = 60")
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         expect(page.locator("footer")).to_be_in_viewport()
         return page
@@ -186,13 +186,13 @@ def test_a_lightbox_that_has_nothing_to_show_yet_is_closed_by_escape_and_leaves_
 def test_what_nobody_answered_is_asked_again_when_flowshelf_is_back(shelf, open_page, watch):
     watch.expect_no_network()
     page = open_page()
-    lost = page.get_by_role("alert").filter(has_text="Flowshelf does not answer")
+    lost = page.get_by_role("alert").filter(has_text="Flowshelf does not respond")
     page.context.set_offline(True)
     page.click(f"#look-{shelf[4]}")
     expect(lost).to_be_visible()
     page.wait_for_selector("#lightbox", state="hidden")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    page.wait_for_selector(".ahead[data-unanswered]", state="attached")
+    page.wait_for_selector(".ahead[data-failed]", state="attached")
     page.context.set_offline(False)
     wait_for_cards(page, len(shelf))
     page.context.set_offline(True)
@@ -205,7 +205,7 @@ def test_what_nobody_answered_is_asked_again_when_flowshelf_is_back(shelf, open_
 def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(shelf, open_page):
     page = open_page()
     page.click(f"#look-{shelf[2]}")
-    page.click("#lightbox >> text=Download")
+    page.click("#lightbox #get-file")
     page.wait_for_selector("#lightbox >> text=Open original")
     page.click("#lightbox [aria-label=Close]")
     page.wait_for_selector(f"#state-{shelf[2]}[data-state='done']")

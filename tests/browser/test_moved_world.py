@@ -35,14 +35,14 @@ def test_from_a_paste_to_every_picture_with_a_stop_in_the_middle(page, flow, wor
         expect(panel).to_contain_text("Paused just now")
     button(panel, "Resume").click()
     expect(panel).to_contain_text("Synced just now")
-    expect(panel).to_contain_text("All projects were read.")
+    expect(panel).to_contain_text("All projects have been read.")
     expect(panel.get_by_text("skipped.")).to_contain_text("video")
     with store.connection():
         assert {image.media_key for image in Image.select()} == true_keys(world)
-    button(page, "Download all pending").click()
+    button(page, "Download everything").click()
     expect(download_panel(page)).to_contain_text(f"Finished just now: {len(true_keys(world))} images")
     page.reload()
-    expect(cards(page, "Metadata only")).to_have_count(0)
+    expect(cards(page, "Not downloaded")).to_have_count(0)
     with store.connection():
         kept = {image.media_key for image in Image.select().where(Image.local_path.is_null(False))}
     assert kept == true_keys(world)

@@ -47,7 +47,7 @@ def test_all_that_match_but_one_are_zipped_also_those_scrolled_in_later(page, id
     assert page.locator("#selected-count").inner_text() == f"{len(ids) - 1} selected"
     page.click(".toolbar button:has-text('ZIP')")
     with page.expect_download() as download:
-        page.click("text=Download the ZIP")
+        page.click("text=Download ZIP")
     download.value.save_as(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as zipped:
         manifest = json.loads(zipped.read("manifest.json"))
@@ -63,7 +63,7 @@ def test_hiding_comes_back_to_the_filter_it_began_in_and_is_undone(page, ids):
     page.click("#more")
     page.click("text=Hide…")
     page.click("main button:has-text('Hide')")
-    page.wait_for_selector("text=1 image is hidden")
+    page.wait_for_selector("text=1 image is hidden now")
     assert "state=done" in page.url
     assert page.locator("#grid li.card").count() == 3
     page.click("text=Undo")

@@ -50,7 +50,7 @@ def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
     page = open_page(link[Role.GUEST])
     expect(page).to_have_url(re.compile("/$"))
     expect(cards(page)).to_have_count(9)
-    expect(page.get_by_text("No picture yet")).to_have_count(7)
+    expect(page.get_by_text("Not available yet")).to_have_count(7)
     assert (overflow(page), violations(page, axe)) == (dict.fromkeys(NARROW, 0), [])
     page.set_viewport_size({"width": 1280, "height": 900})
     for word in ("Sync", "Download", "Profiles", "Activity", "Share", "More actions"):
@@ -68,14 +68,14 @@ def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
     assert saved.value.path().read_bytes() == world.content(downloaded[0].name)
     page.keyboard.press("Escape")
     page.get_by_role("searchbox").fill("zzz")
-    expect(page.get_by_role("heading", name="No image matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No images found")).to_be_visible()
     assert flow.log == []
 
 
 def test_the_code_of_a_link_is_in_no_address_that_the_browser_remembers(open_page, link, watch):
     watch.expect_status(401)
     page = open_page()
-    expect(page.get_by_role("heading", name="Sign in to this shelf")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in to Flowshelf")).to_be_visible()
     page.goto(f"{link[Role.GUEST]}&next=/?q=a")
     expect(page).to_have_url(re.compile(r"/\?q=a$"))
     page.go_back()
@@ -89,7 +89,7 @@ def test_without_javascript_a_code_signs_in_and_links_are_renewed(open_page, lin
     page = open_page("/share", java_script_enabled=False)
     page.get_by_label("Code").fill("wrong")
     button(page, "Sign in").click()
-    expect(page.get_by_role("alert").filter(has_text="not right")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="This code is wrong")).to_be_visible()
     page.get_by_label("Code").fill(link[Role.OWNER].partition("=")[2].upper())
     button(page, "Sign in").click()
     expect(page).to_have_url(re.compile("/share$"))
@@ -101,7 +101,7 @@ def test_without_javascript_a_code_signs_in_and_links_are_renewed(open_page, lin
     expect(page.locator("#way-guest")).not_to_contain_text(guest_code)
     expect(page.locator("#way-guest svg path")).not_to_have_count(0)
     guest.reload()
-    expect(guest.get_by_role("heading", name="Sign in to this shelf")).to_be_visible()
+    expect(guest.get_by_role("heading", name="Sign in to Flowshelf")).to_be_visible()
     assert violations(guest, axe) == []
 
 

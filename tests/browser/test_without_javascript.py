@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.browser
 
-NOW = "Show how far it is now"
+NOW = "Reload to see the progress"
 MAX_RELOADS = 50
 
 
@@ -35,7 +35,7 @@ def test_a_profile_is_added_synced_paused_and_read_page_by_page(page, grace, flo
     expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
     with flow.holding("history", at=3):
         press(button(sync_panel(page), "Sync"))
-        reload_until(sync_panel(page), "Reading the history “uploads”, page 3")
+        reload_until(sync_panel(page), "Reading uploads, page 3")
         press(button(sync_panel(page), "Pause"))
         expect(sync_panel(page)).to_contain_text("Paused just now")
     press(button(sync_panel(page), "Resume"))
@@ -64,11 +64,11 @@ def test_pictures_are_downloaded_one_by_one_ticked_and_all_of_them(synced, page,
         expect_picture(cards(page).nth(place))
         expect_file(world, name_of(cards(page).nth(place)))
     with flow.holding("media", at=10):
-        press(button(page, "Download all pending"))
+        press(button(page, "Download everything"))
         reload_until(panel, "done9")
         press(button(panel, "Pause"))
         expect(panel).to_contain_text("Paused.")
     press(button(panel, "Resume"))
     reload_until(panel, "Finished just now: 27 images")
-    expect(panel).to_contain_text("Everything that Flow still hands out is on the shelf.")
+    expect(panel).to_contain_text("Everything is downloaded.")
     expect(cards(page, "Downloaded")).to_have_count(30)

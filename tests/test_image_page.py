@@ -12,7 +12,7 @@ from webapp import store
 from webapp.database.models import Download, Image
 from webapp.database.states import RunState
 from webapp.store.gallery import images
-from webapp.web.views.formats import image_url
+from webapp.web.views.image_display import image_url
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def story(read):
 
 def test_the_story_of_an_image_says_when_it_was_found_and_downloaded(story, downloaded):
     _, found, fetched = story(downloaded.id)
-    assert found.startswith("Found in Flow’s history")
+    assert found.startswith("Found in Flow")
     assert fetched == "Downloaded."
 
 
@@ -160,9 +160,9 @@ def test_the_story_tells_what_was_done_to_the_file_and_the_card(
         "Downloaded",
         "Hidden from the gallery",
         "Shown in the gallery again",
-        "The file was deleted here",
+        "The file was deleted in Flowshelf",
         "Downloaded",
-        "The file was no longer there",
+        "The file was missing",
     ]
 
 
@@ -257,7 +257,7 @@ def test_another_density_is_refused_and_a_strange_cookie_is_no_matter(client, re
 def test_the_address_of_an_image_leads_to_it_whatever_its_id(app, image_id):
     with app.test_request_context("/") as asked:
         for words in ({"q": "IMAGE & more"}, {"q": "other"}):
-            address = urlsplit(image_url("pages.show_image", image_id, **words))
+            address = urlsplit(image_url("images.show_image", image_id, **words))
             _, found = asked.url_adapter.match(unquote(address.path), method="GET")
             assert found == {"image_id": image_id}
             assert dict(parse_qsl(address.query)) == words
