@@ -61,7 +61,7 @@ def test_when_cookies_die_all_waits_under_one_banner_and_nothing_is_failed(waiti
     assert [run.failed_count for run in waiting] == [0, 0]
     page = client.get("/").text
     assert len(banners(page)) == 1
-    assert "Waiting for the same cookies as the sync." in page
+    assert "Waiting for the same new cookies as the sync." in page
     soup = BeautifulSoup(page, "html.parser")  # good cookies may come from another tab
     assert len(soup.select("#sync-panel[hx-get], #download-panel[hx-get]")) == 2
 
@@ -109,11 +109,11 @@ def test_time_left_is_that_of_the_cookie_and_not_of_the_token(work, client, prof
         assert "The cookies expire" not in client.get("/").text
         work.replace_cookies(profile_id, pasted(world, ahead(hours=30, minutes=5)))
         for path in ("/", f"/profiles/{profile_id}"):
-            assert "The cookies end in 30 h" in client.get(path).text
+            assert "The cookies expire in 30 h" in client.get(path).text
         world.session_expires = "2026-01-01T00:00:00.000Z"  # the token's end says nothing
         work.check(profile_id)
         assert end_of() is not None
-        assert "end in 30 h" in client.get("/").text
+        assert "expire in 30 h" in client.get("/").text
 
 
 def test_a_renewal_at_the_paste_itself_counts(work, profile_id, world, end_of):

@@ -1,9 +1,9 @@
-"""Pictures of every page in every state, on a phone and on a desk, by day and by night.
+"""Takes screenshots of every page in every state, at phone and desktop width, light and dark.
 
     python tests/browser/screenshots.py [FOLDER]     page-state-width-theme.png, by default in the temp folder
     python tests/browser/screenshots.py --readme     the README's picture, beside this file
 
-All of it shows the sample pictures of the simulated Flow; a temporary data folder is all that it touches.
+Uses the sample images of the simulated Flow and a temporary data folder.
 """
 
 import faulthandler
@@ -64,11 +64,11 @@ def take_all(folder: Path) -> None:
     flow = FlowServer(sample_world())
     with dashboard(flow, share=True) as (_, app, url), chromium() as browser:
         take_shared(folder, flow, app, url, browser)
-    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+    print(f"{len(list(folder.glob('*.png')))} screenshots in {folder}")
 
 
 def take_gallery_at_its_ends(folder: Path, browser: Browser, url: str) -> None:
-    """On the narrowest phone and the widest screen."""
+    """At the narrowest and the widest supported width."""
     for width in ENDS:
         page = desk(browser, url, width, "light")
         page.goto("/")
@@ -77,7 +77,7 @@ def take_gallery_at_its_ends(folder: Path, browser: Browser, url: str) -> None:
 
 
 def take_shared(folder: Path, flow: FlowServer, app: Flask, url: str, browser: Browser) -> None:
-    """What somebody sees who has to sign in, a guest, and the owner of a shared shelf."""
+    """Pages of a shared Flowshelf: sign-in, guest, owner."""
     work, codes = background_of(app), app.extensions["flowshelf.sharing"].codes
     guest, owner = (f"/enter?code={codes.code_of(role)}" for role in (Role.GUEST, Role.OWNER))
     pages = {"sign-in": "/", "guest": guest, "share": f"{owner}&next=/share"}
@@ -95,7 +95,7 @@ def take_shared(folder: Path, flow: FlowServer, app: Flask, url: str, browser: B
 
 
 def take_readme_picture() -> None:
-    """Downloads at about half, as they run: with their pace, and most cards on the shelf."""
+    """The gallery while about half of the images are downloaded."""
     flow = FlowServer(sample_world(), latency_seconds={"media": 0.3})
     with dashboard(flow) as (flow, app, url), chromium() as browser, store.connection():
         work, page = background_of(app), desk(browser, url, 1440, "light")
@@ -120,7 +120,7 @@ def desk(browser: Browser, url: str, width: int, theme: str) -> Page:
 
 
 def drawn(page: Page) -> Image.Image:
-    """What the page shows once the pictures in view have come."""
+    """A screenshot after the images in view have loaded."""
     page.evaluate(DRAWN)
     return Image.open(BytesIO(page.screenshot())).convert("RGB")
 

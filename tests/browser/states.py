@@ -1,4 +1,4 @@
-"""A shelf brought through its states, one after the other, for whoever wants to look at its pages."""
+"""Brings a Flowshelf through its states, one after the other, with the pages to look at in each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LEFT_PENDING = 3
 
 @dataclass(frozen=True)
 class Look:
-    """A page, or what lies over it after some clicks: the last of them brings what is waited for."""
+    """A page to look at: its path, the elements to click, and the element to wait for after that."""
 
     path: str
     clicks: tuple[str, ...] = ()
@@ -51,9 +51,9 @@ LAID_OVER = {
 
 
 def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tuple[str, Pages]]:
-    """A state and the paths of the pages that show it; the shelf stays so until the next is asked for.
+    """Yields the name of each state with its pages. The state lasts until the next one is requested.
 
-    Holds this thread's connection to the database.
+    Keeps a database connection of the current thread open.
     """
     yield "empty", {"welcome": Look("/"), "problem": Look("/no-such-page")}
     with store.connection():

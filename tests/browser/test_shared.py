@@ -1,4 +1,4 @@
-"""A shared shelf in a real browser: by its links, as a guest, and on the page that renews them."""
+"""A shared Flowshelf in a real browser: links, guests, renewal of links."""
 
 import re
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def world() -> World:
-    """Without a preview in any row: a guest's cards must not ask for one."""
+    """Without preview URLs: cards of guests must not request any."""
     return World(uploaded=5, generated=4, tiny_pictures=True, fife_url_kinds=())
 
 
@@ -36,14 +36,14 @@ def link(app):
 
 @pytest.fixture
 def downloaded(work, synced):
-    """The two newest images, whose files are there."""
+    """The two newest images, downloaded."""
     with store.connection():
         newest = images.list_page(Filter(), limit=2).images
         work.downloads.wait_for_run(work.downloads.request(synced, [image.id for image in newest]).id)
     return newest
 
 
-def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
+def test_a_guest_can_view_search_and_save_and_sees_nothing_else(
     open_page, link, downloaded, axe, flow, world
 ):
     flow.reset()
@@ -58,7 +58,7 @@ def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
         expect(button(page, word)).to_have_count(0)
     for key in ("a", "d", "Space", "Escape"):
         cards(page).first.locator(".look").focus()
-        page.keyboard.press(key)  # keys of the owner do nothing, and nothing breaks
+        page.keyboard.press(key)  # shortcuts of the owner do nothing
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Image")
     expect(dialog.get_by_role("heading", name="Details")).to_be_visible()
@@ -72,7 +72,7 @@ def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
     assert flow.log == []
 
 
-def test_the_code_of_a_link_is_in_no_address_that_the_browser_remembers(open_page, link, watch):
+def test_the_code_of_a_link_is_not_in_the_browser_history(open_page, link, watch):
     watch.expect_status(401)
     page = open_page()
     expect(page.get_by_role("heading", name="Sign in to Flowshelf")).to_be_visible()
@@ -84,7 +84,7 @@ def test_the_code_of_a_link_is_in_no_address_that_the_browser_remembers(open_pag
     assert page.evaluate("history.length") <= 3
 
 
-def test_without_javascript_a_code_signs_in_and_links_are_renewed(open_page, link, watch, axe):
+def test_without_javascript_a_code_signs_in_and_a_link_can_be_renewed(open_page, link, watch, axe):
     watch.expect_status(401)
     page = open_page("/share", java_script_enabled=False)
     page.get_by_label("Code").fill("wrong")
@@ -105,7 +105,7 @@ def test_without_javascript_a_code_signs_in_and_links_are_renewed(open_page, lin
     assert violations(guest, axe) == []
 
 
-def test_the_share_page_shuts_nobody_out(open_page, link, axe):
+def test_the_share_page_is_accessible(open_page, link, axe):
     page = open_page(f"{link[Role.OWNER]}&next=/share")
     for summary in page.locator("details > summary").all():
         summary.click()
