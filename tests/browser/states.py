@@ -52,7 +52,7 @@ OVERLAYS = {
 def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[State]:
     """Each state and the pages that show it; it lasts until the next one is asked for.
 
-    Holds this thread's connection to the database.
+    Keeps a database connection of the current thread open.
     """
     yield "empty", {"welcome": Look("/"), "problem": Look("/no-such-page")}
     with store.connection():
