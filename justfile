@@ -1,24 +1,30 @@
-# The handful of commands; `just` lists them.
+# The commands of a working day; `just` lists them.
 python := ".venv/bin/python"
 
-# The dashboard on sample pictures of a simulated Flow
+# Start the dashboard on sample pictures of a simulated Flow
 demo *options:
     {{python}} -m webapp demo {{options}}
 
-# The dashboard on your own data folder
+# Start the dashboard on your own data folder
 serve *options:
     {{python}} -m webapp serve {{options}}
 
-# The suite, as the README gives it
+# Run the suite, as in the README
 test *options:
     {{python}} -m pytest {{options}}
 
-# What takes longest, and the state machine with more examples
+# Run the tests that take longest, and the state machine with more examples
 proof:
     {{python}} -m pytest -m proof
     {{python}} -m pytest --hypothesis-profile=thorough tests/test_sync_machine.py tests/google tests/sources
 
-# Style
+# Check style, layers and types
 check:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
+    .venv/bin/lint-imports
+    {{python}} -m mypy
+
+# Take pictures of every page into a folder
+screenshots *options:
+    {{python}} tests/browser/screenshots.py {{options}}

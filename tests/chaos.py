@@ -1,13 +1,13 @@
-"""Thousands of images against a Flow of which every third answer is broken, while the program is killed.
+"""Thousands of images from a Flow whose every third response is broken, while the program is killed.
 
     python tests/chaos.py --images 3000 --kills 40 [--seed 7] [--service google]
 
-A real `flowshelf serve` syncs and downloads from a simulated Flow in this process, so that the truth is
-known. It is ended by `kill -9` at random moments, in the middle of its start too; between two kills a
-nurse does what a person would: pastes cookies that died, presses Sync, Download and Resume. At the end
-everything has to be there, byte for byte, and nothing else: see `lies`. Exits 1 when something is wrong.
+A real `flowshelf serve` syncs and downloads from a simulated Flow in this process, so the expected result is
+known. It is ended by `kill -9` at random moments, also during its start. Between two kills a simulated user
+does what a person would: pastes new cookies, presses Sync, Download and Resume. At the end everything must be
+there, byte for byte, and nothing else: see `mistakes`. Exits with 1 when something is wrong.
 
-`--serve` is the program itself, with pauses so short that an hour of patience fits into a minute.
+`--serve` is the program itself, with pauses so short that an hour of retries takes a minute.
 """
 
 import argparse
@@ -32,11 +32,14 @@ from test_process import BATCH, SYNC, Shelf
 
 from webapp.cli import dashboard, main
 from webapp.config import Config, read_config
-from webapp.demo import FlowServer, World, flow_google_records, flow_google_wire, wire
+from webapp.demo import FlowServer, World
+from webapp.demo import responses as wire
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
-from webapp.demo.flow_google import CALL_KINDS
-from webapp.demo.flow_google_records import Shown
+from webapp.demo.flow_google import frames as flow_google_wire
+from webapp.demo.flow_google import records as flow_google_records
+from webapp.demo.flow_google.records import Shown
+from webapp.demo.flow_google.service import CALL_KINDS
 from webapp.demo.journal import Request
 
 BROKEN = {
@@ -44,8 +47,8 @@ BROKEN = {
     "broken json": wire.text_response(200, '{"result": {"data"', "application/json"),
 }
 SERVICES = ("labs", "google")
-IMPATIENT = (0.01, 0.02, 0.04, 0.08)
-# Of no use to anybody: what a broken answer may be, beside those that depend on what is asked.
+SHORT_PAUSES = (0.01, 0.02, 0.04, 0.08)
+# How a response may be broken. Some of these apply to certain requests only.
 FAULTS = (
     "429",
     "5xx",
@@ -63,7 +66,7 @@ FAULTS = (
 
 
 class Dice:
-    """Chooses what goes wrong with a request; every third time something does."""
+    """Chooses the fault of a request. Every third request has one."""
 
     def __init__(self, flow: FlowServer, rng: Random) -> None:
         self._flow, self._rng = flow, rng
@@ -81,7 +84,7 @@ class Dice:
         return fault or NO_FAULT
 
     def _fault(self, word: str, request: Request) -> Fault | None:
-        """What the word means for this request; None where it means nothing."""
+        """The fault of that name for this request; None where it does not apply."""
         if word in BROKEN:
             return Fault(BROKEN[word])
         if word in ("stale token", "rotation"):
@@ -105,7 +108,7 @@ class Dice:
         return Fault(wire.Response(response.status, response.body, response.content_type, headers))
 
     def _image_fault(self, word: str, request: Request) -> Fault | None:
-        """Whole and well-formed, but about another image, or with bytes that were touched on the way."""
+        """A well-formed response about another image, or with bytes that were changed on the way."""
         if request.kind == "address" and word == "wrong picture":
             return Fault(flow_google_wire.result("address", self._record_of_another()))
         if request.kind != "media":
@@ -137,8 +140,8 @@ def _error_of(kind: str, status: int) -> wire.Response:
     return flow_google_wire.transport_error(status) if kind in CALL_KINDS else wire.error_of(kind, status)
 
 
-class Victim(Shelf):
-    """The program, with its log in a file, because nobody empties a pipe."""
+class Server(Shelf):
+    """The program, with its log in a file, because nobody would read a pipe."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -156,18 +159,18 @@ class Victim(Shelf):
 
 
 @dataclass
-class Nurse:
-    """Does what a person would do, step by step: each is one look and at most a few presses."""
+class User:
+    """Does what a person would do. Each step looks at the state and presses a few buttons at most."""
 
-    shelf: Victim
+    shelf: Server
     world: World
     profile_id: str
     sync_id: str | None = None
     pastes: int = 0
     presses: Counter[str] = field(default_factory=Counter)
 
-    def look_after(self) -> bool:
-        """Whether everything is done."""
+    def act(self) -> bool:
+        """Take one step. Returns whether everything is done."""
         state = self.shelf.state()
         if state["health"] == "waiting_for_cookies":
             return self._paste()
@@ -181,7 +184,7 @@ class Nurse:
         try:
             cookies = {"cookies": cookies_of(self.world)}
             self.shelf.ask(f"/api/profiles/{self.profile_id}/cookies", cookies, "PUT")
-        except AssertionError:  # the check of the paste met a broken answer: once more at the next look
+        except AssertionError:  # the check of the cookies got a broken response: try again in the next step
             self.presses["paste refused"] += 1
         return False
 
@@ -208,8 +211,8 @@ class Nurse:
             self.presses["resume"] += 1
 
 
-def lies(data_dir: Path, world: World) -> Iterator[str]:
-    """Everything about rows and files that is not as it should be."""
+def mistakes(data_dir: Path, world: World) -> Iterator[str]:
+    """Everything that is wrong about rows and files."""
     database = sqlite3.connect(data_dir / "flowshelf.sqlite3")
     database.row_factory = sqlite3.Row
     yield from (row[0] for row in database.execute("PRAGMA integrity_check") if row[0] != "ok")
@@ -219,7 +222,7 @@ def lies(data_dir: Path, world: World) -> Iterator[str]:
     yield from (f"missing: {key}" for key in expected.keys() - rows.keys())
     yield from (f"unknown to Flow: {key}" for key in rows.keys() - expected.keys())
     for key in expected.keys() & rows.keys():
-        yield from _lies_of(rows[key], world.content(expected[key]))
+        yield from _mistakes_of(rows[key], world.content(expected[key]))
     kept = {row["local_path"] for row in rows.values()}
     found = {
         str(path) for path in data_dir.rglob("*") if path.is_file() and "flowshelf.sqlite3" not in path.name
@@ -227,7 +230,7 @@ def lies(data_dir: Path, world: World) -> Iterator[str]:
     yield from (f"an orphan: {path}" for path in found - kept if Path(path).suffix not in (".lock", ""))
     yield from (f"a gap was left: {tuple(row)}" for row in database.execute("SELECT * FROM gap"))
     undone = "SELECT state, count(*) FROM download WHERE state != 'done' GROUP BY state"
-    yield from (f"{count} wishes are {state}" for state, count in database.execute(undone))
+    yield from (f"{count} downloads are {state}" for state, count in database.execute(undone))
     open_runs = "SELECT kind, state FROM run WHERE state IN ('running', 'waiting_for_cookies')"
     yield from (f"a {row['kind']} is {row['state']}" for row in database.execute(open_runs))
     database.close()
@@ -237,14 +240,14 @@ def _is_image(world: World, name: str) -> bool:
     return world.entry(name).kind in ("uploaded", "generated")
 
 
-def _lies_of(row: sqlite3.Row, content: bytes) -> Iterator[str]:
+def _mistakes_of(row: sqlite3.Row, content: bytes) -> Iterator[str]:
     path = Path(row["local_path"] or "/nowhere")
     if not path.is_file() or path.read_bytes() != content:
         yield f"not byte for byte: {row['name']} at {path}"
     if (row["size_bytes"], row["sha256"]) != (len(content), hashlib.sha256(content).hexdigest()):
-        yield f"its row lies: {row['name']}"
+        yield f"the row does not fit the file: {row['name']}"
     if row["gone_upstream_at"] or row["damaged_at"] or row["not_wanted_at"]:
-        yield f"marked for nothing: {row['name']}"
+        yield f"marked without a reason: {row['name']}"
 
 
 def cookies_of(world: World) -> str:
@@ -252,7 +255,7 @@ def cookies_of(world: World) -> str:
 
 
 def make_world(images: int, seed: int, service: str) -> World:
-    """Uploads and generated pictures in two formats, every seventh only behind a signed address."""
+    """Uploads and generated pictures in two formats; every seventh is only behind a signed URL."""
     world = World(
         seed,
         uploaded=images * 2 // 3,
@@ -270,13 +273,13 @@ def make_world(images: int, seed: int, service: str) -> World:
         world.add_project("Nothing in it")
         for name in world.names("PINHOLE", Kind.GENERATED)[::11]:
             world.add_version(name)
-        furnish(world)
+        fill_projects(world)
         world.migrate()
     return world
 
 
-def furnish(world: World) -> None:
-    """What stands in projects besides images: references, voices, and what nobody knows yet."""
+def fill_projects(world: World) -> None:
+    """Add to projects what they contain besides images: references, voices, and an unknown record."""
     first, *others = world.projects.ids()
     for project_id in others[:3]:
         world.add_ingredient(project_id, world.names("PINHOLE", Kind.GENERATED)[0])
@@ -288,7 +291,7 @@ def furnish(world: World) -> None:
 def run(
     folder: Path, *, images: int, kills: int, seed: int, max_seconds: float, service: str = "labs", say=print
 ) -> list[str]:
-    """The whole story; what was found wrong at its end."""
+    """Run the whole scenario. Returns what is wrong at the end."""
     rng, began = Random(seed), time.monotonic()
     world = make_world(images, seed, service)
     with FlowServer(world) as flow:
@@ -299,54 +302,54 @@ def run(
             flow_url=flow.url,
             picture_hosts=frozenset({flow.picture_host}),
         )
-        shelf = Victim(config)
+        shelf = Server(config)
         shelf.serve()
         added = shelf.ask("/api/profiles", {"name": "Ada", "cookies": cookies_of(world)})
-        nurse, dice = Nurse(shelf, world, added["profileId"]), Dice(flow, Random(seed))
+        user, dice = User(shelf, world, added["profileId"]), Dice(flow, Random(seed))
         flow.leave_faults_to(dice)
         try:
-            suffer(nurse, rng, kills, say)
-            recover(nurse, began + max_seconds, say)
+            survive_kills(user, rng, kills, say)
+            recover(user, began + max_seconds, say)
         finally:
             shelf.kill(signal.SIGTERM)
-        found = [*lies(config.data_dir, world), *flow.violations]
-        say_figures(say, nurse, dice, images=images, kills=kills, seconds=time.monotonic() - began)
+        found = [*mistakes(config.data_dir, world), *flow.violations]
+        say_figures(say, user, dice, images=images, kills=kills, seconds=time.monotonic() - began)
         return found
 
 
-def suffer(nurse: Nurse, rng: Random, kills: int, say) -> None:
+def survive_kills(user: User, rng: Random, kills: int, say) -> None:
     for number in range(1, kills + 1):
         until = time.monotonic() + rng.uniform(0.0, 1.5)
         while time.monotonic() < until:
-            nurse.look_after()
+            user.act()
             pause(0.02)
-        state = nurse.shelf.state()
-        nurse.shelf.kill()
+        state = user.shelf.state()
+        user.shelf.kill()
         say(f"kill {number}: {state['images']} images known, {state['downloaded']} downloaded")
-        while rng.random() < 0.25:  # not even its start is sacred
-            nurse.shelf.process = nurse.shelf.popen()
+        while rng.random() < 0.25:  # kill it during its start too
+            user.shelf.process = user.shelf.popen()
             pause(rng.uniform(0.0, 1.0))
-            nurse.shelf.kill()
-        nurse.shelf.serve()
+            user.shelf.kill()
+        user.shelf.serve()
 
 
-def recover(nurse: Nurse, until: float, say) -> None:
-    while not nurse.look_after():
+def recover(user: User, until: float, say) -> None:
+    while not user.act():
         if time.monotonic() > until:
-            say(f"Out of time: {nurse.shelf.state()}")
+            say(f"Out of time: {user.shelf.state()}")
             return
         pause(0.05)
     # A download run ends a moment after its last image.
-    while nurse.shelf.state()["isDownloadingImages"] and time.monotonic() < until:
+    while user.shelf.state()["isDownloadingImages"] and time.monotonic() < until:
         pause(0.05)
 
 
-def say_figures(say, nurse: Nurse, dice: Dice, *, images: int, kills: int, seconds: float) -> None:
+def say_figures(say, user: User, dice: Dice, *, images: int, kills: int, seconds: float) -> None:
     say(f"{images} images, {kills} kills, {seconds:.0f} s, {dice.asked_count} requests")
     broken = ", ".join(f"{count} {word}" for word, count in sorted(dice.thrown.items()))
     say(f"broken: {broken}")
-    presses = ", ".join(f"{count} times {word}" for word, count in sorted(nurse.presses.items()))
-    say(f"pressed: {presses}; {nurse.pastes} pastes")
+    presses = ", ".join(f"{count} times {word}" for word, count in sorted(user.presses.items()))
+    say(f"pressed: {presses}; {user.pastes} pastes")
 
 
 def pause(seconds: float) -> None:
@@ -354,8 +357,10 @@ def pause(seconds: float) -> None:
 
 
 def serve(arguments: list[str]) -> None:
-    """`flowshelf serve`, impatient."""
-    dashboard.read_config = partial(read_config, retry_pauses_seconds=IMPATIENT, timeout_seconds=(2.0, 5.0))
+    """`flowshelf serve` with short pauses."""
+    dashboard.read_config = partial(
+        read_config, retry_pauses_seconds=SHORT_PAUSES, timeout_seconds=(2.0, 5.0)
+    )
     main(["serve", *arguments])
 
 
@@ -366,7 +371,7 @@ def cli() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--minutes", type=float, default=30.0, help="give up after so long")
     parser.add_argument("--service", choices=SERVICES, default=SERVICES[0])
-    parser.add_argument("--keep", action="store_true", help="keep the folder to look into")
+    parser.add_argument("--keep", action="store_true", help="keep the folder")
     asked = parser.parse_args()
     print(f"seed {asked.seed}")
     folder = Path(tempfile.mkdtemp(prefix="flowshelf-chaos-"))
@@ -378,8 +383,8 @@ def cli() -> None:
         max_seconds=asked.minutes * 60,
         service=asked.service,
     )
-    for lie in found[:50]:
-        print("WRONG:", lie)
+    for mistake in found[:50]:
+        print("WRONG:", mistake)
     print("All there, byte for byte." if not found else f"{len(found)} things are wrong.")
     if asked.keep or found:
         print(f"The folder is {folder}")

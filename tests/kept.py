@@ -1,4 +1,4 @@
-"""What the tests of every source stand on: kept secrets, a clock, and errors that hold no secret."""
+"""Shared by the tests of all sources: stored secrets, a clock, and errors that quote no secret."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from webapp.sources import HistoryPage, Source
 
 @dataclass
 class Kept:
-    """The secrets of a profile as a database would keep them."""
+    """Credentials of a profile, stored in memory in place of a database."""
 
     kept: dict[str, str]
     kept_key: str | None = None
     expire_at: str | None = None
+    browser: str | None = None
 
     def cookies(self) -> dict[str, str]:
         return dict(self.kept)
@@ -24,15 +25,18 @@ class Kept:
         if self.kept == sent:
             self.kept, self.expire_at = renewed, expire_at or self.expire_at
 
+    def user_agent(self) -> str | None:
+        return self.browser
+
     def key(self) -> str | None:
         return self.kept_key
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         self.kept_key = key
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -42,19 +46,19 @@ class Clock:
 
 
 def caught(kind: type[FlowError], secrets: Iterable[str], call: Callable, *arguments: object) -> FlowError:
-    """The error of a call, of exactly one kind, in which none of these secrets is found."""
+    """The error that a call raises: exactly of this class, and without any of these secrets."""
     with pytest.raises(kind) as raised:
         call(*arguments)
     error = raised.value
     shown = f"{error!r} {error} {getattr(error, 'sample', '')} {error.__cause__!r}"
     assert type(error) is kind
     assert not [secret for secret in (*secrets, "Signature=", "@") if secret in shown]
-    assert str(error).endswith("."), "an error is a sentence"
+    assert str(error).endswith("."), "the text of an error is a sentence"
     return error
 
 
 def walk(source: Source, history: str, cursor: str | None = None) -> list[HistoryPage]:
-    """Every page of a history from a place on."""
+    """Every page of a history, from a cursor on."""
     pages = [source.history_page(history, cursor)]
     while pages[-1].next_cursor:
         pages.append(source.history_page(history, pages[-1].next_cursor))

@@ -1,4 +1,4 @@
-"""Every shape in which people paste cookies, as programs write them."""
+"""Every format in which people paste cookies, as browsers and extensions write it."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -72,7 +72,7 @@ SHAPES = {
     "header name on a line of its own": lambda cookies: f"cookie:\n{header(cookies)}",
     "block of headers": lambda cookies: f"accept: */*;q=0.8\r\ncookie: {header(cookies)}\r\nuser-agent: x=y",
     "lines": lambda cookies: "\n".join(f"{name}={value}" for name, value in cookies.items()),
-    "answer's headers": lambda cookies: "\n".join(
+    "response headers": lambda cookies: "\n".join(
         f"Set-Cookie: {name}={value}; Path=/; Expires=Mon, 30 Nov 2026 12:00:00 GMT; HttpOnly; SameSite=Lax"
         for name, value in cookies.items()
     ),

@@ -1,4 +1,4 @@
-"""Whose cookies these are: e-mail, number, projects, and a person's word where nothing else tells."""
+"""To which account cookies belong: by e-mail, key, projects, or else by a person's confirmation."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def synced(work, profile_id):
     return work.syncs.wait(work.syncs.start(profile_id).id)
 
 
-def test_email_and_number_are_kept_once_seen(shelf, profile_id, world):
+def test_email_and_account_key_stay_stored_once_seen(shelf, profile_id, world):
     profile = profiles.get_profile(profile_id)
     assert profile.account_email == "ada@example.com"
     assert world.google.account_number not in (profile.account_key, "")
@@ -67,7 +67,7 @@ def test_two_accounts_without_any_email_are_two_profiles(shelf, world, other):
     assert shelf.accounts.add("Grace", other.google.cookie_header()).account_email is None
 
 
-def test_an_account_on_the_shelf_is_known_by_its_number_alone(shelf, profile_id, world):
+def test_an_account_on_the_shelf_is_recognised_by_its_key_alone(shelf, profile_id, world):
     hide(world)
     with pytest.raises(AccountExists):
         shelf.accounts.add("Ada again", world.google.cookie_header())
@@ -75,16 +75,18 @@ def test_an_account_on_the_shelf_is_known_by_its_number_alone(shelf, profile_id,
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_another_account_is_noticed_by_email_or_number(shelf, profile_id, other, hidden):
+def test_another_account_is_recognised_by_email_or_key(shelf, profile_id, other, hidden):
     if hidden:
         hide(other)
     with pytest.raises(OtherAccount):
         shelf.replace_cookies(profile_id, other.google.cookie_header())
 
 
-def test_the_projects_of_an_account_tell_where_neither_is_known(shelf, profile_id, world, other):
+def test_the_projects_identify_an_account_without_email_and_key(shelf, profile_id, world, other):
     synced(shelf, profile_id)
-    Profile.update(account_key=None).execute()  # of an earlier Flowshelf, which kept the e-mail alone
+    Profile.update(
+        account_key=None
+    ).execute()  # as an earlier Flowshelf left it, which stored the e-mail only
     hide(world)
     hide(other)
     with pytest.raises(OtherAccount, match="does not say whose"):
@@ -93,7 +95,7 @@ def test_the_projects_of_an_account_tell_where_neither_is_known(shelf, profile_i
     assert profiles.get_profile(profile_id).account_key
 
 
-def test_where_nothing_tells_a_person_is_asked_before_anything_is_stored(shelf, profile_id, other, client):
+def test_a_person_has_to_confirm_an_account_that_nothing_identifies(shelf, profile_id, other, client):
     synced(shelf, profile_id)
     Profile.update(account_key=None).execute()
     hide(other)
@@ -101,13 +103,13 @@ def test_where_nothing_tells_a_person_is_asked_before_anything_is_stored(shelf, 
     page = client.post(f"/profiles/{profile_id}/cookies", data={"cookies": cookies})
     assert page.status_code == 422
     assert "These are the same account" in page.text
-    answer = client.put(f"/api/profiles/{profile_id}/cookies", json={"cookies": cookies})
-    assert (answer.status_code, answer.json["code"]) == (409, "other_account")
+    response = client.put(f"/api/profiles/{profile_id}/cookies", json={"cookies": cookies})
+    assert (response.status_code, response.json["code"]) == (409, "other_account")
     said = {"cookies": cookies, "same_account": "yes"}
     assert client.post(f"/profiles/{profile_id}/cookies", data=said).status_code == 303
 
 
-def test_a_persons_word_does_not_count_against_what_flow_says(shelf, profile_id, other):
+def test_a_confirmation_does_not_override_what_flow_says(shelf, profile_id, other):
     with pytest.raises(OtherAccount):
         shelf.replace_cookies(profile_id, other.google.cookie_header(), is_confirmed=True)
 
@@ -116,8 +118,8 @@ def test_cookies_that_could_not_be_checked_are_checked_before_anything_is_stored
     shelf, profile_id, other, flow
 ):
     profiles.set_cookies(profile_id, other.google.cookies(), None)
-    profiles.note_unchecked(profile_id, "Flow was out of reach.")
-    profiles.note_health(profile_id, "waiting_for_cookies", "Said meanwhile, as by an earlier process.")
+    profiles.note_unchecked(profile_id, "Flow could not be reached.")
+    profiles.note_health(profile_id, "waiting_for_cookies", "Stored meanwhile, as by an earlier process.")
     shelf.connections.drop(profile_id)
     run = synced(shelf, profile_id)
     assert (run.state, run.error_code, run.page_count) == (RunState.FAILED, "other_account", 0)

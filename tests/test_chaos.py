@@ -1,4 +1,4 @@
-"""The chaos script, short: see `tests/chaos.py` for what goes wrong and how to run it long."""
+"""A short run of the chaos script: see `tests/chaos.py` for the faults and for longer runs."""
 
 import chaos
 import pytest
@@ -6,7 +6,7 @@ import pytest
 
 @pytest.mark.proof
 @pytest.mark.parametrize(("service", "images", "kills"), [("labs", 70, 2), ("google", 40, 1)])
-def test_after_every_third_answer_was_broken_and_the_program_killed_again_and_again_all_is_there(
+def test_everything_is_there_although_every_third_response_is_broken_and_the_program_is_killed(
     tmp_path, service, images, kills
 ):
     figures = []

@@ -1,4 +1,4 @@
-"""Pasted cookies: every shape people bring holds the same session, and no message tells a value."""
+"""Pasted cookies of labs.google: the session is found in every format, and no error quotes a value."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ VALUES = st.text(OCTETS, min_size=1, max_size=80).filter(lambda value: not value
 
 @pytest.mark.parametrize("shape", SHAPES)
 @given(value=VALUES, other=VALUES)
-def test_every_shape_holds_the_session_whatever_its_value(shape, value, other):
+def test_the_session_is_found_in_every_format_whatever_its_value(shape, value, other):
     pasted = parse_cookies(SHAPES[shape]({SESSION_COOKIE: value, "email": other}), NOW)
     assert pasted.cookies == {SESSION_COOKIE: value}
     assert pasted.found_names[0] == SESSION_COOKIE
@@ -31,7 +31,7 @@ def test_every_shape_holds_the_session_whatever_its_value(shape, value, other):
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "a row of Firefox"])
 @given(first=VALUES, second=VALUES)
-def test_parts_are_joined_by_number_in_every_shape(shape, first, second):
+def test_parts_are_joined_by_number_in_every_format(shape, first, second):
     parts = {f"{SESSION_COOKIE}.1": second, "_ga": "x", f"{SESSION_COOKIE}.0": first}
     pasted = parse_cookies(SHAPES[shape](parts), NOW)
     assert pasted.cookies == {SESSION_COOKIE: first + second}
@@ -64,7 +64,7 @@ def test_the_bare_session_token_is_enough(text):
         f"{SESSION_COOKIE} = {TOKEN}",
     ],
 )
-def test_the_sessions_name_and_value_may_stand_side_by_side(text):
+def test_the_name_and_the_value_of_the_session_may_follow_each_other(text):
     assert parse_cookies(text, NOW).cookies == {SESSION_COOKIE: TOKEN}
 
 
@@ -77,11 +77,11 @@ def test_the_sessions_name_and_value_may_stand_side_by_side(text):
         f"'{SESSION_COOKIE}={TOKEN}; email=x'",
     ],
 )
-def test_quotes_of_word_processors_are_tolerated(text):
+def test_typographic_quotes_are_accepted(text):
     assert parse_cookies(text, NOW).cookies == {SESSION_COOKIE: TOKEN}
 
 
-def test_only_the_session_is_kept_of_all_google_cookies():
+def test_of_all_google_cookies_only_the_session_is_used():
     pasted = parse_cookies(header({"SID": "g.a000x", "HSID": "y", SESSION_COOKIE: TOKEN, "email": "z"}), NOW)
     assert pasted.cookies == {SESSION_COOKIE: TOKEN}
     assert pasted.found_names == ("SID", "HSID", SESSION_COOKIE, "email")
@@ -104,7 +104,7 @@ def test_attributes_are_dropped_and_nothing_is_decoded():
 
 
 @pytest.mark.parametrize(
-    "ends",
+    "fields",
     [
         {"expirationDate": LATER.timestamp()},
         {"expirationDate": LATER.timestamp() * 1000},
@@ -114,20 +114,20 @@ def test_attributes_are_dropped_and_nothing_is_decoded():
         {"Expires": "Sat, 31 Oct 2026 12:00:00 GMT"},
     ],
 )
-def test_the_sessions_end_is_told_where_the_paste_carries_it(ends):
-    text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, **ends}])
+def test_the_expiry_of_the_session_is_read_from_every_format(fields):
+    text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, **fields}])
     assert parse_cookies(text, NOW).expires_at == times.timestamp(LATER) == "2026-10-31T12:00:00.000000Z"
 
 
 @pytest.mark.parametrize(
-    "said", [0, -1, None, "Session", "", True, "soon", float("inf"), 1e300, [], "0", "-1"]
+    "expires", [0, -1, None, "Session", "", True, "soon", float("inf"), 1e300, [], "0", "-1"]
 )
-def test_no_readable_end_means_a_session_cookie(said):
-    text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, "expires": said}])
+def test_without_a_readable_expiry_it_is_unknown(expires):
+    text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, "expires": expires}])
     assert parse_cookies(text, NOW).expires_at is None
 
 
-def test_the_first_part_to_end_ends_the_session():
+def test_the_session_expires_with_its_first_part():
     rows = [
         {
             "name": f"{SESSION_COOKIE}.{number}",
@@ -139,7 +139,7 @@ def test_the_first_part_to_end_ends_the_session():
     assert parse_cookies(json.dumps(rows), NOW).expires_at == times.timestamp(LATER)
 
 
-def test_of_two_sessions_the_one_that_lives_longer_counts():
+def test_of_two_sessions_the_one_that_expires_last_is_used():
     rows = [
         {"name": SESSION_COOKIE, "value": "longer", "expires": (LATER + timedelta(1)).timestamp()},
         {"name": SESSION_COOKIE, "value": "shorter", "expires": LATER.timestamp()},
@@ -147,20 +147,20 @@ def test_of_two_sessions_the_one_that_lives_longer_counts():
     assert parse_cookies(json.dumps(rows), NOW).cookies == {SESSION_COOKIE: "longer"}
 
 
-def test_a_whole_session_goes_before_parts_because_it_cannot_lack_one():
+def test_a_whole_session_is_preferred_to_parts():
     pasted = parse_cookies(header({f"{SESSION_COOKIE}.1": "x", SESSION_COOKIE: TOKEN}), NOW)
     assert pasted.cookies == {SESSION_COOKIE: TOKEN}
 
 
-def test_an_expired_session_is_passed_over_for_a_living_one():
+def test_a_valid_session_is_preferred_to_an_expired_one():
     rows = [
-        {"name": SESSION_COOKIE, "value": "living", "expires": -1},
-        {"name": SESSION_COOKIE, "value": "dead", "expires": EARLIER.timestamp()},
+        {"name": SESSION_COOKIE, "value": "valid", "expires": -1},
+        {"name": SESSION_COOKIE, "value": "expired", "expires": EARLIER.timestamp()},
     ]
-    assert parse_cookies(json.dumps(rows), NOW).cookies == {SESSION_COOKIE: "living"}
+    assert parse_cookies(json.dumps(rows), NOW).cookies == {SESSION_COOKIE: "valid"}
 
 
-def test_sessions_of_other_sites_are_passed_over():
+def test_sessions_of_other_sites_are_ignored():
     rows = [
         {"name": SESSION_COOKIE, "value": "theirs", "domain": "chatgpt.com", "expires": LATER.timestamp()},
         {"name": SESSION_COOKIE, "value": "ours", "domain": "labs.google"},
@@ -168,12 +168,12 @@ def test_sessions_of_other_sites_are_passed_over():
     assert parse_cookies(json.dumps(rows), NOW).cookies == {SESSION_COOKIE: "ours"}
 
 
-def test_cookies_of_the_server_in_the_settings_are_taken():
+def test_cookies_of_the_configured_server_are_accepted():
     text = json.dumps([{"name": SESSION_COOKIE, "value": TOKEN, "domain": "flow.example"}])
     assert parse_cookies(text, NOW, labs_host="flow.example").cookies == {SESSION_COOKIE: TOKEN}
 
 
-def refusal(text: str) -> str:
+def error_for(text: str) -> str:
     with pytest.raises(BadCookies) as caught:
         parse_cookies(text, NOW)
     assert caught.value.__context__ is None, "a cause may quote the paste"
@@ -208,9 +208,12 @@ def refusal(text: str) -> str:
         (f'fetch("{LABS}", {{"headers": {{"accept": "*/*"}}, "credentials": "include"}});', "Copy as cURL"),
         (
             f"curl 'https://chatgpt.com/' -b '{SESSION_COOKIE}=secret'",
-            "is of chatgpt.com, not of Flow",
+            "belongs to chatgpt.com, not to Flow",
         ),
-        (json.dumps([{"name": SESSION_COOKIE, "value": "secret", "domain": "secret"}]), "is of another site"),
+        (
+            json.dumps([{"name": SESSION_COOKIE, "value": "secret", "domain": "secret"}]),
+            "belongs to another site",
+        ),
         (
             json.dumps([{"name": SESSION_COOKIE, "value": "secret", "expires": 1790000000}]),
             "expired on 2026-09-21",
@@ -218,10 +221,10 @@ def refusal(text: str) -> str:
         ("a" * 1_000_001, "longer than cookies can be (1,000,001 characters)"),
     ],
 )
-def test_a_refusal_says_what_was_found_and_what_is_missing(text, sentence):
-    said = refusal(text)
-    assert sentence in said
-    assert "secret" not in said
+def test_an_error_says_what_was_found_and_what_is_missing(text, sentence):
+    error = error_for(text)
+    assert sentence in error
+    assert "secret" not in error
 
 
 @pytest.mark.parametrize(
@@ -237,8 +240,8 @@ def test_a_refusal_says_what_was_found_and_what_is_missing(text, sentence):
         json.dumps([{"name": SESSION_COOKIE, "value": "x", "expires": 1790000000}]),
     ],
 )
-def test_a_refusal_tells_the_way_to_todays_flow_first(text):
-    todays, _, old = refusal(text).partition("Only if your pictures still open at labs.google/fx")
+def test_an_error_explains_todays_flow_first(text):
+    todays, _, old = error_for(text).partition("Only if your pictures still open at labs.google/fx")
     assert "type flow.google.com in the address bar" in todays
     assert "the request named flow.google.com and choose “Copy as cURL”" in todays
     assert "labs.google" not in todays
@@ -246,7 +249,7 @@ def test_a_refusal_tells_the_way_to_todays_flow_first(text):
 
 
 def outcome(text: str) -> list[str] | str:
-    """The names that a paste gives, or the sentence of its refusal."""
+    """The names of the cookies in a paste, or the text of the error."""
     try:
         return list(parse_cookies(text, NOW).cookies)
     except BadCookies as error:
@@ -254,9 +257,9 @@ def outcome(text: str) -> list[str] | str:
 
 
 @given(st.text())
-def test_any_text_gives_cookies_or_a_sentence(text):
-    said = outcome(text)
-    assert said == [SESSION_COOKIE] or said.endswith((".", ")"))
+def test_any_text_gives_cookies_or_an_error(text):
+    result = outcome(text)
+    assert result == [SESSION_COOKIE] or result.endswith((".", ")"))
 
 
 STARTS = [
@@ -274,7 +277,7 @@ STARTS = [
 
 
 @given(st.sampled_from(STARTS), st.text("abc=;: \t\n\"'\\^`$@{}()[],.-eyJ\u2026", max_size=200))
-def test_any_text_that_looks_like_a_shape_gives_cookies_or_a_sentence(start, text):
+def test_any_text_that_begins_like_a_known_format_gives_cookies_or_an_error(start, text):
     assert outcome(start + text)
 
 
@@ -289,21 +292,21 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_gives_cookies_or_a_sentence(document):
+def test_any_json_gives_cookies_or_an_error(document):
     assert outcome(json.dumps(document))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @given(value=st.text(OCTETS, min_size=8, max_size=60))
-def test_no_refusal_holds_a_value(shape, value):
-    assume(not any(value.lower() in word for word in refusal("SID=x; _ga=y").lower().split()))
-    said = refusal(SHAPES[shape]({"SID": value, "other": value + value}))
-    assert value not in said
+def test_no_error_quotes_a_value(shape, value):
+    assume(not any(value.lower() in word for word in error_for("SID=x; _ga=y").lower().split()))
+    error = error_for(SHAPES[shape]({"SID": value, "other": value + value}))
+    assert value not in error
 
 
 @pytest.mark.parametrize("chunk", ["a=b;", "'", 'cookie: "', '^"', '\\"', '`"', "[{", "\t", "-b "])
 @pytest.mark.parametrize("start", STARTS)
-def test_a_long_paste_is_read_in_no_time(start, chunk):
+def test_a_long_paste_is_read_fast(start, chunk):
     began = datetime.now(UTC)
     assert outcome(start + chunk * (100_000 // len(chunk)))
     assert datetime.now(UTC) - began < timedelta(seconds=3)

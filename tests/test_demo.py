@@ -13,8 +13,8 @@ import requests
 from PIL import Image, ImageStat
 
 from webapp.demo import FlowServer, World, pictures
+from webapp.demo.account.labs_sign_in import COOKIE
 from webapp.demo.entries import Kind
-from webapp.demo.sign_in import COOKIE
 
 HISTORY = "/fx/api/trpc/media.fetchUserHistoryDirectly?input="
 CURSOR_UNDEFINED = {"values": {"cursor": ["undefined"]}}

@@ -1,9 +1,8 @@
-"""Disks that fill up, turn read-only, go away and come back; files that a person deletes or changes."""
+"""Disks that become read-only, go away and come back; files that a person deletes or changes."""
 
 import ctypes
 import hashlib
 import os
-import shutil
 import subprocess
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,18 +24,18 @@ BATCH = "/api/image-veo3/download-batch"
 
 @pytest.fixture
 def ask(client, profile_id):
-    """A channel of the API, as the profile: status and answer."""
+    """Calls the API for the profile: status and JSON of the response."""
 
-    def asked(path, **body):
-        answer = client.post(path, json={"profileId": profile_id} | body)
-        return answer.status_code, answer.get_json()
+    def ask(path, **body):
+        response = client.post(path, json={"profileId": profile_id} | body)
+        return response.status_code, response.get_json()
 
-    return asked
+    return ask
 
 
 @contextmanager
 def read_only(folder):
-    """The folder as if on a disk that the system has set to read-only."""
+    """Inside the block the folder is read-only, as on a disk that the system has set so."""
     if subprocess.run(["mount", "--bind", folder, folder], check=False, capture_output=True).returncode:
         pytest.skip("only root can set a folder to read-only for everybody")
     try:
@@ -46,15 +45,15 @@ def read_only(folder):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_a_read_only_data_folder_is_said_the_gallery_works_and_it_goes_on_afterwards(
+def test_with_a_read_only_data_folder_the_gallery_works_and_commands_resume_afterwards(
     ask, client, config, world
 ):
     ask(SYNC, maxPages=1)
     with read_only(config.data_dir):
         for path in (SYNC, SINGLE):
-            status, answer = ask(path, imageName=world.names()[0])
-            assert (status, answer["code"]) == (409, "folder_gone")
-            assert "cannot be written to" in answer["error"]
+            status, response = ask(path, imageName=world.names()[0])
+            assert (status, response["code"]) == (409, "folder_gone")
+            assert "cannot be written to" in response["error"]
         assert client.get("/").status_code == 200
         assert client.get("/healthz").get_json()["ready"] is False
         assert "images" in client.get("/api/profiles").get_json()["data"][0]
@@ -62,12 +61,14 @@ def test_a_read_only_data_folder_is_said_the_gallery_works_and_it_goes_on_afterw
     assert ask(SINGLE, imageName=world.names()[0])[0] == 200
 
 
-def test_read_only_pictures_pause_the_downloads_and_they_go_on(ask, client, config, world, work, profile_id):
+def test_a_read_only_image_folder_pauses_downloads_which_can_be_resumed(
+    ask, client, config, world, work, profile_id
+):
     ask(SYNC)
     with read_only(config.images_dir):
-        status, answer = ask(BATCH, pending=True)
-        assert (status, answer["code"]) == (409, "folder_gone")
-        assert "Read-only file system" in answer["error"]
+        status, response = ask(BATCH, pending=True)
+        assert (status, response["code"]) == (409, "folder_gone")
+        assert "Read-only file system" in response["error"]
     with store.connection():
         work.downloads.resume(profile_id)
     assert ask(BATCH, pending=True)[0] == 200
@@ -75,24 +76,23 @@ def test_read_only_pictures_pause_the_downloads_and_they_go_on(ask, client, conf
         assert counts.count_profile(profile_id).downloaded == 40
 
 
-def test_a_data_folder_that_goes_away_is_said_and_it_is_well_when_it_is_back(ask, client, config, tmp_path):
+def test_a_missing_data_folder_is_reported_and_works_again_when_it_is_back(ask, client, config, tmp_path):
     ask(SYNC)
     with unplugged(config.data_dir, tmp_path):
         for path in ("/", "/api/profiles"):
-            answer = client.get(path)
-            assert answer.status_code == 409
-            assert "not there" in answer.get_data(as_text=True)
+            response = client.get(path)
+            assert response.status_code == 409
+            assert "not there" in response.get_data(as_text=True)
         assert not config.data_dir.exists()
     assert client.get("/api/profiles").get_json()["data"][0]["images"] == 40
 
 
-def test_a_database_that_was_deleted_by_hand_is_not_made_anew_under_the_work(ask, client, config, tmp_path):
+def test_a_deleted_database_is_not_created_anew_while_the_program_runs(ask, client, config, tmp_path):
     ask(SYNC)
-    shutil.copy(config.database_path, tmp_path / "kept")
     for file in config.data_dir.glob("flowshelf.sqlite3*"):
         file.rename(tmp_path / file.name)
-    status, answer = ask(SYNC)
-    assert (status, answer["code"]) == (409, "folder_gone")
+    status, response = ask(SYNC)
+    assert (status, response["code"]) == (409, "folder_gone")
     assert not config.database_path.exists()
     for file in tmp_path.glob("flowshelf.sqlite3*"):
         file.rename(config.data_dir / file.name)
@@ -101,7 +101,7 @@ def test_a_database_that_was_deleted_by_hand_is_not_made_anew_under_the_work(ask
 
 @contextmanager
 def unplugged(folder, elsewhere):
-    """The folder as if its disk was taken out, until the block ends."""
+    """Inside the block the folder is missing, as if its disk was disconnected."""
     folder.rename(elsewhere / "unplugged")
     try:
         yield
@@ -109,7 +109,7 @@ def unplugged(folder, elsewhere):
         (elsewhere / "unplugged").rename(folder)
 
 
-def test_a_sync_whose_data_folder_goes_away_under_it_ends_well(
+def test_a_sync_survives_the_temporary_loss_of_the_data_folder(
     ask, config, flow, work, tmp_path, caplog, wait_until
 ):
     with flow.holding("history", at=2) as gate:
@@ -117,13 +117,13 @@ def test_a_sync_whose_data_folder_goes_away_under_it_ends_well(
         assert gate.reached.wait(5)
         with unplugged(config.data_dir, tmp_path):
             gate.release()
-            wait_until(lambda: f"Sync run {run_id} cannot go on now" in caplog.text)
+            wait_until(lambda: f"sync {run_id}: cannot go on now" in caplog.text)
     with store.connection():
         run = work.syncs.wait(run_id)
     assert (run.state, run.synced_count) == (RunState.DONE, 40)
 
 
-def test_downloads_that_lose_the_whole_data_folder_pause_and_go_on(
+def test_downloads_pause_when_the_data_folder_is_lost_and_can_be_resumed(
     ask, config, flow, work, tmp_path, profile_id
 ):
     ask(SYNC)
@@ -140,9 +140,9 @@ def test_downloads_that_lose_the_whole_data_folder_pause_and_go_on(
 
 
 def got(client, path):
-    """Status, kind and body; what is not read would leave its file open."""
-    with client.get(path) as answer:
-        return answer.status_code, answer.mimetype, answer.data
+    """Status, content type and body. The body is read, because otherwise its file would stay open."""
+    with client.get(path) as response:
+        return response.status_code, response.mimetype, response.data
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def image(ask, world, work, profile_id):
     return found
 
 
-def test_a_file_that_was_deleted_by_hand_is_said_and_pending_again(image, client, ask):
+def test_a_file_that_was_deleted_by_hand_is_reported_and_pending_again(image, client, ask):
     Path(image.local_path).unlink()
     status, _, body = got(client, f"/images/{image.id}/file")
     assert (status, b"somebody deleted or moved it" in body) == (404, True)
@@ -170,18 +170,20 @@ def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client,
     Picture.new("RGB", (30, 20), "red").save(image.local_path)
     other = Path(image.local_path).read_bytes()
     assert got(client, f"/images/{image.id}/file")[2] == other
-    assert "was changed by hand" in caplog.text
+    assert "was changed outside Flowshelf" in caplog.text
     with store.connection():
         row = images.get_image(image.id)
     assert (row.size_bytes, row.sha256) == (len(other), hashlib.sha256(other).hexdigest())
     assert (row.width, row.height) == (30, 20)
     assert got(client, f"/images/{image.id}/thumbnail/320")[2] != old
     assert client.post("/api/verify", json={}).get_json()["data"]["isWell"]
-    with client.get(f"/images/{image.id}/file?v={image.sha256[:12]}") as answer:
-        assert "no-cache" in answer.headers["Cache-Control"]
+    with client.get(f"/images/{image.id}/file?v={image.sha256[:12]}") as response:
+        assert "no-cache" in response.headers["Cache-Control"]
 
 
-def test_a_picture_that_was_cut_by_hand_is_damaged_and_can_be_fetched_again(image, client, ask, world):
+def test_a_picture_that_was_truncated_by_hand_is_damaged_and_can_be_downloaded_again(
+    image, client, ask, world
+):
     Path(image.local_path).write_bytes(world.content(image.name)[:-30])
     got(client, f"/images/{image.id}/file")
     with store.connection():
@@ -190,20 +192,20 @@ def test_a_picture_that_was_cut_by_hand_is_damaged_and_can_be_fetched_again(imag
     assert got(client, f"/images/{image.id}/file")[2] == world.content(image.name)
 
 
-def test_a_folder_of_pictures_that_went_away_is_said_and_no_row_changes(image, client, config, tmp_path):
+def test_a_missing_image_folder_is_reported_and_changes_no_row(image, client, config, tmp_path):
     with unplugged(config.images_dir, tmp_path):
         status, _, body = got(client, f"/images/{image.id}/file")
         assert (status, b"connect it again" in body) == (409, True)
     assert got(client, f"/images/{image.id}/file")[0] == 200
 
 
-def test_a_thumbnail_that_cannot_be_kept_is_the_picture_itself(image, client, config, world):
+def test_the_original_is_shown_when_its_thumbnail_cannot_be_saved(image, client, config, world):
     with read_only(config.thumbnails_dir):
         assert got(client, f"/images/{image.id}/thumbnail/320")[2] == world.content(image.name)
     assert got(client, f"/images/{image.id}/thumbnail/320")[1] == "image/webp"
 
 
-def test_a_read_only_folder_can_be_copied_from(config, tmp_path):
+def test_a_database_in_a_read_only_folder_can_be_copied(config, tmp_path):
     create_app(config)
     assert not list(config.data_dir.glob("*-wal"))
     with read_only(config.data_dir):
@@ -211,7 +213,7 @@ def test_a_read_only_folder_can_be_copied_from(config, tmp_path):
     assert database.check(tmp_path / "copy").version == database.latest_version()
 
 
-def test_a_start_on_a_read_only_folder_ends_with_a_sentence(config):
+def test_a_start_on_a_read_only_folder_ends_with_an_error_for_the_person(config):
     make_data_folder(config)
     with read_only(config.data_dir), pytest.raises(FolderGone, match="cannot be written to"):
         create_app(config)
@@ -219,19 +221,19 @@ def test_a_start_on_a_read_only_folder_ends_with_a_sentence(config):
 
 @contextmanager
 def cut_off(folder):
-    """The folder as on a network disk whose connection broke: whoever looks at it gets an error."""
+    """Inside the block every access to the folder fails, as on a network disk without a connection."""
     with suppress(OSError), open("/dev/fuse", "r+b", buffering=0) as driver:
         options = f"fd={driver.fileno()},rootmode=40000,user_id=0,group_id=0".encode()
         ctypes.CDLL(None).mount(b"nobody", bytes(folder), b"fuse", 0, options)
     if os.path.isdir(folder):
-        pytest.skip("only root can mount a disk that does not answer")
+        pytest.skip("only root can mount a disk that does not respond")
     try:
         yield
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_a_disk_that_does_not_answer_loses_no_picture_and_is_said(
+def test_a_disconnected_network_disk_loses_no_picture_and_is_reported(
     ask, client, config, world, work, profile_id, wait_until
 ):
     ask(SYNC)
@@ -239,21 +241,23 @@ def test_a_disk_that_does_not_answer_loses_no_picture_and_is_said(
     with store.connection():
         (image,) = images.list_with_file()
     with cut_off(config.images_dir):
-        for path, asked in ((SINGLE, {"imageName": world.names()[0]}), (BATCH, {"pending": True})):
-            status, answer = ask(path, **asked)
-            assert (status, answer["code"]) == (409, "folder_gone")
-            assert "not connected" in answer["error"]
+        for path, body in ((SINGLE, {"imageName": world.names()[0]}), (BATCH, {"pending": True})):
+            status, response = ask(path, **body)
+            assert (status, response["code"]) == (409, "folder_gone")
+            assert "not connected" in response["error"]
         assert ask("/api/verify", setPending=True)[1]["data"]["counts"] == {"folder_gone": 1}
         assert client.get(f"/images/{image.id}/file").status_code == 409
         assert client.get(f"/images/{image.id}/thumbnail/320").status_code == 409
-        wrong = [finding for finding in doctor.disks(config) if not finding.is_well]
+        wrong = [finding for finding in doctor.check_disks(config) if not finding.is_well]
         assert "not connected" in wrong[0].sentence
     with store.connection():
         assert images.get_image(image.id).local_path == image.local_path
     assert client.get(f"/images/{image.id}/file").data == world.content(image.name)
 
 
-def test_a_start_while_a_folder_of_wishes_does_not_answer_keeps_them(running, config, world, tmp_path, flow):
+def test_a_start_while_a_download_folder_is_disconnected_keeps_its_downloads(
+    running, config, world, tmp_path, flow
+):
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     work = background_of(running(storage_roots=(folder,)))
@@ -276,16 +280,16 @@ def test_a_start_while_a_folder_of_wishes_does_not_answer_keeps_them(running, co
         assert work.downloads.wait_for_run(run.id).done_count == 20
 
 
-def test_a_folder_name_that_no_disk_can_hold_is_refused_with_a_sentence(ask, config, world):
+def test_a_folder_name_that_is_too_long_is_refused(ask, config, world):
     ask(SYNC)
     folder = config.images_dir / ("a" * 300)
-    status, answer = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
-    assert (status, answer["code"]) == (400, "bad_path")
+    status, response = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
+    assert (status, response["code"]) == (400, "bad_path")
 
 
-def test_a_folder_that_is_a_link_to_itself_is_refused_with_a_sentence(ask, config, world):
+def test_a_folder_that_is_a_link_to_itself_is_refused(ask, config, world):
     ask(SYNC)
     folder = config.images_dir / "round"
     folder.symlink_to(folder)
-    status, answer = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
-    assert (status, answer["code"]) == (400, "bad_path")
+    status, response = ask(SINGLE, imageName=world.names()[0], localStoragePath=str(folder))
+    assert (status, response["code"]) == (400, "bad_path")

@@ -1,4 +1,4 @@
-"""Download runs: each way in which a far side or a disk can fail ends in the right state and a sentence."""
+"""Download runs: every failure of the service or the disk ends in the right state, with a sentence."""
 
 import contextlib
 import re
@@ -20,7 +20,7 @@ from webapp.web.services import background_of
 
 @pytest.fixture
 def fetch(shelf, profile_id, world):
-    """Download images by name and wait; the run, and the images with their wishes in that order."""
+    """Download images by name and wait. Returns the run, and the images with their latest downloads."""
 
     def fetch(*names):
         ids = images.find_ids(profile_id, names)
@@ -36,7 +36,7 @@ def content(image):
     return Path(image.local_path).read_bytes()
 
 
-def test_a_hundred_percent_of_a_history_arrives_byte_for_byte(shelf, profile_id, world, flow, config):
+def test_all_images_of_a_history_are_downloaded_byte_for_byte(shelf, profile_id, world, flow, config):
     run = shelf.downloads.request_pending(profile_id)
     run = shelf.downloads.wait_for_run(run.id)
     assert (run.state, run.done_count, run.failed_count) == (RunState.DONE, 40, 0)
@@ -49,7 +49,7 @@ def test_a_hundred_percent_of_a_history_arrives_byte_for_byte(shelf, profile_id,
     assert flow.count("page") == flow.count("script") == 1
 
 
-def test_the_newest_so_many_are_taken_and_what_is_there_is_left(shelf, profile_id, world):
+def test_a_limit_downloads_the_newest_pending_images(shelf, profile_id, world):
     run = shelf.downloads.request_pending(profile_id, limit=5)
     shelf.downloads.wait_for_run(run.id)
     names = {image.name for image in Image.select().where(Image.local_path.is_null(False))}
@@ -76,7 +76,7 @@ def test_the_newest_so_many_are_taken_and_what_is_there_is_left(shelf, profile_i
     ],
     ids=["429", "503", "500", "cut", "dropped", "broken-json", "401", "token", "key", "session", "script"],
 )
-def test_what_passes_is_asked_again_until_it_is_whole(fetch, flow, world, break_it):
+def test_transient_failures_are_retried_until_the_image_is_whole(fetch, flow, world, break_it):
     break_it(flow)
     run, (image,) = fetch(world.names()[0])
     assert (run.state, run.failed_count) == (RunState.DONE, 0)
@@ -84,7 +84,7 @@ def test_what_passes_is_asked_again_until_it_is_whole(fetch, flow, world, break_
 
 
 def bend(flow, name, count=5, **fields):
-    """Let the media service answer for an image in another way, five times as often as it is asked."""
+    """Change fields of the next five responses of the media service, which all describe one image."""
     response = flow.media_response(name)
     response["userUploadedImage"] |= fields
     flow.respond_next("media", response, count=count)
@@ -97,7 +97,7 @@ def bend(flow, name, count=5, **fields):
         ("bm8gcGljdHVyZQ==", "not a picture"),
     ],
 )
-def test_what_is_no_picture_fails_in_a_sentence_and_leaves_no_file(
+def test_bytes_that_are_no_picture_fail_the_image_and_leave_no_file(
     fetch, flow, world, config, picture, sentence
 ):
     name = world.names()[0]
@@ -110,7 +110,7 @@ def test_what_is_no_picture_fails_in_a_sentence_and_leaves_no_file(
     assert [path for path in config.images_dir.rglob("*") if path.is_file()] == []
 
 
-def test_a_picture_that_is_cut_inside_whole_json_is_noticed(fetch, world, config):
+def test_a_truncated_picture_inside_whole_json_fails_the_image(fetch, world, config):
     name = world.names()[0]
     world.change(name, content=world.content(name)[:-40])
     _, (image,) = fetch(name)
@@ -119,7 +119,7 @@ def test_a_picture_that_is_cut_inside_whole_json_is_noticed(fetch, world, config
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("PNG", ".png"), ("WEBP", ".webp")])
-def test_the_ending_of_a_file_is_that_of_its_bytes(fetch, world, kind, suffix):
+def test_the_suffix_of_a_file_matches_its_bytes(fetch, world, kind, suffix):
     name = world.names()[0]
     world.change(name, picture_format=kind)
     _, (image,) = fetch(name)
@@ -127,7 +127,7 @@ def test_the_ending_of_a_file_is_that_of_its_bytes(fetch, world, kind, suffix):
     assert content(image) == world.content(name)
 
 
-def test_what_is_gone_upstream_is_permanent_and_marked_and_not_asked_for_again(
+def test_an_image_gone_upstream_fails_permanently_and_is_not_pending_any_more(
     fetch, shelf, profile_id, world
 ):
     name = world.names()[0]
@@ -153,13 +153,13 @@ def test_a_media_key_that_is_a_path_never_leaves_the_folder(work, profile_id, wo
         assert all(content(image) == world.content(image.name) for image in Image.select())
 
 
-def test_ten_refusals_in_a_row_pause_the_downloads_and_ask(shelf, profile_id, world, flow):
+def test_ten_refusals_in_a_row_pause_the_run(shelf, profile_id, world, flow):
     flow.fail_next(403, count=40)
     run = shelf.downloads.request_pending(profile_id)
     run = shelf.downloads.wait_for_run(run.id)
     assert run.state == RunState.PAUSED
     assert "10 images in a row failed" in run.error
-    assert downloads.count_left(run.id) >= 40 - 10 - 5  # the others of a crew of six may be under way
+    assert downloads.count_left(run.id) >= 40 - 10 - 5  # up to five other threads may have a download
     flow.reset()
     shelf.downloads.resume(profile_id)
     run = shelf.downloads.wait_for_run(run.id)
@@ -176,9 +176,7 @@ def test_a_key_that_flow_never_accepts_pauses_the_run_and_fails_no_image(shelf, 
     assert downloads.count_left(run.id) == 40
 
 
-def test_cookies_that_die_in_the_middle_stop_everything_and_good_ones_let_it_go_on(
-    shelf, profile_id, flow, world
-):
+def test_a_run_whose_cookies_expire_waits_and_new_cookies_resume_it(shelf, profile_id, flow, world):
     with flow.holding("media", at=4) as gate:
         run = shelf.downloads.request_pending(profile_id)
         assert gate.reached.wait(5)
@@ -193,7 +191,7 @@ def test_cookies_that_die_in_the_middle_stop_everything_and_good_ones_let_it_go_
     assert (run.state, run.done_count, run.failed_count) == (RunState.DONE, 40, 0)
 
 
-def test_pause_keeps_the_wishes_and_cancel_drops_those_not_begun(shelf, profile_id, flow):
+def test_pause_keeps_the_queue_and_cancel_empties_it(shelf, profile_id, flow):
     with flow.holding("media") as gate:
         run = shelf.downloads.request_pending(profile_id)
         assert gate.reached.wait(5)
@@ -206,7 +204,7 @@ def test_pause_keeps_the_wishes_and_cancel_drops_those_not_begun(shelf, profile_
     assert not Download.select().where(Download.state == DownloadState.QUEUED).exists()
 
 
-def test_a_cancelled_wish_that_waited_for_its_next_try_is_dropped_too(shelf, profile_id, flow, wait_until):
+def test_cancel_also_drops_downloads_that_wait_for_a_retry(shelf, profile_id, flow, wait_until):
     flow.fail_next(429, count=12, retry_after=60)
     run = shelf.downloads.request_pending(profile_id)
     wait_until(lambda: shelf.connections.cooldown(profile_id))
@@ -225,9 +223,7 @@ def test_a_damaged_file_can_be_downloaded_again(shelf, fetch, world):
     assert again.damaged_at is None
 
 
-def test_a_run_that_is_resumed_while_its_old_threads_still_fetch_fetches_nothing_twice(
-    shelf, profile_id, flow, world
-):
+def test_a_run_resumed_while_detached_threads_work_downloads_nothing_twice(shelf, profile_id, flow, world):
     with flow.holding("media", at=3) as gate:
         run = shelf.downloads.request_pending(profile_id)
         assert gate.reached.wait(5)
@@ -239,7 +235,7 @@ def test_a_run_that_is_resumed_while_its_old_threads_still_fetch_fetches_nothing
     assert {flow.count("media", name=name) for name in world.names()} <= {0, 1}
 
 
-def test_a_wish_that_an_old_thread_puts_back_after_a_resume_is_taken_up_again(
+def test_a_download_that_a_detached_thread_releases_after_a_resume_is_claimed_again(
     shelf, profile_id, flow, running
 ):
     flow.fail_next(500)
@@ -265,7 +261,7 @@ def test_pressing_pause_and_resume_does_not_multiply_the_workers(shelf, profile_
     assert flow.max_parallel("media") <= config.download_workers
 
 
-def test_asking_again_and_again_fetches_nothing_twice(shelf, profile_id, flow, world):
+def test_repeated_requests_download_nothing_twice(shelf, profile_id, flow, world):
     ids = list(images.find_ids(profile_id, world.names()).values())
 
     def ask():
@@ -284,7 +280,7 @@ def test_asking_again_and_again_fetches_nothing_twice(shelf, profile_id, flow, w
     assert len(flow.asked("media")) == 40
 
 
-def test_what_is_asked_for_again_after_a_cancel_arrives(shelf, profile_id, flow, world, fetch):
+def test_an_image_requested_again_after_a_cancel_is_downloaded(shelf, profile_id, flow, world, fetch):
     with flow.holding("media") as gate:
         shelf.downloads.request_pending(profile_id, limit=1)
         assert gate.reached.wait(5)
@@ -297,7 +293,7 @@ def test_what_is_asked_for_again_after_a_cancel_arrives(shelf, profile_id, flow,
     assert counts.count_profile(profile_id).downloaded == 1
 
 
-def test_a_profile_removed_with_its_files_in_the_middle_leaves_none(work, world, config, wait_until):
+def test_removing_a_profile_with_its_files_during_a_run_leaves_no_file(work, world, config, wait_until):
     for _ in range(8):
         with store.connection():
             profile_id = work.accounts.add("Ada", world.cookie_header()).id
@@ -309,9 +305,7 @@ def test_a_profile_removed_with_its_files_in_the_middle_leaves_none(work, world,
     assert [path for path in config.images_dir.rglob("*") if path.is_file()] == []
 
 
-def test_a_run_whose_pause_could_not_be_written_down_is_paused_when_it_can(
-    running, config, world, wait_until, caplog
-):
+def test_a_run_whose_pause_could_not_be_stored_is_paused_later(running, config, world, wait_until, caplog):
     work = background_of(running(download_workers=1))
     with store.connection():
         profile_id = work.accounts.add("Ada", world.cookie_header()).id
@@ -320,12 +314,12 @@ def test_a_run_whose_pause_could_not_be_written_down_is_paused_when_it_can(
         db.execute_sql(f"CREATE TRIGGER disk_is_full BEFORE UPDATE OF state ON run {fails}")
         config.images_dir.rename(config.data_dir / "unplugged")
         run = work.downloads.request_pending(profile_id)
-        wait_until(lambda: f"Download run {run.id} cannot go on now" in caplog.text)
+        wait_until(lambda: f"download {run.id}: cannot go on now" in caplog.text)
         db.execute_sql("DROP TRIGGER disk_is_full")
         wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
 
 
-def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile_id, config, fetch, world):
+def test_a_missing_folder_pauses_the_run_and_changes_no_row(shelf, profile_id, config, fetch, world):
     _, (image,) = fetch(world.names()[0])
     config.images_dir.rename(config.data_dir / "unplugged")
     run = shelf.downloads.request_pending(profile_id)
@@ -338,8 +332,8 @@ def test_a_folder_that_vanished_pauses_the_run_and_changes_no_row(shelf, profile
     assert shelf.downloads.wait_for_run(run.id).state == RunState.DONE
 
 
-def a_first_one(work, world):
-    """A profile with one picture, which tells how large they are."""
+def profile_with_one_file(work, world):
+    """A profile with one downloaded picture, by which the size of the others is estimated."""
     profile = work.accounts.add("Ada", world.cookie_header())
     work.syncs.wait(work.syncs.start(profile.id).id)
     run = work.downloads.request(profile.id, list(images.find_ids(profile.id, world.names()[-1:]).values()))
@@ -347,12 +341,14 @@ def a_first_one(work, world):
     return profile
 
 
-def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, flow, tiny_disk, wait_until):
+def test_a_full_disk_pauses_the_run_and_resume_continues_once_there_is_space(
+    running, world, flow, tiny_disk, wait_until
+):
     app = running(storage_roots=(tiny_disk,))
     work = background_of(app)
     ballast = tiny_disk / "ballast"
     with store.connection():
-        profile = a_first_one(work, world)
+        profile = profile_with_one_file(work, world)
         ids = list(images.find_ids(profile.id, world.names()[:20]).values())
         with flow.holding("media") as gate:
             run = work.downloads.request(profile.id, ids, tiny_disk / "ada")
@@ -369,11 +365,11 @@ def test_a_full_disk_pauses_the_run_and_room_lets_it_go_on(running, world, flow,
         assert (run.state, run.done_count) == (RunState.DONE, 20)
 
 
-def test_a_batch_that_will_not_fit_is_refused_with_what_it_needs_and_what_is_free(running, world, tiny_disk):
+def test_a_batch_that_will_not_fit_is_refused_with_the_needed_and_the_free_space(running, world, tiny_disk):
     app = running(storage_roots=(tiny_disk,))
     work, client = background_of(app), app.test_client()
     with store.connection():
-        profile = a_first_one(work, world)
+        profile = profile_with_one_file(work, world)
         names = world.names()[:20]
     (tiny_disk / "ballast").write_bytes(b"x" * 198_000)
     body = {"profileId": profile.id, "imageNames": names, "localStoragePath": str(tiny_disk / "ada")}
@@ -386,13 +382,13 @@ def test_a_batch_that_will_not_fit_is_refused_with_what_it_needs_and_what_is_fre
     assert client.post("/api/image-veo3/download-batch", json=body).get_json()["data"]["downloaded"] == 20
 
 
-def test_a_full_disk_under_the_database_is_waited_out(running, world, flow, tiny_disk, wait_until):
-    """Once there is room it goes on: by Resume where the pause could be written down, else by itself."""
+def test_a_run_survives_a_full_disk_under_the_database(running, world, flow, tiny_disk, wait_until):
+    """Once there is space it continues: after Resume if the pause could be stored, else by itself."""
     subprocess.run(["mount", "-o", "remount,size=6m", str(tiny_disk)], check=True)
     app = running(data_dir=tiny_disk / "shelf")
     work, client = background_of(app), app.test_client()
     with store.connection():
-        profile = a_first_one(work, world)
+        profile = profile_with_one_file(work, world)
     with flow.holding("media", at=3) as gate:
         body = {"profileId": profile.id, "pending": True, "wait": False}
         client.post("/api/image-veo3/download-batch", json=body)
@@ -420,8 +416,8 @@ def fill(path):
                     file.write(b"x" * size)
 
 
-def test_slowing_down_is_for_the_whole_profile(running, flow, world):
-    """One 429 with a pause: nobody of the crew asks until it is over."""
+def test_a_429_pauses_all_threads_of_the_profile(running, flow, world):
+    """After one 429 with a pause, no thread sends a request until the pause is over."""
     work = background_of(running(download_workers=4))
     with store.connection():
         profile = work.accounts.add("Ada", world.cookie_header())
@@ -432,12 +428,12 @@ def test_slowing_down_is_for_the_whole_profile(running, flow, world):
         assert work.downloads.wait_for_run(run.id).state == RunState.DONE
     asked = [request.at for request in flow.asked("media")]
     assert len(asked) == 13
-    # Those under way at that moment are answered; the others wait about a second.
+    # Requests in flight at that moment get their response; the others wait about a second.
     late = [moment for moment in asked if moment - asked[0] > 0.9]
     assert len(late) >= 9
 
 
-def test_two_profiles_of_one_shelf_download_side_by_side(work, profile_id, world, flow):
+def test_two_profiles_download_at_the_same_time(work, profile_id, world, flow):
     other = World(seed=9, uploaded=8, tiny_pictures=True, email="bob@example.com")
     flow.add_world(other)
     with store.connection():

@@ -1,4 +1,4 @@
-"""ZIPs of a selection: what is inside, what the page says meanwhile, and when one is refused or gone."""
+"""ZIPs of a selection: contents, progress on the page, refusals, and removal."""
 
 import hashlib
 import json
@@ -36,28 +36,28 @@ def ids(work, profile_id):
 
 @pytest.fixture
 def prepared(client, wait_until):
-    """Asks for a ZIP by a form and waits for it; the address of its page."""
+    """Requests a ZIP with a form and waits until it is prepared. Returns the URL of its page."""
 
     def prepare(**form):
-        answer = client.post("/exports", data=form)
-        assert answer.status_code == 303, answer.text
+        response = client.post("/exports", data=form)
+        assert response.status_code == 303, response.text
         wait_until(
-            lambda: "Preparing" not in (text := client.get(answer.location).text) and "Waiting" not in text
+            lambda: "Preparing" not in (text := client.get(response.location).text) and "Waiting" not in text
         )
-        return answer.location
+        return response.location
 
     return prepare
 
 
-def fetched(client, page, **headers):
-    """The ZIP of a page, read to its end and closed."""
-    with client.get(f"{page}/file", headers=headers) as answer:
-        answer.get_data()
-    return answer
+def fetch_zip(client, page, **headers):
+    """The response with the ZIP of a page, read to its end and closed."""
+    with client.get(f"{page}/file", headers=headers) as response:
+        response.get_data()
+    return response
 
 
-def opened(client, page):
-    return zipfile.ZipFile(BytesIO(fetched(client, page).data))
+def open_zip(client, page):
+    return zipfile.ZipFile(BytesIO(fetch_zip(client, page).data))
 
 
 def rows(image_ids):
@@ -65,9 +65,9 @@ def rows(image_ids):
         return selections.list_in_order(image_ids)
 
 
-def test_a_zip_holds_the_files_as_they_are_and_a_manifest_of_them(client, ids, prepared):
+def test_a_zip_contains_the_unchanged_files_and_a_manifest(client, ids, prepared):
     page = prepared(image_id=ids[:4])
-    with opened(client, page) as zipped:
+    with open_zip(client, page) as zipped:
         assert zipped.testzip() is None
         assert {entry.compress_type for entry in zipped.infolist()} == {zipfile.ZIP_STORED}
         manifest = json.loads(zipped.read(MANIFEST))
@@ -81,9 +81,9 @@ def test_a_zip_holds_the_files_as_they_are_and_a_manifest_of_them(client, ids, p
             assert zipped.getinfo(entry["file"]).date_time[0] == int(image.created_at[:4])
 
 
-def test_all_that_match_but_the_exceptions_are_zipped(client, ids, prepared):
+def test_a_selection_of_everything_except_some_is_zipped(client, ids, prepared):
     page = prepared(everything="1", state="done", **{"except": ids[:2]})
-    with opened(client, page) as zipped:
+    with open_zip(client, page) as zipped:
         names = [entry["name"] for entry in json.loads(zipped.read(MANIFEST))["images"]]
     assert names == [image.name for image in rows(ids[2:6])]
 
@@ -92,55 +92,55 @@ def test_images_without_a_file_are_left_out_and_counted(client, ids, prepared):
     os.unlink(rows(ids[:1])[0].local_path)
     page = prepared(image_id=ids[:9])
     assert "4 images were left out" in client.get(page).text
-    with opened(client, page) as zipped:
+    with open_zip(client, page) as zipped:
         manifest = json.loads(zipped.read(MANIFEST))
     assert (manifest["count"], manifest["leftOut"]) == (5, 4)
 
 
-def test_a_file_outside_the_storage_roots_gets_into_no_zip(client, ids, prepared, tmp_path):
+def test_a_zip_contains_no_file_outside_the_storage_roots(client, ids, prepared, tmp_path):
     secret = tmp_path / "secret.jpg"
     secret.write_bytes(b"secret")
     with store.connection():
         Image.update(local_path=str(secret)).where(Image.id == ids[0]).execute()
-    with opened(client, prepared(image_id=ids[:2])) as zipped:
+    with open_zip(client, prepared(image_id=ids[:2])) as zipped:
         assert all(b"secret" not in zipped.read(name) for name in zipped.namelist() if name != MANIFEST)
         assert json.loads(zipped.read(MANIFEST))["leftOut"] == 1
 
 
-def test_a_zip_is_an_attachment_with_a_date_that_can_be_fetched_in_parts(client, ids, prepared):
+def test_a_zip_is_a_dated_attachment_and_supports_ranges(client, ids, prepared):
     page = prepared(image_id=ids[:2])
-    whole = fetched(client, page)
+    whole = fetch_zip(client, page)
     assert "attachment" in whole.headers["Content-Disposition"]
     assert f"flowshelf-{datetime.now(UTC):%Y-%m-%d}-2-images.zip" in whole.headers["Content-Disposition"]
-    part = fetched(client, page, Range="bytes=10-19")
+    part = fetch_zip(client, page, Range="bytes=10-19")
     assert (part.status_code, part.data) == (206, whole.data[10:20])
 
 
-def test_what_has_no_file_makes_no_zip(client, ids):
-    answer = client.post("/exports", data={"image_id": ids[20:22]})
-    assert answer.status_code == 400
-    assert "Download them first" in answer.text
+def test_a_zip_of_images_without_files_is_refused(client, ids):
+    response = client.post("/exports", data={"image_id": ids[20:22]})
+    assert response.status_code == 400
+    assert "Download them first" in response.text
 
 
-def test_a_disk_without_room_is_a_sentence_and_nothing_begins(client, ids, config):
+def test_a_zip_that_will_not_fit_on_the_disk_is_refused(client, ids, config):
     with store.connection():
         Image.update(size_bytes=10**16).where(Image.id == ids[0]).execute()
-    answer = client.post("/exports", data={"image_id": ids[:2]})
-    assert answer.status_code == 507
-    assert "to spare" in answer.text
+    response = client.post("/exports", data={"image_id": ids[:2]})
+    assert response.status_code == 507
+    assert "to spare" in response.text
     assert list(config.exports_dir.iterdir()) == []
     with store.connection():
         assert exports.list_exports() == []
 
 
-def test_zips_in_line_count_as_room_that_is_taken(client, ids):
+def test_queued_zips_count_as_used_disk_space(client, ids):
     with store.connection():
         exports.add_export(ids[:1], 10**16)
         Export.update(state=ExportState.RUNNING).execute()
     assert client.post("/exports", data={"image_id": ids[:1]}).status_code == 507
 
 
-def test_the_page_asks_again_only_while_a_zip_is_prepared(client, ids, prepared):
+def test_the_page_polls_only_while_a_zip_is_prepared(client, ids, prepared):
     with store.connection():
         export = exports.add_export(ids[:4], 1000)
         Export.update(state=ExportState.RUNNING).execute()
@@ -153,7 +153,9 @@ def test_the_page_asks_again_only_while_a_zip_is_prepared(client, ids, prepared)
     assert not done.select_one(".export").has_attr("hx-trigger")
 
 
-def test_an_interrupted_zip_says_so_and_can_be_prepared_again(client, ids, running, config, wait_until):
+def test_an_interrupted_zip_is_shown_as_such_and_can_be_prepared_again(
+    client, ids, running, config, wait_until
+):
     with store.connection():
         export = exports.add_export(ids[:3], 1000)
         Export.update(state=ExportState.RUNNING).execute()
@@ -165,20 +167,20 @@ def test_an_interrupted_zip_says_so_and_can_be_prepared_again(client, ids, runni
     wait_until(lambda: "Ready: 3 images" in client.get(f"/exports/{export.id}").text)
 
 
-def test_a_zip_whose_end_could_not_be_written_down_is_not_prepared_for_ever(
+def test_a_zip_whose_outcome_could_not_be_stored_is_not_prepared_forever(
     client, ids, prepared, work, wait_until, caplog
 ):
     with store.connection():
         ends = "WHEN new.state IN ('done', 'failed') BEGIN SELECT abs(-9223372036854775807 - 1); END"
         db.execute_sql(f"CREATE TRIGGER disk_is_full BEFORE UPDATE OF state ON export {ends}")
         export = work.exports.request(Selection(ids=tuple(ids[:3])))
-        wait_until(lambda: "what nobody expected" in caplog.text)
+        wait_until(lambda: "ZIPs cannot be prepared now" in caplog.text)
         db.execute_sql("DROP TRIGGER disk_is_full")
     prepared(image_id=ids[:3])
     assert "Interrupted" in client.get(f"/exports/{export.id}").text
 
 
-def test_stopping_in_the_middle_leaves_no_file_behind(client, ids, running, config):
+def test_stopping_while_a_zip_is_prepared_leaves_no_partial_file(client, ids, running, config):
     for _ in range(5):
         client.post("/exports", data={"image_id": ids[:6]})
     running()
@@ -189,12 +191,10 @@ def test_stopping_in_the_middle_leaves_no_file_behind(client, ids, running, conf
     assert {path.name for path in config.exports_dir.iterdir()} == ready
 
 
-def test_a_ready_zip_outlives_a_restart_and_is_cleared_away_after_a_day(
-    client, ids, prepared, running, config
-):
+def test_a_finished_zip_survives_a_restart_and_is_removed_after_a_day(client, ids, prepared, running, config):
     page = prepared(image_id=ids[:2])
     client = running().test_client()
-    assert fetched(client, page).status_code == 200
+    assert fetch_zip(client, page).status_code == 200
     yesterday = timestamp(datetime.now(UTC) - timedelta(hours=25))
     with store.connection():
         Export.update(finished_at=yesterday).execute()
@@ -203,7 +203,7 @@ def test_a_ready_zip_outlives_a_restart_and_is_cleared_away_after_a_day(
     assert list(config.exports_dir.iterdir()) == []
 
 
-def test_a_zip_that_is_removed_is_gone_also_while_it_waits(client, ids, prepared, config):
+def test_a_zip_can_be_removed_when_finished_and_while_queued(client, ids, prepared, config):
     page = prepared(image_id=ids[:2])
     assert client.post(f"{page}/remove").status_code == 303
     assert list(config.exports_dir.iterdir()) == []
@@ -215,19 +215,19 @@ def test_a_zip_that_is_removed_is_gone_also_while_it_waits(client, ids, prepared
         assert not exports.note_progress(export.id, done_count=1, done_bytes=1, left_out_count=0)
 
 
-def test_nobody_else_on_the_machine_can_read_a_zip(client, ids, prepared, config):
+def test_other_users_of_the_machine_cannot_read_a_zip(client, ids, prepared, config):
     prepared(image_id=ids[:2])
     assert config.exports_dir.stat().st_mode & 0o777 == 0o700
     assert [path.stat().st_mode & 0o777 for path in config.exports_dir.iterdir()] == [0o600]
 
 
-def test_an_archive_that_fails_leaves_nothing_behind(tmp_path):
+def test_a_failed_archive_leaves_no_file(tmp_path):
     with pytest.raises(ZeroDivisionError), archive(tmp_path / "a.zip"):
         _ = 1 / 0
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_that_nobody_knows_is_a_sentence(client, profile_id):
+def test_an_unknown_export_is_a_404_with_a_sentence(client, profile_id):
     assert client.get("/exports/..%2fflowshelf.sqlite3/file").status_code == 404
     assert "cleared away" in client.get("/exports/nothing").text
 
@@ -237,9 +237,9 @@ def test_an_export_that_nobody_knows_is_a_sentence(client, profile_id):
         st.one_of(st.text(max_size=150), st.sampled_from(["a.jpg", "A.JPG", "a-2.jpg", "manifest.json"]))
     )
 )
-def test_names_in_a_zip_are_safe_and_each_is_there_once(file_names):
+def test_names_in_a_zip_are_safe_and_unique(file_names):
     names = Names()
-    given_out = [names.free(name) for name in file_names]
+    given_out = [names.unique(name) for name in file_names]
     assert len({name.lower() for name in [*given_out, MANIFEST]}) == len(file_names) + 1
     for name in given_out:
         assert 0 < len(name) < 130

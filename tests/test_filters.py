@@ -272,4 +272,4 @@ def test_the_gallery_shows_what_matches_and_its_links_keep_the_filter(client, pr
     assert all(word in title.text for title in page.select("#grid .words"))
     assert page.select_one("#q")["value"] == word
     nothing = BeautifulSoup(client.get("/?q=zebra-unicorn").text, "html.parser")
-    assert "No image matches" in nothing.select_one("#grid").text
+    assert "No images found" in nothing.select_one("#grid").text

@@ -1,4 +1,4 @@
-"""Pasted cookies of flow.google.com: recognised in every shape, complete or refused by name."""
+"""Pasted cookies of flow.google.com: found in every format, complete or refused with an explanation."""
 
 import json
 from datetime import timedelta
@@ -25,7 +25,7 @@ def rows(cookies, domain=".google.com", **fields):
     return [{"name": name, "value": value, "domain": domain, **fields} for name, value in cookies.items()]
 
 
-def refusal(text):
+def error_for(text):
     with pytest.raises(BadCookies) as caught:
         parse_cookies(text, NOW)
     assert caught.value.__context__ is None, "a cause may quote the paste"
@@ -34,21 +34,21 @@ def refusal(text):
 
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "a row of Firefox"])
-def test_every_shape_holds_the_family(shape):
+def test_the_cookies_are_found_in_every_format(shape):
     text = SHAPES[shape](FAMILY | {"_ga": "x", "NID": "511=x"}).replace("labs.google", FLOW_HOST)
     pasted = parse_cookies(text, NOW)
     assert (pasted.service, pasted.cookies) == (FLOW_HOST, FAMILY)
     assert set(pasted.found_names) >= {"_ga", *FAMILY}
 
 
-def test_only_cookies_of_googles_and_flows_own_hosts_are_kept():
+def test_only_cookies_of_google_and_flow_are_used():
     cookies = rows(without("OSID")) + rows({"OSID": FAMILY["OSID"]}, FLOW_HOST)
     others = rows({"OSID": "theirs", "SID": "theirs"}, "mail.google.com") + rows({"SID": "x"}, ".youtube.com")
     assert parse_cookies(json.dumps(cookies + others), NOW).cookies == FAMILY
     assert parse_cookies(json.dumps(others + cookies), NOW).cookies == FAMILY
 
 
-def test_either_of_its_own_two_names_does():
+def test_either_of_the_two_osid_cookies_is_enough():
     cookies = without("OSID") | {"__Secure-OSID": "own"}
     assert parse_cookies(header(cookies), NOW).cookies == cookies
 
@@ -63,42 +63,42 @@ def test_rotating_cookies_may_be_missing():
     [
         (
             ("SID", "HSID", "APISID"),
-            "SID, HSID and APISID are missing: an export that keeps only cookies marked “Secure”",
+            "SID, HSID and APISID are missing: an export of only the cookies marked “Secure”",
         ),
-        (("OSID",), "OSID is missing: flow.google.com gives it"),
+        (("OSID",), "OSID is missing: flow.google.com sets it"),
         (("SSID",), "SSID is missing"),
         (("SSID",), "Only if your pictures still open at labs.google/fx"),
         (("__Secure-1PSID", "OSID"), "__Secure-1PSID and OSID are missing"),
     ],
 )
-def test_a_refusal_names_what_is_missing_and_why(lost, sentence):
-    said = refusal(header(without(*lost)))
-    assert sentence in said
-    assert "Copy as cURL" in said
+def test_an_error_names_what_is_missing_and_why(lost, sentence):
+    error = error_for(header(without(*lost)))
+    assert sentence in error
+    assert "Copy as cURL" in error
 
 
-def test_of_what_is_missing_every_name_is_told():
-    said = refusal(f"OSID={FAMILY['OSID']}")
-    assert "SID, HSID, SSID, APISID, SAPISID, __Secure-1PSID and __Secure-3PSID are missing" in said
+def test_an_error_lists_all_missing_names():
+    error = error_for(f"OSID={FAMILY['OSID']}")
+    assert "SID, HSID, SSID, APISID, SAPISID, __Secure-1PSID and __Secure-3PSID are missing" in error
 
 
-def test_cookies_of_another_of_googles_hosts_are_refused_by_that_host():
-    assert "are of mail.google.com, not of flow.google.com" in refusal(
+def test_cookies_of_another_google_host_are_refused_with_its_name():
+    assert "belong to mail.google.com, not to flow.google.com" in error_for(
         CURL.format("mail.google.com", header(FAMILY))
     )
 
 
-def test_expired_cookies_are_refused_by_the_day():
-    ended = rows(FAMILY, expirationDate=(NOW - timedelta(days=1)).timestamp())
-    assert "expired on 2026-09-30" in refusal(json.dumps(ended))
+def test_expired_cookies_are_refused_with_their_date():
+    expired = rows(FAMILY, expirationDate=(NOW - timedelta(days=1)).timestamp())
+    assert "expired on 2026-09-30" in error_for(json.dumps(expired))
 
 
 @pytest.mark.parametrize("value", ["cut…", "two words", "é"])
-def test_a_value_that_cannot_be_one_is_refused_by_its_name(value):
-    assert "The cookie SID" in refusal(json.dumps(FAMILY | {"SID": value}))
+def test_an_invalid_value_is_refused_with_the_name_of_its_cookie(value):
+    assert "The cookie SID" in error_for(json.dumps(FAMILY | {"SID": value}))
 
 
-def test_the_end_is_that_of_the_first_lasting_cookie():
+def test_the_session_expires_with_the_first_cookie_that_does_not_rotate():
     cookies = rows(FAMILY, expirationDate=(LATER + timedelta(days=300)).timestamp())
     for cookie in cookies:
         if cookie["name"] == "OSID":
@@ -108,23 +108,23 @@ def test_the_end_is_that_of_the_first_lasting_cookie():
     assert parse_cookies(json.dumps(cookies), NOW).expires_at == times.timestamp(LATER)
 
 
-def test_a_paste_with_all_of_both_is_taken_for_the_new_service():
+def test_a_paste_with_the_cookies_of_both_services_belongs_to_the_new_one():
     pasted = parse_cookies(json.dumps(FAMILY | {SESSION_COOKIE: TOKEN}), NOW)
     assert (pasted.service, pasted.cookies) == (FLOW_HOST, FAMILY)
 
 
-def test_a_paste_about_one_host_is_taken_for_its_service():
+def test_a_request_to_one_host_belongs_to_its_service():
     both = header(FAMILY | {SESSION_COOKIE: TOKEN})
     assert parse_cookies(CURL.format("labs.google", both), NOW).service == LABS_HOST
     assert parse_cookies(CURL.format(FLOW_HOST, both), NOW).service == FLOW_HOST
 
 
-def test_a_labs_session_counts_when_the_family_is_not_whole():
+def test_a_labs_session_is_used_when_the_new_services_cookies_are_incomplete():
     pasted = parse_cookies(json.dumps(without("OSID") | {SESSION_COOKIE: TOKEN}), NOW)
     assert (pasted.service, pasted.cookies) == (LABS_HOST, {SESSION_COOKIE: TOKEN})
 
 
-def test_cookies_of_the_server_in_the_settings_are_taken():
+def test_cookies_of_the_configured_server_are_accepted():
     text = json.dumps(rows(FAMILY, "flow.example"))
     assert parse_cookies(text, NOW, flow_host="flow.example").cookies == FAMILY
 
@@ -139,7 +139,7 @@ def test_cookies_of_the_server_in_the_settings_are_taken():
         ([], LABS_HOST),
     ],
 )
-def test_kept_cookies_tell_their_service(names, service):
+def test_the_names_of_stored_cookies_determine_their_service(names, service):
     assert service_of(names) == service
 
 
@@ -158,5 +158,5 @@ def test_a_repr_shows_names_only():
         *(f"{name}=secret; x=y" for name in FAMILY),
     ],
 )
-def test_what_the_new_service_hands_out_is_redacted(text):
+def test_secrets_of_the_new_service_are_redacted(text):
     assert "secret" not in redacted(text)

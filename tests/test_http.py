@@ -1,4 +1,4 @@
-"""The way to the network: answers are whole and bounded, failures are sentences, secrets stay inside."""
+"""Network access: responses are complete and limited, failures are explained, secrets are hidden."""
 
 import gzip
 import os
@@ -25,7 +25,7 @@ KEY = "AIzaSy" + "k" * 33
 
 
 class Listener:
-    """A server on a real socket that says exactly `reply` to every request and then hangs up."""
+    """A server on a real socket that sends exactly `reply` to every request and then disconnects."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Listener:
         self.reply, self.hold, self.keep_open, self.request_end = reply, hold, keep_open, request_end
         self.requests: list[bytes] = []
         self.connection_count = 0
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
@@ -51,8 +51,8 @@ class Listener:
             connection, _ = self._listening.accept()
             with connection, suppress(ssl.SSLError, ConnectionError):
                 self.connection_count += 1
-                said = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
-                while self._response(said):
+                stream = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
+                while self._response(stream):
                     pass
             if self._is_done:
                 return
@@ -71,7 +71,7 @@ class Listener:
             request += chunk
         self.requests.append(request)
         connection.sendall(self.reply)
-        self.asked.set()
+        self.requested.set()
         if self.hold:
             self.hold.wait(10)
         return self.keep_open
@@ -112,14 +112,14 @@ def reply(body: bytes, *headers: str, status: str = "200 OK", length: int | None
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def ask_in_vain(client: HttpClient, url: str, sentence: str) -> str:
-    """The sentence of the FlowUnavailable that `url` ends in; `sentence` is found in it."""
+def unavailable(client: HttpClient, url: str, sentence: str) -> str:
+    """The text of the FlowUnavailable that a request to `url` raises; it contains `sentence`."""
     with pytest.raises(FlowUnavailable, match=sentence) as caught:
         client.get(url)
     return str(caught.value)
 
 
-def test_an_answer_carries_status_headers_and_body(client):
+def test_a_response_has_status_headers_and_body(client):
     with listening(reply(b'{"a": 1}', "Content-Type: application/json", status="418 Teapot")) as listener:
         response = client.get(listener.url + "/x")
     assert (response.status, response.json(), response.header("content-TYPE")) == (
@@ -131,12 +131,12 @@ def test_an_answer_carries_status_headers_and_body(client):
     assert response.header("nothing") is None
 
 
-def test_every_set_cookie_header_is_kept_apart(client):
+def test_set_cookie_headers_are_not_merged(client):
     with listening(reply(b"", "Set-Cookie: a=1, b; Path=/", "set-cookie: c=2")) as listener:
         assert client.get(listener.url).set_cookies() == ("a=1, b; Path=/", "c=2")
 
 
-def test_only_the_headers_that_were_named_are_sent_and_no_cookie_is_kept(client):
+def test_only_the_given_headers_are_sent_and_no_cookie_is_remembered(client):
     with listening(reply(b"", "Set-Cookie: kept=yes; Path=/")) as listener:
         client.get(listener.url, {"Cookie": "mine=1"})
         client.get(listener.url)
@@ -156,7 +156,7 @@ def test_a_netrc_file_adds_no_credentials(client, tmp_path, monkeypatch):
     assert b"authorization" not in listener.requests[0].lower()
 
 
-def test_a_redirect_is_an_answer_and_is_not_followed(client):
+def test_a_redirect_is_returned_and_not_followed(client):
     redirect = reply(b"moved", "Location: https://accounts.google.com/x", status="302 Found")
     with listening(redirect) as listener:
         response = client.get(listener.url)
@@ -164,7 +164,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(client):
     assert len(listener.requests) == 1
 
 
-def test_connections_are_used_again(client):
+def test_connections_are_reused(client):
     large = reply(b"x" * 300_000).replace(b"Connection: close", b"Connection: keep-alive")
     with listening(large, keep_open=True) as listener:
         for _ in range(3):
@@ -173,26 +173,26 @@ def test_connections_are_used_again(client):
         client.close()
 
 
-def test_a_gzipped_answer_is_unpacked(client):
+def test_a_gzipped_response_is_decompressed(client):
     with listening(reply(gzip.compress(b"x" * 100_000), "Content-Encoding: gzip")) as listener:
         assert client.get(listener.url).body == b"x" * 100_000
 
 
 @pytest.mark.parametrize("target", ["/", "/a?b=c%2Fd", "//a//b?c"])
-def test_what_an_address_names_is_asked_for_as_it_is(client, target):
+def test_the_request_target_is_sent_unchanged(client, target):
     with listening(reply(b"")) as listener:
         client.get(f"{listener.url}{target}")
     assert listener.requests[0].split()[1] == target.encode()
 
 
-def test_an_answer_without_a_body_is_whole_whatever_packing_it_names(client):
+def test_an_empty_body_is_complete_whatever_its_content_encoding(client):
     head = reply(b"", "Content-Encoding: gzip", "Location: https://accounts.google.com/", status="302 Found")
     with listening(head) as listener:
         response = client.get(listener.url)
     assert (response.status, response.body, response.location) == (302, b"", "https://accounts.google.com/")
 
 
-def test_a_chunked_answer_is_joined(client):
+def test_a_chunked_response_is_joined(client):
     body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
     with listening(body) as listener:
         assert client.get(listener.url).body == b"abcdefg"
@@ -205,20 +205,20 @@ def test_a_chunked_answer_is_joined(client):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
         reply(gzip.compress(b"x" * 1000)[:-12], "Content-Encoding: gzip"),
         reply(gzip.compress(b"x" * 1000) + b"more", "Content-Encoding: gzip"),
-        reply(b"no gzip at all", "Content-Encoding: gzip"),
+        reply(b"not gzip at all", "Content-Encoding: gzip"),
         b"",
         b"this is not HTTP\r\n\r\n",
     ],
-    ids=["length", "chunked", "gzip", "gzip-and-more", "no-gzip", "nothing", "not-http"],
+    ids=["length", "chunked", "gzip", "gzip-and-more", "not-gzip", "nothing", "not-http"],
 )
-def test_an_answer_that_is_not_whole_is_unavailable_and_names_the_host_only(client, cut):
+def test_an_incomplete_response_is_unavailable_and_its_error_names_only_the_host(client, cut):
     with listening(cut) as listener:
-        sentence = ask_in_vain(client, f"{listener.url}/v1/media/NAME?key={KEY}", r"127\.0\.0\.1")
+        sentence = unavailable(client, f"{listener.url}/v1/media/NAME?key={KEY}", r"127\.0\.0\.1")
     assert KEY not in sentence
     assert "NAME" not in sentence
 
 
-def test_a_failure_carries_no_cause_that_could_quote_the_address(client):
+def test_an_error_has_no_cause_that_could_quote_the_url(client):
     with listening(b"") as listener, pytest.raises(FlowUnavailable) as caught:
         client.get(f"{listener.url}/?key={KEY}")
     assert caught.value.__cause__ is None
@@ -230,20 +230,20 @@ def test_a_failure_carries_no_cause_that_could_quote_the_address(client):
     [reply(b"x" * 1001), reply(gzip.compress(b"x" * 50_000_000), "Content-Encoding: gzip")],
     ids=["plain", "gzip bomb"],
 )
-def test_an_answer_beyond_its_limit_is_refused(client, body):
+def test_a_response_beyond_its_limit_is_refused(client, body):
     with listening(body) as listener, pytest.raises(TooLarge, match="larger than 1000 bytes"):
         client.get(listener.url, limit_bytes=1000)
 
 
-def test_an_answer_of_just_the_limit_is_taken(client):
+def test_a_response_of_exactly_the_limit_is_accepted(client):
     with listening(reply(b"x" * 1000)) as listener:
         assert len(client.get(listener.url, limit_bytes=1000).body) == 1000
 
 
 def test_a_refused_connection_is_unavailable(client):
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening_nowhere:
-        port = listening_nowhere.getsockname()[1]
-    with pytest.raises(FlowUnavailable, match=r"127\.0\.0\.1 takes no connection"):
+    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(FlowUnavailable, match=r"127\.0\.0\.1 accepts no connection"):
         client.get(f"http://127.0.0.1:{port}/?key={KEY}")
 
 
@@ -252,13 +252,13 @@ def test_an_unknown_host_is_unavailable(client):
         client.get(f"https://nowhere.invalid/?key={KEY}")
 
 
-def test_a_host_that_speaks_no_tls_is_unavailable(client):
+def test_a_host_without_tls_is_unavailable(client):
     with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n", request_end=b"") as listener:
-        ask_in_vain(client, listener.url.replace("http:", "https:"), "secure connection")
+        unavailable(client, listener.url.replace("http:", "https:"), "secure connection")
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="makes the certificate")
-def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_said(client, tmp_path):
+def test_an_untrusted_certificate_is_refused_before_a_request_is_sent(client, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost")
     files = ("-keyout", key, "-out", certificate)
@@ -267,11 +267,11 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sai
     context.load_cert_chain(certificate, key)
     with listening(reply(b"believed"), tls=context) as listener:
         url = listener.url.replace("http://127.0.0.1", "https://localhost")
-        ask_in_vain(client, url, "its certificate was not accepted")
+        unavailable(client, url, "its certificate was not accepted")
     assert not listener.requests
 
 
-def test_nothing_of_an_address_is_logged(client, caplog):
+def test_urls_are_not_logged(client, caplog):
     caplog.set_level("DEBUG")
     with listening(b"HTTP/1.1 200 OK\r\nContent-Le") as listener:
         client.get(f"{listener.url}/?key={KEY}")
@@ -279,13 +279,13 @@ def test_nothing_of_an_address_is_logged(client, caplog):
 
 
 @pytest.mark.parametrize("url", ["http://[broken/", "gopher://labs.google/", "http:///nothing", "nonsense"])
-def test_an_impossible_address_is_a_sentence(client, url):
-    with pytest.raises(FlowUnavailable, match="address"):
+def test_an_invalid_url_is_an_error_for_the_person(client, url):
+    with pytest.raises(FlowUnavailable, match="URL"):
         client.get(url)
 
 
 @pytest.mark.parametrize("cookie", ["a=sécret\u2026value", "a=secret\r\nvalue"])
-def test_an_impossible_header_is_a_sentence_without_its_value(client, cookie):
+def test_an_invalid_header_is_an_error_that_does_not_quote_it(client, cookie):
     with (
         listening(reply(b"")) as listener,
         pytest.raises(FlowUnavailable, match="Paste the cookies") as caught,
@@ -294,21 +294,21 @@ def test_an_impossible_header_is_a_sentence_without_its_value(client, cookie):
     assert "value" not in str(caught.value)
 
 
-def test_a_silent_host_is_unavailable_after_the_time_out(stopping):
+def test_a_silent_host_is_unavailable_after_the_timeout(stopping):
     hold = threading.Event()
     with listening(b"", hold=hold) as listener, closing(HttpClient(stopping, (1.0, 0.05))) as client:
-        ask_in_vain(client, listener.url, "too long")
+        unavailable(client, listener.url, "too long")
 
 
-def test_an_answer_has_a_bound_on_its_total_time(stopping):
+def test_a_response_has_a_limit_on_its_total_time(stopping):
     with listening(reply(b"x")) as listener, closing(HttpClient(stopping, (1.0, 1.0), 0.0)) as client:
-        ask_in_vain(client, listener.url, "too long")
+        unavailable(client, listener.url, "too long")
 
 
 @pytest.mark.parametrize(
-    "said", [b"", reply(b"x", length=100)], ids=["before the headers", "within the body"]
+    "sent", [b"", reply(b"x", length=100)], ids=["before the headers", "within the body"]
 )
-def test_closing_ends_a_request_under_way(client, said):
+def test_closing_ends_a_request_under_way(client, sent):
     hold, failures = threading.Event(), []
 
     def ask(url: str) -> None:
@@ -317,32 +317,32 @@ def test_closing_ends_a_request_under_way(client, said):
         except FlowUnavailable as error:
             failures.append(error)
 
-    with listening(said, hold=hold) as listener:
-        asking = threading.Thread(target=ask, args=(listener.url,))
-        asking.start()
-        assert listener.asked.wait(5)
+    with listening(sent, hold=hold) as listener:
+        thread = threading.Thread(target=ask, args=(listener.url,))
+        thread.start()
+        assert listener.requested.wait(5)
         began = time.monotonic()
         client.close()
-        asking.join(5)
+        thread.join(5)
         assert time.monotonic() - began < 1
     assert "shutting down" in str(failures[0])
 
 
-def test_closing_twice_is_closing_once_and_later_requests_are_refused(client):
+def test_closing_is_idempotent_and_later_requests_are_refused(client):
     client.close()
     client.close()
     with pytest.raises(FlowUnavailable, match="shutting down"):
         client.get("http://127.0.0.1:9/")
 
 
-def test_nothing_is_asked_once_it_is_stopping(client, stopping):
+def test_no_request_is_sent_once_the_program_stops(client, stopping):
     stopping.set()
     with listening(reply(b"")) as listener, pytest.raises(FlowUnavailable, match="shutting down"):
         client.get(listener.url)
     assert listener.requests == []
 
 
-def test_threads_have_connections_of_their_own_and_all_are_closed(client):
+def test_each_thread_has_its_own_connections_and_all_are_closed(client):
     with listening(reply(b"x")) as listener:
         threads = [threading.Thread(target=client.get, args=(listener.url,)) for _ in range(4)]
         for thread in threads:
@@ -353,7 +353,7 @@ def test_threads_have_connections_of_their_own_and_all_are_closed(client):
     assert listener.connection_count >= 4
 
 
-def test_an_answers_repr_shows_neither_address_nor_contents():
+def test_the_repr_of_a_response_shows_neither_url_nor_contents():
     shown = repr(Response(f"https://x/?key={KEY}", 200, (("Set-Cookie", "a=secret"),), b"secret"))
     assert KEY not in shown
     assert "secret" not in shown
@@ -372,18 +372,18 @@ def test_an_answers_repr_shows_neither_address_nor_contents():
         ("image/jpeg", b"\xff\xd8\xff", False),
     ],
 )
-def test_html_is_known_by_its_first_character_before_its_label(content_type, body, is_html):
+def test_html_is_recognized_by_its_first_character_rather_than_its_content_type(content_type, body, is_html):
     assert Response("", 200, (("Content-Type", content_type),), body).is_html is is_html
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 200_000, b"\xff\xfe", b"1" * 10_000, b'{"secret'])
-def test_what_is_not_json_is_a_value_error_without_the_body(body):
+def test_invalid_json_is_a_value_error_that_does_not_quote_the_body(body):
     with pytest.raises(ValueError, match=r"not JSON|nested") as caught:
         Response("", 200, (), body).json()
     assert caught.value.__context__ is None
 
 
-def test_location_belongs_to_redirects_only():
+def test_only_redirects_have_a_location():
     assert Response("", 200, (("Location", "/x"),), b"").location is None
 
 
@@ -400,7 +400,7 @@ def test_location_belongs_to_redirects_only():
         ("-5", None),
     ],
 )
-def test_retry_after_in_seconds_is_bounded(header, seconds):
+def test_retry_after_in_seconds_is_limited(header, seconds):
     assert retry_after_seconds(header, NOW) == seconds
 
 
@@ -411,7 +411,7 @@ def test_retry_after_may_be_a_date(ahead, seconds):
 
 
 @given(st.text())
-def test_retry_after_reads_any_text_without_failing(header):
+def test_retry_after_accepts_any_text(header):
     seconds = retry_after_seconds(header, NOW)
     assert seconds is None or 0 <= seconds <= 3600
 
@@ -443,7 +443,7 @@ SHAPES = [
 
 
 @given(st.sampled_from(SHAPES), SECRET_PARTS, st.text(max_size=30), st.text(max_size=30))
-def test_no_secret_survives_redaction_wherever_it_stands(shape, secret, before, after):
+def test_no_secret_survives_redaction_at_any_position(shape, secret, before, after):
     assume(secret not in before + after)
     assert secret not in redacted(f"{before} {shape.format(secret)} {after}")
 
@@ -461,7 +461,7 @@ def test_known_secrets_never_survive_redaction(text, secrets):
 
 
 @given(st.text(max_size=300))
-def test_redaction_is_the_same_when_done_twice(text):
+def test_redaction_is_idempotent(text):
     assert redacted(redacted(text)) == redacted(text)
 
 
@@ -473,15 +473,15 @@ def test_redaction_is_the_same_when_done_twice(text):
         '{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"The request is invalid."}}',
     ],
 )
-def test_what_is_no_secret_is_left_alone(text):
+def test_text_without_secrets_is_unchanged_by_redaction(text):
     assert redacted(text) == text
 
 
-def test_redaction_of_a_large_text_takes_no_time():
+def test_redaction_of_a_large_text_is_fast():
     began = time.monotonic()
     redacted("a" * 1_000_000 + "eyJ" * 100_000 + "cookie " * 50_000)
     assert time.monotonic() - began < 2
 
 
 def test_a_numeric_account_id_is_hidden():
-    assert redacted("user 100000000000000000001 asked") == "user [hidden] asked"
+    assert redacted("user 100000000000000000001 requested") == "user [hidden] requested"

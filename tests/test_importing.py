@@ -1,4 +1,4 @@
-"""The table of the Electron program: what is taken over, what is not, and what a sync makes of it."""
+"""The table of the Electron program: what is imported, what is not, and what the next sync does."""
 
 import json
 import os
@@ -18,6 +18,7 @@ from webapp.database.models import Gap, Image
 from webapp.maintenance import importing
 from webapp.store import profiles
 from webapp.store.gallery import counts
+from webapp.web.services import background_of
 
 NINE_COLUMNS = """CREATE TABLE veo3_image_generations (id TEXT PRIMARY KEY, profile_id TEXT NOT NULL,
     name TEXT NOT NULL UNIQUE, aspect_ratio TEXT, workflow_id TEXT NOT NULL, media_key TEXT NOT NULL,
@@ -27,7 +28,7 @@ MOMENT = "2025-10-30T12:00:00.000000Z"
 
 @pytest.fixture
 def electron(tmp_path, world):
-    """Writes the old program's database and its pictures: rows by hand, the rest as it was for an image."""
+    """Writes a database of the Electron program; columns that a row leaves out get usual values."""
     folder = tmp_path / "electron"
     folder.mkdir()
 
@@ -58,7 +59,7 @@ def electron(tmp_path, world):
 
 @pytest.fixture
 def command(config, monkeypatch):
-    """`flowshelf import` in this process; what it printed as JSON."""
+    """Runs `flowshelf import` in this process. Returns the JSON that it printed."""
     monkeypatch.setenv("FLOWSHELF_DATA_DIR", str(config.data_dir))
 
     def run(path, *options, code=0):
@@ -74,7 +75,7 @@ def shelf_rows():
         return {row["name"]: row for row in Image.select().dicts()}
 
 
-def test_rows_come_with_their_files_and_nothing_comes_twice(electron, command, world, config):
+def test_rows_are_imported_with_their_files_and_only_once(electron, command, world, config):
     names = world.names()[:3]
     picture = electron.folder / "a picture.jpg"
     picture.write_bytes(world.content(names[0]))
@@ -83,9 +84,9 @@ def test_rows_come_with_their_files_and_nothing_comes_twice(electron, command, w
         {"name": names[1], "local_path": str(electron.folder / "gone.jpg")},
         {"name": names[2], "created_at": "2025-10-30 14:00:00+02:00"},
     )
-    answer = command(path)["data"]
-    (owner,) = answer.pop("profiles")
-    assert answer == {"added": 3, "skipped": 0, "ignored": 0, "files": 1, "missing": 1, "damaged": 0}
+    result = command(path)["data"]
+    (owner,) = result.pop("profiles")
+    assert result == {"added": 3, "skipped": 0, "ignored": 0, "files": 1, "missing": 1, "damaged": 0}
     rows = shelf_rows()
     assert set(rows) == set(names)
     kept = config.images_dir / owner / "key-1.jpg"
@@ -99,7 +100,7 @@ def test_rows_come_with_their_files_and_nothing_comes_twice(electron, command, w
     assert (again["added"], again["skipped"], again["files"]) == (0, 3, 0)
 
 
-def test_an_imported_file_brings_the_size_of_its_picture(electron, command, world):
+def test_an_imported_row_has_the_size_of_its_picture(electron, command, world):
     files = [electron.folder / f"{number}.jpg" for number in range(2)]
     for file, size in zip(files, ((160, 90), (90, 160)), strict=True):
         Picture.new("RGB", size).save(file)
@@ -107,13 +108,13 @@ def test_an_imported_file_brings_the_size_of_its_picture(electron, command, worl
     rows = [{"name": bare}, {"name": first, "local_path": str(files[0])}, {"name": second}]
     command(electron(*rows))
     rows[2] |= {"local_path": str(files[1])}
-    command(electron(*rows))  # the image was on the shelf already, without its file
+    command(electron(*rows))  # the second image is on the shelf by now, without its file
     sizes = {name: (row["width"], row["height"]) for name, row in shelf_rows().items()}
     assert sizes == {first: (160, 90), second: (90, 160), bare: (None, None)}
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("value", "expected"),
     [
         ("2025-10-30T12:00:00Z", MOMENT),
         ("2025-10-30T12:00:00.000Z", MOMENT),
@@ -131,11 +132,11 @@ def test_an_imported_file_brings_the_size_of_its_picture(electron, command, worl
         ("nan", None),
     ],
 )
-def test_times_of_every_spelling_become_ours(said, read):
-    assert importing.moment_of(said) == read
+def test_times_of_every_format_are_parsed(value, expected):
+    assert importing.parse_time(value) == expected
 
 
-def test_what_is_no_usable_image_is_counted_and_left(electron, command, world, config):
+def test_rows_that_are_no_usable_image_are_counted_and_ignored(electron, command, world, config):
     outside = electron.folder / "passwd"
     outside.write_text("root:x:0:0")
     half = electron.folder / "half.jpg"
@@ -152,21 +153,21 @@ def test_what_is_no_usable_image_is_counted_and_left(electron, command, world, c
         {"name": "CAMa7", "workflow_id": "x" * 100_000},
         {"name": "CAMa8", "media_key": "../../outside", "local_path": "/dev/zero"},
     )
-    answer = command(path)["data"]
-    assert (answer["added"], answer["ignored"]) == (6, 4)
-    assert (answer["files"], answer["missing"], answer["damaged"]) == (0, 3, 2)
+    result = command(path)["data"]
+    assert (result["added"], result["ignored"]) == (6, 4)
+    assert (result["files"], result["missing"], result["damaged"]) == (0, 3, 2)
     rows = shelf_rows()
     assert [rows["CAMa5"][column] for column in ("fife_url", "aspect_ratio")] == [None, None]
     assert not [file for file in config.images_dir.rglob("*") if file.is_file()]
 
 
-def test_two_images_never_share_a_file_nor_an_id(electron, command, world, config):
+def test_images_never_share_a_file_or_an_id(electron, command, world, config):
     same = {"media_key": "Key", "local_path": str(electron.folder / "a.jpg")}
     (electron.folder / "a.jpg").write_bytes(world.content(world.names()[0]))
     rows = [{"name": f"CAMa{n}"} | same for n in range(3)]
     path = electron(*rows, {"name": "CAMa4", "id": "a/../b"}, {"name": "CAMa\n4"})
-    answer = command(path)["data"]
-    assert (answer["added"], answer["skipped"], answer["files"]) == (4, 1, 3)
+    result = command(path)["data"]
+    assert (result["added"], result["skipped"], result["files"]) == (4, 1, 3)
     found = shelf_rows()
     assert len({row["local_path"] for row in found.values() if row["local_path"]}) == 3
     assert "/" not in found["CAMa4"]["id"]
@@ -184,10 +185,10 @@ def test_a_file_under_a_storage_root_stays_where_it_is(electron, command, world,
     assert shelf_rows()["CAMa1"]["local_path"] == str(picture)
 
 
-def test_the_images_of_a_known_profile_find_their_files_and_the_next_sync_misses_nothing(
+def test_known_images_get_their_files_and_the_next_sync_misses_nothing(
     electron, command, world, running, profile_id, work
 ):
-    """Some of what Flow lists is on the shelf by an import: meeting it must not end the walk."""
+    """A walk must not end at images that are on the shelf because of an import."""
     names = world.names()
     picture = electron.folder / "old.jpg"
     with store.connection():
@@ -201,21 +202,20 @@ def test_the_images_of_a_known_profile_find_their_files_and_the_next_sync_misses
         {"name": here, "local_path": str(picture)},
         *({"name": name, "created_at": world.entry(name).created_at} for name in rest[:18]),
     )
-    assert command(path, code=1)["error"].startswith("Whose are these images?")
-    answer = command(path, "--profile", "Ada")["data"]
-    assert (answer["added"], answer["skipped"], answer["files"]) == (18, 1, 1)
+    assert command(path, code=1)["error"].startswith("Whose images are these?")
+    result = command(path, "--profile", "Ada")["data"]
+    assert (result["added"], result["skipped"], result["files"]) == (18, 1, 1)
     with store.connection():
         assert not list(Gap.select().where(Gap.may_join))
         assert counts.count_profile(profile_id).downloaded == 1
-    app = running()
+    work = background_of(running())
     with store.connection():
-        syncs = app.extensions["flowshelf"].syncs
-        syncs.wait(syncs.start(profile_id).id)
+        work.syncs.wait(work.syncs.start(profile_id).id)
         assert set(names) <= {image.name for image in Image.select()}
         assert counts.count_profile(profile_id).total == 70
 
 
-def test_several_old_profiles_become_several_new_ones(electron, command):
+def test_each_old_profile_becomes_a_new_one(electron, command):
     path = electron(*({"name": f"CAMa{n}", "profile_id": f"profile_{n % 2}"} for n in range(6)))
     counts = command(path)["data"]["profiles"]
     assert sorted(counts.values()) == [3, 3]
@@ -227,14 +227,14 @@ def test_several_old_profiles_become_several_new_ones(electron, command):
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 200])
-def test_a_file_that_is_no_such_database_is_refused_in_a_sentence(command, tmp_path, content):
+def test_a_file_that_is_no_such_database_is_refused(command, tmp_path, content):
     (tmp_path / "app.db").write_bytes(content)
-    answer = command(tmp_path / "app.db", code=1)
-    assert answer["code"] == "bad_request"
-    assert "database" in answer["error"]
+    result = command(tmp_path / "app.db", code=1)
+    assert result["code"] == "bad_request"
+    assert "database" in result["error"]
 
 
-def test_a_served_shelf_is_not_imported_into(electron, config):
+def test_an_import_is_refused_while_a_server_runs(electron, config):
     path = electron({"name": "CAMa1"})
     environ = os.environ | {"FLOWSHELF_DATA_DIR": str(config.data_dir), "FLOWSHELF_PORT": "0"}
     command = [sys.executable, "-m", "webapp"]
@@ -248,4 +248,4 @@ def test_a_served_shelf_is_not_imported_into(electron, config):
         server.terminate()
         server.stdout.read()
     assert done.returncode == 1
-    assert "End it, import, and start it again" in done.stderr
+    assert "Stop it, import, and start it again" in done.stderr

@@ -82,7 +82,7 @@ def test_a_clock_that_was_set_back_causes_one_early_sync_and_not_one_a_minute(
     moment = datetime.now(UTC)
     ended(runs.find_last_run(profile_id, RunKind.SYNC), moment + timedelta(hours=hours))
     assert schedules.next_due(hourly, moment) == moment
-    work.schedule.begin_due(moment)
+    work.schedule.start_due(moment)
     early = runs.find_last_run(profile_id, RunKind.SYNC)
     work.syncs.wait(early.id)
     assert early.is_scheduled
@@ -93,7 +93,7 @@ def test_a_clock_that_was_set_back_causes_one_early_sync_and_not_one_a_minute(
 def test_a_clock_that_jumps_ahead_causes_one_sync(work, profile_id, hourly):
     jumped = datetime.now(UTC) + timedelta(days=3)
     assert schedules.next_due(hourly, jumped) <= jumped
-    work.schedule.begin_due(jumped)
+    work.schedule.start_due(jumped)
     run = runs.find_last_run(profile_id, RunKind.SYNC)
     assert work.syncs.wait(run.id).is_scheduled
     ended(run, jumped)

@@ -1,4 +1,4 @@
-"""An account that Google moves from the old Flow to flow.google.com, and what a person then has to do."""
+"""An account that Google moves from labs.google to flow.google.com, and what a person then has to do."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def world() -> World:
 
 @pytest.fixture
 def shelf(work, profile_id):
-    """All of an account at the old Flow: synced and downloaded."""
+    """Everything of an account at the old Flow, synced and downloaded. Maps media keys to ids and files."""
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
         work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
@@ -32,7 +32,7 @@ def shelf(work, profile_id):
 
 @pytest.fixture
 def paste(client, profile_id, work):
-    """Paste cookies on the profile's page; the page that answers."""
+    """Paste cookies on the profile's page. Returns the page that follows."""
 
     def paste(cookies):
         address = f"/profiles/{profile_id}/cookies"
@@ -42,7 +42,7 @@ def paste(client, profile_id, work):
     return paste
 
 
-def kept():
+def stored():
     rows = Image.select().where(Image.local_path.is_null(False))
     return {row.media_key: (row.id, row.name, row.local_path, row.sha256) for row in rows}
 
@@ -57,7 +57,7 @@ def panel(client, profile_id):
     return " ".join(page.text.split())
 
 
-def test_an_account_that_moves_keeps_its_rows_and_files_and_goes_on_there(
+def test_an_account_that_moves_keeps_its_rows_and_files_and_syncs_at_the_new_flow(
     work, client, flow, world, profile_id, shelf, paste
 ):
     world.migrate()
@@ -73,19 +73,19 @@ def test_an_account_that_moves_keeps_its_rows_and_files_and_goes_on_there(
     run = last_sync(work, profile_id)
     assert (run.state, run.histories, run.synced_count) == (RunState.DONE, "PROJECTS", 0)
     assert run.skipped_count == len(shelf) == 20
-    assert kept() == shelf
+    assert stored() == shelf
     assert {path: os.stat(path).st_mtime_ns for path in written} == written
 
     added = world.add_generated(3)
     work.syncs.wait(work.syncs.start(profile_id).id)
     done = work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
     assert (done.done_count, done.failed_count) == (3, 0)
-    assert kept().items() >= shelf.items()
-    assert kept().keys() - shelf.keys() == {world.entry(name).media_key for name in added}
+    assert stored().items() >= shelf.items()
+    assert stored().keys() - shelf.keys() == {world.entry(name).media_key for name in added}
     assert (flow.count("media"), flow.count("address"), flow.count("history")) == (0, 3, 0)
 
 
-def test_a_check_finds_out_that_an_account_moved_although_the_old_flow_still_signs_it_in(
+def test_a_check_finds_that_an_account_moved_although_it_still_signs_in_to_the_old_flow(
     client, world, profile_id
 ):
     world.migrate()
@@ -97,7 +97,7 @@ def test_a_check_finds_out_that_an_account_moved_although_the_old_flow_still_sig
     assert "the request named flow.google.com" in profile.health_reason
 
 
-def test_an_account_whose_old_flow_opens_again_is_said_to_be_well(work, world, profile_id):
+def test_an_account_that_opens_again_at_the_old_flow_is_well(work, world, profile_id):
     world.migrate()
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
@@ -106,7 +106,7 @@ def test_an_account_whose_old_flow_opens_again_is_said_to_be_well(work, world, p
         assert profiles.get_profile(profile_id).health == Health.WELL
 
 
-def test_old_cookies_of_an_account_that_moved_make_no_profile_and_are_told_the_way(work, client, world):
+def test_old_cookies_of_a_moved_account_add_no_profile_and_are_told_where_to_go(work, client, world):
     world.migrate()
     response = client.post("/profiles", data={"name": "Ada", "cookies": world.cookie_header()})
     said = BeautifulSoup(response.text, "html.parser").select_one("#form-problem").text
@@ -118,7 +118,7 @@ def test_old_cookies_of_an_account_that_moved_make_no_profile_and_are_told_the_w
         assert profiles.list_profiles() == []
 
 
-def test_old_cookies_of_an_account_that_moved_replace_none(work, world, profile_id):
+def test_old_cookies_of_a_moved_account_replace_no_cookies(work, world, profile_id):
     world.migrate()
     with store.connection():
         before = profiles.get_cookies(profile_id)
@@ -127,7 +127,7 @@ def test_old_cookies_of_an_account_that_moved_replace_none(work, world, profile_
         assert profiles.get_cookies(profile_id) == before
 
 
-def test_cookies_whose_history_cannot_be_asked_now_are_kept_unchecked(work, flow, world):
+def test_cookies_are_stored_unchecked_while_the_history_is_unavailable(work, flow, world):
     flow.fail_next(502, "history")
     with store.connection():
         profile = work.accounts.add("Ada", world.cookie_header())
@@ -136,14 +136,14 @@ def test_cookies_whose_history_cannot_be_asked_now_are_kept_unchecked(work, flow
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_cookies_that_sign_in_are_kept_whatever_else_the_history_says(work, flow, world, status):
+def test_cookies_that_sign_in_are_stored_although_the_history_is_refused(work, flow, world, status):
     flow.fail_next(status, "history")
     with store.connection():
         profile = work.accounts.add("Ada", world.cookie_header())
     assert (profile.health, profile.account_email) == (Health.WELL, "ada@example.com")
 
 
-def test_the_histories_that_an_account_has_left_are_quiet(
+def test_histories_of_the_old_flow_are_hidden_after_a_move(
     work, client, world, profile_id, shelf, paste, ask_profile
 ):
     world.migrate()
@@ -157,7 +157,7 @@ def test_the_histories_that_an_account_has_left_are_quiet(
     assert ask_profile() == ("well", False)
     run = BeautifulSoup(client.get(f"/runs/{last_sync(work, profile_id).id}").text, "html.parser")
     (known,) = [each.text for each in run.select("ul.plain li")]
-    assert known == "Projects: last synced just now. All projects were read."
+    assert known == "Projects: last synced just now. All projects have been read."
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def ask_profile(client):
     return ask
 
 
-def test_downloads_that_met_the_closed_door_go_on_at_the_new_one(work, world, profile_id, flow, paste):
+def test_downloads_paused_by_a_move_resume_at_the_new_flow(work, world, profile_id, flow, paste):
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
         world.migrate()
@@ -183,7 +183,7 @@ def test_downloads_that_met_the_closed_door_go_on_at_the_new_one(work, world, pr
         last_sync(work, profile_id)
 
 
-def test_what_waits_for_cookies_goes_on_with_those_of_the_other_service(work, world, profile_id, paste):
+def test_a_run_that_waits_for_cookies_resumes_with_those_of_the_other_service(work, world, profile_id, paste):
     with store.connection():
         world.sign_out()
         waiting = work.syncs.wait(work.syncs.start(profile_id).id)
@@ -205,7 +205,7 @@ def test_cookies_of_another_account_at_the_new_flow_are_refused(work, world, flo
     assert profiles.get_cookies(profile_id) == world.cookies()
 
 
-def test_an_account_that_was_not_moved_is_told_so_and_goes_back(
+def test_an_account_that_was_not_moved_is_told_so_and_can_go_back(
     work, client, world, profile_id, shelf, paste, ask_profile
 ):
     paste(world.google.cookie_header())
@@ -219,12 +219,12 @@ def test_an_account_that_was_not_moved_is_told_so_and_goes_back(
     said = panel(client, profile_id)
     assert "Uploads: complete" in said
     assert "Projects" not in said
-    assert kept() == shelf
+    assert stored() == shelf
 
 
 @pytest.mark.parametrize("days", [1, 40])
-def test_the_end_of_cookies_of_google_is_told_and_warned_of(work, client, world, profile_id, days):
-    """By the first that ends of those that last: the rotating ones are renewed all the time."""
+def test_the_expiry_of_google_cookies_is_shown_and_warned_of(work, client, world, profile_id, days):
+    """It is the earliest expiry of the lasting cookies: the rotating ones are renewed all the time."""
     world.migrate()
     end = datetime.now(UTC) + timedelta(days=days, hours=5)
     ends = {"SID": end, "__Secure-1PSIDTS": datetime.now(UTC) + timedelta(minutes=10)}
@@ -239,7 +239,7 @@ def test_the_end_of_cookies_of_google_is_told_and_warned_of(work, client, world,
         assert profiles.get_profile(profile_id).cookies_expire_at[:16] == f"{end:%Y-%m-%dT%H:%M}"
     page = client.get(f"/profiles/{profile_id}").text
     assert (f"{days} days left" if days > 2 else "28 h left") in page.replace("29 h", "28 h")
-    assert ("The cookies end in" in panel(client, profile_id)) == (days < 3)
+    assert ("The cookies expire in" in panel(client, profile_id)) == (days < 3)
     world.google.rotate()
     client.post(f"/api/profiles/{profile_id}/check")
     with store.connection():
@@ -266,7 +266,7 @@ def test_the_page_shows_how_to_copy_the_cookies_of_todays_flow_first(work, clien
         page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
         return [each.summary.text for each in page.select("#cookies details[open]")]
 
-    todays, old = "Your pictures show at flow.google.com", "Only if they still open at labs.google/fx"
+    todays, old = "If you see your images at flow.google.com", "If your images are still at labs.google/fx"
     assert shown_open() == [todays, old]
     world.migrate()
     with store.connection():
@@ -274,7 +274,7 @@ def test_the_page_shows_how_to_copy_the_cookies_of_todays_flow_first(work, clien
     assert shown_open() == ["How to copy the cookies", todays]
 
 
-def test_what_was_found_at_the_new_flow_is_known_at_the_old_one(work, world, profile_id, shelf, paste):
+def test_images_stored_at_the_new_flow_are_known_at_the_old_one(work, world, profile_id, shelf, paste):
     world.migrate()
     paste(world.google.cookie_header())
     last_sync(work, profile_id)

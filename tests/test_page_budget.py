@@ -1,4 +1,4 @@
-"""How many history pages come without a pause, how fast the next ones, and what a 429 does."""
+"""The rate limit for history pages: the first are immediate, later ones wait, a 429 empties the bucket."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ NEVER = threading.Event()
 
 
 class Clock:
-    """Seconds that pass when a test says so, or somebody waits."""
+    """A clock that a test or a wait advances."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Waiting:
-    """An event that is never set; a wait lets the clock go on and is counted."""
+    """An event that is never set; a wait is recorded and advances the clock."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.waits = clock, []
@@ -48,7 +48,7 @@ def waiting(clock: Clock) -> Waiting:
     return Waiting(clock)
 
 
-def test_the_first_ten_pages_come_at_once_and_later_ones_each_after_its_delay(clock, waiting):
+def test_the_first_ten_pages_are_immediate_and_later_ones_wait_for_the_delay(clock, waiting):
     budget = PageBudget(2.0, clock)
     for _ in range(SIZE + 20):
         budget.take(waiting)
@@ -58,7 +58,7 @@ def test_the_first_ten_pages_come_at_once_and_later_ones_each_after_its_delay(cl
     assert 34 <= clock.seconds <= 46
 
 
-def test_the_time_from_request_to_request_counts(clock, waiting):
+def test_the_delay_is_measured_from_request_to_request(clock, waiting):
     budget = PageBudget(2.0, clock)
     for _ in range(SIZE + 20):
         budget.take(waiting)
@@ -66,7 +66,7 @@ def test_the_time_from_request_to_request_counts(clock, waiting):
     assert waiting.waits == [0.0] * (SIZE + 20)
 
 
-def test_a_bucket_that_nobody_asked_of_is_full_and_no_fuller(clock, waiting):
+def test_an_unused_bucket_is_full_and_does_not_overflow(clock, waiting):
     budget = PageBudget(1.0, clock)
     clock.seconds += 1_000_000
     for _ in range(SIZE + 1):
@@ -75,14 +75,14 @@ def test_a_bucket_that_nobody_asked_of_is_full_and_no_fuller(clock, waiting):
     assert waiting.waits[SIZE] > 0
 
 
-def test_asked_to_slow_down_the_next_page_waits_at_once(clock, waiting):
+def test_after_slow_down_the_next_page_waits(clock, waiting):
     budget = PageBudget(2.0, clock)
     budget.drain()
     budget.take(waiting)
     assert 1.5 <= waiting.waits[0] <= 2.5
 
 
-def test_without_a_delay_nobody_waits(clock, waiting):
+def test_without_a_delay_no_page_waits(clock, waiting):
     budget = PageBudget(0.0, clock)
     budget.drain()
     for _ in range(1000):
@@ -90,7 +90,7 @@ def test_without_a_delay_nobody_waits(clock, waiting):
     assert set(waiting.waits) == {0.0}
 
 
-def test_who_waits_for_a_page_stops_when_told_to():
+def test_a_thread_that_waits_for_a_page_stops_at_once():
     budget, stopping = PageBudget(60.0), threading.Event()
     budget.drain()
     threading.Timer(0.05, stopping.set).start()
@@ -107,7 +107,7 @@ def slow_flow() -> Iterator[FlowServer]:
         yield flow
 
 
-def test_a_hundred_images_at_the_usual_pace_take_as_long_as_their_pages(running, slow_flow):
+def test_a_sync_of_a_hundred_images_takes_no_longer_than_its_requests(running, slow_flow):
     urls = {"labs_url": slow_flow.url, "media_url": slow_flow.url, "flow_url": slow_flow.url}
     work = background_of(running(page_delay_seconds=1.0, **urls))
     with store.connection():
@@ -115,4 +115,4 @@ def test_a_hundred_images_at_the_usual_pace_take_as_long_as_their_pages(running,
         began = time.monotonic()
         run = work.syncs.wait(work.syncs.start(profile_id, histories=("ASSET_MANAGER",)).id)
     assert (run.state, run.synced_count) == (RunState.DONE, 100)
-    assert time.monotonic() - began < 2.5 + 0.6  # six pages of 0.3 s, and room for a busy machine
+    assert time.monotonic() - began < 2.5 + 0.6  # six pages of 0.3 s, and a reserve for a busy machine

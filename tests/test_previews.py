@@ -1,4 +1,4 @@
-"""Previews: what a card may show, and how it comes by an address that Flow did not list."""
+"""Previews: what a card shows, and how it gets a URL that Flow did not list."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from webapp import store
 from webapp.database.models import Image, db
 from webapp.database.states import Role, RunState
 from webapp.store.gallery import images
-from webapp.web.access import let_in
-from webapp.web.views.formats import preview_url
+from webapp.web.access import set_role
+from webapp.web.views.image_display import preview_url
 
 TOMORROW = int((datetime.now(UTC) + timedelta(days=1)).timestamp())
 URL = f"https://storage.googleapis.com/a?Expires={TOMORROW}&Signature=x"
@@ -29,7 +29,7 @@ def ids(work, profile_id, world, flow):
 
 @pytest.fixture
 def look(client):
-    """The pictures that these cards show now."""
+    """The picture URLs that these cards show now."""
 
     def look(ids):
         fragment = BeautifulSoup(client.get("/cards", query_string={"id": ids}).text, "html.parser")
@@ -38,7 +38,7 @@ def look(client):
     return look
 
 
-def test_a_card_in_view_gets_a_fresh_address_and_no_bytes(client, ids, look, flow, wait_until):
+def test_a_card_in_view_gets_a_fresh_url_and_no_bytes(client, ids, look, flow, wait_until):
     assert look(ids[:5]) == [None] * 5
     assert client.post("/previews", data={"id": ids[:5]}, headers={"HX-Request": "true"}).status_code == 204
     wait_until(lambda: None not in look(ids[:5]))
@@ -47,7 +47,7 @@ def test_a_card_in_view_gets_a_fresh_address_and_no_bytes(client, ids, look, flo
     assert look(ids[5:7]) == [None, None]
 
 
-def test_an_address_that_is_good_or_under_way_is_not_asked_for_twice(client, ids, look, flow, wait_until):
+def test_a_url_that_is_valid_or_being_fetched_is_not_fetched_again(client, ids, look, flow, wait_until):
     with flow.holding("media") as gate:
         for _ in range(3):
             client.post("/previews", data={"id": ids[:2]})
@@ -60,13 +60,13 @@ def test_an_address_that_is_good_or_under_way_is_not_asked_for_twice(client, ids
     assert flow.count("media") == 2
 
 
-def test_only_a_few_are_asked_for_at_a_time(client, ids, look, flow, wait_until):
+def test_at_most_three_urls_are_fetched_at_a_time(client, ids, look, flow, wait_until):
     client.post("/previews", data={"id": ids})
     wait_until(lambda: None not in look(ids[:40]))
     assert flow.max_parallel("media") <= 3
 
 
-def test_an_image_that_flow_does_not_hand_out_keeps_its_placeholder_and_is_asked_once(
+def test_an_image_that_flow_refuses_keeps_its_placeholder_and_is_requested_once(
     client, ids, look, world, flow, work, wait_until
 ):
     world.delete(world.names()[0])
@@ -77,7 +77,7 @@ def test_an_image_that_flow_does_not_hand_out_keeps_its_placeholder_and_is_asked
     assert flow.count("media") == 1
 
 
-def test_an_address_that_a_browser_found_bad_is_renewed(client, ids, look, flow, wait_until):
+def test_a_url_that_a_browser_could_not_load_is_renewed(client, ids, look, flow, wait_until):
     with store.connection():
         Image.update(fife_url=URL).where(Image.id == ids[0]).execute()
     client.post("/previews", data={"id": ids[:1]})
@@ -86,7 +86,7 @@ def test_an_address_that_a_browser_found_bad_is_renewed(client, ids, look, flow,
     wait_until(lambda: look(ids[:1])[0].startswith(flow.url))
 
 
-def test_what_is_downloaded_needs_no_preview(client, ids, flow, work, profile_id):
+def test_a_downloaded_image_gets_no_preview(client, ids, flow, work, profile_id):
     with store.connection():
         run = work.downloads.request(profile_id, ids[:1])
         assert work.downloads.wait_for_run(run.id).state == RunState.DONE
@@ -95,7 +95,7 @@ def test_what_is_downloaded_needs_no_preview(client, ids, flow, work, profile_id
     assert flow.log == []
 
 
-def test_dead_cookies_cost_no_card_its_place(client, ids, look, world, flow, work, wait_until):
+def test_expired_cookies_leave_the_placeholders(client, ids, look, world, flow, work, wait_until):
     world.sign_out()
     world.expire_tokens()
     client.post("/previews", data={"id": ids[:3]})
@@ -103,9 +103,7 @@ def test_dead_cookies_cost_no_card_its_place(client, ids, look, world, flow, wor
     assert look(ids[:3]) == [None, None, None]
 
 
-def test_a_card_whose_address_could_not_be_written_down_is_not_under_way_for_ever(
-    client, ids, look, work, wait_until
-):
+def test_a_card_whose_url_could_not_be_stored_is_not_pending_forever(client, ids, look, work, wait_until):
     with store.connection():
         full = "BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
         on = "BEFORE UPDATE OF fife_url ON veo3_image_generations"
@@ -118,12 +116,12 @@ def test_a_card_whose_address_could_not_be_written_down_is_not_under_way_for_eve
     wait_until(lambda: None not in look(ids[:1]))
 
 
-def test_without_javascript_a_button_asks_and_comes_back(client, ids, profile_id):
+def test_without_javascript_a_button_requests_previews_and_returns_to_the_page(client, ids, profile_id):
     page = BeautifulSoup(client.get("/?kind=uploaded").text, "html.parser")
     asked = [one["value"] for one in page.select("#selection noscript input[name=id]")]
     assert asked == ids
     brought = client.get("/?kind=uploaded", headers={"HX-Request": "true"}).text
-    assert 'name="id"' not in brought  # HTMX would make fields of them, sent with every command
+    assert 'name="id"' not in brought  # HTMX would send them as fields with every command
     response = client.post("/previews", data={"id": asked, "here": "/?kind=uploaded"})
     assert (response.status_code, response.location) == (303, "/?kind=uploaded")
 
@@ -143,8 +141,8 @@ def test_without_javascript_a_button_asks_and_comes_back(client, ids, profile_id
         "",
     ],
 )
-def test_an_address_of_elsewhere_or_of_yesterday_is_not_shown(app, url):
+def test_a_url_on_another_host_or_expired_is_not_shown(app, url):
     with app.test_request_context():
-        let_in(Role.OWNER)
+        set_role(Role.OWNER)
         assert preview_url(Image(fife_url=url)) is None
         assert preview_url(Image(fife_url=URL)) == URL

@@ -1,4 +1,4 @@
-"""Flowshelf as a process: killed at any moment, ended by a signal, asked from a terminal."""
+"""Flowshelf as a process: killed at any moment, ended by a signal, used from a terminal."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 class Shelf:
-    """The command `flowshelf` on one data folder."""
+    """Runs the command `flowshelf` on one data folder."""
 
     def __init__(self, config):
         self.data_dir = config.data_dir
@@ -35,7 +35,7 @@ class Shelf:
         self.headers = {}
 
     def serve(self, *options):
-        """Start the server and wait until it says its address."""
+        """Start the server and wait until it prints its URL."""
         self.process = self.popen(*options)
         for line in self.process.stdout:
             if found := ADDRESS.search(line):
@@ -49,7 +49,7 @@ class Shelf:
         return subprocess.Popen(command, env=self._environ, **pipes)
 
     def run(self, *arguments, code=0):
-        """A command from start to end; what it printed."""
+        """Run a command to its end. Returns what it printed."""
         process = self.popen(*arguments)
         out, err = process.communicate(timeout=60)
         assert process.returncode == code, out + err
@@ -74,7 +74,7 @@ class Shelf:
                 raise AssertionError(error.read().decode()) from error
 
     def kill(self, number=signal.SIGKILL):
-        """Send a signal and wait; the exit code and how long it took."""
+        """Send a signal and wait. Returns the exit code and the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(number)
         code = self.process.wait(15)
@@ -105,7 +105,7 @@ def shelf(config):
 
 @pytest.fixture
 def profile_id(shelf, world):
-    """A profile, added to a server that serves from now on."""
+    """A profile, added to a server that runs from now on."""
     shelf.serve()
     return shelf.ask("/api/profiles", {"name": "Ada", "cookies": world.cookie_header()})["profileId"]
 
@@ -114,7 +114,7 @@ SYNC = "/api/image-veo3/sync-metadata"
 BATCH = "/api/image-veo3/download-batch"
 
 
-def test_a_sync_that_was_killed_goes_on_by_itself_and_asks_no_page_twice(
+def test_a_killed_sync_resumes_at_the_next_start_and_requests_no_page_twice(
     shelf, profile_id, flow, world, wait_until
 ):
     with flow.holding("history", at=3) as gate:
@@ -129,7 +129,7 @@ def test_a_sync_that_was_killed_goes_on_by_itself_and_asks_no_page_twice(
     assert not {request.cursor for request in flow.asked("history")} & set(cursors)
 
 
-def test_downloads_that_were_killed_go_on_and_leave_no_half_file(shelf, profile_id, flow, world, wait_until):
+def test_killed_downloads_resume_and_leave_no_partial_file(shelf, profile_id, flow, world, wait_until):
     shelf.ask(SYNC, {"profileId": profile_id})
     with flow.holding("media", at=9) as gate:
         shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})
@@ -146,7 +146,7 @@ def test_downloads_that_were_killed_go_on_and_leave_no_half_file(shelf, profile_
     assert len(shelf.files()) == 40
 
 
-def test_what_was_paused_stays_paused_after_a_restart(shelf, profile_id, flow, world):
+def test_paused_downloads_stay_paused_after_a_restart(shelf, profile_id, flow, world):
     shelf.ask(SYNC, {"profileId": profile_id})
     with flow.holding("media", at=2) as gate:
         run_id = shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})["runId"]
@@ -157,11 +157,11 @@ def test_what_was_paused_stays_paused_after_a_restart(shelf, profile_id, flow, w
     run = shelf.ask(f"/api/runs/{run_id}")
     assert run["state"] == "paused"
     assert run["counts"]["left"] + run["counts"]["downloaded"] == 40
-    shelf.run("download", "Ada")  # somebody asks for downloads by hand: that ends the pause
+    shelf.run("download", "Ada")  # a request by hand ends the pause
     assert shelf.state()["downloaded"] == 40
 
 
-def test_a_sync_that_was_paused_when_it_was_killed_is_paused(shelf, profile_id, flow):
+def test_a_sync_paused_before_a_kill_is_paused(shelf, profile_id, flow):
     with flow.holding("history", at=2) as gate:
         run_id = shelf.ask(SYNC, {"profileId": profile_id, "wait": False})["runId"]
         assert gate.reached.wait(10)
@@ -171,7 +171,7 @@ def test_a_sync_that_was_paused_when_it_was_killed_is_paused(shelf, profile_id, 
     assert shelf.ask(f"/api/runs/{run_id}")["state"] == "paused"
 
 
-def test_downloads_that_were_cancelled_when_they_were_killed_are_pending_again(shelf, profile_id, flow):
+def test_images_of_a_run_cancelled_before_a_kill_are_pending(shelf, profile_id, flow):
     shelf.ask(SYNC, {"profileId": profile_id})
     with flow.holding("media", at=3) as gate:
         run_id = shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})["runId"]
@@ -184,7 +184,7 @@ def test_downloads_that_were_cancelled_when_they_were_killed_are_pending_again(s
 
 
 @pytest.mark.proof
-def test_a_full_sync_that_was_stopped_goes_on_where_it_stood(shelf, profile_id, flow):
+def test_a_full_sync_that_was_stopped_resumes_where_it_stopped(shelf, profile_id, flow):
     shelf.ask(SYNC, {"profileId": profile_id})
     shelf.kill(signal.SIGTERM)
     with flow.holding("history", at=2) as gate:
@@ -201,7 +201,7 @@ def test_a_full_sync_that_was_stopped_goes_on_where_it_stood(shelf, profile_id, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_within_three_seconds_whatever_is_under_way(shelf, profile_id, flow, number):
+def test_a_signal_ends_the_server_within_three_seconds_during_any_work(shelf, profile_id, flow, number):
     shelf.ask(SYNC, {"profileId": profile_id})
     with flow.holding("media") as media, flow.holding("history") as history:
         waiting = shelf.popen("download", "Ada", "--json")
@@ -249,11 +249,11 @@ def test_a_cursor_and_a_limit_of_pages_work_from_the_terminal(shelf, profile_id)
     again = shelf.json("sync", "Ada", "--cursor", first["lastCursor"], "--max-pages", "1")
     assert again["data"]["synced"] == 18
     assert shelf.json("sync", "Ada", "--full")["success"] is True
-    assert "--history is of --cursor" in shelf.run("sync", "Ada", "--history", "PINHOLE", code=2)
+    assert "--history goes with --cursor" in shelf.run("sync", "Ada", "--history", "PINHOLE", code=2)
 
 
 @pytest.mark.proof
-def test_verify_finds_what_is_missing_changed_and_damaged_and_can_fetch_it_again(shelf, profile_id, world):
+def test_verify_finds_missing_changed_and_damaged_files_and_makes_them_pending(shelf, profile_id, world):
     for history in ("ASSET_MANAGER", "PINHOLE"):
         shelf.ask(SYNC, {"profileId": profile_id, "history": history})
     shelf.ask(BATCH, {"profileId": profile_id, "pending": True})
@@ -276,7 +276,7 @@ def test_an_unknown_profile_is_a_sentence_and_an_exit_code(shelf, profile_id):
 
 
 @pytest.mark.proof
-def test_ctrl_c_pauses_a_sync_of_the_terminal_and_the_next_one_goes_on(shelf, profile_id, flow):
+def test_ctrl_c_pauses_a_sync_of_the_terminal_and_the_next_one_continues(shelf, profile_id, flow):
     shelf.kill(signal.SIGTERM)
     with flow.holding("history", at=2) as gate:
         process = shelf.popen("sync", "Ada")
@@ -285,14 +285,14 @@ def test_ctrl_c_pauses_a_sync_of_the_terminal_and_the_next_one_goes_on(shelf, pr
         gate.release()
         out, err = process.communicate(timeout=10)
     assert process.returncode != 0
-    assert "The place is kept" in err
+    assert "Flowshelf remembers the place" in err
     assert "Traceback" not in out + err
     assert shelf.json("sync", "Ada")["success"] is True
     assert shelf.json("profiles")["data"][0]["images"] == 70
 
 
-def test_the_data_folder_and_what_holds_secrets_is_for_the_owner_only(shelf, profile_id, flow):
-    with flow.holding("history") as gate:  # a thread has the database open
+def test_only_the_owner_can_read_the_data_folder_and_its_files(shelf, profile_id, flow):
+    with flow.holding("history") as gate:  # so that a thread has the database open
         shelf.ask(SYNC, {"profileId": profile_id, "wait": False})
         assert gate.reached.wait(10)
         files = [path for path in shelf.data_dir.iterdir() if path.is_file()]
@@ -302,11 +302,11 @@ def test_the_data_folder_and_what_holds_secrets_is_for_the_owner_only(shelf, pro
     assert set(modes.values()) == {0o600}
 
 
-def test_serving_strangers_is_refused(shelf):
+def test_serving_the_network_without_sharing_is_refused(shelf):
     assert "127.0.0.1 only" in shelf.run("--host", "0.0.0.0", code=2)
 
 
-def test_a_setting_that_makes_no_sense_is_named(shelf, monkeypatch):
+def test_an_invalid_setting_is_named(shelf, monkeypatch):
     shelf._environ["FLOWSHELF_PAGE_SIZE"] = "many"
     assert "FLOWSHELF_PAGE_SIZE" in shelf.run("profiles", code=1)
 
@@ -321,13 +321,13 @@ def test_no_secret_reaches_the_log(shelf, profile_id, world):
     assert not [value for value in values if value in out + err]
 
 
-def test_doctor_and_backup_work_beside_a_server(shelf, profile_id, tmp_path):
+def test_doctor_and_backup_work_while_a_server_runs(shelf, profile_id, tmp_path):
     told = shelf.json("doctor")["data"]
     assert [row["subject"] for row in told["findings"]][-1] == "cookies of “Ada”"
     assert shelf.json("backup", str(tmp_path / "copy"))["data"]["sizeBytes"] > 0
     assert shelf.state()["name"] == "Ada"
 
 
-def test_options_of_serve_work_without_the_word(shelf):
+def test_options_of_serve_work_without_the_command(shelf):
     shelf.serve("--port", "0", "--data-dir", str(Path(shelf.data_dir) / "other"))
     assert shelf.ask("/api/profiles") == []

@@ -1,4 +1,4 @@
-"""The README is held to what it says: commands, settings and the examples of the API."""
+"""What the documents state is true: README, API reference, tables of attacks and benchmarks."""
 
 import json
 import re
@@ -7,32 +7,73 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
-from webapp import config as settings
+from webapp import errors
 from webapp.cli import main
+from webapp.web.views import problems
+from webapp.web.views.help import TOPICS
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.S | re.M)
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+API = (ROOT / "webapp/web/views/API.md").read_text()
+ATTACKS = (ROOT / "tests/attacks/README.md").read_text()
+BENCHMARKS_README = (ROOT / "tests/benchmarks/README.md").read_text()
+MAX_README_LINES = 200
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+DOCUMENTS += [path for folder in ("webapp", "tests") for path in sorted((ROOT / folder).rglob("*.md"))]
+
+
+def blocks_of(document: str) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", document, re.S | re.M)
 
 
 def test_there_are_exactly_two_set_up_commands_of_one_line_each():
-    commands = [block for block in BLOCKS if "pip install" in block]
+    commands = [block for block in blocks_of(README) if "pip install" in block]
     assert [command.count("\n") for command in commands] == [1, 1]
 
 
-def test_every_setting_stands_in_the_table_and_nothing_else():
-    told = set(re.findall(r"^\| `(FLOWSHELF_\w+)`", README, re.M))
-    assert told == {setting.variable for setting in settings.SETTINGS}
+def test_the_readme_is_short():
+    assert README.count("\n") <= MAX_README_LINES
 
 
-def test_every_command_is_told():
-    assert all(f"flowshelf {name}" in README for name in main.commands)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_of_a_document_leads_to_a_file_of_the_repository(document):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (document.parent / target).exists(), target
+
+
+def test_every_help_page_that_the_readme_names_is_there():
+    named = set(re.findall(r"`/help/([\w-]+)`", README))
+    assert named
+    assert named <= {topic.name for topic in TOPICS}
+
+
+def test_every_command_that_the_readme_shows_is_there():
+    named = set(re.findall(r"^flowshelf (\w+)|`flowshelf (\w+)", README, re.M))
+    assert {first or second for first, second in named} <= set(main.commands)
+
+
+def test_every_address_of_the_api_is_in_its_reference(app: Flask):
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("api."):
+            path = re.sub(r"<any\(pause, resume, cancel\):verb>", "pause", rule.rule)
+            (method,) = rule.methods - {"HEAD", "OPTIONS"}
+            assert f"`{method} {path}`" in API
+
+
+def test_every_error_code_is_in_the_reference_of_the_api():
+    known = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+    known |= set(problems.CODES.values())
+    table = API[API.index("## Error codes") :]
+    assert set(re.findall(r"`(\w+)`", table)) - {"runId"} == known
 
 
 def test_the_examples_of_the_api_work_as_they_stand(live_url, world, client, profile_id):
     if shutil.which("curl") is None:
         pytest.skip("no curl on this machine")
-    (block,) = [block for block in BLOCKS if "curl" in block]
+    (block,) = blocks_of(API)
     names = world.names()
     environ = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -54,3 +95,17 @@ def test_the_examples_of_the_api_work_as_they_stand(live_url, world, client, pro
     assert answers[1]["code"] == "account_exists"  # the example's cookies have their profile already
     assert len(answers[4]["data"]) == 3
     assert answers[6]["data"]["downloaded"] == 2
+
+
+def test_the_table_of_attacks_names_every_file_of_them_and_no_other():
+    named = set(re.findall(r"`(test_\w+\.py)`", ATTACKS))
+    assert named == {path.name for path in (ROOT / "tests/attacks").glob("test_*.py")}
+    others = set(re.findall(r"`(tests/[\w/.]+)`", ATTACKS))
+    assert all((ROOT / path).exists() for path in others)
+
+
+def test_every_benchmark_is_named_where_they_are_described():
+    program = (ROOT / "tests/benchmarks/__main__.py").read_text()
+    names = re.findall(r'"(\w+)": \w+\.measure', program)
+    assert names
+    assert all(f"`{name}`" in BENCHMARKS_README for name in names)

@@ -1,4 +1,4 @@
-"""One profile, one mood: how its threads slow down together, rest together, and come back."""
+"""Retry policy and throttle: the threads of a profile slow down, pause and recover together."""
 
 import threading
 import time
@@ -23,11 +23,11 @@ from webapp.store.runs import downloads
 from webapp.web.services import background_of
 
 NEVER = threading.Event()
-LONGEST, RECOVERY_SECONDS = 0.125, 0.5
+MAX_PAUSE, RECOVERY_SECONDS = 0.125, 0.5
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self):
         self.seconds = 1000.0
@@ -37,26 +37,26 @@ class Clock:
 
 
 class Service:
-    """Something to be asked that serves so many at once and holds all of them until it is let go."""
+    """Accepts `max_active` requests at once, refuses more, and responds to none until `release`."""
 
-    def __init__(self, most):
-        self.most, self.active, self.highest = most, 0, 0
+    def __init__(self, max_active):
+        self.max_active, self.active, self.highest = max_active, 0, 0
         self.changed = threading.Condition()
-        self.is_let_go = False
+        self.is_released = False
 
     def ask(self):
         with self.changed:
-            if self.active >= self.most:
+            if self.active >= self.max_active:
                 raise SlowDown("too many", 0.0)
             self.active += 1
             self.highest = max(self.highest, self.active)
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self.is_let_go, 10)
+            self.changed.wait_for(lambda: self.is_released, 10)
             self.active -= 1
 
-    def let_go(self):
+    def release(self):
         with self.changed:
-            self.is_let_go = True
+            self.is_released = True
             self.changed.notify_all()
 
     def reached(self, active):
@@ -66,7 +66,7 @@ class Service:
 
 @pytest.fixture
 def shelf(running, flow, world):
-    """A profile with 70 images known, at an app with settings of its own; the connection stays open."""
+    """Starts an app with the given settings and a profile with 70 synced images; the database stays open."""
     with ExitStack() as opened:
 
         def shelf(**settings):
@@ -88,7 +88,7 @@ def fail(error):
 
 
 @pytest.mark.proof
-def test_eighteen_one_second_images_at_a_server_that_bears_four_take_little_longer_than_it_needs(shelf, flow):
+def test_a_server_that_allows_four_requests_at_once_is_used_to_its_capacity(shelf, flow):
     work, profile_id = shelf(download_workers=8, retry_pauses_seconds=(1.0, 2.0, 4.0, 8.0))
     work.downloads.wait_for_run(work.downloads.request_pending(profile_id, limit=1).id)  # signed in by now
     flow.reset()
@@ -102,36 +102,34 @@ def test_eighteen_one_second_images_at_a_server_that_bears_four_take_little_long
     assert flow.count("media") <= 18 + 4
 
 
-def test_as_many_ask_at_once_as_the_service_bore_and_later_more_again():
+def test_concurrency_falls_to_what_the_service_accepted_and_grows_again():
     clock, service = Clock(), Service(2)
-    retry = RetryPolicy((0.0, 0.0, LONGEST), clock)
+    retry = RetryPolicy((0.0, 0.0, MAX_PAUSE), clock)
     with ThreadPoolExecutor(5) as pool:
         asked = [pool.submit(retry.call, service.ask, NEVER) for _ in range(5)]
         assert service.reached(2)
-        service.most = 5
+        service.max_active = 5
         for count in (3, 4):
             clock.seconds += RECOVERY_SECONDS
             assert service.reached(count)
         clock.seconds += RECOVERY_SECONDS
         assert service.reached(5)
-        service.let_go()
+        service.release()
         for each in asked:
             each.result(5)
 
 
 @pytest.mark.parametrize("form", [str, lambda seconds: formatdate(time.time() + seconds, usegmt=True)])
-def test_what_the_service_asks_for_is_obeyed_by_all_in_seconds_and_as_a_date(shelf, flow, form):
+def test_all_threads_obey_retry_after_in_seconds_and_as_a_date(shelf, flow, form):
     work, profile_id = shelf(download_workers=4)
-    flow.fail_next(503, retry_after=form(2))
+    flow.fail_next(503, retry_after=form(3))  # a date has whole seconds: up to one less
     run = work.downloads.request_pending(profile_id, limit=10)
     assert work.downloads.wait_for_run(run.id).state == RunState.DONE
     asked = [request.at - flow.log[0].at for request in flow.asked("media")]
     assert len([moment for moment in asked if moment > 0.9]) >= 7
 
 
-def test_a_service_that_answers_nobody_is_tried_by_one_from_time_to_time_and_no_image_fails(
-    shelf, flow, wait_until
-):
+def test_while_the_service_is_down_single_probes_are_sent_and_no_image_fails(shelf, flow, wait_until):
     work, profile_id = shelf()
     with flow.holding("media", at=1) as gate:
         run = work.downloads.request_pending(profile_id)
@@ -144,7 +142,7 @@ def test_a_service_that_answers_nobody_is_tried_by_one_from_time_to_time_and_no_
     before = flow.count("media")
     wait_until(lambda: flow.count("media") > before + 16)
     probes = [request.path for request in flow.asked("media")[before:]]
-    # Each image is tried once before any is tried again, beside those that were under way before.
+    # Each image is tried once before any is tried again, except those that were under way before.
     assert len(set(probes)) >= len(probes) - work.downloads._config.download_workers
     assert runs.get_run(run.id).failed_count == 0
     flow.reset()
@@ -153,7 +151,7 @@ def test_a_service_that_answers_nobody_is_tried_by_one_from_time_to_time_and_no_
     assert work.connections.cooldown(profile_id) is None
 
 
-def test_an_image_that_never_comes_fails_in_the_end_when_all_others_are_there(
+def test_an_image_that_never_succeeds_fails_after_all_others_are_downloaded(
     shelf, flow, world, wait_until, monkeypatch
 ):
     work, profile_id = shelf(retry_pauses_seconds=(0.01, 0.01))
@@ -175,10 +173,10 @@ def test_an_image_that_never_comes_fails_in_the_end_when_all_others_are_there(
         "flow_unavailable",
         False,
     )
-    flow._journal.clear()  # the failure of the simulation was ours
+    flow._journal.clear()  # the exception in the simulated Flow was intended
 
 
-def test_threads_that_fail_side_by_side_met_one_failure():
+def test_concurrent_failures_count_as_one():
     retry, barrier = RetryPolicy((0.0,)), threading.Barrier(8)
 
     def call():
@@ -191,9 +189,9 @@ def test_threads_that_fail_side_by_side_met_one_failure():
     assert retry.cooldown() is None
 
 
-def test_any_answer_ends_the_count_of_failures_and_the_rest():
+def test_any_response_closes_the_circuit():
     clock = Clock()
-    retry = RetryPolicy((0.0, 0.0, 0.0, LONGEST), clock)
+    retry = RetryPolicy((0.0, 0.0, 0.0, MAX_PAUSE), clock)
     with pytest.raises(FlowUnavailable):
         retry.call(fail(FlowUnavailable("no answer at all")), NEVER)
     cooldown = retry.cooldown()
@@ -205,18 +203,18 @@ def test_any_answer_ends_the_count_of_failures_and_the_rest():
     assert retry.cooldown() is None
 
 
-def test_each_failed_try_makes_the_rest_longer_up_to_a_bound_and_as_long_as_was_asked_for():
+def test_each_failed_probe_doubles_the_cooldown_up_to_a_maximum_and_retry_after_counts_if_longer():
     clock = Clock()
-    retry = RetryPolicy((0.0, 0.0, 0.0, LONGEST), clock)
-    rests = []
+    retry = RetryPolicy((0.0, 0.0, 0.0, MAX_PAUSE), clock)
+    cooldowns = []
     for error in [FlowUnavailable("away")] * 5 + [SlowDown("away", 3000.0)]:
         with pytest.raises(FlowUnavailable):
             retry.call(fail(error), NEVER)
-        rests.append(retry.cooldown().seconds)
-        clock.seconds += rests[-1]
+        cooldowns.append(retry.cooldown().seconds)
+        clock.seconds += cooldowns[-1]
     expected = [RECOVERY_SECONDS * factor for factor in (1, 2, 4, 4, 4)]
-    assert all(0.75 * e <= got <= 1.25 * e for got, e in zip(rests, expected, strict=False))
-    assert rests[5] == 3000.0
+    assert all(0.75 * e <= got <= 1.25 * e for got, e in zip(cooldowns, expected, strict=False))
+    assert cooldowns[5] == 3000.0
 
 
 def test_pauses_grow_and_are_jittered():
@@ -235,7 +233,7 @@ def test_pauses_grow_and_are_jittered():
     assert pauses[0] != pauses[4]
 
 
-def test_a_closed_source_is_not_asked_again_and_counts_for_nothing():
+def test_a_call_to_a_closed_source_is_not_retried_and_does_not_count_as_a_failure():
     retry, asked = RetryPolicy((0.0,) * FAILURES_UNTIL_OPEN), []
 
     def call():
@@ -247,9 +245,9 @@ def test_a_closed_source_is_not_asked_again_and_counts_for_nothing():
     assert len(asked) == 1
 
 
-def test_whoever_stands_in_line_leaves_it_when_told_to_stop():
+def test_a_thread_that_waits_for_a_permit_stops_at_once():
     clock, stop = Clock(), threading.Event()
-    retry = RetryPolicy((0.0, 0.0, 0.0, LONGEST), clock)
+    retry = RetryPolicy((0.0, 0.0, 0.0, MAX_PAUSE), clock)
     with pytest.raises(FlowUnavailable):
         retry.call(fail(FlowUnavailable("away")), NEVER)
     with ThreadPoolExecutor(1) as pool:
@@ -260,7 +258,7 @@ def test_whoever_stands_in_line_leaves_it_when_told_to_stop():
     assert retry.call(lambda: "answer", NEVER) == "answer"
 
 
-def test_a_paused_run_whose_profile_rests_is_paused_at_once_and_keeps_its_wishes(shelf, flow, wait_until):
+def test_a_run_is_paused_at_once_during_a_cooldown_and_keeps_its_downloads(shelf, flow, wait_until):
     work, profile_id = shelf(retry_pauses_seconds=(0.0, 0.0, 0.0, 15.0))
     flow.fail_next(503, count=1000)
     run = work.downloads.request_pending(profile_id)
@@ -270,7 +268,7 @@ def test_a_paused_run_whose_profile_rests_is_paused_at_once_and_keeps_its_wishes
     assert (runs.get_run(run.id).state, downloads.count_left(run.id)) == (RunState.PAUSED, 70)
 
 
-def test_the_panels_say_when_flow_is_tried_next_and_why(running, world, flow, wait_until):
+def test_the_panels_show_the_next_try_and_the_reason(running, world, flow, wait_until):
     app = running(retry_pauses_seconds=(0.0, 0.0, 0.0, 1.0))
     work = background_of(app)
     with store.connection():
@@ -283,7 +281,7 @@ def test_the_panels_say_when_flow_is_tried_next_and_why(running, world, flow, wa
     assert "has a failure of its own (500)" in page
 
 
-def test_the_api_and_the_terminal_say_that_a_run_waits_for_flow_and_leave_it_to_go_on(
+def test_the_api_and_the_terminal_report_that_a_run_waits_for_flow_and_the_run_continues(
     running, world, flow, wait_until
 ):
     app = running(retry_pauses_seconds=(0.0, 0.0, 0.0, 1.0))
@@ -296,17 +294,18 @@ def test_the_api_and_the_terminal_say_that_a_run_waits_for_flow_and_leave_it_to_
     assert (response.status_code, response.json["code"]) == (503, "flow_unavailable")
     with store.connection():
         run_id = runs.find_open_run(profile_id, RunKind.SYNC).id
+    client = LocalClient(app)
     with pytest.raises(FlowUnavailable, match="goes on by itself"):
-        follow(LocalClient(app), run_id, describe_sync, quiet=True)
+        follow(client, client.get_sync_run, run_id, describe_sync, quiet=True)
     flow.reset()
     cooldown, began = work.connections.cooldown(profile_id).seconds, time.monotonic()
     shelf = LocalClient(app)
-    shelf.ask("PUT", f"/api/profiles/{profile_id}/cookies", {"cookies": world.cookie_header()})
-    wait_until(lambda: shelf.ask("GET", f"/api/runs/{run_id}")["state"] == "done")
-    assert time.monotonic() - began < cooldown, "a good paste says that Flow is back: it is asked at once"
+    shelf.request("PUT", f"/api/profiles/{profile_id}/cookies", {"cookies": world.cookie_header()})
+    wait_until(lambda: shelf.get_sync_run(run_id)["state"] == "done")
+    assert time.monotonic() - began < cooldown, "accepted cookies show that Flow is back: the run resumes"
 
 
-def test_a_pause_that_the_sync_was_asked_for_is_obeyed_by_the_downloads(shelf, flow, wait_until):
+def test_downloads_obey_a_retry_after_that_the_sync_received(shelf, flow, wait_until):
     work, profile_id = shelf()
     flow.fail_next(429, kind="history", retry_after=2)
     sync = work.syncs.start(profile_id)
@@ -318,14 +317,14 @@ def test_a_pause_that_the_sync_was_asked_for_is_obeyed_by_the_downloads(shelf, f
     assert first.at - refused.at > 1.5
 
 
-def test_after_an_outage_of_yesterday_a_caller_waits_for_the_try_that_is_due(shelf, flow, wait_until):
+def test_a_caller_waits_while_a_probe_is_under_way(shelf, flow, wait_until):
     work, profile_id = shelf()
     flow.fail_next(500, kind="history", count=5)
     with flow.holding("history", at=6) as gate:
         run = work.syncs.start(profile_id)
         assert gate.reached.wait(5)
         assert work.connections.cooldown(profile_id).reason
-        work.connections.require_available(profile_id)  # somebody is asking: that is no reason to turn away
+        work.connections.require_available(profile_id)  # raises nothing while a probe is under way
         gate.release()
     wait_until(lambda: runs.get_run(run.id).state == RunState.DONE)
     assert work.syncs.wait(run.id).state == RunState.DONE

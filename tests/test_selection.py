@@ -65,7 +65,7 @@ def test_the_summary_counts_matching_images_without_exceptions_and_the_bytes_of_
         )
     assert (found.image_count, found.file_count, found.size_bytes) == (3, 3, size)
     assert "3 files" in shown
-    assert "no files yet" in client.post("/selection", data={"image_id": ids[10:12]}).text
+    assert "none downloaded" in client.post("/selection", data={"image_id": ids[10:12]}).text
 
 
 def test_a_selection_may_contain_more_ids_than_a_statement_has_variables(client, ids):
@@ -127,7 +127,7 @@ def test_retry_only_requests_what_failed(client, ids, profile_id, work):
 def test_hiding_asks_first_and_names_count_and_bytes(client, fields_of, ids, files):
     page = page_of(client.post("/selection/ask/hide", data={"image_id": ids[:7], "here": "/?sort=oldest"}))
     assert "Hide 7 images?" in page.h1.text
-    assert "5 with a file" in page.text
+    assert "5 downloaded" in page.text
     assert row(ids[0]).hidden_at is None
     assert fields_of(page)["image_id"] == ids[:7]
     assert page.select_one("form + form, .actions a")["href"] == "/?sort=oldest"
@@ -204,7 +204,7 @@ def test_without_javascript_all_but_the_ticked_images_can_be_downloaded(client, 
     form = {"everything": "but-ticked", "image_id": ids[10:12], "here": "/"}
     question = page_of(client.post("/selection/ask/download", data=form))
     assert f"Download {len(ids) - 2} images?" in question.h1.text
-    assert "5 with a file" in question.text
+    assert "5 downloaded" in question.text
     client.post(question.select_one("main form")["action"], data=fields_of(question))
     with store.connection():
         downloaded = {download.image_id for download in Download.select()}
@@ -244,7 +244,7 @@ def test_a_file_outside_the_storage_roots_is_left_alone_and_counted(client, conf
     with store.connection():
         Image.update(local_path=str(foreign)).where(Image.id == ids[0]).execute()
     response = confirm("delete", {"image_id": ids[:3]})
-    assert "2 files stay" in page_of(client.get(response.location)).select_one(".outcome").text
+    assert "2 files were not deleted" in page_of(client.get(response.location)).select_one(".outcome").text
     assert foreign.read_bytes() == b"mine"
     assert row(ids[0]).local_path == str(foreign)
     assert row(ids[0]).not_wanted_at is None
@@ -254,7 +254,7 @@ def test_a_file_outside_the_storage_roots_is_left_alone_and_counted(client, conf
 def test_while_the_disk_is_disconnected_no_file_is_forgotten(client, confirm, ids, files, config):
     config.images_dir.rename(config.images_dir.with_name("elsewhere"))
     response = confirm("delete", {"image_id": ids[:2]})
-    assert "2 files stay" in page_of(client.get(response.location)).select_one(".outcome").text
+    assert "2 files were not deleted" in page_of(client.get(response.location)).select_one(".outcome").text
     assert row(ids[0]).local_path == files[0]
 
 

@@ -1,4 +1,4 @@
-"""How large a picture is: read from its header, kept with its image, and told to whoever asks."""
+"""The size of a picture: read from its header, stored with its image, and shown on pages and in exports."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from PIL import Image as Picture
 
 from webapp import storage, store
 from webapp.background.archive import MANIFEST
-from webapp.background.measuring import FILES_AT_ONCE, Measuring
+from webapp.background.size_backfill import BATCH_SIZE, SizeBackfill
 from webapp.database.models import Image, db
 from webapp.database.states import RunState
 from webapp.store.gallery import images
@@ -29,7 +29,7 @@ NO_SIZE = {"width": None, "height": None}
 
 
 def encoded(kind="JPEG", size=(160, 90), orientation=None, **options):
-    """A picture, laid down as EXIF says it when an orientation is given."""
+    """A picture, with an EXIF orientation if one is given."""
     exif = Picture.Exif()
     if orientation:
         exif[0x0112] = orientation
@@ -62,14 +62,14 @@ def test_the_size_is_read_without_reading_the_file(measured, kind):
 @pytest.mark.parametrize(
     ("orientation", "size"), [(1, (160, 90)), (3, (160, 90)), (6, (90, 160)), (8, (90, 160))]
 )
-def test_a_picture_that_lies_on_its_side_is_as_large_as_it_is_shown(measured, kind, orientation, size):
+def test_the_size_is_that_after_the_exif_rotation(measured, kind, orientation, size):
     content = encoded(kind, orientation=orientation)
     header = storage.read_header(content)
     assert measured(content) == (header.width, header.height) == size
 
 
 @pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 30}, {"exif": b"II"}])
-def test_every_kind_of_webp_tells_its_size(measured, options):
+def test_the_size_of_every_webp_encoding_is_read(measured, options):
     out = io.BytesIO()
     Picture.effect_noise((300, 16), 80).convert("RGB").save(out, "WEBP", **options)
     assert measured(out.getvalue()) == (300, 16)
@@ -78,16 +78,16 @@ def test_every_kind_of_webp_tells_its_size(measured, options):
 @pytest.mark.parametrize(
     "exif", [b"", b"II", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"\0" * 99]
 )
-def test_exif_that_makes_no_sense_turns_no_picture(measured, exif):
+def test_invalid_exif_rotates_no_picture(measured, exif):
     out = io.BytesIO()
     Picture.new("RGB", (40, 30)).save(out, "PNG", exif=b"Exif\0\0" + exif)
     assert measured(out.getvalue()) == (40, 30)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no picture", b"RIFF\0\0\0\0WEBPVP8 ", encoded()[:20], encoded("PNG")[:20]]
+    "content", [b"", b"not a picture", b"RIFF\0\0\0\0WEBPVP8 ", encoded()[:20], encoded("PNG")[:20]]
 )
-def test_what_is_no_picture_has_no_size(measured, content):
+def test_bytes_that_are_not_a_picture_have_no_size(measured, content):
     assert measured(content) is None
 
 
@@ -96,7 +96,7 @@ def test_what_is_no_picture_has_no_size(measured, content):
 
 @pytest.fixture
 def fetch(shelf, profile_id, world):
-    """Downloads the newest image, which Flow hands out as these bytes, and returns its row."""
+    """Downloads the newest image, for which Flow sends these bytes, and returns its row."""
 
     def fetch(content):
         name = world.names()[0]
@@ -110,30 +110,30 @@ def fetch(shelf, profile_id, world):
 
 
 def sizes():
-    """Of all images, in the order in which they are gone through."""
+    """The stored sizes of all images, in the order in which they are measured."""
     with store.connection():
         return list(Image.select(Image.width, Image.height).order_by(Image.id).tuples())
 
 
-def test_a_download_keeps_the_true_size_whatever_the_listing_said(fetch):
+def test_a_download_stores_the_size_of_the_file_in_place_of_the_listed_one(fetch):
     Image.update(width=1, height=1).execute()
     image = fetch(encoded(size=(160, 90), orientation=6))
     assert (image.width, image.height) == (90, 160)
 
 
-def test_a_picture_whose_file_was_deleted_is_still_as_large(fetch, shelf):
+def test_the_size_stays_when_the_file_is_deleted(fetch, shelf):
     image = fetch(encoded(size=(160, 90)))
     assert shelf.delete_files([image.id]) == (1, 0)
     image = images.get_image(image.id)
     assert (image.local_path, image.width, image.height) == (None, 160, 90)
 
 
-# Files that were here before
+# Files without a stored size
 
 
 @pytest.fixture
 def older(work, profile_id):
-    """Files of a Flowshelf that kept no sizes; the rows in the order in which they are gone through."""
+    """Downloaded files without stored sizes; their rows in the order in which they are measured."""
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id, histories=("ASSET_MANAGER",)).id)
         run = work.downloads.request_pending(profile_id)
@@ -142,37 +142,35 @@ def older(work, profile_id):
         return list(Image.select().order_by(Image.id))
 
 
-def test_files_without_a_size_get_it_after_the_start(older, running, wait_until):
+def test_files_without_a_stored_size_are_measured_after_the_start(older, running, wait_until):
     running()
     wait_until(lambda: sizes() == [(4, 3)] * len(older))
 
 
 def test_the_start_does_not_wait_for_sizes(older, running, wait_until):
-    with store.writing():  # nothing can be noted meanwhile
+    with store.writing():  # no size can be stored meanwhile
         running()
         assert sizes() == [(None, None)] * len(older)
     wait_until(lambda: (None, None) not in sizes())
 
 
-def test_missing_and_damaged_files_keep_no_size_and_stop_nothing(
-    older, running, wait_until, config, tmp_path
-):
+def test_missing_and_damaged_files_are_skipped(older, running, wait_until, config, tmp_path):
     missing, damaged, outside, odd, *whole = older
     Path(missing.local_path).unlink()
-    Path(damaged.local_path).write_bytes(b"no picture")
+    Path(damaged.local_path).write_bytes(b"not a picture")
     elsewhere = tmp_path / "elsewhere.jpg"
     elsewhere.write_bytes(encoded())
     with store.connection():
         Image.update(local_path=str(elsewhere)).where(Image.id == outside.id).execute()
     Path(odd.local_path).unlink()
-    os.mkfifo(odd.local_path)  # to open it would be to wait for ever
+    os.mkfifo(odd.local_path)  # opening it would block forever
     running()
     wait_until(lambda: sizes() == [(None, None)] * 4 + [(4, 3)] * len(whole))
 
 
 @pytest.fixture
 def opened():
-    """The files that this process opens, as the interpreter itself reports them."""
+    """The files that this process opens, as reported by the interpreter."""
     paths, is_over = [], threading.Event()
 
     def note(event, arguments):
@@ -184,23 +182,23 @@ def opened():
     is_over.set()
 
 
-def test_no_file_is_read_twice_and_a_later_start_reads_only_what_has_no_size(
+def test_no_file_is_read_twice_and_a_later_start_reads_only_files_without_a_size(
     older, running, wait_until, opened
 ):
-    Path(older[0].local_path).write_bytes(b"no picture")
+    Path(older[0].local_path).write_bytes(b"not a picture")
     opened.clear()
     work = background_of(running())
     wait_until(lambda: sizes().count((None, None)) == 1)
-    work.measuring.stop(5)
+    work.size_backfill.stop(5)
     paths = [image.local_path for image in older]
     assert sorted(path for path in opened if path in paths) == sorted(paths)
     opened.clear()
-    background_of(running()).measuring.stop(5)
+    background_of(running()).size_backfill.stop(5)
     assert [path for path in opened if path in paths] == paths[:1]
 
 
-class EndsWithin(threading.Event):
-    """Stopping that is asked for once so many files were looked at."""
+class StopsAfter(threading.Event):
+    """A stop event that is set after `file_count` checks, one for each file."""
 
     def __init__(self, file_count):
         super().__init__()
@@ -213,31 +211,31 @@ class EndsWithin(threading.Event):
         return super().is_set()
 
 
-def test_measuring_stops_in_the_middle_of_a_batch_and_keeps_what_is_written(work, config, profile_id):
+def test_the_backfill_stops_in_the_middle_of_a_batch_and_keeps_what_is_written(work, config, profile_id):
     path = config.images_dir / profile_id / "picture.jpg"
     path.parent.mkdir()
     path.write_bytes(encoded(size=(160, 90)))
     with store.connection(), store.transaction():
-        for number in range(3 * FILES_AT_ONCE):
+        for number in range(3 * BATCH_SIZE):
             fields = dict.fromkeys(("id", "name", "media_key", "workflow_id"), f"{number:05}")
             moment = "2026-01-01T00:00:00.000000Z"
             Image.create(profile_id=profile_id, local_path=str(path), created_at=moment, **fields)
-    measuring = Measuring([config.images_dir], EndsWithin(FILES_AT_ONCE + 50))
-    measuring.start()
-    measuring.stop(5)
-    assert sizes().count((160, 90)) == FILES_AT_ONCE
+    backfill = SizeBackfill([config.images_dir], StopsAfter(BATCH_SIZE + 50))
+    backfill.start()
+    backfill.stop(5)
+    assert sizes().count((160, 90)) == BATCH_SIZE
 
 
-def test_a_database_that_takes_no_sizes_ends_the_thread_and_nothing_else(older, running, caplog):
+def test_a_database_error_ends_only_the_measuring_thread(older, running, caplog):
     with store.connection():
         db.execute_sql(REFUSE_SIZES)
     work = background_of(running())
-    work.measuring.stop(5)
-    assert "Sizes of pictures could not be read" in caplog.text
+    work.size_backfill.stop(5)
+    assert "picture sizes could not be read" in caplog.text
     assert work.is_ready
 
 
-# Where it is told
+# Where it is shown
 
 
 @pytest.fixture
@@ -250,11 +248,11 @@ def read(client):
     return lambda url: BeautifulSoup(client.get(url).text, "html.parser")
 
 
-def test_the_page_of_an_image_says_how_large_it_is(picture, read):
+def test_the_page_of_an_image_shows_its_size(picture, read):
     assert "1376 × 768" in read(f"/images/{picture.id}").select_one(".facts").get_text()
 
 
-def test_pictures_of_cards_and_pages_come_with_their_size(picture, read):
+def test_pictures_on_cards_and_pages_have_width_and_height(picture, read):
     for url, place in (("/", f"#look-{picture.id} img"), (f"/images/{picture.id}", ".stage img")):
         drawn = read(url).select_one(place)
         assert (drawn["width"], drawn["height"]) == ("1376", "768")
@@ -272,14 +270,14 @@ def test_pictures_of_cards_and_pages_come_with_their_size(picture, read):
         (None, None, None, "unknown whole"),
     ],
 )
-def test_a_card_without_a_shape_takes_the_one_nearest_to_its_size(
+def test_a_card_without_an_aspect_ratio_has_the_shape_nearest_to_its_size(
     picture, read, aspect_ratio, width, height, shape
 ):
     Image.update(aspect_ratio=aspect_ratio, width=width, height=height).execute()
     assert read("/").select_one(f"#look-{picture.id} .picture")["class"] == ["picture", *shape.split()]
 
 
-def test_thumbnails_are_offered_by_the_width_that_they_have(fetch, read, client):
+def test_the_srcset_names_the_true_width_of_each_thumbnail(fetch, read, client):
     image = fetch(encoded(size=(400, 1000)))
     available = read("/").select_one(f"#look-{image.id} img")["srcset"].split(", ")
     for url, width in (choice.split() for choice in available):
@@ -287,22 +285,22 @@ def test_thumbnails_are_offered_by_the_width_that_they_have(fetch, read, client)
             assert f"{thumbnail.width}w" == width
 
 
-def test_scripts_and_exports_are_told_the_size_where_it_is_known(picture, client, profile_id):
+def test_the_api_and_exports_contain_the_size_if_it_is_known(picture, client, profile_id):
     response = client.post("/api/image-veo3/get-local-images", json={"profileId": profile_id}).get_json()
     exported = json.loads(client.get("/metadata.json").text)
     for values in (
         response["data"]["images"] if "images" in response["data"] else response["data"],
         exported,
     ):
-        told = {value["id"]: (value.get("width"), value.get("height")) for value in values}
-        assert told.pop(picture.id) == (1376, 768)
-        assert set(told.values()) == {(None, None)}
+        sizes_by_id = {value["id"]: (value.get("width"), value.get("height")) for value in values}
+        assert sizes_by_id.pop(picture.id) == (1376, 768)
+        assert set(sizes_by_id.values()) == {(None, None)}
         assert not [value for value in values if "width" in value and value["width"] is None]
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(client.get("/metadata.csv").text))}
     assert (rows[picture.id]["width"], rows[picture.id]["height"]) == ("1376", "768")
 
 
-def test_the_manifest_of_a_zip_says_how_large_its_pictures_are(picture, client, wait_until):
+def test_the_manifest_of_a_zip_contains_the_sizes(picture, client, wait_until):
     page = client.post("/exports", data={"image_id": picture.id}).location
     wait_until(lambda: "Ready" in client.get(page).text)
     with zipfile.ZipFile(io.BytesIO(client.get(f"{page}/file", buffered=True).data)) as zipped:

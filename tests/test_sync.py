@@ -133,7 +133,7 @@ def test_pause_takes_effect_at_once_and_resume_requests_the_aborted_page_again(
         began = time.monotonic()
         work.syncs.pause(profile_id)
         assert work.syncs.wait(run.id).state == RunState.PAUSED
-        wait_until(lambda: not work.syncs._is_under_way(run.id))
+        wait_until(lambda: not work.syncs.has_thread(run.id))
         assert time.monotonic() - began < 0.3
         resumed = work.syncs.start(profile_id, histories=(UPLOADS,), mode=SyncMode.RESUME)
         gate.release()
@@ -149,7 +149,7 @@ def test_a_page_that_arrives_after_pause_is_not_stored(work, profile_id, sync, f
         assert gate.reached.wait(5)
         runs.change_state(run.id, (RunState.RUNNING,), RunState.PAUSED)
         gate.release()
-        wait_until(lambda: not work.syncs._is_under_way(run.id))
+        wait_until(lambda: not work.syncs.has_thread(run.id))
     assert (runs.get_run(run.id).state, Image.select().count()) == (RunState.PAUSED, 18)
 
 
@@ -578,7 +578,7 @@ def test_a_profile_removed_while_a_page_is_read_leaves_no_image(work, profile_id
         assert gate.reached.wait(5)
         work.remove_profile(profile_id)
         gate.release()
-    wait_until(lambda: not work.syncs._is_under_way(run.id))
+    wait_until(lambda: not work.syncs.has_thread(run.id))
     assert Image.select().count() == 0
 
 
@@ -590,7 +590,7 @@ def test_a_run_whose_profile_was_removed_ends_without_an_error_in_the_log(
         assert gate.reached.wait(5)
         profiles.remove_profile(profile_id)
         gate.release()
-        wait_until(lambda: not work.syncs._is_under_way(run.id))
+        wait_until(lambda: not work.syncs.has_thread(run.id))
     assert "Traceback" not in caplog.text
 
 

@@ -14,8 +14,8 @@ from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.demo.faults import NO_FAULT, Fault
-from webapp.demo.flow_google_records import Shown, record
-from webapp.demo.flow_google_wire import call_error, transport_error
+from webapp.demo.flow_google.frames import call_error, transport_error
+from webapp.demo.flow_google.records import Shown, record
 from webapp.errors import UnusualActivity
 from webapp.sources.flow_google import PROJECTS
 from webapp.sources.retry import RetryPolicy
@@ -163,7 +163,7 @@ def test_a_quick_sync_paused_at_its_head_is_resumed_as_a_quick_one(
         assert gate.reached.wait(5)
         work.syncs.pause(profile_id)
         gate.release()
-        wait_until(lambda: not work.syncs._is_under_way(run.id))
+        wait_until(lambda: not work.syncs.has_thread(run.id))
     assert sync(SyncMode.RESUME)[1] == QUICK_RECENT + QUICK_IN_TURN
 
 
@@ -458,9 +458,7 @@ def test_images_of_another_profile_stay_its_own_and_are_stored_when_it_is_remove
     run = work.syncs.wait(work.syncs.start(second).id)
     counts = client.get(f"/api/runs/{run.id}").json["data"]["counts"]
     assert (run.state, counts["synced"], counts["ignoredByReason"]["other_profile"]) == (RunState.DONE, 0, 3)
-    assert "3 images are on another profile’s shelf" in " ".join(
-        client.get(f"/?profile={second}").text.split()
-    )
+    assert "3 images belong to another profile" in " ".join(client.get(f"/?profile={second}").text.split())
     work.remove_profile(profile_id)
     run = work.syncs.wait(work.syncs.start(second).id)
     assert run.synced_count == 3
@@ -555,7 +553,7 @@ def test_a_cooldown_that_is_over_is_no_longer_shown(work, cooling_down, profile_
         return profile["health"], profile["healthReason"], page.select_one(".chip").text.strip()
 
     health, reason, word = shown()
-    assert (health, word) == ("unusual_activity", "Resting for an hour")
+    assert (health, word) == ("unusual_activity", "Paused for an hour")
     assert "unusual activity" in reason
     with store.connection():
         work.syncs.pause(profile_id)
@@ -653,7 +651,7 @@ def test_the_histories_of_the_other_service_are_refused_by_name(work, client, pr
     response = client.post("/api/image-veo3/sync-metadata", json=body)
     assert (response.status_code, response.json["error"]) == (
         400,
-        f"There is no history PINHOLE. Histories here: {PROJECTS}.",
+        f"There is no history PINHOLE. This profile has: {PROJECTS}.",
     )
 
 
@@ -680,18 +678,18 @@ def test_the_panel_speaks_of_projects(work, flow, profile_id, text_at, wait_unti
         wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
     said = text_at("/")
     assert "projects 2" in said
-    assert "Projects: stopped just now at project 2, the rest is still to come." in said
+    assert "Projects: incomplete, stopped just now at project 2." in said
     assert "Images older than" not in said
     assert "2 projects" in text_at(f"/runs/{run.id}")
 
 
 def test_the_panel_says_which_project_has_been_unread_the_longest(sync, world, text_at):
     sync()
-    assert "Projects: last synced just now. All projects were read." in text_at("/")
+    assert "Projects: last synced just now. All projects have been read." in text_at("/")
     Project.update(read_at="2026-10-03T12:00:00.000000Z", tried_walk_id=0).where(
         Project.remote_id == world.projects.ids()[-1]
     ).execute()
-    assert "the longest unread was read on 3 October 2026." in text_at("/")
+    assert "The one that has waited longest was read on 3 October 2026." in text_at("/")
     Project.update(read_at=None).where(Project.remote_id == world.projects.ids()[0]).execute()
     assert "1 of them could not be read yet." in text_at("/")
 
@@ -716,7 +714,7 @@ def test_a_project_of_an_unknown_shape_stops_the_run_with_a_redacted_sample(
     flow.payload_next("project", {"odd": url, "token": world.google.token, **world.google.cookies()})
     run = work.syncs.wait(work.syncs.start(profile_id).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "flow_changed")
-    assert "What Flow answered, for a report" in text_at("/")
+    assert "Response of Flow" in text_at("/")
     said = text_at(f"/runs/{run.id}")
     assert "the media of a project cannot be read" in said
     assert '"<field 0>": "<URL at flow-content.google>"' in said
@@ -736,7 +734,7 @@ def test_the_page_of_an_image_names_its_project_and_links_its_versions(
     image = Image.get(Image.media_key == entry.media_key)
     said = text_at(f"/images/{image.id}")
     assert f"Project {world.projects.find(entry.project_id).title}" in said
-    assert "Version derived In Flow archived" in said
+    assert "Version derived In Flow Archived" in said
     shown = text_at(f"/?profile={profile_id}&card={entry.workflow_id}")
     assert "Of" in shown
     assert ": 2 images" in shown

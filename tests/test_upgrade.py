@@ -14,7 +14,7 @@ from webapp.database.models import Gap, Image, Project
 from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
-from webapp.store import profiles
+from webapp.store import profiles, runs
 from webapp.web.services import background_of
 
 RELEASED = Path(__file__).parent / "database_v3.sql"
@@ -84,7 +84,7 @@ def test_the_first_sync_after_the_update_reads_every_project(old_shelf, world, r
         assert {image.media_key for image in Image.select()} == true_keys(world)
 
 
-def test_a_walk_interrupted_by_the_update_misses_nothing(old_shelf, world, running):
+def test_a_walk_interrupted_by_the_update_misses_nothing(old_shelf, world, running, wait_until):
     execute(
         old_shelf,
         (
@@ -103,9 +103,9 @@ def test_a_walk_interrupted_by_the_update_misses_nothing(old_shelf, world, runni
     work = background_of(running())
     with store.connection():
         # The run continues at the start, without cookies: a backup has none.
-        assert work.syncs.wait("run_1").state == RunState.WAITING
+        wait_until(lambda: runs.get_run("run_1").state == RunState.WAITING)
         profiles.set_cookies("profile_1", world.google.cookies(), None)
-        work.continue_waiting("profile_1")
+        work.resume_waiting("profile_1")
         assert work.syncs.wait("run_1").state == RunState.DONE
         assert {image.media_key for image in Image.select()} == true_keys(world)
 

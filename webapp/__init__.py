@@ -1,9 +1,10 @@
-"""Flowshelf: a local shelf for a person's Google Flow images. `create_app` puts the parts together."""
+"""Flowshelf: a local shelf for your own Google Flow images. `create_app` puts its parts together."""
 
 import logging
 from pathlib import Path
 
-from flask import Flask, request
+from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask_htmx import HTMX
 
 from webapp import storage, store
@@ -18,8 +19,11 @@ log = logging.getLogger(__name__)
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 
-def create_app(config: Config) -> Flask:
-    """The dashboard and its API on one data folder. Starts no thread: `app.background.start()` does."""
+def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
+    """The dashboard and the JSON API for one data folder. Starts no thread: `Background.start` does.
+
+    `reloads_assets`: read templates again when they change, and let browsers cache no style sheet or script.
+    """
     make_data_folder(config)
     _open_database(config)
     assets = asset_root()
@@ -27,21 +31,28 @@ def create_app(config: Config) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = security.MAX_FORM_BYTES
     app.config["MAX_FORM_PARTS"] = 10_000
-    app.json.sort_keys = False
+    app.config["TEMPLATES_AUTO_RELOAD"] = reloads_assets
+    json_provider = DefaultJSONProvider(app)
+    json_provider.sort_keys = False  # fields come in the order in which the API's documentation lists them
+    app.json = json_provider
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    sharing = Sharing(config)
+    sharing = Sharing(config) if config.share else None
     services.install(app, Background(config), sharing)
     HTMX(app)
+    # Flask runs hooks before a request in this order, and hooks after it in the reverse order. A request is
+    # refused by its Host and Origin before a connection is opened, and its session is looked up with that.
+    if reloads_assets:
+        _forbid_caching_assets(app)
     compression.compress_responses(app)
     security.protect(app, config)
     _open_connections(app)
-    security.ask_to_sign_in(app, sharing)
+    security.require_sign_in(app, sharing)
     register_views(app)
     return app
 
 
 def make_data_folder(config: Config) -> None:
-    """The data folder and what belongs into it, readable by nobody else. Raises DiskFull or FolderGone."""
+    """Create the data folder and its folders, and make them private. Raises DiskFull or FolderGone."""
     for folder in (config.data_dir, config.images_dir, config.thumbnails_dir, config.exports_dir):
         with storage.translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -50,16 +61,16 @@ def make_data_folder(config: Config) -> None:
             config.data_dir.chmod(0o700)
         for path in config.own_files:
             if path.stat().st_mode & 0o777 != 0o600:
-                path.chmod(0o600)  # database, its journals, codes, lock: whoever copied them here and how
+                path.chmod(0o600)  # they hold secrets, and a copy made by hand may be readable by others
 
 
 def _open_database(config: Config) -> None:
     share = storage.network_share_of(config.data_dir, config.mounts_path)
     if share:
         log.warning(
-            "The data folder %s lies on a network share (%s). SQLite's write-ahead log does not work there: "
-            "a slower journal is used. Better put the data folder on a disk of this machine, and only the "
-            "pictures on the share, by FLOWSHELF_STORAGE_ROOTS.",
+            "The data folder %s is on a network share (%s), where SQLite's write-ahead log does not work. "
+            "Flowshelf uses a slower journal. Better move the data folder to a disk of this machine; "
+            "pictures may stay on the share, see FLOWSHELF_STORAGE_ROOTS.",
             config.data_dir,
             share,
         )
@@ -67,13 +78,13 @@ def _open_database(config: Config) -> None:
 
 
 def asset_root() -> Path:
-    """Where templates and static lie: in the package when installed from a wheel, else beside it."""
+    """The folder of `templates` and `static`: the package of an installed wheel, else the repository."""
     package = Path(__file__).resolve().parent
     return package if (package / "templates").is_dir() else package.parent
 
 
 def _open_connections(app: Flask) -> None:
-    """Each request has its own connection, opened after the guard let it in."""
+    """Give each request its own database connection, opened after its Host and Origin were checked."""
 
     @app.before_request
     def open_connection() -> None:
@@ -83,3 +94,11 @@ def _open_connections(app: Flask) -> None:
     @app.teardown_request
     def close_connection(error: BaseException | None) -> None:
         store.close_connection()
+
+
+def _forbid_caching_assets(app: Flask) -> None:
+    @app.after_request
+    def forbid_caching(response: Response) -> Response:
+        if request.endpoint == "static":
+            response.headers["Cache-Control"] = "no-store"
+        return response

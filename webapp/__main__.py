@@ -1,4 +1,4 @@
-"""Runs the command line: `python -m webapp` is `flowshelf`."""
+"""Runs the command line: `python -m webapp` is the same as `flowshelf`."""
 
 from webapp.cli import main
 

@@ -1,10 +1,11 @@
-"""What can be set, as one frozen value; the only reader of the environment."""
+"""The settings as one frozen value. No other module reads the environment."""
 
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import platformdirs
 
@@ -18,6 +19,8 @@ GOOGLE_PICTURE_HOSTS = (
 )
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = "0.0.0.0"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Config:
     storage_roots: tuple[Path, ...] = ()
     picture_hosts: frozenset[str] = frozenset()
     flow_next_key: str | None = field(default=None, repr=False)
+    log_level: str | None = None
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
     mounts_path: Path = Path("/proc/mounts")
@@ -60,66 +64,73 @@ class Config:
 
     @property
     def exports_dir(self) -> Path:
-        """ZIPs that were asked for; each stays a day."""
+        """Requested ZIPs; each is deleted after a day."""
         return self.data_dir / "exports"
 
     @property
     def own_files(self) -> list[Path]:
-        """What Flowshelf itself puts beside the folders of the data folder; any of it may hold a secret."""
+        """Flowshelf's own files directly in the data folder. Each of them may contain secrets."""
         found = (*self.data_dir.glob("flowshelf*"), *self.data_dir.glob("share.json"))
         return [path for path in found if path.is_file() and not path.is_symlink()]
 
     @property
     def all_picture_hosts(self) -> frozenset[str]:
-        """`host` or `host:port` from which signed picture URLs may be fetched or shown."""
+        """The hosts (`host` or `host:port`) whose signed picture URLs may be fetched or shown."""
         return self.picture_hosts | frozenset(GOOGLE_PICTURE_HOSTS)
 
 
 def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Config:
-    """The settings of `environ`, overruled by those of `given` that are not None.
+    """The settings of `environ`, overridden by those of `given` that are not None.
 
-    Raises BadRequest with a sentence that names the variable when a value makes no sense.
+    Raises BadRequest, which names the variable, for an invalid value.
     """
-    values = {each.field: _read(environ, each.variable, each.parse) for each in SETTINGS}
+    values: dict[str, Any] = {each.field: _read(environ, each.variable, each.parse) for each in SETTINGS}
     values |= {name: _given(name, value) for name, value in given.items() if value is not None}
     values = {name: value for name, value in values.items() if value is not None}
     fixed = frozenset(values)
     if values.get("share"):
         values.setdefault("host", EVERY_ADDRESS)
     folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
-    # Paths of files are stored: they must not depend on where a command was started.
+    # Absolute, because paths of files are stored and must not depend on the working directory of a command.
     return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed})
 
 
+def read_log_level(environ: Mapping[str, str] = os.environ) -> str | None:
+    """`log_level` alone: a command starts its log before it reads all settings. Raises BadRequest."""
+    variable = setting_of("log_level").variable
+    return read_config({variable: environ.get(variable, "")}).log_level
+
+
 def parse_setting(name: str, text: str, *, label: str | None = None) -> object:
-    """The value of a setting that a person chose. Raises BadRequest with a sentence that names `label`."""
+    """The value of a setting that a person entered. Raises BadRequest, which names `label`, if invalid."""
     return _parsed(label or name, text, setting_of(name).parse)
 
 
-def _read(environ: Mapping[str, str], variable: str, parse):
+def _read(environ: Mapping[str, str], variable: str, parse: Callable[[str], object]) -> object:
+    """The value of a variable; None when it is unset or blank."""
     text = environ.get(variable, "").strip()
     return _parsed(variable, text, parse) if text else None
 
 
 def _given(name: str, value: object) -> object:
-    """A value from the command line; text is read as that of the variable would be."""
+    """A value from the command line; text is parsed like that of the environment variable."""
     if not isinstance(value, str):
         return value
     return _parsed(f"--{name.replace('_', '-')}", value, setting_of(name).parse)
 
 
-def _parsed(setting: str, text: str, parse):
+def _parsed(setting: str, text: str, parse: Callable[[str], T]) -> T:
     try:
         return parse(text)
     except ValueError as error:
-        raise BadRequest(f"The setting {setting} is “{text[:60]}”, which does not work: {error}.") from error
+        raise BadRequest(f"The setting {setting} is “{text[:60]}”, which is not valid: {error}.") from error
 
 
 def _folder(text: str) -> Path:
     try:
         return Path(text).expanduser().resolve()
-    except RuntimeError as error:  # the home of nobody, or a link that leads to itself
-        raise ValueError("there can be no such folder") from error
+    except RuntimeError as error:  # the home folder of an unknown user, or a link to itself
+        raise ValueError("such a folder cannot exist") from error
 
 
 def _folders(text: str) -> tuple[Path, ...]:
@@ -129,7 +140,7 @@ def _folders(text: str) -> tuple[Path, ...]:
 def _words(text: str) -> tuple[str, ...]:
     if words := tuple(part.strip() for part in text.split(",") if part.strip()):
         return words
-    raise ValueError("it names nothing")
+    raise ValueError("it contains no value")
 
 
 def _yes_or_no(text: str) -> bool:
@@ -142,7 +153,7 @@ def _yes_or_no(text: str) -> bool:
 
 
 def _address(text: str) -> str:
-    """One address: whoever is believed to be a proxy may say of anybody where they are."""
+    """A single address, not a network: whoever is trusted as the proxy can claim any client address."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
@@ -159,10 +170,10 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _whole_number(smallest: int, largest: int):
+def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not text.isdecimal() or not smallest <= int(text) <= largest:
-            raise ValueError(f"it must be a whole number from {smallest} to {largest}")
+        if not text.isdecimal() or not minimum <= int(text) <= maximum:
+            raise ValueError(f"it must be a whole number from {minimum} to {maximum}")
         return int(text)
 
     return parse
@@ -176,6 +187,12 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise ValueError("it must be a number of seconds from 0 to 3600")
     return seconds
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning"):
+        raise ValueError("it must be debug, info or warning")
+    return text.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +314,13 @@ SETTINGS = (
         str,
         "API key of the page at labs.google, to set it by hand.",
         default_note="read from the page",
+    ),
+    Setting(
+        "log_level",
+        "FLOWSHELF_LOG",
+        _log_level,
+        "How much is logged: debug, info or warning. The option -v logs one level more.",
+        default_note="info for a server, warning for other commands",
     ),
     Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
     Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),

@@ -209,7 +209,7 @@ class UnusualActivity(FlowUnavailable):
 
     def __init__(self, retry_after_seconds: float) -> None:
         super().__init__(
-            "Google noticed unusual activity, so Flowshelf asks nothing for an hour and then goes on by "
+            "Google noticed unusual activity, so Flowshelf sends no requests for an hour and then resumes by "
             "itself. Use Flow in the browser for a while; nothing is lost and nothing has failed.",
             retry_after_seconds,
         )
@@ -300,7 +300,7 @@ class GoneUpstream(ImageRefused):
 
 
 def scope_of(error: BaseException) -> Scope:
-    """What a failure concerns; one that is none of ours concerns its own call only."""
+    """What a failure concerns; an unexpected exception concerns its own call only."""
     return error.scope if isinstance(error, FlowshelfError) else Scope.REQUEST
 
 

@@ -1,4 +1,4 @@
-"""A profile at either service, and what is found when what Flow sends is checked."""
+"""A profile at each of the services, and an examination of what Flow sends."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def moved_id(work: Background, moved: World) -> str:
 
 @pytest.fixture
 def examine(client) -> Callable[[str], dict]:
-    """Ask the API, which answers well; what it found, and its steps by what they asked."""
+    """Examine a profile by the API: the result, with its steps also by their call."""
 
     def examine(profile_id: str) -> dict:
         response = client.post(f"/api/profiles/{profile_id}/examine", json={})

@@ -5,28 +5,28 @@ import json
 from webapp.storage.lock import DataFolderLock
 
 
-def test_the_command_says_line_by_line_what_came(command, work, moved_id):
+def test_the_command_prints_one_line_for_each_step(command, work, moved_id):
     work.stop()
     code, printed = command("--flow", "Ada")
     assert code == 0
     lines = printed.splitlines()
     assert len(lines) == 6
-    assert all(line.startswith("well   ") for line in lines)
+    assert all(line.startswith("ok     ") for line in lines)
     assert "list of projects (UpteDb): 200, framed JSON of " in lines[1]
 
 
-def test_what_is_wrong_is_marked_and_ends_with_1(command, command_json, work, moved_id, world):
+def test_a_failed_step_is_marked_and_the_exit_code_is_1(command, command_json, work, moved_id, world):
     work.stop()
     world.refuse_project(world.projects.ids()[0])
     code, printed = command("--flow", "ada")
     assert code == 1
     assert "WRONG  a project (Zzl0ze): 200, framed JSON" in printed
-    code, told = command_json("--flow", moved_id)
-    assert (code, told["success"], told["data"]["isWell"]) == (1, False, False)
-    assert told["data"]["report"]["service"] == "flow.google.com"
+    code, result = command_json("--flow", moved_id)
+    assert (code, result["success"], result["data"]["isWell"]) == (1, False, False)
+    assert result["data"]["report"]["service"] == "flow.google.com"
 
 
-def test_the_report_is_a_new_file_for_its_owner_alone(command, work, moved_id, tmp_path, flow):
+def test_the_report_is_a_new_file_that_only_its_owner_can_read(command, work, moved_id, tmp_path, flow):
     work.stop()
     file = tmp_path / "report.json"
     code, printed = command("--flow", "Ada", "--report", file)
@@ -42,17 +42,17 @@ def test_the_report_is_a_new_file_for_its_owner_alone(command, work, moved_id, t
     assert json.loads(file.read_text()) == report
 
 
-def test_a_report_that_cannot_be_written_is_a_sentence(command, work, moved_id, tmp_path):
+def test_a_report_that_cannot_be_written_is_an_error_for_the_person(command, work, moved_id, tmp_path):
     work.stop()
     code, printed = command("--flow", "Ada", "--report", tmp_path / "nowhere" / "report.json")
     assert code == 1
     assert "cannot be written to" in printed
 
 
-def test_it_asks_the_server_that_runs(command, live_url, moved_id, config):
+def test_the_command_uses_a_running_server(command, live_url, moved_id, config):
     lock = DataFolderLock(config.data_dir)
     assert lock.take()
-    lock.say_address(live_url)
+    lock.write_url(live_url)
     try:
         code, printed = command("--flow", "Ada")
     finally:
@@ -61,7 +61,7 @@ def test_it_asks_the_server_that_runs(command, live_url, moved_id, config):
     assert len(printed.splitlines()) == 6
 
 
-def test_who_is_not_there_and_what_makes_no_sense_is_told(command, work, moved_id, tmp_path):
+def test_unknown_profiles_and_wrong_options_are_reported(command, work, moved_id, tmp_path):
     work.stop()
     code, printed = command("--flow", "Grace")
     assert code == 1

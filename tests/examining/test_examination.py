@@ -1,11 +1,11 @@
-"""What Flow sends, checked: each reading call once, and what is said of it."""
+"""An examination makes each kind of call once and describes the results."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from webapp import store
-from webapp.background.examination import KEPT_SECONDS, Examinations
+from webapp.background.examination import KEEP_SECONDS, Examinations
 from webapp.database.models import Gap, Image, Profile, Project, Run
 from webapp.database.states import Health
 from webapp.sources import Reason
@@ -15,7 +15,7 @@ from webapp.store import profiles
 START = "start page (GET /)"
 LISTING = "list of projects (UpteDb)"
 PROJECT = "a project (Zzl0ze)"
-ADDRESS = "address of an image (as29s)"
+ADDRESS = "URL of an image (as29s)"
 PICTURE = "picture (GET)"
 PERSON = "e-mail (o30O0e)"
 SESSION = "sign-in (session)"
@@ -60,7 +60,7 @@ def test_each_call_of_labs_is_made_once_and_nothing_is_stored(profile_id, flow, 
     assert rows() == before
 
 
-def test_a_record_that_is_not_recognised_is_told_by_its_kind_and_the_rest_is_asked(moved_id, world, examine):
+def test_an_unrecognised_record_is_reported_by_its_kind_and_later_steps_are_made(moved_id, world, examine):
     newest = world.projects.ids()[0]
     world.odd_record(newest, ["x" * 36, newest, None, None, "odd", [], None, None, ["arm"]])
     found = examine(moved_id)
@@ -71,7 +71,7 @@ def test_a_record_that_is_not_recognised_is_told_by_its_kind_and_the_rest_is_ask
     assert outlines["record: arm 8"][8] == ["<text of 3>"]
 
 
-def test_a_refused_project_is_a_line_and_the_next_one_is_asked_for(moved_id, world, flow, examine):
+def test_a_refused_project_is_a_failed_step_and_the_next_project_is_read(moved_id, world, flow, examine):
     flow.reset()
     world.refuse_project(world.projects.ids()[0])
     found = examine(moved_id)
@@ -84,14 +84,14 @@ def test_a_refused_project_is_a_line_and_the_next_one_is_asked_for(moved_id, wor
     assert kinds(flow).count("project") == 2
 
 
-def test_no_more_than_three_projects_are_asked_for(moved_id, world, flow, examine):
+def test_at_most_three_projects_are_read(moved_id, world, flow, examine):
     flow.reset()
     for project_id in world.projects.ids():
         world.empty_project(project_id)
     found = examine(moved_id)
     assert found["isWell"] is True
     assert kinds(flow).count("project") == 3
-    assert found["by"][ADDRESS]["came"] == "not asked: no image was met"
+    assert found["by"][ADDRESS]["came"] == "not asked: no image was found"
     assert found["by"][ADDRESS]["isAsked"] is False
 
 
@@ -105,16 +105,16 @@ def test_no_more_than_three_projects_are_asked_for(moved_id, world, flow, examin
         ("person", PERSON),
     ],
 )
-def test_every_call_that_fails_is_a_line_and_no_call_is_tried_again(moved_id, flow, examine, kind, asked):
+def test_every_failed_call_is_a_failed_step_and_is_not_retried(moved_id, flow, examine, kind, asked):
     flow.reset()
     flow.fail_next(500, kind)
     found = examine(moved_id)
     assert [step["asked"] for step in found["steps"] if not step["isWell"]] == [asked]
-    assert kinds(flow).count(kind) <= (2 if kind == "project" else 1)  # another project is asked for
+    assert kinds(flow).count(kind) <= (2 if kind == "project" else 1)  # another project is read
     assert kinds(flow).count("person") == 1
 
 
-def test_a_start_page_without_what_calls_carry_says_what_is_missing(moved_id, running, flow):
+def test_a_start_page_without_the_values_that_calls_need_is_reported(moved_id, running, flow):
     flow.reset()
     flow.respond_next("start", '<!doctype html><script>{"SNlM0e":"AIQ-1:2"}</script>', "text/html")
     steps = {step["asked"]: step for step in examine_anew(running, moved_id)}
@@ -124,12 +124,14 @@ def test_a_start_page_without_what_calls_carry_says_what_is_missing(moved_id, ru
 
 
 def examine_anew(running, profile_id):
-    """By a process that knows no start page yet."""
+    """Examine in a new process, which has not read the start page yet."""
     response = running().test_client().post(f"/api/profiles/{profile_id}/examine", json={})
     return response.get_json()["data"]["steps"]
 
 
-def test_a_page_without_e_mail_and_token_is_well_when_the_calls_tell(moved_id, world, flow, examine):
+def test_a_start_page_without_email_and_token_is_well_if_the_calls_return_them(
+    moved_id, world, flow, examine
+):
     world.google.hides_email = world.google.hides_token = True
     flow.reset()
     found = examine(moved_id)
@@ -151,14 +153,14 @@ def test_cards_without_an_id_are_counted(moved_id, flow, examine):
     assert found["isWell"] is False
 
 
-def test_cookies_that_answers_renew_are_kept(moved_id, world, flow, examine):
+def test_cookies_that_responses_renew_are_stored(moved_id, world, flow, examine):
     world.google.rotate()
     assert examine(moved_id)["isWell"] is True
     with store.connection():
         assert profiles.get_cookies(moved_id) == world.google.cookies()
 
 
-def test_signed_out_ends_it_and_is_the_health_of_the_profile(moved_id, world, flow, examine):
+def test_signed_out_ends_the_examination_and_sets_the_health_of_the_profile(moved_id, world, flow, examine):
     world.google.sign_out()
     flow.reset()
     found = examine(moved_id)
@@ -170,7 +172,7 @@ def test_signed_out_ends_it_and_is_the_health_of_the_profile(moved_id, world, fl
         assert Profile.get().health == Health.WAITING_FOR_COOKIES
 
 
-def test_after_unusual_activity_nothing_is_asked_any_more(moved_id, world, flow, client, examine):
+def test_after_unusual_activity_no_further_request_is_made(moved_id, world, flow, client, examine):
     world.unusual_activity = True
     flow.reset()
     found = examine(moved_id)
@@ -180,13 +182,13 @@ def test_after_unusual_activity_nothing_is_asked_any_more(moved_id, world, flow,
     flow.reset()
     response = client.post(f"/api/profiles/{moved_id}/examine", json={})
     assert (response.status_code, kinds(flow)) == (503, [])
-    assert "asks nothing for an hour" in response.get_json()["error"]
+    assert "sends no requests for an hour" in response.get_json()["error"]
     page = client.post(f"/profiles/{moved_id}/examine")
     assert (page.status_code, kinds(flow)) == (422, [])
-    assert "asks nothing for an hour" in page.text
+    assert "sends no requests for an hour" in page.text
 
 
-def test_an_account_that_has_moved_is_told_and_labs_is_asked_on(profile_id, world, flow, examine):
+def test_a_moved_account_is_reported_and_the_other_labs_calls_are_made(profile_id, world, flow, examine):
     world.migrate()
     flow.reset()
     found = examine(profile_id)
@@ -198,7 +200,7 @@ def test_an_account_that_has_moved_is_told_and_labs_is_asked_on(profile_id, worl
         assert Profile.get().health == Health.MOVED
 
 
-def test_a_history_that_cannot_be_read_is_told_with_its_outline(profile_id, flow, examine):
+def test_an_unreadable_history_is_reported_with_its_outline(profile_id, flow, examine):
     flow.respond_next("history", {"result": {"data": {"json": {"rows": [1, "x"]}}}})
     found = examine(profile_id)
     step = found["report"]["steps"][1]
@@ -207,14 +209,14 @@ def test_a_history_that_cannot_be_read_is_told_with_its_outline(profile_id, flow
     assert found["by"][KEY]["isWell"] is True
 
 
-def test_a_refused_image_of_labs_is_told_by_its_word(profile_id, flow, examine):
+def test_a_refused_image_of_labs_is_reported_by_its_error_name(profile_id, flow, examine):
     flow.fail_next(403, "media", reason="SOMETHING_NEW_DENIED")
     found = examine(profile_id)
     assert found["by"][IMAGE]["unrecognised"] == "refused: HTTP 403 <word>_<word>_DENIED"
     assert found["by"][PICTURE.split(" (", maxsplit=1)[0]]["isAsked"] is False
 
 
-def test_good_news_is_the_health_of_the_profile_too(moved_id, examine):
+def test_a_successful_examination_sets_the_health_of_the_profile(moved_id, examine):
     with store.connection():
         profiles.note_health(moved_id, Health.WAITING_FOR_COOKIES, "They had expired.")
     examine(moved_id)
@@ -222,15 +224,15 @@ def test_good_news_is_the_health_of_the_profile_too(moved_id, examine):
         assert Profile.get().health == Health.WELL
 
 
-def test_cookies_of_another_account_are_told(moved_id, examine):
+def test_cookies_of_another_account_are_reported(moved_id, examine):
     with store.connection():
         Profile.update(account_email="grace@example.com", account_key=None).execute()
     found = examine(moved_id)
-    assert found["steps"][-1]["unrecognised"] == "the cookies sign in another account"
+    assert found["steps"][-1]["unrecognised"] == "the cookies sign in to another account"
     assert found["isWell"] is False
 
 
-def test_one_at_a_time_for_each_profile(moved_id, flow, client):
+def test_each_profile_has_one_examination_at_a_time(moved_id, flow, client):
     with flow.holding("project") as gate, ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.post, f"/api/profiles/{moved_id}/examine", json={})
         assert gate.reached.wait(5)
@@ -240,13 +242,13 @@ def test_one_at_a_time_for_each_profile(moved_id, flow, client):
     assert (second.status_code, second.get_json()["code"]) == (409, "busy")
 
 
-def test_the_result_is_a_page_and_its_report_a_file(moved_id, client, world):
+def test_the_result_is_a_page_with_a_report_to_download(moved_id, client, world):
     gone = client.get(f"/profiles/{moved_id}/examination")
-    assert "Nothing is kept here" in gone.text
+    assert "There is no result to show" in gone.text
     response = client.post(f"/profiles/{moved_id}/examine")
     assert (response.status_code, response.headers["Location"]) == (303, f"/profiles/{moved_id}/examination")
     page = client.get(response.headers["Location"])
-    assert "All is well" in page.text
+    assert "Everything works" in page.text
     assert "Start page (GET /)" in page.text
     report = client.get(f"/profiles/{moved_id}/examination/report.json")
     assert report.headers["Content-Disposition"].startswith('attachment; filename="flowshelf-report-')
@@ -260,9 +262,9 @@ def test_a_result_is_kept_for_ten_minutes(moved_id, work):
     with store.connection():
         made = examinations.examine(moved_id)
     assert examinations.last(moved_id) is made
-    seconds = KEPT_SECONDS
+    seconds = KEEP_SECONDS
     assert examinations.last(moved_id) is None
 
 
-def test_a_reason_has_words_for_people():
-    assert reasons_counted({Reason.NOT_READY: 2, Reason.UNRECOGNISED: 1}) == "; not kept: not ready (2)"
+def test_reasons_are_described_in_words():
+    assert reasons_counted({Reason.NOT_READY: 2, Reason.UNRECOGNISED: 1}) == "; not stored: not ready (2)"

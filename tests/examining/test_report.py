@@ -1,4 +1,4 @@
-"""What a report on a service tells strangers: nothing of the account, whatever the service sends."""
+"""A report on a service reveals nothing of the account, whatever the service sends."""
 
 import json
 import re
@@ -42,7 +42,7 @@ LABS_KINDS = ("session", "history", "page", "script", "media", "picture")
 
 @pytest.fixture
 def world() -> World:
-    """Each image has another of the prompts, and every one a title."""
+    """The images have the prompts in turn, and all have a title."""
     world = World(uploaded=12, generated=12, videos=1, tiny_pictures=True, email=EMAIL, owner=OWNER)
     for index, name in enumerate([*world.names("PINHOLE"), *world.names("ASSET_MANAGER")]):
         world.change(name, prompt=PROMPTS[index % len(PROMPTS)], title=TITLE, caption=PROMPTS[index % 7])
@@ -51,7 +51,7 @@ def world() -> World:
 
 @pytest.fixture
 def moved(world: World) -> World:
-    """With records, ingredients and cards of every odd kind in the newest project."""
+    """The same account at flow.google.com, with odd records of every kind in its newest project."""
     world.migrate()
     newest = world.add_project(TITLE, f"{UUID}_kestrel")
     world.add_generated(2, newest)
@@ -68,51 +68,54 @@ def moved(world: World) -> World:
 
 
 def chunks_of(text: str) -> Iterator[str]:
-    """A text, and its parts of eight characters or more; words of our own are none of them."""
+    """A text, and its parts of eight characters or more, without words of our own."""
     for part in {text, unquote(text), *re.split(r"[^\w]+|_", unquote(text))}:
         if len(part) >= 8 and part.lower() not in OWN_WORDS:
             yield part
 
 
 def secrets_of(world: World, flow) -> set[str]:
-    """All that the world holds, and all that was sent to it."""
+    """All secrets of the simulated account, and those in the requests to it."""
     google = world.google
-    said = {EMAIL, OWNER, TITLE, NUMBER, UUID, "kestrel", "quoll", "zorvath", "xylomail", "4711081512345"}
-    said |= {google.token, google.session_id, google.build, google.account_number, world.key}
-    said |= {*google.cookies().values(), *world.cookies().values(), *PROMPTS, *ODD, LONG}
+    secrets = {EMAIL, OWNER, TITLE, NUMBER, UUID, "kestrel", "quoll", "zorvath", "xylomail", "4711081512345"}
+    secrets |= {google.token, google.session_id, google.build, google.account_number, world.key}
+    secrets |= {*google.cookies().values(), *world.cookies().values(), *PROMPTS, *ODD, LONG}
     for name in [*world.names(), *world.names("PINHOLE")]:
         entry = world.entry(name)
-        said |= {name, entry.media_key, entry.workflow_id, entry.project_id, entry.picture_id}
-        said |= {world.picture_path(entry), world.asset_path(entry), str(entry.seed * 1000)}
+        secrets |= {name, entry.media_key, entry.workflow_id, entry.project_id, entry.picture_id}
+        secrets |= {world.picture_path(entry), world.asset_path(entry), str(entry.seed * 1000)}
     for request in flow.log:
-        said |= {request.headers.get("authorization", "").removeprefix("Bearer "), *request.cookies.values()}
-        said |= {value for name, value in request.query.items() if name not in ("input", "source-path")}
+        secrets |= {
+            request.headers.get("authorization", "").removeprefix("Bearer "),
+            *request.cookies.values(),
+        }
+        secrets |= {value for name, value in request.query.items() if name not in ("input", "source-path")}
     own = {"rpcids", "PINHOLE", "generic"}
-    return {chunk for text in said if text not in own for chunk in chunks_of(text)} | {"kestrel", "quoll"}
+    return {chunk for text in secrets if text not in own for chunk in chunks_of(text)} | {"kestrel", "quoll"}
 
 
 @pytest.fixture
-def told(client, command, flow):
-    """All that an examination tells anybody: by the API, the page, the report, the terminal and the log."""
+def everything_shown(client, command, flow):
+    """Everything that an examination shows: in the API, the page, the report, the terminal and the log."""
 
-    def told(profile_id: str, caplog) -> str:
+    def everything_shown(profile_id: str, caplog) -> str:
         caplog.set_level("INFO")
         response = client.post(f"/api/profiles/{profile_id}/examine", json={})
         page = client.get(f"/profiles/{profile_id}/examination").text
         report = client.get(f"/profiles/{profile_id}/examination/report.json")
         assert response.get_json()["data"]["report"] == report.get_json()
-        whole = json.dumps(response.get_json(), ensure_ascii=False)
-        return "\n".join([whole, page, report.text, command("--flow", profile_id)[1], caplog.text])
+        shown = json.dumps(response.get_json(), ensure_ascii=False)
+        return "\n".join([shown, page, report.text, command("--flow", profile_id)[1], caplog.text])
 
-    return told
+    return everything_shown
 
 
 @pytest.fixture
-def beside(live_url, config):
-    """Commands ask the server that runs."""
+def running_server(live_url, config):
+    """Makes commands use the running server."""
     lock = DataFolderLock(config.data_dir)
     assert lock.take()
-    lock.say_address(live_url)
+    lock.write_url(live_url)
     yield
     lock.release()
 
@@ -122,30 +125,34 @@ def add(work, cookies: str) -> str:
         return work.accounts.add("Ada", cookies).id
 
 
-def expect_nothing(whole: str, world: World, flow) -> None:
-    lower = whole.lower()
+def expect_no_secret(shown: str, world: World, flow) -> None:
+    lower = shown.lower()
     found = [secret for secret in secrets_of(world, flow) if secret.lower() in lower]
     assert found == []
 
 
-def test_a_good_examination_of_the_new_flow_tells_nothing(work, moved, flow, told, beside, caplog):
+def test_a_successful_examination_of_the_new_flow_reveals_no_secret(
+    work, moved, flow, everything_shown, running_server, caplog
+):
     profile_id = add(work, moved.google.cookie_header())
-    whole = told(profile_id, caplog)
-    assert "record: status &lt;number&gt;" in whole
-    assert "WRONG  a project (Zzl0ze)" in whole
-    expect_nothing(whole, moved, flow)
+    shown = everything_shown(profile_id, caplog)
+    assert "record: status &lt;number&gt;" in shown
+    assert "WRONG  a project (Zzl0ze)" in shown
+    expect_no_secret(shown, moved, flow)
 
 
-def test_a_good_examination_of_labs_tells_nothing(work, world, flow, told, beside, caplog):
+def test_a_successful_examination_of_labs_reveals_no_secret(
+    work, world, flow, everything_shown, running_server, caplog
+):
     world.add_broken_entry("without any kind")
     profile_id = add(work, world.cookie_header())
-    whole = told(profile_id, caplog)
-    assert "1 entry of no known kind" in whole
-    expect_nothing(whole, world, flow)
+    shown = everything_shown(profile_id, caplog)
+    assert "1 entry of no known kind" in shown
+    expect_no_secret(shown, world, flow)
 
 
-def odd_answers(kind: str):
-    """Ways in which a call may go wrong, with all that is secret in the response."""
+def wrong_responses(kind: str):
+    """Wrong responses to a call, each full of secrets."""
     google_error = {
         "error": {
             "code": 4711081512345,
@@ -172,27 +179,31 @@ def odd_answers(kind: str):
 
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_the_new_flow_answers_wrongly_nothing_is_told(work, moved, flow, told, beside, caplog, kind):
+def test_no_wrong_response_of_the_new_flow_reveals_a_secret(
+    work, moved, flow, everything_shown, running_server, caplog, kind
+):
     profile_id = add(work, moved.google.cookie_header())
-    for body, more in odd_answers(kind):
+    for body, more in wrong_responses(kind):
         with store.connection():
             work.accounts.replace_cookies(profile_id, moved.google.sign_in() and moved.google.cookie_header())
         flow.respond_next(kind, body, count=9, **{"content_type": "application/json"} | more)
-        expect_nothing(told(profile_id, caplog), moved, flow)
+        expect_no_secret(everything_shown(profile_id, caplog), moved, flow)
         flow.reset()
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", LABS_KINDS)
-def test_whatever_labs_answers_wrongly_nothing_is_told(work, world, flow, told, beside, caplog, kind):
+def test_no_wrong_response_of_labs_reveals_a_secret(
+    work, world, flow, everything_shown, running_server, caplog, kind
+):
     for name in world.names():
         world.change(name, inline=kind != "picture")
     profile_id = add(work, world.cookie_header())
-    for body, more in odd_answers(kind):
+    for body, more in wrong_responses(kind):
         with store.connection():
             work.accounts.replace_cookies(profile_id, world.sign_in() and world.cookie_header())
         flow.respond_next(kind, body, count=9, **{"content_type": "application/json"} | more)
-        expect_nothing(told(profile_id, caplog), world, flow)
+        expect_no_secret(everything_shown(profile_id, caplog), world, flow)
         flow.reset()
 
 
@@ -203,15 +214,17 @@ def test_whatever_labs_answers_wrongly_nothing_is_told(work, world, flow, told, 
     [ODD, LONG, 4711081512345, [ODD], [PROMPTS, LONG], [[[LONG, ODD]]], [None, [LONG], LONG]],
     ids=["object", "text", "number", "objects", "texts", "nested", "slots"],
 )
-def test_whatever_a_payload_holds_nothing_is_told(work, moved, flow, told, beside, caplog, kind, payload):
+def test_no_payload_reveals_a_secret(
+    work, moved, flow, everything_shown, running_server, caplog, kind, payload
+):
     profile_id = add(work, moved.google.cookie_header())
     flow.payload_next(kind, payload, count=9)
-    expect_nothing(told(profile_id, caplog), moved, flow)
+    expect_no_secret(everything_shown(profile_id, caplog), moved, flow)
 
 
 @pytest.mark.parametrize("code", [3, 5, 7, 8, 13, 16, 99, 4711081512345])
-def test_whatever_a_call_is_refused_with_nothing_is_told(work, moved, flow, told, beside, caplog, code):
+def test_no_refusal_reveals_a_secret(work, moved, flow, everything_shown, running_server, caplog, code):
     profile_id = add(work, moved.google.cookie_header())
     flow.call_error_next("project", code, "PUBLIC_ERROR_KESTREL", count=3)
-    whole = told(profile_id, caplog)
-    expect_nothing(whole, moved, flow)
+    shown = everything_shown(profile_id, caplog)
+    expect_no_secret(shown, moved, flow)

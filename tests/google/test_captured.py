@@ -1,4 +1,4 @@
-"""Recorded payloads of flow.google.com, with made-up content: each gives exactly what its `expect` says."""
+"""Recorded payloads of flow.google.com, with made-up content: each is read as its `expect` says."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 
 from webapp.config import GOOGLE_PICTURE_HOSTS
 from webapp.sources import Reading, RemoteProject
-from webapp.sources.flow_google.addresses import address_in
-from webapp.sources.flow_google.media import page_of, read_media
-from webapp.sources.flow_google.projects import read_listing
+from webapp.sources.flow_google.contents import history_page_of, read_contents
+from webapp.sources.flow_google.images import original_url
+from webapp.sources.flow_google.projects import read_listing_page
 
 HOSTS = frozenset(GOOGLE_PICTURE_HOSTS)
 FIXTURES = {
@@ -24,8 +24,8 @@ def of_call(rpc):
     return pytest.mark.parametrize("fixture", named.values(), ids=named)
 
 
-def said(image):
-    """An image in the plain words of the fixtures."""
+def in_fixture_terms(image):
+    """An image in the terms of the fixtures."""
     return {
         "asset_id": image.media_key,
         "card_id": image.workflow_id,
@@ -44,22 +44,24 @@ def said(image):
     }
 
 
-def test_every_call_that_is_made_has_a_recorded_payload():
+def test_every_call_has_a_recorded_payload():
     assert {fixture["rpc"] for fixture in FIXTURES.values()} == {"UpteDb", "Zzl0ze", "as29s"}
 
 
 @of_call("Zzl0ze")
-def test_a_recorded_project_gives_the_images_that_it_shows(fixture):
-    contents = read_media(json.dumps(fixture["payload"]), PROJECT, HOSTS)
-    assert [said(image) for image in contents.images] == fixture["expect"]["images"]
+def test_a_recorded_project_gives_its_images(fixture):
+    contents = read_contents(json.dumps(fixture["payload"]), PROJECT, HOSTS)
+    assert [in_fixture_terms(image) for image in contents.images] == fixture["expect"]["images"]
     assert contents.ignored == fixture["expect"]["ignored"]
     assert contents.reading is Reading.READ
     assert contents.unknown == {}
 
 
 @of_call("Zzl0ze")
-def test_every_id_that_a_recorded_project_shows_is_among_its_names(fixture):
-    names = page_of(PROJECT, read_media(json.dumps(fixture["payload"]), PROJECT, HOSTS), [], None).names
+def test_every_id_of_a_recorded_project_is_among_its_names(fixture):
+    names = history_page_of(
+        PROJECT, read_contents(json.dumps(fixture["payload"]), PROJECT, HOSTS), [], None
+    ).names
     _, descriptors, records, ingredients = fixture["payload"][:4]
     shown = {one[0] for one in (*records, *ingredients)} | {one[3][4] for one in descriptors}
     assert shown <= set(names)
@@ -67,12 +69,12 @@ def test_every_id_that_a_recorded_project_shows_is_among_its_names(fixture):
 
 @of_call("UpteDb")
 def test_a_recorded_listing_gives_its_projects(fixture):
-    listing = read_listing(fixture["payload"], None)
+    listing = read_listing_page(fixture["payload"], None)
     projects = [{"id": project.id, "title": project.title} for project in listing.projects]
-    assert {"projects": projects, "next_cursor": listing.next_cursor} == fixture["expect"]
+    assert {"projects": projects, "next_cursor": listing.next_token} == fixture["expect"]
     assert all(project.made_at for project in listing.projects)
 
 
 @of_call("as29s")
-def test_a_recorded_answer_gives_the_original(fixture):
-    assert address_in(fixture["payload"], fixture["asked"], HOSTS) == fixture["expect"]["url"]
+def test_a_recorded_record_gives_the_url_of_the_original(fixture):
+    assert original_url(fixture["payload"], fixture["asked"], HOSTS) == fixture["expect"]["url"]

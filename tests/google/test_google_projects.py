@@ -1,16 +1,14 @@
-"""The projects over real sockets: what is asked, how a walk goes, rests and goes on, and what ends it."""
+"""Projects as history pages: the calls, cursors, the end of a walk, and failures."""
 
 import json
 
 import pytest
 from kept import walk
 
-from webapp.demo import World
-from webapp.demo.entries import Kind
-from webapp.errors import CursorRefused, FlowChanged, FlowUnavailable, HistoryRefused, ProjectFailed
+from webapp.errors import CursorRefused, FlowChanged, FlowUnavailable, ProjectFailed
 from webapp.sources import Reading, Reason
 from webapp.sources.flow_google import FlowGoogleSource
-from webapp.sources.flow_google.projects import Projects, read_listing
+from webapp.sources.flow_google.projects import ProjectList, read_listing_page
 
 PROJECTS = "PROJECTS"
 
@@ -19,13 +17,13 @@ def read_ids(pages):
     return [page.project.id for page in pages if page.project]
 
 
-def test_its_promise_is_pages_beside_each_other(source):
+def test_its_capabilities_are_projects_in_no_order_of_time(source):
     assert (source.capabilities.histories, source.capabilities.is_newest_first) == ((PROJECTS,), False)
     assert source.capabilities.available == (PROJECTS,)
     assert source.name == "flow.google.com"
 
 
-def test_a_walk_reads_every_project_once_and_asks_each_page_of_the_listing_once(source, flow, world):
+def test_a_walk_reads_every_project_and_every_listing_page_once(source, flow, world):
     pages = walk(source, PROJECTS)
     ids = world.projects.ids()
     assert read_ids(pages) == ids
@@ -34,13 +32,7 @@ def test_a_walk_reads_every_project_once_and_asks_each_page_of_the_listing_once(
     assert [page.next_cursor is None for page in pages] == [False] * (len(ids) - 1) + [True]
 
 
-def test_a_walk_brings_every_image_of_the_account(source, world):
-    names = [image.media_key for page in walk(source, PROJECTS) for image in page.images]
-    true = world.names("ASSET_MANAGER", Kind.UPLOADED) + world.names("PINHOLE", Kind.GENERATED)
-    assert sorted(names) == sorted(world.entry(name).media_key for name in true)
-
-
-def test_a_call_is_asked_exactly_as_the_fact_sheet_says(source, flow, world):
+def test_a_call_is_sent_as_the_protocol_says(source, flow, world):
     source.history_page(PROJECTS, None)
     listing, media = flow.asked("projects")[0], flow.asked("project")[0]
     assert listing.path == "/_/AiSandboxAngularFrontend/data/batchexecute"
@@ -65,21 +57,6 @@ def test_a_call_is_asked_exactly_as_the_fact_sheet_says(source, flow, world):
         assert not [name for name in request.headers if name.startswith("sec-")]
 
 
-def test_an_account_without_projects_is_a_page_without_entries(source, flow, credentials):
-    other = World(seed=2, email="grace@example.com")
-    other.migrate()
-    flow.add_world(other)
-    credentials.kept = other.google.cookies()
-    page = source.history_page(PROJECTS, None)
-    assert (page.project, page.images, page.names, page.entry_count, page.next_cursor) == (
-        None,
-        (),
-        (),
-        0,
-        None,
-    )
-
-
 def test_an_empty_project_is_a_page_of_one_entry(source, world):
     project_id = world.add_project("Ideas")
     page = source.history_page(PROJECTS, None)
@@ -87,7 +64,7 @@ def test_an_empty_project_is_a_page_of_one_entry(source, world):
     assert (page.images, page.names, page.entry_count, page.ignored_count) == ((), (project_id,), 1, 0)
 
 
-def test_a_project_has_its_title_and_the_time_on_its_card(source, world):
+def test_a_project_has_the_title_and_time_of_its_card(source, world):
     project_id = world.projects.ids()[0]
     world.projects.rename(project_id, "  Kites — 凧 🪁 ")
     project = source.history_page(PROJECTS, None).project
@@ -95,7 +72,7 @@ def test_a_project_has_its_title_and_the_time_on_its_card(source, world):
     assert project.made_at[:19] == world.projects.find(project_id).made_at.isoformat()[:19]
 
 
-def test_projects_that_are_skipped_are_passed_over_without_asking(source, flow, world):
+def test_skipped_projects_are_not_requested(source, flow, world):
     ids = world.projects.ids()
     page = source.history_page(PROJECTS, None, lambda project: project.id in ids[:6])
     assert page.project.id == ids[6]
@@ -104,7 +81,7 @@ def test_projects_that_are_skipped_are_passed_over_without_asking(source, flow, 
     assert flow.count("project") == 1
 
 
-def test_when_all_that_remain_are_skipped_the_page_names_them_and_is_the_last(source, flow, world):
+def test_a_last_page_names_skipped_projects(source, flow, world):
     ids = world.projects.ids()
     cursor = source.history_page(PROJECTS, None).next_cursor
     page = source.history_page(PROJECTS, cursor, lambda project: True)
@@ -115,7 +92,7 @@ def test_when_all_that_remain_are_skipped_the_page_names_them_and_is_the_last(so
 
 
 @pytest.mark.parametrize("read_count", [1, 3, 4, 5, 8])
-def test_a_walk_rests_between_projects_and_another_source_goes_on(open_source, world, read_count):
+def test_another_source_continues_at_any_project(open_source, world, read_count):
     source, cursor, ids = open_source(), None, world.projects.ids()
     for _ in range(read_count):
         cursor = source.history_page(PROJECTS, cursor).next_cursor
@@ -123,7 +100,7 @@ def test_a_walk_rests_between_projects_and_another_source_goes_on(open_source, w
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["same source", "another source"])
-def test_new_projects_at_the_head_do_not_make_a_walk_miss_any(open_source, world, is_kept):
+def test_new_projects_do_not_make_a_walk_miss_others(open_source, world, is_kept):
     source, ids = open_source(), world.projects.ids()
     cursor = source.history_page(PROJECTS, source.history_page(PROJECTS, None).next_cursor).next_cursor
     for _ in range(5):
@@ -132,14 +109,14 @@ def test_new_projects_at_the_head_do_not_make_a_walk_miss_any(open_source, world
     assert set(ids[2:]) <= set(rest)
 
 
-def test_when_the_project_read_last_is_gone_its_page_is_read_anew(open_source, world):
+def test_a_listing_page_is_read_again_if_the_last_project_is_gone(open_source, world):
     source, ids = open_source(), world.projects.ids()
     cursor = source.history_page(PROJECTS, source.history_page(PROJECTS, None).next_cursor).next_cursor
     world.remove_project(ids[1])
     assert read_ids(walk(open_source(), PROJECTS, cursor)) == [ids[0], *ids[2:]]
 
 
-def test_when_nothing_stands_behind_the_project_read_last_any_more_that_is_the_end(open_source, world):
+def test_a_cursor_with_nothing_behind_it_any_more_is_the_end(open_source, world):
     source, ids = open_source(), world.projects.ids()
     cursor = source.history_page(PROJECTS, None).next_cursor
     for project_id in ids[1:]:
@@ -148,7 +125,7 @@ def test_when_nothing_stands_behind_the_project_read_last_any_more_that_is_the_e
     assert (page.names, page.entry_count, page.project, page.next_cursor) == ((ids[0],), 1, None, None)
 
 
-def test_a_place_at_which_no_project_stands_any_more_is_refused(open_source, world, failure):
+def test_a_cursor_to_an_empty_listing_page_is_refused(open_source, world, failure):
     source, cursor, ids = open_source(), None, world.projects.ids()
     for _ in range(4):
         cursor = source.history_page(PROJECTS, cursor).next_cursor
@@ -158,47 +135,47 @@ def test_a_place_at_which_no_project_stands_any_more_is_refused(open_source, wor
     failure(CursorRefused, open_source().history_page, PROJECTS, cursor)
 
 
-def test_the_same_source_goes_on_from_the_page_it_still_has(source, flow, world):
+def test_a_cached_listing_page_is_not_requested_again(source, flow, world):
     cursor = source.history_page(PROJECTS, None).next_cursor
     asked_count = flow.count("projects")
     source.history_page(PROJECTS, cursor)
     assert flow.count("projects") == asked_count
 
 
-def test_a_page_is_kept_as_long_as_a_walk_is_on_it(clock):
+def test_a_listing_page_is_cached_while_a_walk_uses_it(clock):
     asked = []
 
     def ask(cursor, seen):
         asked.append(cursor)
-        return read_listing([[[f"p-{number}", None] for number in range(5)]], cursor, seen)
+        return read_listing_page([[[f"p-{number}", None] for number in range(5)]], cursor, seen)
 
-    projects = Projects(ask, clock)
+    projects = ProjectList(ask, clock)
     cursor = None
     for number in range(4):
-        listing, project = next(projects.from_place(cursor))
+        listing, project = next(projects.from_cursor(cursor))
         assert project.id == f"p-{number}"
-        cursor = projects.place_behind(listing, project)
+        cursor = projects.cursor_behind(listing, project)
         clock.seconds += 400
     assert asked == [None]
     clock.seconds += 601
-    next(projects.from_place(cursor))
+    next(projects.from_cursor(cursor))
     assert asked == [None, None]
 
 
-def test_the_head_is_always_asked_anew(source, world):
+def test_the_first_listing_page_is_always_requested(source, world):
     source.history_page(PROJECTS, None)
     project_id = world.add_project()
     assert source.history_page(PROJECTS, None).project.id == project_id
 
 
-def test_a_page_of_the_listing_that_brings_nothing_unseen_is_the_end(source, flow, world):
+def test_a_listing_page_without_unseen_projects_is_the_end(source, flow, world):
     cards = [[project_id, ["", None, [1789201863, 0], None, None]] for project_id in world.projects.ids()[:3]]
     flow.payload_next("projects", [cards, "again"], count=9)
     assert len(walk(source, PROJECTS)) == 3
     assert flow.count("projects") == 2
 
 
-def test_a_next_page_without_projects_is_the_end(source, flow, world):
+def test_a_listing_page_without_projects_is_the_end(source, flow, world):
     cards = [[world.projects.ids()[0], None]]
     flow.payload_next("projects", [cards, "more"])
     flow.payload_next("projects", [])
@@ -206,7 +183,7 @@ def test_a_next_page_without_projects_is_the_end(source, flow, world):
     assert (page.project.title, page.project.made_at, page.next_cursor) == ("", None, None)
 
 
-def test_the_place_of_another_page_travels_in_its_slot(source, flow, world):
+def test_the_listing_token_is_sent_in_its_slot(source, flow, world):
     walk(source, PROJECTS)
     later = flow.asked("projects")[1]
     assert b"%5C%22projects%2F%2A%5C%22%2C20%2C%5C%22qgGS" in later.body
@@ -228,26 +205,12 @@ def test_the_place_of_another_page_travels_in_its_slot(source, flow, world):
         '["' + "a" * 60_000 + '",null]',
     ],
 )
-def test_a_place_that_is_none_is_refused_unasked(source, flow, failure, cursor):
+def test_a_malformed_cursor_is_refused_without_a_request(source, flow, failure, cursor):
     failure(CursorRefused, source.history_page, PROJECTS, cursor)
     assert flow.log == []
 
 
-def test_an_expired_place_is_refused(open_source, world, failure):
-    source, cursor = open_source(), None
-    for _ in range(4):
-        cursor = source.history_page(PROJECTS, cursor).next_cursor
-    world.expire_cursors()
-    error = failure(CursorRefused, open_source().history_page, PROJECTS, cursor)
-    assert json.loads(cursor)[0] not in str(error)
-
-
-def test_there_is_no_other_history(source, flow, failure):
-    failure(HistoryRefused, source.history_page, "ASSET_MANAGER", None)
-    assert flow.log == []
-
-
-def test_a_project_that_is_deleted_while_a_walk_is_under_way_stops_nothing(source, world):
+def test_a_project_deleted_during_a_walk_is_a_page_that_says_so(source, world):
     first = source.history_page(PROJECTS, None)
     gone = world.projects.ids()[1]
     world.remove_project(gone)
@@ -257,7 +220,7 @@ def test_a_project_that_is_deleted_while_a_walk_is_under_way_stops_nothing(sourc
 
 
 @pytest.mark.parametrize("code", [3, 5, 6, 7, 9, 11, 12, 15, 99])
-def test_a_project_that_is_refused_with_any_code_is_a_page_that_says_why(source, world, code):
+def test_a_refused_project_is_a_page_that_says_why(source, world, code):
     refused = world.projects.ids()[1]
     world.refuse_project(refused, code, "PUBLIC_ERROR_SOMETHING")
     pages = walk(source, PROJECTS)
@@ -269,9 +232,7 @@ def test_a_project_that_is_refused_with_any_code_is_a_page_that_says_why(source,
 
 
 @pytest.mark.parametrize("code", [2, 4, 10, 13, 14])
-def test_a_failure_with_one_project_may_be_tried_again_and_carries_the_page_to_go_on_with(
-    source, world, code
-):
+def test_a_transient_failure_carries_a_page_to_continue_with(source, world, code):
     world.refuse_project(world.projects.ids()[0], code, "PUBLIC_ERROR_INTERNAL")
     with pytest.raises(ProjectFailed) as raised:
         source.history_page(PROJECTS, None)
@@ -281,33 +242,33 @@ def test_a_failure_with_one_project_may_be_tried_again_and_carries_the_page_to_g
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 413])
-def test_a_project_that_is_refused_by_the_transport_is_a_page_as_well(source, flow, world, status):
+def test_a_project_refused_by_the_transport_is_a_page_too(source, flow, world, status):
     flow.fail_next(status, "project")
     assert source.history_page(PROJECTS, None).reading is Reading.REFUSED
 
 
 @pytest.mark.parametrize("slot", [5, 6])
-def test_an_error_row_may_carry_its_code_at_five_or_six(source, flow, world, failure, slot):
+def test_an_error_row_has_its_code_at_five_or_six(source, flow, world, failure, slot):
     world.google.error_slot = slot
     flow.fail_next(500, "projects")
     failure(FlowUnavailable, source.history_page, PROJECTS, None)
 
 
-def test_no_answer_about_a_project_carries_the_page_to_go_on_with(source, flow, world):
+def test_a_missing_response_carries_a_page_to_continue_with(source, flow, world):
     flow.drop_next("project")
     with pytest.raises(FlowUnavailable) as raised:
         source.history_page(PROJECTS, None)
     assert raised.value.page.reading is Reading.REFUSED
 
 
-def test_a_project_that_is_too_large_is_passed_by(source, flow, world):
+def test_a_project_that_is_too_large_is_a_page_that_says_so(source, flow, world):
     flow.respond_next("project", b" " * (64 * 1024 * 1024 + 1))
     page = source.history_page(PROJECTS, None)
     assert (page.reading, page.failure) == (Reading.REFUSED, "its answer is too large")
 
 
 @pytest.mark.parametrize("payload", [None, [], [None], [None, None], [None, None, None], [None, [], []]])
-def test_every_form_of_nothing_is_an_empty_project(source: FlowGoogleSource, flow, payload):
+def test_an_empty_project_has_many_forms(source: FlowGoogleSource, flow, payload):
     flow.payload_next("project", payload)
     page = source.history_page(PROJECTS, None)
     assert (page.images, page.entry_count) == ((), 1)
@@ -316,7 +277,7 @@ def test_every_form_of_nothing_is_an_empty_project(source: FlowGoogleSource, flo
 @pytest.mark.parametrize(
     "payload", [7, "x", {"a": 1}, [None, {}], [None, [], 7], [None, None, "x"], [None, [], [], {"a": 1}]]
 )
-def test_media_of_an_unknown_shape_are_a_change(source, flow, failure, payload):
+def test_contents_of_an_unknown_shape_are_a_change(source, flow, failure, payload):
     flow.payload_next("project", payload)
     failure(FlowChanged, source.history_page, PROJECTS, None)
 
@@ -328,7 +289,7 @@ def test_a_listing_of_an_unknown_shape_is_a_change(source, flow, failure, payloa
 
 
 @pytest.mark.parametrize("odd", [7, None, [], [7], ["", None], {"id": "x"}])
-def test_a_card_without_an_id_is_counted_and_costs_no_other(source, flow, world, odd):
+def test_a_card_without_an_id_is_counted_and_does_not_lose_another(source, flow, world, odd):
     first, second = world.projects.ids()[:2]
     flow.payload_next("projects", [[[first, None], odd, [second, None]]])
     pages = walk(source, PROJECTS)
@@ -337,7 +298,7 @@ def test_a_card_without_an_id_is_counted_and_costs_no_other(source, flow, world,
     assert "card without an id" in pages[0].sample
 
 
-def test_a_page_of_nothing_but_odd_cards_is_no_end(source, flow, world):
+def test_a_listing_page_of_cards_without_ids_is_not_the_end(source, flow, world):
     first, second = world.projects.ids()[:2]
     flow.payload_next("projects", [[[first, None]], "more"])
     flow.payload_next("projects", [[[7], [8]], "and more"])
@@ -345,7 +306,7 @@ def test_a_page_of_nothing_but_odd_cards_is_no_end(source, flow, world):
     assert read_ids(walk(source, PROJECTS)) == [first, second]
 
 
-def test_an_account_of_odd_cards_alone_is_not_an_account_without_projects(source, flow):
+def test_an_account_with_cards_without_ids_is_not_empty(source, flow):
     flow.payload_next("projects", [[[7], [8]]])
     page = source.history_page(PROJECTS, None)
     assert (page.entry_count, page.ignored) == (2, {Reason.UNRECOGNISED: 2})

@@ -1,18 +1,15 @@
-"""The page that everything begins with, the token against forgery, and cookies that answers renew."""
+"""The start page, the token, the account, and renewed cookies."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 
 from webapp.demo.entries import Kind
-from webapp.errors import FlowChanged, FlowUnavailable, SignedOut, SlowDown, SourceClosed, UnusualActivity
+from webapp.errors import FlowChanged, FlowUnavailable, SignedOut, SlowDown, UnusualActivity
 from webapp.sources import RemoteProject
 from webapp.sources.cookies.renewal import google_renewal, renewed_google_cookies
-from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.flow_google.calls import Calls
-from webapp.sources.flow_google.start_page import Start
+from webapp.sources.flow_google.start_page import StartPageCache
 from webapp.sources.signed_in import SignedInRequests
 
 PROJECTS = "PROJECTS"
@@ -25,10 +22,10 @@ def listing(source):
 @pytest.fixture
 def start(config, credentials, http, clock):
     requests = SignedInRequests(credentials, http, google_renewal)
-    return Start(requests, config.flow_url, clock)
+    return StartPageCache(requests, config.flow_url, clock)
 
 
-def test_a_check_says_whom_the_cookies_sign_in_and_always_asks_anew(source, flow):
+def test_check_returns_a_hash_of_the_account_number(source, flow):
     assert source.check() == source.check()
     assert (source.check().email, len(source.check().key)) == ("ada@example.com", 32)
     assert flow.count("start") == 4
@@ -38,7 +35,7 @@ def test_the_number_of_an_account_is_never_kept_itself(source, world):
     assert world.google.account_number not in repr(source.check())
 
 
-def test_a_page_without_an_email_is_asked_for_it_by_a_call(source, world):
+def test_the_email_may_come_from_a_call(source, world):
     whole = source.check()
     world.google.hides_email = world.google.hides_token = True
     account = source.check()
@@ -46,45 +43,40 @@ def test_a_page_without_an_email_is_asked_for_it_by_a_call(source, world):
     assert set(account.project_ids) <= set(world.projects.ids())
 
 
-def test_an_account_that_tells_no_email_is_known_by_its_number(source, world):
+def test_an_account_without_an_email_is_known_by_its_number(source, world):
     key = source.check().key
     world.google.hides_email = world.google.hides_person = True
     assert (source.check().email, source.check().key) == ("", key)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500])
-def test_the_call_for_the_email_can_stop_nothing(source, flow, world, status):
+def test_a_failed_call_for_the_email_is_ignored(source, flow, world, status):
     world.google.hides_email = True
     flow.fail_next(status, "person", count=4)
     assert source.check().email == ""
 
 
-def test_a_page_without_email_of_somebody_signed_out_is_signed_out(source, world, failure):
-    world.google.sign_out()
-    assert "paste the cookies again" in str(failure(SignedOut, source.check))
-
-
-def test_an_email_is_known_also_when_the_call_for_the_number_fails(source, flow):
+def test_a_failed_call_for_the_number_is_ignored(source, flow):
     flow.fail_next(500, "projects")
     assert (source.check().email, source.check().key != "") == ("ada@example.com", True)
 
 
 @pytest.mark.parametrize("code", [8, 7, 3])
-def test_unusual_activity_wants_an_hours_rest_whatever_its_code(source, world, failure, code):
+def test_unusual_activity_with_any_code_asks_for_an_hours_pause(source, world, failure, code):
     world.unusual_activity, world.unusual_activity_code = True, code
     error = failure(UnusualActivity, source.history_page, PROJECTS, None)
     assert error.retry_after_seconds == 3600
     assert "Use Flow in the browser" in str(error)
 
 
-def test_unusual_activity_may_stand_in_a_payload_or_an_error_page(source, flow, world, failure):
+def test_unusual_activity_may_be_in_a_payload_or_an_error_page(source, flow, world, failure):
     flow.payload_next("projects", [None, [["PUBLIC_ERROR_UNUSUAL_ACTIVITY"]]])
     failure(UnusualActivity, source.history_page, PROJECTS, None)
     flow.respond_next("projects", '{"reason": "PUBLIC_ERROR_UNUSUAL_ACTIVITY"}', status=429)
     failure(UnusualActivity, source.history_page, PROJECTS, None)
 
 
-def test_a_prompt_that_names_unusual_activity_is_a_prompt(source, world):
+def test_a_prompt_about_unusual_activity_is_a_prompt(source, world):
     name = world.names("PINHOLE", Kind.GENERATED)[0]
     world.change(name, prompt="PUBLIC_ERROR_UNUSUAL_ACTIVITY")
     entry = world.entry(name)
@@ -92,13 +84,7 @@ def test_a_prompt_that_names_unusual_activity_is_a_prompt(source, world):
     assert "PUBLIC_ERROR_UNUSUAL_ACTIVITY" in [image.prompt for image in page.images]
 
 
-def test_the_page_is_asked_for_once_and_used_for_every_call(source, flow):
-    listing(source)
-    listing(source)
-    assert flow.count("start") == 1
-
-
-def test_the_page_is_kept_for_ten_minutes(start, clock, flow):
+def test_the_start_page_is_cached_for_ten_minutes(start, clock, flow):
     page = start.page()
     clock.seconds += 599
     assert start.page() is page
@@ -107,16 +93,7 @@ def test_the_page_is_kept_for_ten_minutes(start, clock, flow):
     assert flow.count("start") == 2
 
 
-def test_many_threads_share_one_page(source, flow):
-    with flow.holding("start") as gate, ThreadPoolExecutor(6) as pool:
-        walks = [pool.submit(listing, source) for _ in range(6)]
-        assert gate.reached.wait(5)
-        gate.release()
-        assert len({walk.result().names for walk in walks}) == 1
-    assert flow.count("start") == 1
-
-
-def test_the_page_belongs_to_the_cookies_of_its_moment(source, flow, world, credentials):
+def test_other_cookies_need_another_start_page(source, flow, world, credentials):
     listing(source)
     credentials.kept = world.google.sign_in()
     listing(source)
@@ -124,7 +101,7 @@ def test_the_page_belongs_to_the_cookies_of_its_moment(source, flow, world, cred
 
 
 @pytest.mark.parametrize("handshake_status", [400, 200, 403, 500])
-def test_a_stale_token_is_replaced_by_the_one_that_the_refusal_carries(source, flow, world, handshake_status):
+def test_a_stale_token_is_replaced_by_the_one_in_the_refusal(source, flow, world, handshake_status):
     flow.service.google.handshake_status = handshake_status
     listing(source)
     asked_count = flow.count("projects")
@@ -134,14 +111,14 @@ def test_a_stale_token_is_replaced_by_the_one_that_the_refusal_carries(source, f
     assert flow.count("start") == 1
 
 
-def test_a_page_without_a_token_asks_without_one_and_learns_it(source, flow, world):
+def test_a_start_page_without_a_token_gets_one_from_a_refusal(source, flow, world):
     world.google.hides_token = True
     assert listing(source).names
     assert b"&at=" not in flow.asked("projects")[0].body
     assert b"&at=" in flow.asked("projects")[1].body
 
 
-def test_a_token_that_is_refused_again_is_signed_out(source, flow, failure):
+def test_a_token_that_is_refused_twice_is_signed_out(source, flow, failure):
     refusal = (
         ")]}'\n\n9\n"
         + '[["er",null,null,null,null,400,null,null,null,3,[{"4":["xsrf","AIQ-secret-one",[]]}]]]'
@@ -152,38 +129,34 @@ def test_a_token_that_is_refused_again_is_signed_out(source, flow, failure):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_page_is_asked_for_anew_once(source, flow, status):
+def test_a_refused_start_page_is_fetched_again_once(source, flow, status):
     flow.fail_next(status, "projects")
     assert listing(source).names
     assert flow.count("start") == 2
 
 
-def test_error_16_means_the_same(source, flow, failure):
+def test_error_16_is_unauthenticated_too(source, flow, failure):
     flow.call_error_next("projects", 16, "PUBLIC_ERROR_UNAUTHENTICATED")
     assert listing(source).names
     flow.call_error_next("projects", 16, count=2)
     failure(SignedOut, listing, source)
 
 
-def test_a_new_release_is_met_with_a_new_page(source, flow, world):
+def test_a_new_release_needs_a_new_start_page(source, flow, world):
     listing(source)
     world.google.release()
     flow.fail_next(401, "projects")
     assert listing(source).names
 
 
-def test_a_page_that_is_refused_again_needs_new_cookies_and_is_not_asked_for_again_for_a_minute(
-    source, flow, failure
-):
+def test_a_start_page_that_is_refused_twice_is_signed_out_for_a_minute(source, flow, failure):
     flow.fail_next(403, "projects", count=3)
     failure(SignedOut, listing, source)
     failure(SignedOut, listing, source)
     assert flow.count("start") == 2
 
 
-def test_dead_cookies_are_tried_again_every_ten_seconds_at_most(
-    start, clock, flow, config, credentials, http
-):
+def test_dead_cookies_are_tried_every_ten_seconds(start, clock, flow, config, credentials, http):
     flow.respond_next("start", "", "text/html", status=401, count=9)
     with pytest.raises(SignedOut):
         start.page()
@@ -197,25 +170,16 @@ def test_dead_cookies_are_tried_again_every_ten_seconds_at_most(
     assert flow.count("start") == 2
 
 
-def test_a_sync_that_a_person_asks_for_again_asks_the_service_again(
-    config, flow, world, credentials, http, clock
-):
+def test_refused_calls_are_tried_every_ten_seconds(config, flow, world, credentials, http, clock):
     requests = SignedInRequests(credentials, http, google_renewal)
-    start = Start(requests, config.flow_url, clock)
+    start = StartPageCache(requests, config.flow_url, clock)
     calls = Calls(config.flow_url, requests, start)
     world.google.sign_out()
     for seconds, asked_count in ((0, 2), (5, 2), (6, 3), (5, 3), (6, 4)):
         clock.seconds += seconds
         with pytest.raises(SignedOut):
-            calls.ask("UpteDb", ["projects/*", 20, None, None, None, None, [1]], 10**6)
+            calls.call("UpteDb", ["projects/*", 20, None, None, None, None, [1]], 10**6)
         assert flow.count("projects") == asked_count
-
-
-def test_other_cookies_are_tried_at_once(source, world, credentials, failure):
-    world.google.sign_out()
-    failure(SignedOut, listing, source)
-    credentials.kept = world.google.sign_in()
-    assert listing(source).names
 
 
 @pytest.mark.parametrize("lost", [("SID", "HSID", "APISID"), ("OSID",)])
@@ -226,17 +190,17 @@ def test_an_incomplete_set_of_cookies_is_signed_out(source, credentials, failure
 
 
 @pytest.mark.parametrize("location", ["/about", "/about/", "https://accounts.google.com/ServiceLogin?x"])
-def test_a_page_that_leads_to_the_one_for_strangers_is_signed_out(source, flow, failure, location):
+def test_a_redirect_to_the_page_for_visitors_is_signed_out(source, flow, failure, location):
     flow.respond_next("start", "", "text/html", status=302, headers={"Location": location})
     failure(SignedOut, source.check)
 
 
-def test_a_page_may_lie_at_another_address_of_the_same_site(source, flow):
+def test_a_redirect_within_the_site_leads_to_the_start_page(source, flow):
     flow.respond_next("start", "", "text/html", status=302, headers={"Location": "/?pli=1"})
     assert source.check().email
 
 
-def test_a_page_that_leads_on_and_on_is_a_change(source, flow, failure):
+def test_endless_redirects_are_a_change(source, flow, failure):
     flow.respond_next("start", "", "text/html", status=302, headers={"Location": "/"}, count=9)
     failure(FlowChanged, source.check)
     assert flow.count("start") == 4
@@ -246,16 +210,14 @@ def test_a_page_that_leads_on_and_on_is_a_change(source, flow, failure):
     ("body", "status"),
     [('"oPEP7c":"ada@example.com"', 200), ('"oPEP7c":"ada@example.com","cfb2h":"b"', 200), ("gone", 404)],
 )
-def test_a_page_that_lacks_what_calls_need_is_a_change_that_quotes_nothing(
-    source, flow, failure, body, status
-):
+def test_a_start_page_without_its_fields_is_a_change_that_quotes_nothing(source, flow, failure, body, status):
     flow.respond_next("start", body, "text/html", status=status)
     error = failure(FlowChanged, source.check)
     assert '"oPEP7c"' in error.sample
     assert "ada" not in error.sample
 
 
-def test_escapes_in_the_page_are_undone(source, flow, world):
+def test_escapes_in_the_start_page_are_decoded(source, flow, world):
     page = '{"cfb2h":"b","FdrFJe":"-1","oPEP7c":"ada\\u0040example.com","SNlM0e":"a\\u003d"}'
     flow.respond_next("start", page, "text/html")
     assert source.check().email == "ada@example.com"
@@ -264,32 +226,10 @@ def test_escapes_in_the_page_are_undone(source, flow, world):
 @pytest.mark.parametrize(
     ("code", "expected"), [(8, SlowDown), (14, FlowUnavailable), (13, FlowUnavailable), (9, FlowChanged)]
 )
-def test_errors_of_the_listing_mean_what_the_fact_sheet_says(source, flow, failure, code, expected):
+def test_error_codes_of_the_listing_mean_what_the_protocol_says(source, flow, failure, code, expected):
     flow.call_error_next("projects", code, "PUBLIC_ERROR_SOMETHING")
     error = failure(expected, source.history_page, PROJECTS, None)
     assert expected is not FlowChanged or "PUBLIC_ERROR_SOMETHING" in str(error)
-
-
-def test_rotated_cookies_are_kept_beside_the_others(source, flow, world, credentials):
-    old = dict(credentials.kept)
-    world.google.rotate()
-    source.check()
-    assert credentials.kept == world.google.cookies()
-    assert credentials.kept != old
-    assert listing(source).names
-    assert flow.count("start") == 1, "renewed cookies are no other ones"
-
-
-def test_a_rotation_that_came_too_late_changes_nothing(source, flow, world, credentials):
-    other = {**world.google.cookies(), "SID": "pasted-meanwhile"}
-    with flow.holding("start") as gate, ThreadPoolExecutor(1) as pool:
-        world.google.rotate()
-        checked = pool.submit(source.check)
-        assert gate.reached.wait(5)
-        credentials.kept = other
-        gate.release()
-        checked.result()
-    assert credentials.kept == other
 
 
 @pytest.mark.parametrize(
@@ -304,14 +244,12 @@ def test_a_rotation_that_came_too_late_changes_nothing(source, flow, world, cred
         (["SID=a b", "HSID=a\x00", "SSID=" + "x" * 5000, "theme=dark", "=x", "SID"], {}),
     ],
 )
-def test_set_cookie_lines_renew_the_family_and_delete_nothing(lines, changed):
+def test_set_cookie_lines_renew_google_cookies_and_delete_nothing(lines, changed):
     kept = {"SID": "old", "OSID": "old"}
     assert renewed_google_cookies(lines, kept) == kept | changed
 
 
-def test_renewals_of_requests_that_were_under_way_together_are_all_kept(
-    config, world, flow, http, credentials
-):
+def test_parallel_renewals_are_all_stored(config, world, flow, http, credentials):
     requests = SignedInRequests(credentials, http, google_renewal)
     for name in ("SIDCC", "__Secure-1PSIDCC"):
         flow.respond_next("start", "", "text/html", headers={"Set-Cookie": f"{name}=new; Path=/"})
@@ -324,34 +262,8 @@ def test_renewals_of_requests_that_were_under_way_together_are_all_kept(
     assert requests.generation() == 1
 
 
-def test_a_source_told_to_stop_asks_nothing(config, credentials, flow, failure):
-    stopping = threading.Event()
-    stopping.set()
-    with closing(FlowGoogleSource(config, credentials, stopping)) as source:
-        failure(SourceClosed, source.check)
-    assert flow.log == []
-
-
-def test_a_redirect_of_the_call_that_tells_who_asks_is_signed_out(source, flow, world, failure):
+def test_a_redirect_of_the_identifying_call_is_signed_out(source, flow, world, failure):
     world.google.hides_email = True
     location = {"Location": "https://accounts.google.com/ServiceLogin?x"}
     flow.respond_next("projects", "", "text/html", status=302, headers=location)
     failure(SignedOut, source.check)
-
-
-def test_a_thread_that_was_told_to_stop_is_no_failure_of_those_who_wait_for_it(source, flow):
-    stop = threading.Event()
-
-    def stopped():
-        with source.until(stop):
-            return listing(source)
-
-    with flow.holding("start") as gate, ThreadPoolExecutor(2) as pool:
-        first = pool.submit(stopped)
-        assert gate.reached.wait(5)
-        second = pool.submit(listing, source)
-        stop.set()
-        with pytest.raises(SourceClosed):
-            first.result(5)
-        gate.release()
-        assert second.result(5).names

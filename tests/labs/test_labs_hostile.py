@@ -1,4 +1,4 @@
-"""A hostile far side: whatever it answers is bounded, refused or ignored, and each failure is one of ours."""
+"""A hostile service: any response is bounded, refused or ignored, and raises only our own errors."""
 
 import gzip
 import json
@@ -29,9 +29,9 @@ from webapp.sources.cookies.renewal import renewed_cookies, renewed_end
 from webapp.sources.cookies.shapes import SESSION_COOKIE
 from webapp.sources.http import HttpClient, Response
 from webapp.sources.labs import history_pages as labs_history
-from webapp.sources.labs import media as labs_media
+from webapp.sources.labs import images as labs_images
+from webapp.sources.labs.access_token import read_access_token
 from webapp.sources.labs.api_key import key_in, script_url
-from webapp.sources.labs.session import read_session
 from webapp.sources.refusals import (
     check_destination,
     check_not_page,
@@ -41,7 +41,7 @@ from webapp.sources.refusals import (
     redirect_target,
     shape_of,
 )
-from webapp.sources.signed_urls import is_good, is_picture_url
+from webapp.sources.signed_urls import is_picture_url
 from webapp.storage import SUFFIXES, read_header
 
 HOSTS = frozenset(GOOGLE_PICTURE_HOSTS)
@@ -76,14 +76,14 @@ LINES = st.lists(
     ),
     max_size=4,
 )
-BODIES = st.binary(max_size=300) | JSON.map(lambda said: json.dumps(said).encode())
-ANSWERS = st.builds(
+BODIES = st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode())
+RESPONSES = st.builds(
     lambda status, lines, body: Response(LABS, status, tuple(lines), body), STATUSES, LINES, BODIES
 )
 
 
 def allowed(kinds, call, *arguments):
-    """What a call returns, or None when it raises one of our own errors of these kinds."""
+    """The result of a call, None if it raises an error of these classes."""
     try:
         return call(*arguments)
     except kinds as error:
@@ -93,43 +93,43 @@ def allowed(kinds, call, *arguments):
     return None
 
 
-@given(ANSWERS)
-def test_whatever_is_answered_every_verdict_on_it_is_one_of_ours(response):
+@given(RESPONSES)
+def test_any_response_raises_only_our_errors(response):
     for check in (check_passing, check_not_page, read_document, lambda it: check_destination(it, LABS)):
         allowed(FlowError, check, response)
     assert isinstance(redirect_target(response), str)
-    session = allowed(FlowError, read_session, response, NOW)
-    assert session is None or (0 < len(session.token) <= 8192 and len(session.account.email) <= 200)
+    session = allowed(FlowError, read_access_token, response, NOW)
+    assert session is None or (0 < len(session.value) <= 8192 and len(session.account.email) <= 200)
 
 
-@given(ANSWERS, JSON, st.sampled_from(["ASSET_MANAGER", "PINHOLE"]), st.none() | st.text())
-def test_whatever_a_refusal_of_a_history_says_it_is_a_sentence(response, document, history, cursor):
+@given(RESPONSES, JSON, st.sampled_from(["ASSET_MANAGER", "PINHOLE"]), st.none() | st.text())
+def test_any_refusal_of_a_history_becomes_one_sentence(response, document, history, cursor):
     refused = labs_history.refusal(response, document, history, cursor, [])
     assert refused is None or str(refused).count("\n") == 0
 
 
-@given(ANSWERS)
-def test_whatever_a_refusal_of_an_image_says_it_is_a_sentence(response):
-    assert isinstance(labs_media.is_key_refusal(response), bool)
-    refused = labs_media.refusal(response, [])
+@given(RESPONSES)
+def test_any_refusal_of_an_image_becomes_a_short_error(response):
+    assert isinstance(labs_images.is_key_refusal(response), bool)
+    refused = labs_images.refusal(response, [])
     assert isinstance(refused, FlowError)
     assert len(str(refused)) < 1000
 
 
 @given(JSON, st.text(max_size=20))
-def test_whatever_a_media_answer_holds_it_gives_bytes_or_a_bad_picture(document, name):
-    allowed(BadPicture, labs_media.check_name, document, name)
+def test_any_image_response_gives_bytes_or_a_bad_picture(document, name):
+    allowed(BadPicture, labs_images.check_name, document, name)
     if isinstance(document, dict):
-        assert isinstance(allowed(BadPicture, labs_media.image_bytes, document), bytes | None)
-    url = labs_media.allowed_fife_url(document, HOSTS)
+        assert isinstance(allowed(BadPicture, labs_images.picture_bytes, document), bytes | None)
+    url = labs_images.allowed_fife_url(document, HOSTS)
     assert url is None or is_picture_url(url, HOSTS)
     assert len(quoted(document)) < 2000
     assert len(shape_of(document)) < 4000
 
 
 @given(st.text() | TEXTS)
-def test_whatever_a_name_is_its_address_stays_below_the_media(name):
-    path = allowed(ImageRefused, labs_media.path, name)
+def test_any_name_gives_a_path_below_media(name):
+    path = allowed(ImageRefused, labs_images.path, name)
     assert path is None or (path.startswith("/v1/media/") and path.count("/") == 3 and "?" not in path)
 
 
@@ -149,7 +149,7 @@ SET_COOKIE = st.builds(
 
 
 @given(st.lists(SET_COOKIE | st.text(), max_size=6))
-def test_whatever_set_cookie_says_it_renews_the_session_or_nothing(lines):
+def test_any_set_cookie_renews_the_session_cookie_or_nothing(lines):
     renewed, end = renewed_cookies(lines), renewed_end(lines, NOW)
     assert set(renewed) <= {SESSION_COOKIE}
     assert all(";" not in value and value == value.strip() for value in renewed.values())
@@ -157,21 +157,15 @@ def test_whatever_set_cookie_says_it_renews_the_session_or_nothing(lines):
 
 
 @given(JSON | TEXTS)
-def test_whatever_an_end_says_it_is_a_moment_or_none(said):
-    moment = expiry(said)
+def test_any_time_is_read_or_none(value):
+    moment = expiry(value)
     assert moment is None or len(times.timestamp(moment)) == 27
-    created = labs_history.created_at(said)
+    created = labs_history.created_at(value)
     assert created is None or times.timestamp(times.parsed(created)) == created
 
 
-@given(st.text() | st.builds("https://storage.googleapis.com/a?Expires={}&x={}".format, st.text(), st.text()))
-def test_whatever_a_signed_url_says_it_is_good_or_not(url):
-    if is_good(url, HOSTS, NOW):
-        assert is_picture_url(url, HOSTS)
-
-
 @given(st.text(), st.text(max_size=60))
-def test_whatever_a_page_or_script_says_a_key_is_a_key(text, before):
+def test_any_page_or_script_gives_a_key_or_none(text, before):
     page = f"{before}_next/static/chunks/pages/_app-0a.js{text}"
     url = script_url(page, "https://labs.google/fx")
     assert url is None or url.endswith("_app-0a.js")
@@ -186,14 +180,14 @@ STARTS = st.sampled_from(
 
 
 @given(st.builds(bytes.__add__, STARTS, st.binary(max_size=400)) | st.binary(max_size=400))
-def test_whatever_bytes_come_they_are_a_picture_or_a_bad_one(content):
+def test_any_bytes_are_a_picture_or_a_bad_picture(content):
     header = allowed(BadPicture, read_header, content)
     assert header is None or header.suffix in SUFFIXES.values()
 
 
 @settings(max_examples=30)
 @given(JSON, st.integers(0, 40))
-def test_json_that_is_pasted_may_be_as_deep_as_it_likes(document, depth):
+def test_pasted_json_may_be_nested_at_any_depth(document, depth):
     for text in (
         json.dumps([document] * 2),
         "[" * 10**depth if depth < 6 else "{" * depth,
@@ -202,17 +196,12 @@ def test_json_that_is_pasted_may_be_as_deep_as_it_likes(document, depth):
         allowed(BadCookies, parse_cookies, text[:900_000], NOW)
 
 
-# Over real sockets
-
-
-DEEP = b'{"result":' * 100_000
+# Requests
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        DEEP + b"1" + b"}" * 100_000,
-        b"[" * 200_000 + b"]" * 200_000,
         b'{"result":{"data":{"json":{"result":{"userWorkflows":[' + b"{}," * 1_000_000 + b"{}]}}}}}",
         b'{"result":{"data":{"json":{"result":{"userWorkflows":[],"nextPageToken":"'
         + b"A" * 1_000_000
@@ -220,9 +209,9 @@ DEEP = b'{"result":' * 100_000
         b'{"result":{"data":{"json":{"result":{"userWorkflows":"' + b"A" * 9_000_000 + b'"}}}}}',
         b'{"result":{"data":{"json":{"result":{"userWorkflows":' + b"9" * 100_000 + b"}}}}}",
     ],
-    ids=["deep", "deep lists", "a million entries", "a giant token", "a giant text", "a giant number"],
+    ids=["a million entries", "a giant token", "a giant text", "a giant number"],
 )
-def test_a_history_answer_beyond_all_measure_is_a_change_within_seconds(source, flow, failure, body):
+def test_an_absurdly_large_history_page_is_a_change_within_seconds(source, flow, failure, body):
     flow.respond_next("history", body)
     began = time.monotonic()
     error = failure(FlowChanged, source.history_page, "ASSET_MANAGER", None)
@@ -230,7 +219,7 @@ def test_a_history_answer_beyond_all_measure_is_a_change_within_seconds(source, 
     assert len(error.sample) <= 1000
 
 
-def test_giant_fields_of_an_entry_are_cut_or_left_out(source, flow, world):
+def test_huge_fields_of_an_entry_are_cut_or_left_out(source, flow, world):
     row = {
         "name": "CAMaJ",
         "createTime": "2" * 100_000,
@@ -261,17 +250,9 @@ def test_a_gzip_bomb_is_refused_at_its_limit(source, flow, world, kind):
         ask(*(("ASSET_MANAGER", None) if kind == "history" else (world.names()[0],)))
 
 
-INSIDE = (
-    "http://169.254.169.254/latest/meta-data/",
-    "http://10.0.0.1/",
-    "file:///etc/passwd",
-    "gopher://127.0.0.1:6379/_",
-)
-
-
 @pytest.mark.parametrize("kind", ["history", "session", "page", "script", "media"])
-@pytest.mark.parametrize("place", [*INSIDE, "own"])
-def test_a_redirect_to_an_inside_address_is_not_followed(source, flow, world, kind, place):
+@pytest.mark.parametrize("place", ["http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", "own"])
+def test_a_redirect_into_the_local_network_is_not_followed(source, flow, world, kind, place):
     target = f"http://localhost:{flow.url.rpartition(':')[2]}/inside" if place == "own" else place
     flow.respond_next(kind, b"", status=302, headers={"Location": target}, count=2)
     with pytest.raises(FlowError):
@@ -295,7 +276,7 @@ def test_a_redirect_to_an_inside_address_is_not_followed(source, flow, world, ki
         "data:image/png;base64,AAAA",
     ],
 )
-def test_a_fife_url_that_points_elsewhere_is_neither_fetched_nor_kept(source, flow, world, failure, url):
+def test_a_fife_url_on_another_host_is_neither_fetched_nor_stored(source, flow, world, failure, url):
     name = world.names()[0]
     response = flow.media_response(name)
     response["userUploadedImage"] = {"fifeUrl": url}
@@ -310,14 +291,14 @@ def test_a_fife_url_that_points_elsewhere_is_neither_fetched_nor_kept(source, fl
 @pytest.mark.parametrize(
     "address", ["https://10.0.0.1", "https://evil.example", "http://labs.google", "https://a@10.0.0.1"]
 )
-def test_a_script_inside_somebodys_network_is_not_fetched(source, flow, world, failure, address):
+def test_a_script_on_another_host_is_not_fetched(source, flow, world, failure, address):
     flow.respond_next(
         "page", f'<script src="{address}/_next/static/chunks/pages/_app-0a.js">', content_type="text/html"
     )
     failure(KeyRefused, source.fetch_image, world.names()[0])
 
 
-def test_headers_that_drip_for_ever_end_with_the_time_of_an_answer():
+def test_endless_headers_end_in_a_timeout():
     listening, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
 
     def drip():

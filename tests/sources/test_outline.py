@@ -1,4 +1,4 @@
-"""The outline of a response: shape without content, whatever the response holds."""
+"""The outline of a response shows its structure and nothing of its content."""
 
 import re
 
@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from webapp.sources.outline import KNOWN_FIELDS, MAX_ITEMS, outline, shown_error, shown_url
 
-# Every text that an outline may hold.
-STAND_IN = re.compile(
+# Every text that an outline may contain besides known fields.
+PLACEHOLDER = re.compile(
     r"|<text of \d+>|<id>|<number>|<nested deeper>|<\d+ more>|<field \d+>"
     r"|<URL>|<URL at lh3\.googleusercontent\.com>|<URL at \*\.google\.com>"
 )
@@ -21,7 +21,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(t
 
 
 def texts_of(value):
-    """All texts and keys inside of a value."""
+    """All texts and keys inside a value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -41,27 +41,27 @@ def numbers_of(value):
 
 
 @given(values)
-def test_every_text_in_an_outline_is_a_stand_in_or_a_known_field(value):
+def test_every_text_in_an_outline_is_a_placeholder_or_a_known_field(value):
     shown = outline(value)
     assert [
-        said for said in texts_of(shown) if not STAND_IN.fullmatch(said) and said not in KNOWN_FIELDS
+        text for text in texts_of(shown) if not PLACEHOLDER.fullmatch(text) and text not in KNOWN_FIELDS
     ] == []
     assert [number for number in numbers_of(shown) if type(number) is not int or abs(number) > 99] == []
 
 
-def is_told_apart(said: str) -> bool:
-    """Whether a text would not stand in an outline by chance, as a count or a part of our own words."""
+def is_distinct(text: str) -> bool:
+    """Whether a text cannot appear in an outline by chance, as a count or a part of our own words."""
     ours = " ".join((VOCABULARY, *KNOWN_FIELDS))
-    return len(said) >= 4 and said not in ours and not re.fullmatch(r"[\d\s<>]+", said)
+    return len(text) >= 4 and text not in ours and not re.fullmatch(r"[\d\s<>]+", text)
 
 
 @given(values)
-def test_no_text_of_four_characters_or_more_is_found_again(value):
+def test_no_text_of_four_characters_or_more_appears_in_the_outline(value):
     whole = "\n".join(texts_of(outline(value)))
-    assert [said for said in texts_of(value) if is_told_apart(said) and said in whole] == []
+    assert [text for text in texts_of(value) if is_distinct(text) and text in whole] == []
 
 
-def test_types_counts_and_small_codes_are_what_remains():
+def test_types_counts_and_small_codes_remain():
     value = {"userWorkflows": [{"seed": 123456, "status": 3}, None, True], "own key": "a prompt", "name": ""}
     assert outline(value) == {
         "userWorkflows": [{"seed": "<number>", "status": 3}, None, True],
@@ -71,14 +71,14 @@ def test_types_counts_and_small_codes_are_what_remains():
     assert outline(list(range(50))) == [*range(MAX_ITEMS), "<10 more>"]
 
 
-def test_of_an_error_word_only_the_parts_that_errors_have_are_shown():
+def test_only_the_known_parts_of_an_error_name_are_shown():
     assert shown_error("PUBLIC_ERROR_NOT_FOUND") == "PUBLIC_ERROR_NOT_FOUND"
     assert shown_error("PUBLIC_ERROR_KESTREL_DENIED") == "PUBLIC_ERROR_<word>_DENIED"
     assert shown_error("a kestrel") == "<word>"
     assert shown_error("") == ""
 
 
-def test_of_a_url_only_a_host_of_googles_is_shown():
+def test_only_google_hosts_of_urls_are_shown():
     assert shown_url("https://accounts.google.com/signin?x=1") == "<URL at accounts.google.com>"
     assert shown_url("https://kestrel.googleusercontent.com/x") == "<URL at *.googleusercontent.com>"
     assert shown_url("https://kestrel.example/x") == shown_url("https://[x") == "<URL>"

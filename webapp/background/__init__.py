@@ -1,41 +1,44 @@
-"""Everything that goes on beside the requests: pools, wake, pause, stop, recovery at start.
+"""All work that outlives a request: every thread is started in this package.
 
-    accounts       profiles and their cookies, checked against Flow
+    accounts       profiles and their cookies, checked with Flow
     examination    what Flow answers to each reading call, for a report
-    connections    one source and one pace per profile, shared by its threads
-    syncs          one thread per profile that syncs
-    previews       fresh signed addresses for cards in view
-    exports        one thread that prepares ZIPs (archive: how one is written)
-    deletion       files that a person had deleted
-    downloads      a crew of threads per profile that downloads; crews says what one is
-    schedule       quick syncs that begin by themselves
-    measuring      sizes of pictures whose files came before sizes were kept
-    waiting        callers that want to stay until their work is done
+    connections    one source and one retry policy per profile, shared by its threads
+    syncs          sync runs: one thread each
+    downloads      download runs: a pool of threads each (worker_pool)
+    previews       fresh preview URLs for the cards in view
+    exports        one thread that prepares ZIPs (archive writes one)
+    schedule       one thread that starts scheduled syncs
+    settings       the settings in force
+    size_backfill  one thread that reads picture sizes that older rows lack
+    thumbnails     local thumbnails, each made once
+    waiters        API calls that block until their run ends
+    disk_space     whether a request fits on the disk
+    rate           how fast downloads arrive
 
-Views and commands call `Background`; nothing else starts a thread. Threads are daemons: what they
-write is whole or not there at any moment, so a process may end without waiting for a slow answer.
+Views and commands call `Background`. All threads are daemons, and every file and row they write is complete
+or absent at any moment, so the process may exit without waiting for a slow response.
 """
 
 import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.accounts import Accounts
-from webapp.background.connections import Connections
+from webapp.background.connections import Connections, OpenSource
 from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
-from webapp.background.measuring import Measuring
 from webapp.background.previews import Previews
 from webapp.background.schedule import Scheduler
 from webapp.background.settings import Settings
+from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.thumbnails import Thumbnails
-from webapp.background.waiting import Waiting
+from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, FlowshelfError
@@ -44,29 +47,32 @@ from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
 from webapp.store.profiles import get_profile, list_profiles, remove_profile
-from webapp.store.runs import downloads as downloads
+from webapp.store.runs import downloads
 
 log = logging.getLogger(__name__)
 
 
 class Background:
-    """The work of one process on one data folder, whose lock it holds.
+    """The background work of one process, which holds the lock of the data folder.
 
-    `most_waiting` is how many callers may wait for work at a time.
+    `max_waiters` limits how many callers may block until their run ends, so that they never take all threads
+    of the server.
     """
 
-    def __init__(self, config: Config, *, max_waiting: int = 6, open_source: Callable = open_source) -> None:
+    def __init__(
+        self, config: Config, *, max_waiters: int = 6, open_source: OpenSource = open_source
+    ) -> None:
         self._config = config
         self.settings = Settings(config)
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
-        self.waiting = Waiting(max_waiting, self.stopping)
+        self.waiters = Waiters(max_waiters, self.stopping)
         self.connections = Connections(config, open_source, self.stopping)
-        self.syncs = Syncs(config, self.connections, self.waiting, self.stopping, self._download_new)
+        self.syncs = Syncs(config, self.connections, self.waiters, self.stopping, self._download_new)
         self.schedule = Scheduler(self.syncs, self.stopping)
-        self.downloads = Downloads(config, self.connections, self.waiting, self.stopping)
+        self.downloads = Downloads(config, self.connections, self.waiters, self.stopping)
         self.exports = Exports(config, self.downloads.roots, self.stopping)
-        self.measuring = Measuring(self.downloads.roots, self.stopping)
+        self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
         self.thumbnails = Thumbnails(config.thumbnails_dir)
@@ -74,25 +80,27 @@ class Background:
 
     @property
     def picture_hosts(self) -> frozenset[str]:
-        """Hosts that a signed preview address may point to."""
+        """Hosts that a signed preview URL may point to."""
         return self._config.all_picture_hosts
 
     @property
     def is_ready(self) -> bool:
-        """Whether work can begin: started, not stopping, and somewhere to write down what comes of it."""
+        """Whether work can start: `start` was called, `stop` was not, and the data folder is writable."""
         is_running = self._keeper is not None and not self.stopping.is_set()
         return is_running and os.access(self._config.data_dir, os.W_OK)
 
     def start(self, *, resumes: bool = True) -> None:
-        """Clear up what a killed process left, and let its runs go on (paused ones stay paused).
+        """Clean up after a killed process and resume its runs. Paused runs stay paused.
 
-        A command that does one thing only passes `carries_on` False: the runs wait for the next server.
+        A command that does a single job passes `resumes=False`: the runs then wait for the next server.
         """
+        # When the last connection closes, SQLite checkpoints its log: an open one spares each request that.
         self._keeper = store.keep_open()
         with store.connection():
             self.settings.load()
-            for folder in self._folders_of_interrupted():
+            for folder in self._list_folders_in_use():
                 storage.remove_parts(folder)
+            # Before any thread starts: from then on a download in the state RUNNING belongs to a thread.
             downloads.requeue_interrupted_runs()
             for run in runs.list_runs_in(RunState.RUNNING):
                 if run.kind == RunKind.DOWNLOAD:
@@ -100,67 +108,82 @@ class Background:
             if not resumes:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
-                self._owner(run.kind).ensure_running(run.id)
+                self._ensure_running(run.kind, run.id)
             self.schedule.start()
             self.exports.start()
-            self.measuring.start()
+            self.size_backfill.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
-        """Let go of everything within about `timeout_seconds`. Idempotent; runs go on at the next start."""
+        """Stop all threads within about `timeout_seconds`. Runs resume at the next start. Idempotent.
+
+        The order matters. `stopping` comes first, because closing the connections makes every request under
+        way raise, and only `stopping` tells the threads that this is no failure of Flow. Then the threads are
+        joined.
+        """
         self.stopping.set()
-        self.waiting.notify()
-        self.connections.close()  # requests under way end at once, and what they raise counts for nothing
+        self.waiters.notify_all()
+        self.connections.close()
         self.schedule.stop(timeout_seconds / 2)
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
         self.exports.stop(timeout_seconds / 4)
-        self.measuring.stop(timeout_seconds / 4)
+        self.size_backfill.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
 
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> None:
-        """Other cookies for a profile; what waited for them goes on. Those of another service let everything
-        go on there. Raises what `Accounts` raises."""
+        """Replace a profile's cookies and resume the runs that waited for them.
+
+        If the new cookies belong to another service than the old ones, the account has moved: then downloads
+        that stopped because of the move resume too, and a sync starts. Raises what `Accounts.replace_cookies`
+        raises.
+        """
         before = get_profile(profile_id)
         after = self.accounts.replace_cookies(profile_id, pasted_text, is_confirmed=is_confirmed)
-        self.continue_waiting(profile_id)
-        was_elsewhere = before.service is not None or before.health == Health.MOVED
-        if was_elsewhere and after.service != before.service:
-            self._follow(profile_id)
+        self.resume_waiting(profile_id)
+        had_service = before.service is not None or before.health == Health.MOVED
+        if had_service and after.service != before.service:
+            self._resume_after_move(profile_id)
 
-    def _follow(self, profile_id: str) -> None:
-        """An account has moved: its downloads that met a closed door go on, and its history there is read."""
+    def _resume_after_move(self, profile_id: str) -> None:
         run = runs.find_open_run(profile_id, RunKind.DOWNLOAD)
         if run and run.error_code == AccountMoved.code:
             self.downloads.resume(profile_id)
         try:
             self.syncs.start(profile_id)
-        except Busy:  # a person was quicker
-            log.info("%s syncs already where its account has moved to", profile_id)
+        except Busy:
+            log.info("sync of %s after its account moved: another one is running already", profile_id)
 
     def check(self, profile_id: str) -> None:
-        """Ask Flow whether the cookies still sign in; what waited for that goes on."""
+        """Check with Flow whether the cookies still sign in; if so, resume the runs that waited for them."""
         self.accounts.check(profile_id)
-        self.continue_waiting(profile_id)
+        self.resume_waiting(profile_id)
 
     def examine(self, profile_id: str) -> Examination:
-        """Ask each reading call of the profile's service once; what waited for its cookies goes on."""
+        """Make each reading call of the profile's service once.
+
+        If the cookies sign in, runs that waited for them resume.
+        """
         examination = self.examinations.examine(profile_id)
         if examination.account:
-            self.continue_waiting(profile_id)
+            self.resume_waiting(profile_id)
         return examination
 
-    def continue_waiting(self, profile_id: str) -> None:
-        """The cookies are good again: runs of the profile that waited for them go on by themselves."""
+    def resume_waiting(self, profile_id: str) -> None:
+        """The cookies work again: resume the profile's runs that waited for them."""
         for kind in RunKind:
             run = runs.find_open_run(profile_id, kind)
             if run and runs.change_state(
                 run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None
             ):
-                self._owner(kind).ensure_running(run.id)
+                self._ensure_running(kind, run.id)
 
     def remove_profile(self, profile_id: str, *, with_files: bool = False) -> None:
-        """Forget a profile. Its files stay on the disk unless `with_files`."""
+        """Remove a profile and its rows. Its files stay on disk unless `with_files`.
+
+        The connection is dropped twice: first so that requests under way end and no thread writes another
+        file, then because a thread may have opened a new connection before the row was gone.
+        """
         get_profile(profile_id)
         self.syncs.pause(profile_id)
         self.downloads.cancel(profile_id)
@@ -174,39 +197,39 @@ class Background:
             storage.remove_files(paths)
 
     def _wait_for_writers(self, profile_id: str) -> None:
-        """Stay, two seconds at most, until nobody writes files of a profile: no row would know of them."""
+        """Wait, at most two seconds, until no thread writes files of a profile, which would have no row."""
         for _ in range(100):
             if not self.downloads.is_working(profile_id) or self.stopping.wait(0.02):
                 return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
-        """How many files of these images were deleted from the disk, and how many stay."""
+        """Delete the files of these images. Returns how many were deleted and how many could not be."""
         return delete_files(image_ids, self.downloads.roots, self._config.thumbnails_dir)
 
     def folder_of(self, profile_id: str) -> Path:
-        """Where the images of a profile go unless a caller names another folder."""
+        """The folder for a profile's images unless a caller names another one."""
         return self._config.images_dir / profile_id
 
     def _download_new(self, run_id: str, state: RunState) -> None:
-        """A sync that was to download what is new is about to end: wish for the images that it stored.
+        """Called when a sync is about to end: queue the images it stored, if it was asked to.
 
-        Also when it failed, because for the next sync those images are known ones; not when a person
-        paused it.
+        Also after a failure, because the next sync will not count these images as new. Not after a pause.
         """
-        run = runs.find_run(run_id)  # its profile may have been removed
+        run = runs.find_run(run_id)  # None: its profile was removed
         if run is None or not run.downloads_new or state == RunState.PAUSED:
             return
         try:
             self.downloads.request(run.profile_id, downloads.list_pending_of_run(run_id))
         except FlowshelfError as error:
-            runs.add_note(run_id, f"What is new was not downloaded. {error}")
+            runs.add_note(run_id, f"The new images were not downloaded. {error}")
         except Exception:
-            log.exception("What sync run %s stored could not be wished for", run_id)
+            log.exception("sync %s: its new images could not be queued for download", run_id)
 
-    def _owner(self, kind: str) -> Syncs | Downloads:
-        return self.syncs if kind == RunKind.SYNC else self.downloads
+    def _ensure_running(self, kind: str, run_id: str) -> None:
+        runner = self.syncs if kind == RunKind.SYNC else self.downloads
+        runner.ensure_running(run_id)
 
-    def _folders_of_interrupted(self):
+    def _list_folders_in_use(self) -> Iterator[Path]:
         for root in (self._config.images_dir, self._config.thumbnails_dir):
             yield from (root / profile.id for profile in list_profiles())
         yield from downloads.list_folders_in_use()

@@ -1,12 +1,11 @@
-"""Profiles and their cookies: nothing is kept before Flow said whom they sign in, if it can be asked."""
+"""Profiles and their cookies, which are stored only after Flow, if it responds, named their account."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from webapp.background.connections import Connection, Connections
+from webapp.background.connections import Connection, Connections, OpenSource
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.database.states import Health
@@ -24,45 +23,51 @@ from webapp.sources import Account, Capabilities, Source
 from webapp.sources.cookies import PastedCookies, parse_cookies
 from webapp.store import profiles
 
-# Errors that are about the whole account, whatever was asked.
-OF_ACCOUNT = (UnusualActivity, SignedOut, AccountMoved)
+# Errors that concern the whole account, whatever was requested.
+ACCOUNT_ERRORS = (UnusualActivity, SignedOut, AccountMoved)
 
 
 @dataclass(slots=True)
 class PastedCredentials:
-    """Cookies that are tried before they are kept; the answer to the trial may renew them."""
+    """Cookies that are checked before they are stored; the response to the check may renew them."""
 
-    kept: dict[str, str]
+    current: dict[str, str]
     expire_at: str | None
+    browser: str | None
 
     def cookies(self) -> dict[str, str]:
-        return self.kept
+        return self.current
 
     def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
-        self.kept, self.expire_at = renewed, expire_at
+        self.current, self.expire_at = renewed, expire_at
+
+    def user_agent(self) -> str | None:
+        return self.browser
 
     def key(self) -> str | None:
         return None
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         """A check needs no key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """What a trial of pasted cookies brought: whom they sign in (None: the service is out of reach), the
-    cookies to keep with their end, and the service that they are for."""
+class CheckedCookies:
+    """Pasted cookies after their check. `account` is None when Flow did not respond."""
 
     account: Account | None
     cookies: dict[str, str]
     expire_at: str | None
+    user_agent: str | None
     service: str
     capabilities: Capabilities
 
 
 class Accounts:
+    """Adds profiles, replaces their cookies and checks them."""
+
     def __init__(
-        self, config: Config, connections: Connections, open_source: Callable, stopping: threading.Event
+        self, config: Config, connections: Connections, open_source: OpenSource, stopping: threading.Event
     ) -> None:
         self._config = config
         self._connections = connections
@@ -70,96 +75,112 @@ class Accounts:
         self._stopping = stopping
 
     def add(self, name: str, pasted_text: str) -> Profile:
-        """A new profile with pasted cookies, saved as unchecked when Flow is out of reach.
+        """Add a profile with pasted cookies; they are stored unchecked when Flow does not respond.
 
         Raises BadCookies, BadRequest for the name, AccountExists, AccountMoved.
         """
         pasted = self._parse(pasted_text)
-        call = self._try(pasted)
-        if call.account:
-            profiles.check_account(None, call.account)
-        profile = profiles.add_profile(name, call.capabilities.histories)
+        checked = self._check_pasted(pasted)
+        if checked.account:
+            profiles.check_account(None, checked.account)
+        profile = profiles.add_profile(name, checked.capabilities.histories)
         try:
-            self._keep(profile.id, call)
-        except FlowshelfError:  # somebody added the same account in this very moment
+            self._store(profile.id, checked)
+        except FlowshelfError:  # another request added the same account since `check_account`
             profiles.remove_profile(profile.id)
             raise
         return profiles.get_profile(profile.id)
 
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> Profile:
-        """Other cookies for a profile; the old ones stay when the new ones do not do.
+        """Replace a profile's cookies; the old ones stay when the new ones are refused.
 
-        `is_confirmed`: a person says that they are of the same account.
-
-        Raises BadCookies, OtherAccount, AccountExists, AccountMoved, and FlowUnavailable when nobody can
-        say whose they are and the profile belongs to an account already.
+        `is_confirmed`: the user says that they belong to the same account, which counts only where Flow does
+        not tell. Raises BadCookies, OtherAccount, AccountExists, AccountMoved, and FlowUnavailable when Flow
+        cannot be asked for the account and the profile has one.
         """
         profile = profiles.get_profile(profile_id)
         pasted = self._parse(pasted_text)
         require_no_cooldown(profile)
         try:
-            call = self._try(pasted)
+            checked = self._check_pasted(pasted)
         except UnusualActivity as error:
             profiles.note_cooldown(profile_id, error.retry_after_seconds, str(error))
             raise
-        if call.account is None and (profile.account_email or profile.account_key):
+        if checked.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
-                f"Flow cannot be reached, so it is not known whether these cookies are those of "
+                f"Flow cannot be reached, so Flowshelf cannot tell whether these cookies belong to "
                 f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
             )
         try:
-            self._keep(profile_id, call, is_confirmed=is_confirmed)
+            self._store(profile_id, checked, is_confirmed=is_confirmed)
         except OtherAccount as error:
             raise OtherAccount(f"{error} The old cookies were kept.") from error
         return profiles.get_profile(profile_id)
 
     def check(self, profile_id: str) -> Profile:
-        """Ask Flow whom the kept cookies sign in. Raises what the service says, noted as health."""
+        """Ask Flow which account the stored cookies sign in to, and store the result as the profile's health.
+
+        Raises what `Source.check` raises.
+        """
         require_no_cooldown(profiles.get_profile(profile_id))
         connection = self._connections.of(profile_id)
         try:
             account = connection.source.check()
-        except OF_ACCOUNT as error:
-            note_failure(profile_id, connection, error)
+        except ACCOUNT_ERRORS as error:
+            note_account_error(profile_id, connection, error)
             raise
         profiles.note_account(profile_id, account)
         return profiles.get_profile(profile_id)
 
     def _parse(self, pasted_text: str) -> PastedCookies:
-        hosts = [urlsplit(url).hostname for url in (self._config.labs_url, self._config.flow_url)]
-        return parse_cookies(pasted_text, datetime.now(UTC), labs_host=hosts[0], flow_host=hosts[1])
+        labs_host, flow_host = (
+            urlsplit(url).hostname or "" for url in (self._config.labs_url, self._config.flow_url)
+        )
+        return parse_cookies(pasted_text, datetime.now(UTC), labs_host=labs_host, flow_host=flow_host)
 
-    def _try(self, pasted: PastedCookies) -> Tried:
-        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at)
+    def _check_pasted(self, pasted: PastedCookies) -> CheckedCookies:
+        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at, pasted.user_agent)
         source = self._open_source(self._config, credentials, self._stopping)
         try:
             account = _account_or_none(source)
-            return Tried(account, credentials.kept, credentials.expire_at, source.name, source.capabilities)
+            return CheckedCookies(
+                account,
+                credentials.current,
+                credentials.expire_at,
+                pasted.user_agent,
+                source.name,
+                source.capabilities,
+            )
         except SignedOut as error:
             raise BadCookies(
-                f"Flow does not sign anybody in with these cookies; they may have been cut. {error}"
+                f"These cookies do not sign in to Flow; they may be incomplete. {error}"
             ) from error
         finally:
             source.close()
 
-    def _keep(self, profile_id: str, call: Tried, *, is_confirmed: bool = False) -> None:
-        if call.account:
-            profiles.check_account(profile_id, call.account, is_confirmed=is_confirmed)
-        profiles.set_cookies(profile_id, call.cookies, call.expire_at)
-        profiles.note_service(profile_id, call.service, call.capabilities.histories)
-        # Before anything is said about the new cookies: from here on no verdict on the old ones counts.
+    def _store(self, profile_id: str, checked: CheckedCookies, *, is_confirmed: bool = False) -> None:
+        """Store checked cookies. The order of the steps matters.
+
+        The account is compared first, so that cookies of another account never replace the old ones. The old
+        connection is dropped after the new cookies are stored, so that the next one reads them, and before
+        the profile's health is set, so that no thread overwrites it with an error of the old cookies.
+        """
+        if checked.account:
+            profiles.check_account(profile_id, checked.account, is_confirmed=is_confirmed)
+        profiles.set_cookies(profile_id, checked.cookies, checked.expire_at, checked.user_agent)
+        profiles.note_service(profile_id, checked.service, checked.capabilities.histories)
         self._connections.drop(profile_id)
-        if call.account:
-            profiles.note_account(profile_id, call.account, is_confirmed=is_confirmed)
+        if checked.account:
+            profiles.note_account(profile_id, checked.account, is_confirmed=is_confirmed)
         else:
             profiles.note_unchecked(
                 profile_id,
-                "Flow could not be reached when these cookies were pasted. They are tried at the next sync.",
+                "Flow could not be reached when these cookies were pasted. The next sync checks them.",
             )
 
 
-def note_failure(profile_id: str, connection: Connection, error: FlowError) -> None:
-    """Note as health what an error of `OF_ACCOUNT` says of a profile."""
+def note_account_error(profile_id: str, connection: Connection, error: FlowError) -> None:
+    """Store what one of the `ACCOUNT_ERRORS` means for the health of a profile."""
     match error:
         case UnusualActivity():
             connection.retry.note_cooldown(error)
@@ -170,13 +191,16 @@ def note_failure(profile_id: str, connection: Connection, error: FlowError) -> N
 
 
 def require_no_cooldown(profile: Profile) -> None:
-    """Raises UnusualActivity while the service wants to be left alone."""
+    """Raises UnusualActivity while Flow wants no requests of this profile."""
     if seconds := profiles.cooldown_seconds(profile):
         raise UnusualActivity(seconds)
 
 
 def _account_or_none(source: Source) -> Account | None:
-    """None while the service is out of reach. Raises UnusualActivity: that is an answer."""
+    """The account that the cookies sign in to; None when Flow does not respond.
+
+    Raises UnusualActivity although it is a FlowUnavailable: Flow did respond, with a refusal.
+    """
     try:
         return source.check()
     except UnusualActivity:

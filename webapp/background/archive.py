@@ -1,4 +1,4 @@
-"""A ZIP of pictures that is written piece by piece beside its place and named when it is whole."""
+"""Writes a ZIP of pictures chunk by chunk to a temporary file, which gets its name once it is complete."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from webapp import times
@@ -19,50 +19,59 @@ from webapp.storage import DEVICE_NAMES, PART_PREFIX
 CHUNK_BYTES = 1 << 20
 MANIFEST = "manifest.json"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+# The range of years that a ZIP can express.
+_MIN_YEAR, _MAX_YEAR = 1980, 2107
 
 
 class Archive:
-    """An open ZIP. Pictures are stored as they are: they would not get smaller."""
+    """An open ZIP. Pictures are stored uncompressed, because their formats are compressed already.
 
-    def __init__(self, opened: ZipFile, manifest: TextIO) -> None:
+    `manifest` is a temporary file that collects the list of pictures, which may be too long for memory.
+    """
+
+    def __init__(self, opened: ZipFile, manifest: IO[bytes]) -> None:
         self._zip = opened
         self._manifest = manifest
         self._names = Names()
         self._separator = '{"images": [\n'
 
-    def add(self, source: IO[bytes], file_name: str, created_at: str, facts: dict) -> int:
-        """Copy a picture in, note it in the manifest, and return its size."""
-        info = ZipInfo(self._names.free(file_name), date_time=_zip_time(created_at))
+    def add(self, source: IO[bytes], file_name: str, created_at: str, metadata: dict[str, object]) -> int:
+        """Copy a picture into the ZIP and add it to the manifest. Returns its size in bytes."""
+        info = ZipInfo(self._names.unique(file_name), date_time=_zip_time(created_at))
         info.external_attr = 0o644 << 16
-        info.file_size = os.fstat(source.fileno()).st_size  # tells whether ZIP64 is needed
+        info.file_size = os.fstat(source.fileno()).st_size  # zipfile decides by this whether to use ZIP64
         digest, size = hashlib.sha256(), 0
         with self._zip.open(info, "w") as target:
             while chunk := source.read(CHUNK_BYTES):
                 digest.update(chunk)
                 size += target.write(chunk)
-        entry = {"file": info.filename} | facts | {"sizeBytes": size, "sha256": digest.hexdigest()}
-        self._manifest.write(self._separator + json.dumps(entry, ensure_ascii=False))
+        entry = {"file": info.filename} | metadata | {"sizeBytes": size, "sha256": digest.hexdigest()}
+        self._write(self._separator + json.dumps(entry, ensure_ascii=False))
         self._separator = ",\n"
         return size
 
-    def add_manifest(self, suffix: dict) -> None:
-        """The list of all that is inside; kept in a file until now, because it may be long."""
-        rest = json.dumps(suffix, ensure_ascii=False)[1:]
+    def add_manifest(self, totals: dict[str, object]) -> None:
+        """Add the manifest: one JSON object with the list of pictures under `images`, then the `totals`."""
+        rest = json.dumps(totals, ensure_ascii=False)[1:]
         start = self._separator if self._separator.startswith("{") else ""
-        self._manifest.write(f"{start}\n], {rest}\n")
+        self._write(f"{start}\n], {rest}\n")
         self._manifest.seek(0)
         with self._zip.open(MANIFEST, "w", force_zip64=True) as target:
-            shutil.copyfileobj(self._manifest.buffer, target, CHUNK_BYTES)
+            shutil.copyfileobj(self._manifest, target, CHUNK_BYTES)
+
+    def _write(self, text: str) -> None:
+        self._manifest.write(text.encode())
 
 
 class Names:
-    """Names inside a ZIP: safe on every system, and each there once, compared without case."""
+    """File names inside a ZIP: valid on every system, and unique when compared without case."""
 
     def __init__(self) -> None:
         self._taken = {MANIFEST}
         self._counts: Counter[str] = Counter()
 
-    def free(self, file_name: str) -> str:
+    def unique(self, file_name: str) -> str:
+        """A valid name like `file_name` that was not returned before."""
         stem, dot, suffix = _UNSAFE.sub("_", file_name).rpartition(".")
         stem, suffix = (stem, dot + suffix[:8]) if dot else (suffix, "")
         stem = stem.strip("._-")[:100] or "image"
@@ -78,13 +87,13 @@ class Names:
 
 @contextmanager
 def archive(target: Path) -> Iterator[Archive]:
-    """A ZIP that stands under `target` once the block ends well, and else leaves nothing behind."""
+    """An open ZIP that is moved to `target` when the block ends; after an error nothing is left of it."""
     descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, suffix=".part", dir=target.parent)
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             with (
-                tempfile.TemporaryFile("w+", encoding="utf-8", dir=target.parent) as manifest,
+                tempfile.TemporaryFile(dir=target.parent) as manifest,
                 ZipFile(file, "w", ZIP_STORED, allowZip64=True) as opened,
             ):
                 yield Archive(opened, manifest)
@@ -96,9 +105,10 @@ def archive(target: Path) -> Iterator[Archive]:
 
 
 def _zip_time(created_at: str) -> tuple[int, int, int, int, int, int]:
-    """When the picture was made, in the range that a ZIP can say."""
+    """When the picture was made, within the range that a ZIP can express."""
     try:
-        moment = times.parsed(created_at)
+        made = times.parsed(created_at)
     except ValueError:
-        return (1980, 1, 1, 0, 0, 0)
-    return (min(max(moment.year, 1980), 2107), *moment.timetuple()[1:6])
+        return (_MIN_YEAR, 1, 1, 0, 0, 0)
+    year = min(max(made.year, _MIN_YEAR), _MAX_YEAR)
+    return (year, made.month, made.day, made.hour, made.minute, made.second)

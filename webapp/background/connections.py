@@ -1,5 +1,6 @@
-"""One source and one pace per profile, shared by all threads that work for it."""
+"""Connections to the service: per profile one source and one retry policy, shared by all its threads."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,13 +9,17 @@ from dataclasses import dataclass, field
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
-from webapp.sources import Capabilities, Source
+from webapp.sources import Capabilities, Credentials, Source
 from webapp.sources.retry import Cooldown, RetryPolicy
 from webapp.store import profiles
 
+log = logging.getLogger(__name__)
+
+OpenSource = Callable[[Config, Credentials, threading.Event], Source]
+
 
 class StoredCredentials:
-    """The secrets of a profile as the database keeps them; the calling thread has a connection open."""
+    """A profile's secrets, read from the database. The calling thread must have a connection to it."""
 
     def __init__(self, profile_id: str) -> None:
         self._profile_id = profile_id
@@ -25,18 +30,23 @@ class StoredCredentials:
     def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
         profiles.renew_cookies(self._profile_id, sent, renewed, expire_at)
 
+    def user_agent(self) -> str | None:
+        return profiles.find_user_agent(self._profile_id)
+
     def key(self) -> str | None:
         return profiles.find_key(self._profile_id)
 
-    def keep_key(self, key: str) -> None:
+    def set_key(self, key: str) -> None:
         profiles.set_key(self._profile_id, key)
 
 
 @dataclass(slots=True)
 class Connection:
-    """How a profile talks to its service. `is_stale`: other cookies came meanwhile, take a new one.
+    """How a profile talks to its service, from one set of cookies to the next.
 
-    `is_checked`: it is known whose cookies these are; `checking` lets one thread ask for all.
+    `is_checked`: the account of these cookies is known to be the profile's; the lock `checking` makes one
+    thread find out while the others wait. `is_stale`: the profile has other cookies now, so errors of this
+    connection say nothing about the profile. Get a new one from `Connections.of`.
     """
 
     source: Source
@@ -46,13 +56,18 @@ class Connection:
     checking: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
-        """Whatever asks or waits to ask comes to its end."""
+        """Abort the requests under way and wake the threads that wait to send one."""
         self.source.close()
         self.retry.close()
 
 
 class Connections:
-    def __init__(self, config: Config, open_source: Callable, stopping: threading.Event) -> None:
+    """The open connections, by profile.
+
+    `_lock` guards the table and every `is_stale`. Whoever holds it may query the database, never the network.
+    """
+
+    def __init__(self, config: Config, open_source: OpenSource, stopping: threading.Event) -> None:
         self._config = config
         self._open_source = open_source
         self._stopping = stopping
@@ -60,7 +75,9 @@ class Connections:
         self._connections: dict[str, Connection] = {}
 
     def of(self, profile_id: str) -> Connection:
-        """The profile's connection. Raises SignedOut when it has no cookies."""
+        """The profile's connection, opened if there is none. Raises SignedOut when it has no cookies."""
+        # The cookies are read under the lock as well: `drop` is called after new ones were stored, so a
+        # connection opened before it is dropped by it, and one opened after it has the new cookies.
         with self._lock:
             if connection := self._connections.get(profile_id):
                 return connection
@@ -69,22 +86,26 @@ class Connections:
                 raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
             connection = Connection(
                 self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
-                self._retry(profile),
+                self._retry_policy(profile),
                 is_checked=not profile.is_unchecked,
             )
             self._connections[profile_id] = connection
+            log.debug("connection of %s to %s: opened", profile_id, connection.source.name)
             return connection
 
-    def _retry(self, profile: Profile) -> RetryPolicy:
-        """The pace of a profile, resting when an earlier process was told to."""
+    def _retry_policy(self, profile: Profile) -> RetryPolicy:
+        """The retry policy of a profile. A cooldown is stored, so that the next process respects it too."""
 
-        def keep_cooldown(error: UnusualActivity | None) -> None:
-            profiles.note_cooldown(profile.id, error and error.retry_after_seconds, error and str(error))
+        def store_cooldown(error: UnusualActivity | None) -> None:
+            if error:
+                profiles.note_cooldown(profile.id, error.retry_after_seconds, str(error))
+            else:
+                profiles.note_cooldown(profile.id, None, None)
 
         retry = RetryPolicy(
             self._config.retry_pauses_seconds,
             page_delay_seconds=self._config.page_delay_seconds,
-            on_cooldown=keep_cooldown,
+            on_cooldown=store_cooldown,
         )
         if profile.cooldown_until:
             seconds = profiles.cooldown_seconds(profile)
@@ -92,19 +113,19 @@ class Connections:
         return retry
 
     def capabilities(self, profile_id: str) -> Capabilities:
-        """What the profile's service promises of its histories; that of the first service when it has no
-        cookies."""
+        """What the profile's service can do; of labs.google when the profile has no cookies."""
         if connection := self._connections.get(profile_id):
             return connection.source.capabilities
-        # For a look only: a connection belongs to those who ask.
+        # Opened and closed at once: this must work without cookies, where `of` raises.
         source = self._open_source(self._config, StoredCredentials(profile_id), self._stopping)
         source.close()
         return source.capabilities
 
     def check(self, profile_id: str, connection: Connection, stopping: threading.Event) -> None:
-        """Make sure once that cookies which could not be checked when they were pasted are this profile's.
+        """Verify the account of cookies that could not be checked when they were pasted.
 
-        Raises OtherAccount or AccountExists when they are not, and what `Source.check` raises.
+        Each thread calls this before it uses a connection; only the first call asks Flow. Raises OtherAccount
+        or AccountExists when the account is not this profile's, and what `Source.check` raises.
         """
         with connection.checking:
             if not connection.is_checked:
@@ -113,41 +134,58 @@ class Connections:
                 connection.is_checked = True
 
     @contextmanager
-    def if_current(self, connection: Connection | None) -> Iterator[bool]:
-        """Hold off new cookies while it is written down that a connection's cookies are dead.
+    def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
+        """Whether the cookies of a connection are still the profile's.
 
-        False when new ones came already: then the verdict is about nobody's cookies.
+        None stands for the connection that could not be opened, because the profile had no cookies.
+
+        A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
+        cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
+        that. Without the block they could do so between this thread's look and its write: then the run would
+        wait although the cookies work.
         """
         with self._lock:
-            yield connection is None or not connection.is_stale
+            if connection is None:
+                yield not profiles.get_cookies(profile_id)
+            else:
+                yield not connection.is_stale
 
     def cooldown(self, profile_id: str) -> Cooldown | None:
-        """Whether the profile rests, because Flow asked for it or does not answer."""
+        """Why no request is sent for the profile at the moment; None when requests are sent."""
         connection = self._connections.get(profile_id)
         return connection.retry.cooldown() if connection else None
 
     def require_available(self, profile_id: str) -> None:
-        """Raises FlowUnavailable while Flow answers nobody and the next try is still to come."""
+        """Raises FlowUnavailable while requests are held back because Flow does not respond.
+
+        Raises UnusualActivity while they are held back because Google asked for it.
+        """
         cooldown = self.cooldown(profile_id)
         profile = profiles.get_profile(profile_id)
-        if profiles.cooldown_seconds(profile):
-            raise UnusualActivity(profiles.cooldown_seconds(profile))
+        if seconds := profiles.cooldown_seconds(profile):
+            raise UnusualActivity(seconds)
         if cooldown and cooldown.reason and cooldown.seconds:
             raise FlowUnavailable(
-                f"Flow does not answer, so this waits and goes on by itself; the next try is in "
-                f"{cooldown.seconds:.0f} seconds. The last one ended so: {cooldown.reason}"
+                f"Flow does not respond, so this waits and goes on by itself; the next try is in "
+                f"{cooldown.seconds:.0f} seconds. The last one failed: {cooldown.reason}"
             )
 
     def drop(self, profile_id: str) -> None:
-        """Forget what belongs to the old cookies of a profile."""
+        """Close the profile's connection, because its cookies were replaced or the profile is removed.
+
+        `is_stale` is set before the requests are aborted: their threads must see that the errors which follow
+        are no verdict on the new cookies. Closed outside the lock, because those threads may wait for it.
+        """
         with self._lock:
             connection = self._connections.pop(profile_id, None)
             if connection:
                 connection.is_stale = True
         if connection:
             connection.close()
+            log.debug("connection of %s to %s: dropped", profile_id, connection.source.name)
 
     def close(self) -> None:
+        """Close all connections when the program stops. They do not become stale: cookies did not change."""
         with self._lock:
             connections, self._connections = list(self._connections.values()), {}
         for connection in connections:

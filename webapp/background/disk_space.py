@@ -1,4 +1,4 @@
-"""Whether a disk has room for what is about to be written to it."""
+"""Checks before a download whether the images will fit on the disk."""
 
 from pathlib import Path
 
@@ -7,28 +7,31 @@ from webapp.errors import DiskFull
 from webapp.store.gallery import counts
 from webapp.store.runs import downloads
 
-# A picture of Flow's usual size, while nothing on the shelf tells better.
-USUAL_PICTURE_BYTES = 1_500_000
+# The usual size of Flow's pictures; used until there are downloaded ones to take an average of.
+DEFAULT_PICTURE_BYTES = 1_500_000
 
 
 def require_space(folder: Path, profile_id: str, image_count: int) -> None:
-    """Raises DiskFull when `image_count` more images of a profile, beside those that are on their way,
-    will hardly fit on the disk of `folder`."""
-    each = _average(profile_id) or _average(None) or USUAL_PICTURE_BYTES
-    needed = (image_count + downloads.count_active(profile_id)) * each
+    """Raises DiskFull when `image_count` more images will probably not fit on the disk of `folder`.
+
+    The images that are in the profile's queue already are counted in addition.
+    """
+    average = _average_bytes(profile_id) or _average_bytes(None) or DEFAULT_PICTURE_BYTES
+    needed = (image_count + downloads.count_active(profile_id)) * average
     free = storage.free_bytes(folder)
     if needed > free:
         raise DiskFull(
-            f"{image_count:,} images need about {megabytes(needed)}, with what is on its way, and the disk "
-            f"that holds {folder} has {megabytes(free)} free. Make room there, or download fewer at a time."
+            f"{image_count:,} images need about {megabytes(needed)}, including the queue, and the disk of "
+            f"{folder} has {megabytes(free)} free. Make room there, or download fewer at a time."
         )
 
 
-def _average(profile_id: str | None) -> float:
-    """Bytes of a file of a profile, or of all; 0 when there is none."""
+def _average_bytes(profile_id: str | None) -> float:
+    """The average size of a profile's files, or of all files for None; 0 when there are none."""
     known = counts.count_profile(profile_id)
     return known.size_bytes / known.downloaded if known.downloaded else 0
 
 
 def megabytes(count: float) -> str:
+    """A number of bytes as text: `1.5 MB`, `1,234 MB`."""
     return f"{count / 1e6:,.1f} MB" if count < 10e6 else f"{count / 1e6:,.0f} MB"

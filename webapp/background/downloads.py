@@ -1,4 +1,21 @@
-"""Download runs: a crew of threads per profile that claims wishes until none is left."""
+"""Download runs: a pool of threads per run claims queued downloads until none is left.
+
+The queue is in the database, so it survives the process. What this module keeps in memory says which rows
+have a thread:
+
+    _pools          the pool of each run that has threads
+    _in_flight      the downloads that a thread works on, whichever pool it belongs to
+    _thread_counts  threads by profile, detached ones included
+
+A pool is detached from its run when the run is paused, cancelled or stopped by an error: it claims nothing
+more, and its threads end after the download they work on. A resumed run gets a new pool, and for a while
+threads of both may work.
+
+`_lock` guards all three. It is also held wherever the state of a run and its pool change together, and while
+a download is claimed. So no thread sees a running run whose pool is detached, nor a claimed download without
+its thread. The database is written under it; the network is not used under it. The lock of `Connections` is
+always taken before this one.
+"""
 
 import logging
 import threading
@@ -10,7 +27,7 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
-from webapp.background.waiting import Waiting
+from webapp.background.waiters import Waiters
 from webapp.background.worker_pool import WorkerPool, change, finish, log_state
 from webapp.config import Config
 from webapp.database.models import Image, Run
@@ -28,12 +45,14 @@ log = logging.getLogger(__name__)
 
 
 class Downloads:
+    """The commands for download runs, and the threads that carry them out."""
+
     def __init__(
-        self, config: Config, connections: Connections, waiting: Waiting, stopping: threading.Event
+        self, config: Config, connections: Connections, waiters: Waiters, stopping: threading.Event
     ) -> None:
         self._config = config
         self._connections = connections
-        self._waiting = waiting
+        self._waiters = waiters
         self._stopping = stopping
         self._lock = threading.Lock()
         self._pools: dict[str, WorkerPool] = {}
@@ -42,77 +61,83 @@ class Downloads:
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        """Folders below which downloads may be written."""
+        """Folders under which downloads may be written."""
         return (self._config.images_dir, *self._config.storage_roots)
 
     # Commands
 
     def request(self, profile_id: str, image_ids: Sequence[str], folder: Path | None = None) -> Run | None:
-        """Wish for images; None when all of them are on the shelf already.
+        """Queue images for download into `folder`, or the profile's own. None: all have their files already.
 
-        Raises FolderGone when `folder`'s root, or that of a file asked for, is not there, and DiskFull
-        when they will not fit.
+        Raises FolderGone when the root of `folder`, or of the file of a requested image, is missing; BadPath
+        when `folder` cannot be created; DiskFull when the images will not fit.
         """
         profiles.get_profile(profile_id)
         if folder:
-            self._make_asked_folder(folder)
-        missing = [image for image in images.list_by_ids(image_ids) if not self._is_on_shelf(image)]
+            self._make_requested_folder(folder)
+        missing = [image for image in images.list_by_ids(image_ids) if not self._has_file(image)]
         images.mark_missing([image.id for image in missing if image.local_path])
         if not missing:
             return None
         require_space(folder or self._own_folder(profile_id), profile_id, len(missing))
-        asked = {image.id for image in missing}
-        ids = [image_id for image_id in image_ids if image_id in asked]
-        run = downloads.request_downloads(profile_id, ids, folder and str(folder))
+        missing_ids = {image.id for image in missing}
+        ids = [image_id for image_id in image_ids if image_id in missing_ids]
+        run = downloads.request_downloads(profile_id, ids, str(folder) if folder else None)
         self.ensure_running(run.id)
         return run
 
     def request_pending(
         self, profile_id: str, limit: int | None = None, folder: Path | None = None
     ) -> Run | None:
-        """Wish for all pending images, or the newest `limit`; None if there is none. Raises as `request`."""
+        """Queue all pending images, or the newest `limit`; None when there are none.
+
+        Raises what `request` raises.
+        """
         profiles.get_profile(profile_id)
         if folder:
-            self._make_asked_folder(folder)
+            self._make_requested_folder(folder)
         count = counts.count_downloadable(profile_id)
         require_space(folder or self._own_folder(profile_id), profile_id, min(limit or count, count))
-        run = downloads.request_pending(profile_id, limit, folder and str(folder))
+        run = downloads.request_pending(profile_id, limit, str(folder) if folder else None)
         if run:
             self.ensure_running(run.id)
         return run
 
     def pause(self, profile_id: str) -> None:
-        """Claim no further wish; what is being fetched is finished, or put back if it only waits."""
+        """Claim no further download. Transfers under way are finished; threads that wait to retry give up."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             with self._lock:
                 self._detach(run.id)
                 change(run.id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
-            self._waiting.notify()
+            self._waiters.notify_all()
 
     def resume(self, profile_id: str) -> None:
+        """Continue the profile's run if it is paused or waits for cookies."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             fresh = {"error": None, "error_code": None, "finished_at": None}
             change(run.id, (RunState.PAUSED, RunState.WAITING), RunState.RUNNING, **fresh)
             self.ensure_running(run.id)
 
     def cancel(self, profile_id: str) -> None:
-        """Drop the wishes that were not begun."""
+        """Drop the queued downloads. Transfers under way are finished."""
         if run := runs.find_open_run(profile_id, RunKind.DOWNLOAD):
             with self._lock:
                 self._detach(run.id)
                 downloads.cancel_run(run.id)
                 log_state(run.id)
-            self._waiting.notify()
+            self._waiters.notify_all()
 
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
-        """Stay until nothing is undecided about these images, or their run stopped short of it. Raises
-        FlowUnavailable as soon as it waits for Flow to answer."""
-        self._waiting.until(lambda: not downloads.is_any_active(image_ids) or self._is_over(run_id))
+        """Wait until each of these images is downloaded or failed, or their run stops.
+
+        Raises FlowUnavailable as soon as the run cannot go on because Flow does not respond.
+        """
+        self._waiters.wait_until(lambda: not downloads.is_any_active(image_ids) or self._is_over(run_id))
         return runs.get_run(run_id)
 
     def wait_for_run(self, run_id: str) -> Run:
-        """Stay until a run does not go on. Raises FlowUnavailable as `wait` does."""
-        self._waiting.until(lambda: self._is_over(run_id))
+        """Wait until a run stops. Raises FlowUnavailable as `wait` does."""
+        self._waiters.wait_until(lambda: self._is_over(run_id))
         return runs.get_run(run_id)
 
     def _is_over(self, run_id: str) -> bool:
@@ -122,40 +147,44 @@ class Downloads:
         return run.state != RunState.RUNNING
 
     def rate(self, run_id: str) -> tuple[float, float]:
-        """Images and bytes a second of a run, over the last seconds."""
+        """Images per second and bytes per second of a run, over the last seconds."""
         pool = self._pools.get(run_id)
         return pool.rate.per_second() if pool else (0.0, 0.0)
 
     def is_working(self, profile_id: str) -> bool:
-        """Whether a thread may still write files of a profile, also one that was sent home."""
+        """Whether a thread, detached or not, may still write files of a profile."""
         return self._thread_counts[profile_id] > 0
 
-    # The crew
+    # Threads
 
     def ensure_running(self, run_id: str) -> None:
-        """Wake as many threads for a run that is running as its wishes can use.
+        """Give a running run as many threads as its queue and the limit allow.
 
-        The lock is held wherever a run's state and its crew change together.
+        Called again, it adds what is missing: call it whenever a run was resumed or downloads were queued.
         """
         with self._lock:
             run = runs.find_run(run_id)
             if run is None or run.state != RunState.RUNNING or self._stopping.is_set():
                 return
+            # Claimed, but no thread works on it: its thread could not write the outcome down.
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             pool = self._pools.setdefault(run.id, WorkerPool(run))
-            # Threads of a crew that was sent home still fetch: together they are no more than allowed.
+            # Detached threads still send requests, so they count: pausing and resuming must not add threads.
             free_count = self._config.download_workers - self._thread_counts[run.profile_id]
             for _ in range(min(downloads.count_queued(run.id), free_count)):
-                thread = threading.Thread(target=self._drain, args=(pool,), daemon=True)
+                thread = threading.Thread(target=self._run_worker, args=(pool,), daemon=True)
                 pool.threads.add(thread)
                 self._thread_counts[run.profile_id] += 1
                 thread.start()
+            # Nothing queued. With detached threads left, the last of them ends the run, or finds it a new
+            # thread.
             if not pool.threads and not self._thread_counts[run.profile_id]:
                 self._detach(run.id)
                 finish(run.id)
-        self._waiting.notify()
+        self._waiters.notify_all()
 
     def stop(self, timeout_seconds: float) -> None:
+        """Let all threads end, and wait for them within about `timeout_seconds`."""
         with self._lock:
             pools = list(self._pools.values())
         threads = [thread for pool in pools for thread in pool.threads]
@@ -164,50 +193,59 @@ class Downloads:
         for thread in threads:
             thread.join(timeout_seconds / len(threads))
 
-    def _drain(self, pool: WorkerPool) -> None:
-        """A thread's life. When not even an outcome can be written down, as on a full disk, it waits: later
-        it may be. Also when its crew was sent home: if that was not written down, the run goes on."""
+    def _run_worker(self, pool: WorkerPool) -> None:
+        """The body of a thread.
+
+        An exception that arrives here means that an outcome could not be stored, e.g. because the disk is
+        full. The thread waits and tries again, even when its pool is detached: if it was the pause that could
+        not be stored, the run counts as running, and only this thread can store it later.
+        """
         while True:
             try:
                 with store.connection():
-                    self._work_off(pool)
-                    return self._leave(pool)
+                    self._drain_queue(pool)
+                    return self._end_worker(pool)
             except Exception:
-                log.exception("Download run %s cannot go on now", pool.run.id)
+                log.exception("download %s: cannot go on now; trying again", pool.run.id)
                 if self._stopping.wait(self._config.retry_pauses_seconds[-1]):
                     return self._count_out(pool)
 
-    def _work_off(self, pool: WorkerPool) -> None:
+    def _drain_queue(self, pool: WorkerPool) -> None:
         while claim := self._next_claim(pool):
-            self._run(pool, claim)
-            self._waiting.notify()
+            self._process(pool, claim)
+            self._waiters.notify_all()
 
     def _next_claim(self, pool: WorkerPool) -> Claim | None:
-        """Under the lock, so that a wish is never seen as claimed by nobody."""
+        """Claim under the lock: between the claim and `_in_flight`, `ensure_running` would queue it again."""
         with self._lock:
             claim = None if pool.stop.is_set() else pool.claim()
             if claim:
                 self._in_flight.add(claim.download_id)
             return claim
 
-    def _leave(self, pool: WorkerPool) -> None:
-        """The end of a thread. What came after its last look, or was put back by a thread of another crew,
-        is taken up by those that are woken here."""
+    def _end_worker(self, pool: WorkerPool) -> None:
+        """Count this thread out, and end the run if it was the last download.
+
+        Otherwise start threads again: downloads may have been queued after this thread found the queue empty,
+        or a detached thread may have released one. Counted out first, so that this thread leaves room for a
+        new one.
+        """
         self._count_out(pool)
         if not finish(pool.run.id) and not self._stopping.is_set():
             self.ensure_running(pool.run.id)
-        self._waiting.notify()
+        self._waiters.notify_all()
 
     def _count_out(self, pool: WorkerPool) -> None:
         with self._lock:
             if threading.current_thread() in pool.threads:
                 pool.threads.discard(threading.current_thread())
                 self._thread_counts[pool.run.profile_id] -= 1
+            # A run that was resumed meanwhile has another pool, which must stay.
             if not pool.threads and self._pools.get(pool.run.id) is pool:
                 del self._pools[pool.run.id]
 
-    def _run(self, pool: WorkerPool, claim: Claim) -> None:
-        """One wish from claim to outcome: whatever happens, it is decided or put back."""
+    def _process(self, pool: WorkerPool, claim: Claim) -> None:
+        """Download one image. Whatever happens, the download is finished, failed or released at the end."""
         connection = None
         try:
             connection = self._connections.of(claim.profile_id)
@@ -221,15 +259,16 @@ class Downloads:
                 pool, claim, error, connection, is_superseded=is_stale or self._stopping.is_set()
             )
         except Exception as error:
-            log.exception("Download of image %s failed", claim.image_id)
+            log.exception("download of image %s failed", claim.image_id)
             self._handle_failure(pool, claim, store.problem_of(error) or _unexpected(), connection)
         finally:
+            # Last: from here on `ensure_running` queues the download again if it is still claimed.
             self._in_flight.discard(claim.download_id)
 
     def _download(self, pool: WorkerPool, claim: Claim, connection: Connection) -> None:
         folder = Path(claim.folder) if claim.folder else self._own_folder(claim.profile_id)
         storage.make_folder(folder, self.roots)
-        kept = download_image(
+        file = download_image(
             connection.source,
             connection.retry,
             claim.name,
@@ -238,10 +277,12 @@ class Downloads:
             stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
             stopping=pool.stop,
         )
-        downloads.finish_download(claim, **asdict(kept) | {"path": str(kept.path)})
+        # The file first, then the row: killed in between, the next download finds the file and takes it over.
+        downloads.finish_download(claim, **asdict(file) | {"path": str(file.path)})
+        log.debug("download of image %s: done, %s bytes", claim.image_id, file.size_bytes)
         with self._lock:
             pool.failures.note_success()
-        pool.rate.add(kept.size_bytes)
+        pool.rate.add(file.size_bytes)
 
     def _handle_failure(
         self,
@@ -254,6 +295,7 @@ class Downloads:
     ) -> None:
         """Do what `webapp.download.rules` decide about a failure."""
         outcome = self._outcome(pool, claim, error, is_superseded=is_superseded)
+        log.debug("download of image %s: %s, %s", claim.image_id, outcome.name.lower(), error)
         if outcome in (Outcome.FAIL, Outcome.FAIL_PERMANENTLY):
             return self._fail(pool, claim, error, is_permanent=outcome is Outcome.FAIL_PERMANENTLY)
         # Before the state of the run changes: whoever waits for that must find the image queued.
@@ -261,13 +303,14 @@ class Downloads:
         if outcome is Outcome.PAUSE_RUN:
             if isinstance(error, AccountMoved):
                 profiles.note_health(claim.profile_id, Health.MOVED, str(error))
-            self._halt(pool, RunState.PAUSED, error)
+            self._stop_run(pool, RunState.PAUSED, error)
         elif outcome is Outcome.WAIT_FOR_COOKIES:
-            # New cookies are held off meanwhile: once they are stored, the old ones do not matter any more.
-            with self._connections.if_current(connection) as is_current:
+            # Inside the block new cookies cannot be put in use. Outside it they could arrive before the run
+            # is set to waiting, and it would wait although they work.
+            with self._connections.if_current(claim.profile_id, connection) as is_current:
                 if is_current:
                     profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
-                    self._halt(pool, RunState.WAITING, error)
+                    self._stop_run(pool, RunState.WAITING, error)
 
     def _outcome(
         self, pool: WorkerPool, claim: Claim, error: FlowshelfError, *, is_superseded: bool
@@ -292,34 +335,39 @@ class Downloads:
             if is_too_many:
                 pool.stop.set()  # at once, so that no thread claims another download
         if is_too_many:
-            self._halt(pool, RunState.PAUSED, too_many_failures(error))
+            self._stop_run(pool, RunState.PAUSED, too_many_failures(error))
 
-    def _halt(self, pool: WorkerPool, state: RunState, error: FlowshelfError) -> None:
-        """Stop a run for a reason that one of its threads met; a crew that was sent home has no say."""
+    def _stop_run(self, pool: WorkerPool, state: RunState, error: FlowshelfError) -> None:
+        """Pause a run, or let it wait, because of an error in one of its threads.
+
+        An error in a detached pool changes nothing: a person has paused, cancelled or resumed the run since.
+        """
         with self._lock:
             if self._pools.get(pool.run.id) is not pool:
                 return
             self._detach(pool.run.id)
             change(pool.run.id, (RunState.RUNNING,), state, error=str(error), error_code=error.code)
-        self._waiting.notify()
+        self._waiters.notify_all()
 
     def _detach(self, run_id: str) -> None:
+        """Let the threads of a run's pool end after the download they work on. Call it under the lock."""
         if pool := self._pools.pop(run_id, None):
             pool.stop.set()
 
     def _own_folder(self, profile_id: str) -> Path:
         return self._config.images_dir / profile_id
 
-    def _make_asked_folder(self, folder: Path) -> None:
+    def _make_requested_folder(self, folder: Path) -> None:
         storage.require_root(folder, self.roots)
         try:
             storage.make_folder(folder, self.roots)
         except FolderGone as error:
-            raise BadPath(str(error)) from error  # the root is there: it is the caller's path that is not
+            raise BadPath(str(error)) from error  # its root is there: the caller's path is wrong
 
-    def _is_on_shelf(self, image: Image) -> bool:
-        is_whole = image.local_path is not None and image.damaged_at is None
-        return is_whole and storage.is_there(image.local_path, self.roots)
+    def _has_file(self, image: Image) -> bool:
+        if image.local_path is None or image.damaged_at is not None:
+            return False
+        return storage.is_there(image.local_path, self.roots)
 
 
 def _unexpected() -> FlowshelfError:

@@ -1,10 +1,11 @@
-"""ZIPs of selections: one thread prepares them one after the other and clears away old ones."""
+"""ZIPs of selections: one thread prepares them one after the other and removes old ones."""
 
 import errno
 import logging
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,36 +23,49 @@ from webapp.times import now
 
 log = logging.getLogger(__name__)
 
-CLEAR_EVERY_SECONDS = 600.0
-PROGRESS_EVERY_SECONDS = 0.3
-# Headers, the list at the end and the manifest; and what has to stay free for everything else.
+CLEANUP_INTERVAL_SECONDS = 600.0
+PROGRESS_INTERVAL_SECONDS = 0.3
+# Per picture: its headers, its entry in the ZIP's directory, its entry in the manifest.
 OVERHEAD_BYTES_PER_PICTURE = 3000
-BYTES_TO_LEAVE_FREE = 50_000_000
-NO_FILE = "None of the selected images has a file yet. Download them first; a ZIP holds files."
+# Left free on the disk for the database and the downloads.
+RESERVED_BYTES = 50_000_000
+NO_FILES = "None of the selected images has a file yet. Download them first; a ZIP contains files."
 
 
-class Dropped(Exception):
-    """Flowshelf is stopping, or nobody wants this ZIP any more."""
+class Abandoned(Exception):
+    """The ZIP being prepared is not needed any more: it was removed, or Flowshelf is stopping."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How much of a ZIP is prepared. `left_out_count`: selected images without a file."""
+
+    done_count: int = 0
+    done_bytes: int = 0
+    left_out_count: int = 0
 
 
 class Exports:
+    """The queue of ZIPs, which is in the database, and the thread that prepares them."""
+
     def __init__(self, config: Config, roots: Sequence[Path], stopping: threading.Event) -> None:
         self._folder = config.exports_dir
         self._roots = roots
         self._stopping = stopping
-        self._woken = threading.Event()
+        self._has_work = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Say of what an ended process left that it was interrupted, and clear away what is old."""
+        """Mark what an earlier process left as interrupted, remove old ZIPs, and start the thread."""
         storage.remove_parts(self._folder)
         exports.interrupt_exports()
-        self._clear_old()
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._remove_old()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> None:
-        self._woken.set()
+        """Wait for the thread, which ends soon after `stopping` is set. Its ZIP is interrupted."""
+        self._has_work.set()
         if self._thread:
             self._thread.join(timeout_seconds)
 
@@ -61,109 +75,121 @@ class Exports:
     # Commands
 
     def request(self, selection: Selection) -> Export:
-        """Put a ZIP in line. Raises BadRequest when there is no file to put into it, DiskFull."""
+        """Queue a ZIP. Raises BadRequest when no selected image has a file, DiskFull when it will not fit."""
         total = selections.summary_of(selection)
         if not total.file_count:
-            raise BadRequest(NO_FILE)
+            raise BadRequest(NO_FILES)
         self._require_space(total.size_bytes + total.image_count * OVERHEAD_BYTES_PER_PICTURE)
         export = exports.add_export(selections.list_ids(selection), total.size_bytes)
-        self._woken.set()
+        self._has_work.set()
         return export
 
     def request_again(self, export_id: str) -> None:
+        """Queue a ZIP again that failed or was interrupted. Raises DiskFull."""
         self._require_space(exports.get_export(export_id).size_bytes)
         exports.request_again(export_id)
-        self._woken.set()
+        self._has_work.set()
 
     def remove(self, export_id: str) -> None:
-        """Drop a ZIP, also one that is being prepared: its thread notices."""
+        """Remove a ZIP.
+
+        The row goes first: by its absence the thread notices that the ZIP it prepares is not needed any more,
+        and removes a ZIP that it has just finished.
+        """
         exports.remove_export(exports.get_export(export_id).id)
         self.path_of(export_id).unlink(missing_ok=True)
 
-    def _require_space(self, bytes_count: int) -> None:
-        free = storage.free_bytes(self._folder) - exports.count_bytes_to_come() - BYTES_TO_LEAVE_FREE
-        if bytes_count > free:
+    def _require_space(self, needed: int) -> None:
+        free = storage.free_bytes(self._folder) - exports.count_bytes_to_come() - RESERVED_BYTES
+        if needed > free:
             raise DiskFull(
-                f"This ZIP takes about {megabytes(bytes_count)}, and the disk that holds the data folder "
-                f"has {megabytes(max(free, 0))} to spare. Make room there, or select fewer images."
+                f"This ZIP takes about {megabytes(needed)}, and the disk of the data folder has "
+                f"{megabytes(max(free, 0))} to spare. Make room there, or select fewer images."
             )
 
     # The thread
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         while not self._stopping.is_set():
-            self._woken.clear()
+            # Cleared before looking for work: a request that comes after the look sets it again, and is not
+            # missed.
+            self._has_work.clear()
             try:
                 with store.connection():
-                    # Nobody else prepares any: what still counts as running could not be ended on the disk.
+                    # This is the only thread that prepares ZIPs, so none is running now. A row that says so
+                    # could not be updated when its ZIP failed, e.g. because the disk was full.
                     exports.interrupt_exports([ExportState.RUNNING])
-                    self._clear_old()
+                    self._remove_old()
                     while not self._stopping.is_set() and (export := exports.claim_export()):
                         self._prepare(export)
             except Exception:
-                log.exception("The thread that prepares ZIPs met what nobody expected")
-            self._woken.wait(CLEAR_EVERY_SECONDS)
+                log.exception("ZIPs cannot be prepared now; trying again later")
+            self._has_work.wait(CLEANUP_INTERVAL_SECONDS)
 
     def _prepare(self, export: Export) -> None:
         try:
             with archive(self.path_of(export.id)) as opened:
                 self._fill(opened, export)
+            # The file is there before the row says so: a ZIP that is shown as ready can be fetched. Removed
+            # in between, it has no row any more, and its file goes too.
             size = self.path_of(export.id).stat().st_size
-            if not exports.finish_export(export.id, size):
+            if exports.finish_export(export.id, size):
+                log.info("ZIP %s: done, %s bytes", export.id, size)
+            else:
                 self.path_of(export.id).unlink(missing_ok=True)
-            log.info("ZIP %s: %s bytes", export.id, size)
-        except Dropped:
-            pass
+        except Abandoned:
+            log.debug("ZIP %s: abandoned", export.id)
         except FlowshelfError as error:
             exports.fail_export(export.id, str(error))
         except Exception as error:
-            log.exception("ZIP %s was not prepared", export.id)
+            log.exception("ZIP %s: failed", export.id)
             exports.fail_export(export.id, _sentence(error))
 
     def _fill(self, opened: Archive, export: Export) -> None:
-        done_count = done_bytes = left_out_count = 0
-        noted_at = 0.0
+        progress, reported_at = Progress(), 0.0
         for chunk in store.chunked(exports.list_image_ids(export.id)):
             found = selections.list_in_order(chunk)
-            left_out_count += len(chunk) - len(found)
+            progress.left_out_count += len(chunk) - len(found)
             for image in found:
-                size = self._add(opened, image)
-                done_count, done_bytes = done_count + (size is not None), done_bytes + (size or 0)
-                left_out_count += size is None
-                if time.monotonic() - noted_at > PROGRESS_EVERY_SECONDS:
-                    self._note(export, done_count, done_bytes, left_out_count)
-                    noted_at = time.monotonic()
-        self._note(export, done_count, done_bytes, left_out_count)
-        if not done_count:
-            raise BadRequest(NO_FILE)
-        opened.add_manifest({"count": done_count, "leftOut": left_out_count, "madeAt": now()})
+                self._add(opened, image, progress)
+                if time.monotonic() - reported_at > PROGRESS_INTERVAL_SECONDS:
+                    self._report(export, progress)
+                    reported_at = time.monotonic()
+        self._report(export, progress)
+        if not progress.done_count:
+            raise BadRequest(NO_FILES)
+        totals = {"count": progress.done_count, "leftOut": progress.left_out_count, "madeAt": now()}
+        opened.add_manifest(totals)
 
-    def _note(self, export: Export, done_count: int, done_bytes: int, left_out_count: int) -> None:
-        counts = {"done_count": done_count, "done_bytes": done_bytes, "left_out_count": left_out_count}
-        if self._stopping.is_set() or not exports.note_progress(export.id, **counts):
-            raise Dropped
+    def _report(self, export: Export, progress: Progress) -> None:
+        """Store the progress. Raises Abandoned when the export was removed, or Flowshelf is stopping."""
+        if self._stopping.is_set() or not exports.note_progress(export.id, **asdict(progress)):
+            raise Abandoned
 
-    def _add(self, opened: Archive, image: Image) -> int | None:
-        """The size of the file, None when there is none to put in."""
+    def _add(self, opened: Archive, image: Image, progress: Progress) -> None:
+        """Add an image's file to the ZIP, or count the image as left out when its file cannot be opened."""
         try:
+            # Only files under the storage roots: an imported row may name any path of this machine.
             path = storage.path_under(image.local_path or "", self._roots)
             source = path.open("rb") if path.is_file() else None
         except (FolderGone, OSError):
-            return None
+            source = None
         if source is None:
-            return None
+            progress.left_out_count += 1
+            return
         with source:
-            return opened.add(source, path.name, image.created_at, _facts(image))
+            progress.done_bytes += opened.add(source, path.name, image.created_at, _metadata(image))
+        progress.done_count += 1
 
-    def _clear_old(self) -> None:
+    def _remove_old(self) -> None:
         exports.remove_old_exports(datetime.now(UTC))
-        kept = {self.path_of(export.id) for export in exports.list_exports()}
-        storage.remove_files(path for path in self._folder.glob("*.zip") if path not in kept)
+        expected = {self.path_of(export.id) for export in exports.list_exports()}
+        storage.remove_files(path for path in self._folder.glob("*.zip") if path not in expected)
 
 
-def _facts(image: Image) -> dict:
-    """What the manifest says of a picture beside its size and sum."""
-    return {
+def _metadata(image: Image) -> dict[str, object]:
+    """What the manifest says of a picture, in addition to its file name, size and hash."""
+    metadata: dict[str, object] = {
         "name": image.name,
         "mediaKey": image.media_key,
         "prompt": image.prompt,
@@ -171,10 +197,13 @@ def _facts(image: Image) -> dict:
         "kind": image.kind,
         "createdAt": image.created_at,
         "downloadedAt": image.downloaded_at,
-    } | ({"width": image.width, "height": image.height} if image.width and image.height else {})
+    }
+    if image.width and image.height:
+        metadata |= {"width": image.width, "height": image.height}
+    return metadata
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk that holds the data folder became full. Make room there, then prepare the ZIP again."
-    return "The ZIP could not be written; the log says more. Nothing on the shelf was changed."
+        return "The disk of the data folder is full. Make room there, then prepare the ZIP again."
+    return "The ZIP could not be written; the log says more. No image was changed."

@@ -1,4 +1,4 @@
-"""How fast something goes, over the last seconds."""
+"""How fast downloads arrive, averaged over the last seconds."""
 
 import time
 from collections import deque
@@ -7,7 +7,7 @@ WINDOW_SECONDS = 10.0
 
 
 class Rate:
-    """Counts things with a size; threads may share it."""
+    """Counts images and their bytes. Thread-safe, because `append` and `list` of a deque are atomic."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -17,8 +17,9 @@ class Rate:
         self._sizes.append((time.monotonic(), size_bytes))
 
     def per_second(self) -> tuple[float, float]:
-        """Things and bytes a second."""
+        """Images per second and bytes per second."""
         now = time.monotonic()
-        recent = [size for moment, size in list(self._sizes) if now - moment <= WINDOW_SECONDS]
+        recent = [size for added_at, size in list(self._sizes) if now - added_at <= WINDOW_SECONDS]
+        # At least half a second, so that the first image does not count as a thousand per second.
         seconds = max(min(now - self._began, WINDOW_SECONDS), 0.5)
         return len(recent) / seconds, sum(recent) / seconds

@@ -1,4 +1,4 @@
-"""Quick syncs that begin by themselves: one thread that sleeps until the next one is due."""
+"""Scheduled quick syncs: one thread that sleeps until the next one is due."""
 
 import logging
 import threading
@@ -14,79 +14,89 @@ from webapp.store.runs import schedules
 
 log = logging.getLogger(__name__)
 
-# A laptop that slept, or a clock that was set, is noticed after so long at the latest.
-MAX_NAP_SECONDS = 60.0
+# The longest sleep: the due time must be computed again after the computer slept or its clock was set.
+MAX_SLEEP_SECONDS = 60.0
 
 
 class Scheduler:
-    """What is due lies in the rows (the end of the last sync and the hours), so a restart changes nothing;
-    only the syncs owed to this start are remembered here."""
+    """Starts the syncs that are due.
+
+    Whether an hourly sync is due follows from the rows (its hours and the end of the last sync), so a restart
+    changes nothing. `_due_at_start` holds the profiles that are still to be synced once because of this
+    start.
+    """
 
     def __init__(self, syncs: Syncs, stopping: threading.Event) -> None:
         self._syncs = syncs
         self._stopping = stopping
-        self._changed = threading.Event()
-        self._due: set[str] = set()
+        self._woken = threading.Event()
+        self._due_at_start: set[str] = set()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._due = {schedule.profile_id for schedule in schedules.list_schedules(ScheduleKind.AT_START)}
+        at_start = schedules.list_schedules(ScheduleKind.AT_START)
+        self._due_at_start = {schedule.profile_id for schedule in at_start}
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """Look again at what is due: a schedule was changed, or the program stops."""
-        self._changed.set()
+        """Compute again what is due: a schedule was changed, or the program stops."""
+        self._woken.set()
 
     def stop(self, timeout_seconds: float) -> None:
+        """Wait for the thread; `stopping` must be set."""
         self.wake()
         if self._thread:
             self._thread.join(timeout_seconds)
 
-    def begin_due(self, moment: datetime) -> float | None:
-        """Begin what is due at `moment`; the seconds until it is time to look again, None: no schedule.
+    def start_due(self, moment: datetime) -> float | None:
+        """Start what is due at `moment`. Returns the seconds to sleep; None: no schedule, sleep until woken.
 
-        Never beside a sync that is open, and not while the profile waits for its person.
+        A profile with an open sync run is not synced a second time, nor one whose cookies have to be
+        replaced.
         """
         for schedule in schedules.list_schedules(ScheduleKind.AT_START):
-            self._begin_due(schedule)
+            self._start_once(schedule)
         hourly = schedules.list_schedules(ScheduleKind.HOURLY)
-        naps = [self._begin_if_due(schedule, moment) for schedule in hourly]
-        if self._due:
-            naps.append(MAX_NAP_SECONDS)
-        return min(naps, default=None)
+        sleeps = [self._start_if_due(schedule, moment) for schedule in hourly]
+        if self._due_at_start:
+            sleeps.append(MAX_SLEEP_SECONDS)
+        return min(sleeps, default=None)
 
-    def _begin_if_due(self, schedule: Schedule, moment: datetime) -> float:
+    def _start_if_due(self, schedule: Schedule, moment: datetime) -> float:
         due = schedules.next_due(schedule, moment)
         if due is None or schedules.is_held(schedule):
-            return MAX_NAP_SECONDS
+            return MAX_SLEEP_SECONDS
         if due > moment:
-            return min((due - moment).total_seconds(), MAX_NAP_SECONDS)
-        self._begin(schedule)
-        return MAX_NAP_SECONDS
+            return min((due - moment).total_seconds(), MAX_SLEEP_SECONDS)
+        self._start_sync(schedule)
+        return MAX_SLEEP_SECONDS
 
-    def _begin_due(self, schedule: Schedule) -> None:
-        if schedule.profile_id not in self._due or schedules.is_held(schedule):
+    def _start_once(self, schedule: Schedule) -> None:
+        if schedule.profile_id not in self._due_at_start or schedules.is_held(schedule):
             return
-        self._due.discard(schedule.profile_id)
+        self._due_at_start.discard(schedule.profile_id)
         if not runs.find_open_run(schedule.profile_id, RunKind.SYNC):
-            self._begin(schedule)
+            self._start_sync(schedule)
 
-    def _begin(self, schedule: Schedule) -> None:
+    def _start_sync(self, schedule: Schedule) -> None:
         try:
             self._syncs.start(schedule.profile_id, is_scheduled=True, downloads_new=schedule.downloads_new)
-        except FlowshelfError as error:  # removed in this moment, or a person was quicker
-            log.info("The scheduled sync of %s did not begin: %s", schedule.profile_id, error)
+        except (
+            FlowshelfError
+        ) as error:  # since the look the profile was removed, or a sync was started by hand
+            log.info("scheduled sync of %s was not started: %s", schedule.profile_id, error)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._changed.clear()
-            self._changed.wait(self._look())
+            # Cleared before looking: a schedule that is changed during the look wakes the thread again.
+            self._woken.clear()
+            self._woken.wait(self._start_due_now())
 
-    def _look(self) -> float | None:
+    def _start_due_now(self) -> float | None:
         try:
             with store.connection():
-                return self.begin_due(datetime.now(UTC))
+                return self.start_due(datetime.now(UTC))
         except Exception:
-            log.exception("The schedule could not be looked at; trying again in a minute")
-            return MAX_NAP_SECONDS
+            log.exception("the schedules could not be read; trying again in a minute")
+            return MAX_SLEEP_SECONDS

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from webapp import store
 from webapp.config import CHOOSABLE, Config, parse_setting
@@ -51,8 +52,8 @@ class Settings:
         """Settings that the page may change: those that neither the environment nor a flag has set."""
         return [name for name in CHOOSABLE if name not in self._config.given]
 
-    def _accepted(self, texts: Mapping[str, str]) -> dict[str, object]:
-        values = {}
+    def _accepted(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        values: dict[str, Any] = {}  # each has the type of its field in `Config`
         for name, text in texts.items():
             if name in self.choosable:
                 try:

@@ -1,16 +1,17 @@
-"""Sync runs: one thread per profile that syncs."""
+"""Sync runs: a thread for each. A profile has at most one open sync run."""
 
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from webapp import store
 from webapp.background.connections import Connection, Connections
-from webapp.background.waiting import Waiting
+from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.models import Run
 from webapp.database.states import Health, RunKind, RunState, SyncMode
-from webapp.errors import AccountMoved, BadRequest, Busy, FlowshelfError, RunEnded, SignedOut
+from webapp.errors import AccountMoved, BadRequest, Busy, FlowChanged, FlowshelfError, RunEnded, SignedOut
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.sync.engine import SyncRun
@@ -20,27 +21,40 @@ log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong inside Flowshelf. What was stored is safe; the log says more."
 
+# The state in which a run ends and the columns that say why. None: it does not end, because it waits for
+# cookies or because the next start of the program resumes it.
+_Outcome = tuple[RunState | None, dict[str, str | None]]
+
 
 class Syncs:
-    """`before_end` is called with a run and the state it is about to end in; when the process is killed
-    between the two, it is called again after the restart."""
+    """The commands for sync runs, and the threads that carry them out.
+
+    `before_end` is called with a run and the state it is about to end in. If the process is killed between
+    this call and the change of state, it is called again after the restart.
+
+    `_lock` guards `_threads`: the thread of each run that has one, with the event that stops it. `_starting`
+    is held from the creation of a run until its thread is in that table. Without it a second `start` could
+    find the run without a thread, and take it for the run of a killed process.
+    """
 
     def __init__(
         self,
         config: Config,
         connections: Connections,
-        waiting: Waiting,
+        waiters: Waiters,
         stopping: threading.Event,
         before_end: Callable[[str, RunState], None] = lambda run_id, state: None,
     ) -> None:
         self._config = config
         self._connections = connections
-        self._waiting = waiting
+        self._waiters = waiters
         self._stopping = stopping
         self._before_end = before_end
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self._threads: dict[str, tuple[threading.Thread, threading.Event]] = {}
+
+    # Commands
 
     def start(
         self,
@@ -53,40 +67,55 @@ class Syncs:
         is_scheduled: bool = False,
         downloads_new: bool = False,
     ) -> Run:
-        """Begin a sync run, or join the one under way that was asked the same. Raises Busy otherwise."""
+        """Start a sync run, or return the running one if it was started with the same arguments.
+
+        `downloads_new`: queue the new images for download at the end. Raises Busy when another run is
+        running, BadRequest for a `start_cursor` without one history and the mode `all`.
+        """
         histories = histories or self._connections.capabilities(profile_id).histories
         if start_cursor and (mode != SyncMode.ALL or len(histories) != 1):
             raise BadRequest("A startCursor goes with the mode “all” and one history.")
-        asked = {
-            "histories": histories,
-            "mode": mode,
-            "start_cursor": start_cursor,
-            "max_pages": max_pages,
-        }
-        marks = {"is_scheduled": is_scheduled, "downloads_new": downloads_new}
-        with self._starting:  # a run that has no thread yet must not look like one of a killed process
-            run = self._open_run(profile_id, asked, marks)
+        open_run = partial(
+            runs.start_sync,
+            profile_id,
+            histories=histories,
+            mode=mode,
+            start_cursor=start_cursor,
+            max_pages=max_pages,
+            is_scheduled=is_scheduled,
+            downloads_new=downloads_new,
+        )
+        with self._starting:
+            run = self._open_run(open_run, replaces_idle=not is_scheduled)
+            # A person who presses Sync while the run waits for cookies wants them tried again.
             runs.change_state(run.id, (RunState.WAITING,), RunState.RUNNING, error=None, error_code=None)
             self.ensure_running(run.id)
         return runs.get_run(run.id)
 
     def pause(self, profile_id: str) -> None:
-        """End the profile's sync run now; its gap stays for Resume. A page under way is given up."""
+        """End the profile's sync run now, and abort the request under way. Its gap stays, for Resume."""
         run = runs.find_open_run(profile_id, RunKind.SYNC)
         if run is None:
             return
-        # First the state: a thread that still stores its page finds that the run is not its own any more.
-        self._set_aside(run.id)
+        # The state first: a thread that is about to store a page checks it in the same transaction, so
+        # nothing is stored for this run any more, and another run may continue the walk.
+        self._end_as_paused(run.id)
         with self._lock:
             _, stop = self._threads.get(run.id, (None, None))
         if stop:
             stop.set()
-        self._waiting.notify()
+        self._waiters.notify_all()
+
+    def cancel(self, profile_id: str) -> None:
+        """The same as `pause`: a gap is never dropped."""
+        self.pause(profile_id)
 
     def wait(self, run_id: str) -> Run:
-        """Stay until a run ended, is to pause, or waits for cookies. Raises FlowUnavailable as soon as it
-        waits for Flow to answer."""
-        self._waiting.until(lambda: self._is_over(runs.get_run(run_id)))
+        """Wait until a run ends or waits for cookies.
+
+        Raises FlowUnavailable as soon as it cannot go on because Flow does not respond.
+        """
+        self._waiters.wait_until(lambda: self._is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
 
     def _is_over(self, run: Run) -> bool:
@@ -95,76 +124,105 @@ class Syncs:
         self._connections.require_available(run.profile_id)
         return False
 
-    def cancel(self, profile_id: str) -> None:
-        """For a walk it is Pause that ends the run: no gap is ever dropped."""
-        self.pause(profile_id)
-
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
-        """Whether images that a full sync did not meet are to be marked as gone from Flow."""
+        """Answer the question of a full sync: `mark` the images that it did not find as gone from Flow?"""
         answer_question(walk_id, mark=mark)
 
+    def _open_run(self, open_run: Callable[[], Run], *, replaces_idle: bool) -> Run:
+        """Open a run. With `replaces_idle`, an open run that no thread works on makes way for it.
+
+        Such a run waits for cookies, or was not resumed because this process runs a single command.
+        """
+        try:
+            return open_run()
+        except Busy as error:
+            busy_id = error.run_id
+            if busy_id is None or not replaces_idle or self.has_thread(busy_id):
+                raise
+            if not self._end_as_paused(busy_id):
+                raise
+            return open_run()
+
+    @staticmethod
+    def _end_as_paused(run_id: str) -> bool:
+        has_changed = runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
+        if has_changed:
+            _log_end(runs.get_run(run_id))
+        return has_changed
+
+    # Threads
+
+    def has_thread(self, run_id: str) -> bool:
+        """Whether a thread works on a run, or is about to end after it."""
+        return run_id in self._threads
+
     def ensure_running(self, run_id: str) -> None:
-        """Give a running run its thread, unless it has one."""
+        """Start the thread of a running run, unless it has one."""
         with self._lock:
             run = runs.find_run(run_id)
-            is_requested = run is not None and run.state == RunState.RUNNING and not self._stopping.is_set()
-            if run_id in self._threads or not is_requested:
+            if run is None or run.state != RunState.RUNNING or self._stopping.is_set():
+                return
+            if run_id in self._threads:
                 return
             stop = threading.Event()
-            thread = threading.Thread(target=self._run, args=(run_id, run.profile_id, stop), daemon=True)
+            thread = threading.Thread(
+                target=self._run_thread, args=(run_id, run.profile_id, stop), daemon=True
+            )
             self._threads[run_id] = (thread, stop)
             thread.start()
 
     def stop(self, timeout_seconds: float) -> None:
+        """Let all threads end, and wait for them within about `timeout_seconds`."""
         with self._lock:
-            under_way = list(self._threads.values())
-        for _, stop in under_way:
+            running = list(self._threads.values())
+        for _, stop in running:
             stop.set()
-        for thread, _ in under_way:
-            thread.join(timeout_seconds / len(under_way))
+        for thread, _ in running:
+            thread.join(timeout_seconds / len(running))
 
-    def _open_run(self, profile_id: str, asked: dict, marks: dict) -> Run:
-        try:
-            return runs.start_sync(profile_id, **asked, **marks)
-        except Busy as error:
-            is_in_the_way = marks["is_scheduled"] or self._is_under_way(error.run_id)
-            if is_in_the_way or not self._set_aside(error.run_id):
-                raise
-            return runs.start_sync(profile_id, **asked, **marks)
+    def _run_thread(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
+        """The body of a thread.
 
-    def _is_under_way(self, run_id: str) -> bool:
-        return run_id in self._threads
-
-    def _set_aside(self, run_id: str) -> bool:
-        """End a run where it stands: a person paused it, it waited for cookies, or its process was killed."""
-        is_set = runs.change_state(run_id, (RunState.RUNNING, RunState.WAITING), RunState.PAUSED)
-        if is_set:
-            _log_end(runs.get_run(run_id))
-        return is_set
-
-    def _run(self, run_id: str, profile_id: str, stop: threading.Event) -> None:
+        An exception that arrives here means that the outcome could not be stored, e.g. because the disk is
+        full. The run still counts as running, so the thread waits and then starts another one.
+        """
         try:
             with store.connection_for_pages():
-                while not self._ended(run_id, profile_id, stop):
-                    log.info("sync %s of %s was asked for again", run_id, profile_id)
-                if run := runs.find_run(run_id):  # its profile may have been removed
+                while not self._run_to_end(run_id, profile_id, stop):
+                    log.info("sync %s of %s was requested again", run_id, profile_id)
+                if run := runs.find_run(run_id):  # None: its profile was removed
                     _log_end(run)
                     store.refresh_statistics()
         except Exception:
-            # Not even its end could be written down, as when the disk is full: later it may be.
-            log.exception("Sync run %s cannot go on now", run_id)
+            log.exception("sync %s: cannot go on now; trying again", run_id)
             stop.wait(self._config.retry_pauses_seconds[-1])
         finally:
             with self._lock:
                 self._threads.pop(run_id, None)
-            self._waiting.notify()
-        self._retry_later(run_id)
+            self._waiters.notify_all()
+        self._restart_if_running(run_id)
 
-    def _ended(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
-        """Carry a run on to where it ends, waits or goes on later.
+    def _restart_if_running(self, run_id: str) -> None:
+        """Start a new thread if the run is running again, or still.
 
-        False when somebody asked for it again in the moment in which it was done.
+        New cookies may have resumed it while this thread was ending: `ensure_running` found this thread in
+        the table then, and started none. While the database cannot be read, wait for it.
+        """
+        while not self._stopping.is_set():
+            try:
+                with store.connection():
+                    return self.ensure_running(run_id)
+            except Exception as error:
+                problem = store.problem_of(error) or repr(error)
+                log.error("sync %s: cannot go on now; trying again: %s", run_id, problem)
+                self._stopping.wait(self._config.retry_pauses_seconds[-1])
+
+    def _run_to_end(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
+        """Run until the run ends, waits for cookies or is interrupted, and store which.
+
+        False: the sync was requested again after the last look at the head of the history, and is still
+        running.
         """
         state, fields = self._outcome(run_id, profile_id, stop)
         if state:
@@ -175,58 +233,54 @@ class Syncs:
             runs.change_state(run_id, (RunState.RUNNING,), state, **fields)
         return True
 
-    def _retry_later(self, run_id: str) -> None:
-        """New cookies may have set a run going while its thread was ending. A database that is not there
-        is waited for."""
-        while not self._stopping.is_set():
-            try:
-                with store.connection():
-                    return self.ensure_running(run_id)
-            except Exception as error:
-                log.error("Sync run %s cannot go on now: %s", run_id, store.problem_of(error) or repr(error))
-                self._stopping.wait(self._config.retry_pauses_seconds[-1])
+    def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> _Outcome:
+        """Run, and translate how it ended.
 
-    def _outcome(self, run_id: str, profile_id: str, stop: threading.Event) -> tuple[RunState | None, dict]:
-        """The state in which the run ends, and what is said of it; None: it goes on later, or it waits."""
+        While the program stops, no error ends a run: the connections were closed, and the next start resumes
+        it.
+        """
         try:
             return (RunState.DONE, {}) if self._run_until_done(run_id, profile_id, stop) else (None, {})
         except (Stopped, RunEnded):
             return (None if self._stopping.is_set() else RunState.PAUSED), {}
-        except SignedOut as error:
-            self._wait_for_cookies(run_id, profile_id, error)
-            return None, {}
         except FlowshelfError as error:
             return (None, {}) if self._stopping.is_set() else self._failure(profile_id, error)
         except Exception as error:
             if problem := store.problem_of(error):
                 return self._failure(profile_id, problem)
-            log.exception("Sync run %s failed", run_id)
+            log.exception("sync %s failed", run_id)
             return RunState.FAILED, {"error_code": "error", "error": UNEXPECTED}
 
     @staticmethod
-    def _failure(profile_id: str, error: FlowshelfError) -> tuple[RunState, dict]:
+    def _failure(profile_id: str, error: FlowshelfError) -> _Outcome:
         if isinstance(error, AccountMoved):
             profiles.note_health(profile_id, Health.MOVED, str(error))
-        sample = getattr(error, "sample", None) or None
-        return RunState.FAILED, {"error_code": error.code, "error": str(error), "sample": sample}
+        sample = error.sample if isinstance(error, FlowChanged) else ""
+        return RunState.FAILED, {"error_code": error.code, "error": str(error), "sample": sample or None}
 
     def _run_until_done(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
-        """Carry the run on, with new cookies when they come while it is under way; False when it has to
-        wait for them."""
+        """Run until all is read. False: the run waits for cookies.
+
+        Cookies that are replaced meanwhile close the connection, and whatever the aborted request raises is
+        ignored: the run continues with a new connection, perhaps to the other service.
+        """
         while True:
-            connection = self._connections.of(profile_id)
-            runs.switch_service(run_id, connection.source.capabilities)
+            connection = None
             try:
+                connection = self._connections.of(profile_id)
+                runs.switch_service(run_id, connection.source.capabilities)
                 self._connections.check(profile_id, connection, stop)
                 self._sync_run(run_id, connection, stop).run()
                 return True
             except SignedOut as error:
-                with self._connections.if_current(connection) as is_current:
+                # Inside the block new cookies cannot be put in use. Outside it they could arrive before the
+                # run is set to waiting, and it would wait although they work.
+                with self._connections.if_current(profile_id, connection) as is_current:
                     if is_current:
                         self._wait_for_cookies(run_id, profile_id, error)
                         return False
             except FlowshelfError:
-                if not connection.is_stale:
+                if connection is None or not connection.is_stale:
                     raise
 
     def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:
@@ -235,14 +289,15 @@ class Syncs:
             connection.source,
             connection.retry,
             stopping=stop,
-            on_page=self._waiting.notify,
+            on_page=self._waiters.notify_all,
         )
 
     @staticmethod
     def _wait_for_cookies(run_id: str, profile_id: str, error: SignedOut) -> None:
+        # The health first: a run that waits tells the person to look at the profile for the reason.
         profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
-        said = {"error_code": error.code, "error": str(error)}
-        runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **said)
+        fields = {"error_code": error.code, "error": str(error)}
+        runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **fields)
 
 
 def _log_end(run: Run) -> None:

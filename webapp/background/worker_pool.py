@@ -1,4 +1,4 @@
-"""The threads of one download run, and how the state of a run changes and is logged."""
+"""The threads of one download run, and changes of its state, each with a line in the log."""
 
 import logging
 import threading
@@ -18,9 +18,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class WorkerPool:
-    """The threads of one run, since it was last begun or resumed.
+    """The threads of one run, from its start, or the last time it was resumed, until it stops.
 
-    `deferred` holds the ids of downloads that are claimed after all others, because the service was down.
+    `stop` is set when the pool is detached from its run. `deferred` holds the ids of downloads that are
+    claimed after all others, because the service was down. Not synchronized: `Downloads` holds its lock.
     """
 
     run: Run
@@ -31,7 +32,7 @@ class WorkerPool:
     deferred: set[int] = field(default_factory=set)
 
     def claim(self) -> Claim | None:
-        """The oldest wish; those that were put off come when there is no other."""
+        """Claim the oldest queued download; deferred ones only when there is no other."""
         claim = downloads.claim_download(self.run.id, except_ids=self.deferred)
         if claim is None and self.deferred:
             self.deferred.clear()
@@ -41,27 +42,29 @@ class WorkerPool:
     def defer(self, download_id: int) -> None:
         """Queue a download behind all others of the run."""
         self.failures.deferrals[download_id] += 1
+        # The ids are parameters of the statement that claims. When they are too many, start over: those
+        # deferred until now are claimed again in the order of the queue.
         if len(self.deferred) == store.ROWS_PER_STATEMENT:
             self.deferred.clear()
         self.deferred.add(download_id)
 
 
 def finish(run_id: str) -> bool:
-    """End a running run when nothing of it is left; whether it ended."""
+    """End a running run if none of its downloads is queued or being fetched. Returns whether it ended."""
     if not downloads.finish_run_if_complete(run_id):
         return False
     log_state(run_id)
     return True
 
 
-def change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> None:
-    """Move a run on, unless it is in another state by now."""
+def change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields: str | None) -> None:
+    """Change the state of a run, and its `fields`, if it is in one of the states `before`."""
     if runs.change_state(run_id, before, after, **fields):
         log_state(run_id)
 
 
 def log_state(run_id: str) -> None:
-    """One line that says what became of a run."""
+    """Log the state and the counts of a run in one line."""
     run = runs.get_run(run_id)
     log.info(
         "download %s of %s: %s, %s done, %s failed, %s bytes%s",

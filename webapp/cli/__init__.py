@@ -1,41 +1,49 @@
-"""The command `flowshelf`; the only part that prints, blocks and handles signals.
+"""The command `flowshelf`: the only part that prints, blocks and handles signals.
 
-serving     serve and demo
-listening   waitress, and how many may talk to it for how long
-working     sync, download, profiles and verify
-keeping     backup, import and doctor
-examining   doctor --flow
-shelf       the JSON API of the server that owns the data folder, or of this process when none does
-progress    bars on a terminal, plain lines elsewhere
+dashboard    serve and demo
+server       waitress and its limits
+commands     sync, download, profiles and verify
+maintenance  backup, import and doctor
+examination  doctor --flow
+api_client   a client of the JSON API, of a running server or of this process
+api_types    what that API returns
+progress     how far a run is, on a terminal or in a log
+logs         the log, its level and its redaction
+options      options that several commands take
 """
 
 import os
+import re
+from itertools import takewhile
 
 import click
 
+from webapp.cli import logs
 from webapp.cli.commands import download, profiles, sync, verify
 from webapp.cli.dashboard import demo, serve
 from webapp.cli.maintenance import backup, doctor_, import_
 from webapp.errors import FlowshelfError
 
 
-class Sentences(click.Group):
-    """Serves when no command is named, and ends with a sentence where a traceback would help nobody."""
+class FlowshelfGroup(click.Group):
+    """Runs `serve` when no command is named, and prints a FlowshelfError as a sentence."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
-            args = ["serve", *args]
-        return super().parse_args(ctx, args)
+        verbose = list(takewhile(re.compile("-v+|--verbose").fullmatch, args))
+        rest = args[len(verbose) :]
+        if not rest or (rest[0].startswith("-") and rest[0] not in ("--help", "-h", "--version")):
+            rest = ["serve", *rest]
+        return super().parse_args(ctx, [*verbose, *rest])
 
     def invoke(self, ctx: click.Context) -> object:
-        os.umask(0o077)  # whatever this process makes is for its owner alone
+        os.umask(0o077)  # files that this process creates are readable only by their owner
         try:
             return super().invoke(ctx)
         except FlowshelfError as error:
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Sentences, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=FlowshelfGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flowshelf")
 def main() -> None:
     """A local shelf for your own Google Flow images.
@@ -44,5 +52,8 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, sync, download, profiles, verify, backup, import_, doctor_):
-    main.add_command(command)
+main.params.append(logs.group_option())
+for command in (serve, demo):
+    main.add_command(logs.add_logging(command, default="info"))
+for command in (sync, download, profiles, verify, backup, import_, doctor_):
+    main.add_command(logs.add_logging(command))

@@ -1,7 +1,7 @@
-"""The JSON API, wherever it is: of the server that owns the data folder, or of this very process.
+"""A client of the JSON API, which a server or this process provides.
 
-A command never works around a server: it asks the server when there is one. Else it takes the lock
-and asks the same API within this process, without a socket.
+A command never bypasses a running server: if one owns the data folder, the command sends it requests.
+Otherwise the command takes the lock and calls the same API inside this process, without a socket.
 """
 
 import http.client
@@ -9,75 +9,135 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import Any
 
 from flask import Flask
 
 from webapp import create_app, make_data_folder
+from webapp.cli.api_types import (
+    DownloadResult,
+    DownloadRunValue,
+    ExaminationValue,
+    ProfileValue,
+    RunValue,
+    SyncRunValue,
+)
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
+from webapp.maintenance.verify import VerifyReport
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of
 from webapp.web.sharing.codes import read_codes
 
+SYNC = "/api/image-veo3/sync-metadata"
+BATCH = "/api/image-veo3/download-batch"
+
+Body = Mapping[str, object]
+
 
 class NoResponse(FlowshelfError):
-    """The server that owns the data folder went away."""
+    """The server that owns the data folder does not respond."""
 
     code, http_status = "no_answer", 503
 
 
-class ApiClient(Protocol):
-    """`is_here`: the work is done by this process, and ends with it."""
+class ApiClient(ABC):
+    """The calls that the commands make. Each raises the FlowshelfError that the API responds with.
 
-    is_here: bool
+    `is_local`: the work is done by this process and ends with it.
+    """
 
-    def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
-        """The `data` of the answer. Raises the FlowshelfError that it names."""
+    is_local: bool
+
+    @abstractmethod
+    def request(self, method: str, path: str, body: Body | None = None) -> Any:
+        """The `data` of a response: JSON of any shape. The methods below say which."""
+
+    def list_profiles(self) -> list[ProfileValue]:
+        return self.request("GET", "/api/profiles")
+
+    def check_profile(self, profile_id: str) -> ProfileValue:
+        """Let Flow check the cookies."""
+        return self.request("POST", f"/api/profiles/{profile_id}/check")
+
+    def examine_profile(self, profile_id: str) -> ExaminationValue:
+        return self.request("POST", f"/api/profiles/{profile_id}/examine")
+
+    def start_sync(self, profile_id: str, options: Body) -> str:
+        """Start a sync run and return its id."""
+        body = {"profileId": profile_id, "wait": False, **options}
+        return self.request("POST", SYNC, body)["runId"]
+
+    def start_download(self, profile_id: str, images: Body) -> str | None:
+        """Queue images, by `imageNames` or `pending`. Returns the id of the run; None: nothing to do."""
+        body = {"profileId": profile_id, "wait": False, **images}
+        return self.request("POST", BATCH, body).get("runId")
+
+    def download(self, profile_id: str, names: Sequence[str]) -> DownloadResult:
+        """Queue images by name and wait until each is downloaded or failed."""
+        return self.request("POST", BATCH, {"profileId": profile_id, "imageNames": names})
+
+    def get_sync_run(self, run_id: str) -> SyncRunValue:
+        return self.request("GET", f"/api/runs/{run_id}")
+
+    def get_download_run(self, run_id: str) -> DownloadRunValue:
+        return self.request("GET", f"/api/runs/{run_id}")
+
+    def pause_run(self, run_id: str) -> RunValue:
+        return self.request("POST", f"/api/runs/{run_id}/pause")
+
+    def resume_run(self, run_id: str) -> RunValue:
+        return self.request("POST", f"/api/runs/{run_id}/resume")
+
+    def verify(self, *, deep: bool, sets_pending: bool) -> VerifyReport:
+        found = self.request("POST", "/api/verify", {"deep": deep, "setPending": sets_pending})
+        return VerifyReport(found["counts"], found["problems"], found["requeuedCount"])
 
 
-class LocalClient:
-    """The API of this process, asked through WSGI."""
+class LocalClient(ApiClient):
+    """Calls the API inside this process, through WSGI."""
 
-    is_here = True
+    is_local = True
 
     def __init__(self, app: Flask) -> None:
         self._client = app.test_client()
         self.work = background_of(app)
 
-    def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
+    def request(self, method: str, path: str, body: Body | None = None) -> Any:
         return _data(self._client.open(path, method=method, json=body).get_json())
 
 
-class RemoteClient:
-    """The API of the server that owns the data folder."""
+class RemoteClient(ApiClient):
+    """Calls the API of the server that owns the data folder."""
 
-    is_here = False
+    is_local = False
 
     def __init__(self, url: str, code: str | None = None) -> None:
-        """`code` is the owner's, for a server that is shared and asks everybody who they are."""
+        """`code` is the owner's sign-in code, for a server that is shared."""
         self._url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json"}
         if code:
             self._headers["Authorization"] = f"Bearer {code}"
-        # A proxy of the environment has no business between two programs of this machine.
+        # No proxy: the server is on this machine, whatever HTTP_PROXY says.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def ask(self, method: str, path: str, body: dict | None = None) -> dict | list:
+    def request(self, method: str, path: str, body: Body | None = None) -> Any:
         content = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self._url + path, data=content, method=method, headers=self._headers)
         try:
             return _data(self._response(request))
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise NoResponse(
-                f"The Flowshelf at {self._url} does not answer. Look whether it still runs, then try again."
+                f"The Flowshelf server at {self._url} does not respond. Check whether it is still running, "
+                "then try again."
             ) from error
 
-    def _response(self, request: urllib.request.Request) -> dict:
+    def _response(self, request: urllib.request.Request) -> object:
         try:
             with self._opener.open(request) as response:
                 return json.load(response)
@@ -88,19 +148,20 @@ class RemoteClient:
 
 @contextmanager
 def open_client(config: Config) -> Iterator[ApiClient]:
-    """The shelf of a data folder, by whoever owns it."""
+    """A client for a data folder: of the server that owns it, else of this process, which owns it meanwhile.
+
+    Raises Busy while another command owns it.
+    """
     make_data_folder(config)
     lock = DataFolderLock(config.data_dir)
     if not lock.take():
-        if not (url := lock.address()):
-            raise Busy(
-                f"Another flowshelf command is working on {config.data_dir}. Try again when it has ended."
-            )
+        if not (url := lock.read_url()):
+            raise Busy(f"Another flowshelf command is using {config.data_dir}. Try again when it has ended.")
         codes = read_codes(config.data_dir)
-        yield RemoteClient(url, codes and codes[Role.OWNER])
+        yield RemoteClient(url, codes[Role.OWNER] if codes else None)
         return
     try:
-        app = create_app(replace(config, share=False))  # nobody signs in to their own process
+        app = create_app(replace(config, share=False))  # no sign-in inside one process
         work = background_of(app)
         work.start(resumes=False)
         try:
@@ -112,13 +173,13 @@ def open_client(config: Config) -> Iterator[ApiClient]:
 
 
 def pause(seconds: float) -> None:
-    """Wait; Ctrl-C ends it at once."""
+    """Sleep; Ctrl-C ends it at once."""
     threading.Event().wait(seconds)
 
 
-def _data(response: dict) -> dict | list:
+def _data(response: object) -> Any:
     if not isinstance(response, dict):
-        raise ValueError("no answer of Flowshelf")
+        raise ValueError("not a response of Flowshelf")
     if response.get("success"):
         return response["data"]
     raise error_of(response.get("code", "error"), response.get("error", "The server gave no reason."))

@@ -1,12 +1,11 @@
-"""`flowshelf serve` and `flowshelf demo`: one process, one data folder, waitress."""
+"""`flowshelf serve` and `flowshelf demo`: one process that serves one data folder."""
 
 import gc
-import logging
 import signal
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,30 +20,20 @@ from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config, se
 from webapp.database.states import Role
 from webapp.demo import FlowServer, World
 from webapp.demo.samples import moved_sample_world, sample_world
-from webapp.sources.http import redacted
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of, sharing_of
 from webapp.web.sharing import links
+from webapp.web.sharing.codes import Codes
 
-# How this machine reaches a server that listens on all addresses.
+# The address by which this machine reaches a server that listens on all addresses.
 LOCAL_HOSTS = {EVERY_ADDRESS: "127.0.0.1", "::": "::1"}
 DEMO_LATENCY_SECONDS = {"history": 0.35, "media": 0.5, "project": 0.35, "address": 0.5}
 
 
-class RedactingFormatter(logging.Formatter):
-    """No secret reaches a log, whoever wrote the line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
-
-
-def serving_options(command):
+def serving_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `serve` and `demo` have in common."""
     for option in (
-        click.option(
-            "--trusted-proxy",
-            metavar="ADDRESS",
-            help=setting_of("trusted_proxy").option_help,
-        ),
+        click.option("--trusted-proxy", metavar="ADDRESS", help=setting_of("trusted_proxy").option_help),
         click.option("--share", is_flag=True, default=None, help=setting_of("share").option_help),
         click.option("--open", "opens", is_flag=True, help="Open the dashboard in the browser."),
         click.option("--port", type=click.IntRange(0, 65535), help=setting_of("port").option_help),
@@ -56,25 +45,37 @@ def serving_options(command):
 
 @click.command()
 @serving_options
+@click.option("--dev", is_flag=True, help="Reload templates, styles and scripts when they change.")
 @data_dir_option
-def serve(data_dir: Path | None, opens: bool, **options: object) -> None:
+def serve(
+    host: str | None,
+    port: int | None,
+    opens: bool,
+    share: bool | None,
+    trusted_proxy: str | None,
+    dev: bool,
+    data_dir: Path | None,
+) -> None:
     """Serve the dashboard and the JSON API."""
-    config = read_config(data_dir=data_dir, **options)
+    config = read_config(data_dir=data_dir, host=host, port=port, share=share, trusted_proxy=trusted_proxy)
     require_share(config)
-    start_logging()
     make_data_folder(config)
     with owned(config) as lock:
-        run_server(create_app(config), config, lock, opens=opens)
+        run_server(create_app(config, reloads_assets=dev), config, lock, opens=opens)
 
 
 @click.command()
 @serving_options
-def demo(opens: bool, **options: object) -> None:
-    """Serve the dashboard on sample pictures of a simulated Flow; nothing of it is kept."""
+def demo(
+    host: str | None, port: int | None, opens: bool, share: bool | None, trusted_proxy: str | None
+) -> None:
+    """Serve the dashboard with sample pictures of a simulated Flow. Everything is deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, worlds):
-        config = demo_config(read_config(data_dir=Path(folder), **options), flow)
+        config = read_config(
+            data_dir=Path(folder), host=host, port=port, share=share, trusted_proxy=trusted_proxy
+        )
+        config = demo_config(config, flow)
         require_share(config)
-        start_logging()
         app = create_app(config)
         world, moved = worlds
         with store.connection():
@@ -87,7 +88,7 @@ def demo(opens: bool, **options: object) -> None:
 
 @contextmanager
 def simulated_flow() -> Iterator[tuple[FlowServer, tuple[World, World]]]:
-    """An account at the old Flow, and one that has moved to flow.google.com."""
+    """A simulated Flow with two accounts: one at labs.google, one that was moved to flow.google.com."""
     worlds = sample_world(), moved_sample_world(seed=2, email="grace@example.com", owner="Grace Example")
     with FlowServer(worlds[0], latency_seconds=DEMO_LATENCY_SECONDS) as flow:
         flow.add_world(worlds[1])
@@ -107,20 +108,22 @@ def demo_config(config: Config, flow: FlowServer) -> Config:
 
 
 def require_share(config: Config) -> None:
+    """Raises UsageError for an address that other machines can reach, unless the shelf is shared."""
     if config.host not in LOOPBACK_HOSTS and not config.share:
         raise click.UsageError(
-            f"On {config.host} Flowshelf would answer everybody in the network without asking who they are. "
-            "Add --share: then it asks everybody to sign in. Without it, it serves 127.0.0.1 only."
+            f"On {config.host} everybody in your network could open this shelf without signing in. Add "
+            "--share to make everybody sign in. Without --share, Flowshelf serves 127.0.0.1 only."
         )
 
 
 @contextmanager
 def owned(config: Config) -> Iterator[DataFolderLock]:
-    """Hold the lock of the data folder. Ends with a sentence when another Flowshelf has it."""
+    """Hold the lock of the data folder. Raises ClickException when another Flowshelf holds it."""
     lock = DataFolderLock(config.data_dir)
     if not lock.take():
-        where = lock.address() or "another command, which serves no page"
-        raise click.ClickException(f"A Flowshelf is using {config.data_dir} already: {where}. Use that one.")
+        if url := lock.read_url():
+            raise click.ClickException(f"Flowshelf already serves {config.data_dir}: open {url}")
+        raise click.ClickException(f"Another flowshelf command is using {config.data_dir}. Wait for its end.")
     try:
         yield lock
     finally:
@@ -128,45 +131,37 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
 
 
 def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool) -> None:
-    """Serve until SIGTERM or Ctrl-C; what is under way goes on at the next start."""
+    """Serve until SIGTERM or Ctrl-C. Runs that are under way resume at the next start."""
     work = background_of(app)
     server = listen(app, config)
     url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), server.effective_port)}/"
 
     def end(*_: object) -> None:
-        work.stopping.set()  # waiting API calls answer now, not when their work is done
+        # First, so that waiting API calls return now and waitress's threads can end.
+        work.stopping.set()
         sys.exit()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
         work.start()
-        lock.say_address(url)
+        lock.write_url(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
-        if config.share:
-            say_links(app, links.base_urls(config.host, server.effective_port) or [url])
+        if sharing := sharing_of(app):
+            print_links(sharing.codes, links.base_urls(config.host, server.effective_port) or [url])
         if opens:
             webbrowser.open(url)
-        gc.freeze()  # what is here now stays: no visitor has to wait while it is looked through for garbage
+        gc.freeze()  # what exists now stays: the collector need not go through it while a request waits
         server.run()
     finally:
         work.stop(timeout_seconds=1.6)
 
 
-def say_links(app: Flask, base_urls: list[str]) -> None:
-    """Who may come in by which link. A terminal shows them as QR codes too."""
-    codes = sharing_of(app).codes
-    for role, words in ((Role.OWNER, "You, with everything"), (Role.GUEST, "Guests, who may only look")):
-        click.echo(f"\n{words}:")
+def print_links(codes: Codes, base_urls: list[str]) -> None:
+    """Print the links that sign in as owner and as guest, on a terminal as QR codes too."""
+    for role, label in ((Role.OWNER, "You, with all rights"), (Role.GUEST, "Guests, who may only look")):
+        click.echo(f"\n{label}:")
         for base in base_urls:
             click.echo(f"  {links.enter_url(base, codes.code_of(role))}")
         if sys.stdout.isatty():
             click.echo(links.qr_lines(links.enter_url(base_urls[0], codes.code_of(role))))
-
-
-def start_logging() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    logging.getLogger("peewee.migrations").setLevel(logging.WARNING)  # what a migration did is said by us

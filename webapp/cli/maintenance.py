@@ -1,4 +1,4 @@
-"""`flowshelf backup`, `import` and `doctor`: a copy of the database, old images, and how all of it is."""
+"""`flowshelf backup`, `import` and `doctor`."""
 
 import json
 import sys
@@ -10,7 +10,8 @@ import click
 
 from webapp import database, store
 from webapp.cli.api_client import ApiClient, open_client
-from webapp.cli.commands import ending_with_json, find_profile
+from webapp.cli.api_types import ProfileValue
+from webapp.cli.commands import errors_as_json, find_profile
 from webapp.cli.examination import examine_flow, mark_of
 from webapp.cli.options import data_dir_option, json_option
 from webapp.config import Config, read_config
@@ -18,28 +19,31 @@ from webapp.errors import BadRequest, Busy, FlowshelfError
 from webapp.maintenance import doctor, importing
 from webapp.store import profiles
 
-REPORT_WORDS = {
+# The fields of an ImportReport, in the order in which they are printed.
+IMPORT_LABELS = {
     "added": "images added",
     "skipped": "on the shelf already",
     "ignored": "rows that are no usable image",
-    "files": "files taken over",
-    "missing": "files not there",
+    "files": "files imported",
+    "missing": "files missing",
     "damaged": "files that are no whole picture",
 }
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Replace FILE when it is there.")
-@click.option("--with-cookies", is_flag=True, help="Copy cookies and keys too: whoever has FILE is you then.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option(
+    "--with-cookies", is_flag=True, help="Include cookies and keys: whoever has FILE can use your account."
+)
 @json_option
 @data_dir_option
 def backup(file: Path, force: bool, with_cookies: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Copy the database to FILE as it is at this moment, also while Flowshelf runs.
+    """Copy the database to FILE, also while Flowshelf runs.
 
-    The pictures are not in it: they are files in the data folder. Cookies are left out.
+    The copy contains no pictures, which are files in the data folder, and no cookies.
     """
-    with ending_with_json(as_json):
+    with errors_as_json(as_json):
         source, target = read_config(data_dir=data_dir).database_path, file.absolute()
         if not source.exists():
             raise BadRequest(f"There is no database in {source.parent}: nothing to copy.")
@@ -59,66 +63,73 @@ def backup(file: Path, force: bool, with_cookies: bool, as_json: bool, data_dir:
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--profile", metavar="PROFILE", help="Whose the images are: the id or the name of a profile.")
+@click.option("--profile", metavar="PROFILE", help="Import into this profile: an id or a name.")
 @json_option
 @data_dir_option
 def import_(file: Path, profile: str | None, as_json: bool, data_dir: Path | None) -> None:
-    """Take over the images of the Electron program, from its database FILE.
+    """Import the images of the Electron program from its database FILE.
 
-    Files that are there are copied to the shelf, images that are on it already are skipped. Without
-    --profile they go to the profile of the same id, or to a new one while there is none at all.
+    Existing files are copied to the shelf. Images that are on the shelf already are skipped. Without
+    --profile, images go to the profile with the same id, or to a new one if there are no profiles yet.
     """
     config = read_config(data_dir=data_dir)
-    with ending_with_json(as_json), open_client(config) as client:
-        if not client.is_here:
+    with errors_as_json(as_json), open_client(config) as client:
+        if not client.is_local:
             raise Busy(
-                f"A Flowshelf is using {config.data_dir}. End it, import, and start it again: an import "
-                "reads files from anywhere on this machine, which nobody may ask of a server."
+                f"A Flowshelf server is using {config.data_dir}. Stop it, import, and start it again: an "
+                "import reads files from anywhere on this machine, and no server does that on request."
             )
         table = importing.OldTable(file)
-        owner_of = owners(client, config, table, profile)
+        owner_of = find_owners(client, config, table, profile)
         with store.connection():
-            bar = click.progressbar(length=table.count(), file=sys.stderr, label="Importing", hidden=as_json)
-            with bar:
-                report = importing.Import(config, owner_of).take(table, lambda: bar.update(1))
-    say_import(report, as_json)
+            count = table.count()
+            with click.progressbar(length=count, file=sys.stderr, label="Importing", hidden=as_json) as bar:
+                report = importing.Import(config, owner_of).run(table, lambda: bar.update(1))
+    print_import(report, as_json)
 
 
-def owners(
+def find_owners(
     client: ApiClient, config: Config, table: importing.OldTable, profile: str | None
 ) -> dict[str, str]:
-    """Which profile here the images of each profile there go to. Raises BadRequest when that is not clear."""
+    """Our profile ids for the profile ids in the table; profiles are added if there are none yet.
+
+    Raises BadRequest when it is not clear which profile is meant.
+    """
     old_ids = table.owners()
     if profile:
         return dict.fromkeys(old_ids, find_profile(client, profile)["profileId"])
-    rows = client.ask("GET", "/api/profiles")
-    here = {row["name"]: row["profileId"] for row in rows} | {
-        row["profileId"]: row["profileId"] for row in rows
-    }
-    # An import that was made before gave them a profile of that name.
-    owner_of = {old_id: here.get(old_id) or here.get(new_name(old_id)) for old_id in old_ids}
-    unknown = [old_id for old_id, profile_id in owner_of.items() if profile_id is None]
+    rows = client.list_profiles()
+    by_name = {row["name"]: row["profileId"] for row in rows}
+    by_key = by_name | {row["profileId"]: row["profileId"] for row in rows}
+    owner_of = {}
+    for old_id in old_ids:
+        # An earlier import added profiles with these names.
+        if profile_id := by_key.get(old_id) or by_key.get(new_name(old_id)):
+            owner_of[old_id] = profile_id
+    unknown = [old_id for old_id in old_ids if old_id not in owner_of]
     if unknown and rows:
-        names = ", ".join(f"“{row['name']}”" for row in rows)
+        names = ", ".join(f"“{name}”" for name in by_name)
         raise BadRequest(
-            f"Whose are these images? Say it with --profile. Profiles on this shelf: {names}. Nothing was "
-            "imported."
+            f"Whose images are these? Name the profile with --profile. Profiles on this shelf: {names}. "
+            "Nothing was imported."
         )
     with store.connection():
-        made = {old_id: profiles.add_profile(new_name(old_id), config.histories).id for old_id in unknown}
-    return owner_of | made
+        for old_id in unknown:
+            owner_of[old_id] = profiles.add_profile(new_name(old_id), config.histories).id
+    return owner_of
 
 
 def new_name(old_id: str) -> str:
+    """The name of a profile that an import adds."""
     return " ".join(f"Imported {old_id}"[:80].split())
 
 
-def say_import(report: importing.Report, as_json: bool) -> None:
-    counts = {name: getattr(report, name) for name in REPORT_WORDS}
+def print_import(report: importing.ImportReport, as_json: bool) -> None:
+    counts = {name: getattr(report, name) for name in IMPORT_LABELS}
     if as_json:
         click.echo(json.dumps({"success": True, "data": counts | {"profiles": dict(report.by_profile)}}))
         return
-    click.echo(", ".join(f"{counts[name]:,} {words}" for name, words in REPORT_WORDS.items()) + ".")
+    click.echo(", ".join(f"{counts[name]:,} {label}" for name, label in IMPORT_LABELS.items()) + ".")
     if report.missing + report.damaged:
         click.echo("Images without a file are pending: “flowshelf download” fetches them from Flow.")
 
@@ -126,63 +137,62 @@ def say_import(report: importing.Report, as_json: bool) -> None:
 @click.command("doctor")
 @click.option("--flow", "profile", metavar="PROFILE", help="Check what Flow sends to this profile.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what --flow found to it."
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the results of --flow to a file."
 )
 @json_option
 @data_dir_option
 def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: Path | None) -> None:
-    """Look whether all is well, and say what to do where it is not.
+    """Check whether all is well, and say what to do where it is not.
 
-    Looks at data folder, modes, disk, database, cookies of each profile, reachability of Flow and
-    versions, also while Flowshelf runs.
+    Checks the data folder and its modes, disks, the database, the cookies of each profile, whether Flow can
+    be reached, and versions. Flowshelf may run meanwhile.
 
-    With --flow PROFILE (an id or a name) each kind of request is made to Flow once, and what came is told.
-    The report of it holds nothing of your account: send it along when something is odd.
+    With --flow PROFILE (an id or a name), makes each kind of request to Flow once and prints what came back.
+    The report of it contains nothing of your account: send it along when something is wrong.
     """
     if report and not profile:
         raise click.UsageError("--report goes with --flow.")
     if profile:
-        with ending_with_json(as_json):
+        with errors_as_json(as_json):
             is_well = examine_flow(read_config(data_dir=data_dir), profile, report, as_json)
         sys.exit(0 if is_well else 1)
-    found = []
-    with ending_with_json(as_json):
-        for finding in examine(read_config(data_dir=data_dir)):
-            found.append(finding)
+    checks = []
+    with errors_as_json(as_json):
+        for check in run_checks(read_config(data_dir=data_dir)):
+            checks.append(check)
             if not as_json:
-                click.echo(f"{mark_of(finding.is_well)}  {finding.subject}: {finding.sentence}")
-    is_well = all(finding.is_well for finding in found)
+                click.echo(f"{mark_of(check.is_well)}  {check.subject}: {check.sentence}")
+    is_well = all(check.is_well for check in checks)
     if as_json:
         findings = [
-            {"subject": finding.subject, "isWell": finding.is_well, "sentence": finding.sentence}
-            for finding in found
+            {"subject": check.subject, "isWell": check.is_well, "sentence": check.sentence}
+            for check in checks
         ]
         click.echo(json.dumps({"success": is_well, "data": {"isWell": is_well, "findings": findings}}))
     sys.exit(0 if is_well else 1)
 
 
-def examine(config: Config) -> Iterator[doctor.Finding]:
+def run_checks(config: Config) -> Iterator[doctor.Check]:
+    """The checks of the doctor, then those of the cookies if the database can be opened."""
     can_open = True
-    for finding in doctor.examine(config):
-        can_open = can_open and (finding.is_well or finding.subject not in ("data folder", "database"))
-        yield finding
+    for check in doctor.run_checks(config):
+        can_open = can_open and (check.is_well or check.subject not in ("data folder", "database"))
+        yield check
     if not can_open:
-        yield doctor.Finding(
-            "cookies", False, "Flow was not asked about them: mend what is wrong above first."
-        )
+        yield doctor.Check("cookies", False, "Not checked: first solve the problems above.")
         return
     try:
         with open_client(config) as client:
-            for profile in client.ask("GET", "/api/profiles"):
+            for profile in client.list_profiles():
                 yield check_cookies(client, profile)
     except FlowshelfError as error:
-        yield doctor.Finding("cookies", False, str(error))
+        yield doctor.Check("cookies", False, str(error))
 
 
-def check_cookies(client: ApiClient, profile: dict) -> doctor.Finding:
+def check_cookies(client: ApiClient, profile: ProfileValue) -> doctor.Check:
     error = None
     try:
-        profile = client.ask("POST", f"/api/profiles/{profile['profileId']}/check")
+        profile = client.check_profile(profile["profileId"])
     except FlowshelfError as raised:
         error = raised
-    return doctor.profile_of(profile, error, datetime.now(UTC))
+    return doctor.check_profile(profile, error, datetime.now(UTC))

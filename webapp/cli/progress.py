@@ -1,30 +1,36 @@
-"""How far a run is: one line that changes on a terminal, a plain line now and then elsewhere."""
+"""Shows how far a run is: one line that is rewritten on a terminal, else a line every few seconds."""
 
 import sys
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
 from webapp.cli.api_client import ApiClient, pause
+from webapp.cli.api_types import DownloadRunValue, RunValue, SyncRunValue
 from webapp.errors import FlowUnavailable
 
 POLL_SECONDS = 0.25
 PLAIN_LINE_SECONDS = 5.0
 
+R = TypeVar("R", bound=RunValue)
 
-def follow(client: ApiClient, run_id: str, describe: Callable[[dict], str], *, quiet: bool) -> dict:
-    """The run as the API tells it, once it stopped running.
 
-    Ctrl-C pauses a run of this process; one of a server goes on there. Raises FlowUnavailable when the run
-    waits for Flow to answer: it goes on with the server, or with the next command.
+def follow(
+    client: ApiClient, get_run: Callable[[str], R], run_id: str, describe: Callable[[R], str], *, quiet: bool
+) -> R:
+    """Show the progress of a run until it stops running, and return it.
+
+    Ctrl-C pauses a run of this process; a run of a server goes on there. Raises FlowUnavailable when the run
+    cannot go on because Flow does not respond: the server, or the next command, continues it.
     """
     line = StatusLine(quiet=quiet)
     try:
-        while (run := client.ask("GET", f"/api/runs/{run_id}"))["state"] == "running":
-            if reason := run.get("waitsFor"):
+        while (run := get_run(run_id))["state"] == "running":
+            if "waitsFor" in run:
                 line.end()
-                raise FlowUnavailable(reason)
+                raise FlowUnavailable(run["waitsFor"])
             line.show(describe(run))
             pause(POLL_SECONDS)
         line.show(describe(run), is_last=True)
@@ -36,51 +42,54 @@ def follow(client: ApiClient, run_id: str, describe: Callable[[dict], str], *, q
 
 
 def stop(client: ApiClient, run_id: str) -> None:
-    if not client.is_here:
-        click.echo("The dashboard goes on with it. Pause it there if it should stop.", err=True)
+    """Pause a run after Ctrl-C, unless a server runs it, and say how to continue."""
+    if not client.is_local:
+        click.echo("The server continues this run. Pause it in the dashboard if it should stop.", err=True)
         return
-    client.ask("POST", f"/api/runs/{run_id}/pause")
+    client.pause_run(run_id)
     click.echo(
-        "Stopped. The place is kept: “flowshelf sync … --resume” or “flowshelf download …” goes on there.",
+        "Stopped. Flowshelf remembers the place: “flowshelf sync … --resume” or “flowshelf download …” "
+        "continues there.",
         err=True,
     )
 
 
-def describe_sync(run: dict) -> str:
+def describe_sync(run: SyncRunValue) -> str:
     counts = run["counts"]
-    skipped = f", {counts['ignored']} not kept" if counts["ignored"] else ""
-    return f"{counts['pages']} pages, {counts['synced']} new, {counts['skipped']} known{skipped}"
+    ignored = f", {counts['ignored']} ignored" if counts["ignored"] else ""
+    return f"{counts['pages']} pages, {counts['synced']} new, {counts['skipped']} known{ignored}"
 
 
-def describe_download(run: dict) -> str:
+def describe_download(run: DownloadRunValue) -> str:
     counts = run["counts"]
-    decided = counts["downloaded"] + counts["failed"]
-    share = decided / max(decided + counts["left"], 1)
-    bar = "#" * round(24 * share)
+    finished = counts["downloaded"] + counts["failed"]
+    total = finished + counts["left"]
+    bar = "#" * round(24 * finished / max(total, 1))
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
-    return (
-        f"[{bar:-<24}] {counts['downloaded']} of {decided + counts['left']}{failed}, "
-        f"{counts['bytes'] / 1e6:.1f} MB"
-    )
+    return f"[{bar:-<24}] {counts['downloaded']} of {total}{failed}, {counts['bytes'] / 1e6:.1f} MB"
 
 
 class StatusLine:
+    """The line on standard error that shows the progress; none if `quiet`."""
+
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._is_terminal = sys.stderr.isatty()
-        self._said_at = 0.0
+        self._shown_at = 0.0
         self._length = 0
 
     def show(self, text: str, *, is_last: bool = False) -> None:
+        """Show `text`, on a terminal at once. Elsewhere only every few seconds, and if it `is_last`."""
         if self._quiet:
             return
         if self._is_terminal:
             click.echo("\r" + text.ljust(self._length), nl=is_last, err=True)
             self._length = len(text)
-        elif is_last or time.monotonic() - self._said_at >= PLAIN_LINE_SECONDS:
+        elif is_last or time.monotonic() - self._shown_at >= PLAIN_LINE_SECONDS:
             click.echo(text, err=True)
-            self._said_at = time.monotonic()
+            self._shown_at = time.monotonic()
 
     def end(self) -> None:
+        """Leave the line as it is; what is printed next begins below it."""
         if self._is_terminal and not self._quiet:
             click.echo(err=True)

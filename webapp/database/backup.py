@@ -20,7 +20,7 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
     Raises DiskFull, FolderGone and BadDatabase.
     """
     left_out = () if with_secrets else [table._meta.table_name for table in SECRET_TABLES]
-    with storage.writing_beside(target) as part, _copying_to(target), closing(_open(part)) as copy:
+    with storage.replacing(target) as part, _copying_to(target), closing(_open(part)) as copy:
         copy.execute("PRAGMA journal_mode = memory")
         is_writable = os.access(source.parent, os.W_OK)
         url = url_of(source, "rw") if is_writable else read_only_url(source)

@@ -1,4 +1,4 @@
-"""What shall go wrong with the next requests, in the order in which it was asked for."""
+"""Faults for the next requests, and gates that hold requests back."""
 
 import threading
 from collections import defaultdict, deque
@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from webapp.demo.journal import Request
-from webapp.demo.wire import Response
+from webapp.demo.responses import Response
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one request; the fields may be combined.
+    """What goes wrong with one request. The fields can be combined.
 
-    `answer` comes in place of the true one, `cut_at` is where its body ends, `drop` sends nothing
-    at all, `seconds` passes before anything happens, `first_page` makes history forget the cursor.
+    response: sent in place of the true one.
+    cut_at: the connection closes after this many bytes of the body.
+    drop: the connection closes without a response.
+    seconds: the delay before the request is handled.
+    first_page: a history call ignores its cursor.
     """
 
     response: Response | None = None
@@ -33,7 +36,7 @@ def no_fault(request: Request) -> Fault:
 
 
 class Gate:
-    """Holds requests until it is opened. `reached` is set as soon as one waits."""
+    """Holds requests, from the `at`-th on, until it is released. `reached` is set when one waits."""
 
     def __init__(self, at: int) -> None:
         self.reached = threading.Event()
@@ -42,54 +45,61 @@ class Gate:
         self._at, self._arrived = at, 0
 
     def release(self) -> None:
-        """All that wait go on, and later ones pass. Idempotent."""
+        """Let all waiting and all later requests pass. Idempotent."""
         self._released.set()
 
     def pass_through(self) -> None:
+        """Count a request, and wait if it is to be held."""
         with self._lock:
             self._arrived += 1
             held = self._arrived >= self._at
+        # Outside the lock: others must be able to arrive while this one waits.
         if held and not self._released.is_set():
             self.reached.set()
             self._released.wait()
 
 
 class Faults:
-    """The faults to come and the gates that stand, by kind of request."""
+    """The queued faults, gates and limits of each kind of request. Any thread may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._coming: dict[str, deque[Fault]] = defaultdict(deque)
+        self._queued: dict[str, deque[Fault]] = defaultdict(deque)
         self._gates: dict[str, list[Gate]] = defaultdict(list)
         self._limits: dict[str, tuple[int, Response]] = {}
         self._choose: Callable[[Request], Fault] = no_fault
 
     def add(self, kind: str, fault: Fault, count: int) -> None:
+        """Queue a fault for each of the next `count` requests of a kind that have none yet."""
         with self._lock:
-            self._coming[kind].extend([fault] * count)
+            self._queued[kind].extend([fault] * count)
 
     def take(self, request: Request) -> Fault:
-        """The fault of the request that has just arrived."""
+        """Take the fault of a request that has just arrived."""
         with self._lock:
-            coming = self._coming[request.kind]
-            return coming.popleft() if coming else self._choose(request)
+            queued = self._queued[request.kind]
+            # Under the lock, because `choose` need not be thread-safe.
+            return queued.popleft() if queued else self._choose(request)
 
     def leave_to(self, choose: Callable[[Request], Fault]) -> None:
+        """Ask `choose` for the fault of each request for which none is queued."""
         with self._lock:
             self._choose = choose
 
-    def limit(self, kind: str, most: int, response: Response) -> None:
+    def limit(self, kind: str, max_active: int, response: Response) -> None:
+        """Refuse requests of a kind with `response` while more than `max_active` are active."""
         with self._lock:
-            self._limits[kind] = most, response
+            self._limits[kind] = max_active, response
 
     def above_limit(self, kind: str, active: int) -> Response | None:
-        """The refusal that a request gets when too many are under way."""
+        """Return the refusal of a request that is one of `active`, if that is above the limit."""
         with self._lock:
-            most, response = self._limits.get(kind, (active, None))
-        return response if active > most else None
+            max_active, response = self._limits.get(kind, (active, None))
+        return response if active > max_active else None
 
     @contextmanager
     def holding(self, kind: str, at: int) -> Iterator[Gate]:
+        """Hold requests of a kind, from the `at`-th on, until the gate is released or the block ends."""
         gate = Gate(at)
         with self._lock:
             self._gates[kind].append(gate)
@@ -101,20 +111,23 @@ class Faults:
                 self._gates[kind].remove(gate)
 
     def pass_gates(self, kind: str) -> None:
+        """Wait at every gate of a kind."""
         with self._lock:
             gates = list(self._gates[kind])
-        for gate in gates:
+        for gate in gates:  # without the lock, or `open_gates` could not reach a gate that holds
             gate.pass_through()
 
     def open_gates(self) -> None:
+        """Release every gate."""
         with self._lock:
-            gates = [gate for standing in self._gates.values() for gate in standing]
+            gates = [gate for of_kind in self._gates.values() for gate in of_kind]
         for gate in gates:
             gate.release()
 
     def clear(self) -> None:
+        """Remove all faults and limits, and release every gate."""
         self.open_gates()
         with self._lock:
-            self._coming.clear()
+            self._queued.clear()
             self._limits.clear()
             self._choose = no_fault

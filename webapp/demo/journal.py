@@ -1,4 +1,4 @@
-"""What the simulated Flow was asked, how many asked at once, and what no client may do."""
+"""Requests that the simulated Flow received, how many ran at once, and violations of its rules."""
 
 import json
 import threading
@@ -7,11 +7,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+# The kinds of requests by service. Besides these there are "media", "picture" and "other".
+LABS_KINDS = ("history", "session", "page", "script")
+CALL_KINDS = ("projects", "project", "address", "person", "call")
+FLOW_GOOGLE_KINDS = ("start", *CALL_KINDS)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it arrived; `kind` is history, session, page, script, media, picture or other;
-    start, projects, project, address, person or call at the new Flow."""
+    """One request as it arrived. Names of headers are in lower case; `at` is of the monotonic clock.
+
+    kind: one of the kinds above. "call" is a call of flow.google.com that the simulation does not know.
+    """
 
     kind: str
     method: str
@@ -22,48 +29,50 @@ class Request:
     body: bytes = b""
 
     @property
-    def input(self) -> dict:
-        """What a history request asks for, without superjson's wrapping; empty when unreadable."""
+    def input(self) -> dict[str, object]:
+        """The arguments of a history request, without superjson's wrapping; {} if they are unreadable."""
         try:
             return dict(json.loads(self.query.get("input", ""))["json"])
         except (ValueError, TypeError, KeyError):
             return {}
 
     @property
-    def cursor(self) -> str | None:
+    def cursor(self) -> object:
+        """The cursor of a history request: text, or None for the first page."""
         return self.input.get("cursor")
 
     @property
     def cookies(self) -> dict[str, str]:
+        """Cookies by name. Of two with the same name the first counts."""
         pairs = (part.strip().partition("=") for part in self.headers.get("cookie", "").split(";"))
         return {name: value for name, _, value in reversed(list(pairs)) if name}
 
 
 class Journal:
-    """Requests in order of arrival, and violations of the contract. Any thread may write."""
+    """Requests in the order of arrival, and violations. Any thread may write."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: list[Request] = []
         self._violations: list[str] = []
         self._active: Counter[str] = Counter()
-        self._most: Counter[str] = Counter()
+        self._max_active: Counter[str] = Counter()
 
     @contextmanager
     def handling(self, request: Request) -> Iterator[int]:
-        """Counts a request while it is being answered; yields how many of its kind are, itself included."""
+        """Record a request and count it as active; yields how many of its kind are, this one included."""
         with self._lock:
             self._requests.append(request)
             self._active[request.kind] += 1
             active = self._active[request.kind]
-            self._most[request.kind] = max(self._most[request.kind], active)
+            self._max_active[request.kind] = max(self._max_active[request.kind], active)
         try:
             yield active
         finally:
             with self._lock:
                 self._active[request.kind] -= 1
 
-    def blame(self, text: str) -> None:
+    def add_violation(self, text: str) -> None:
         with self._lock:
             self._violations.append(text)
 
@@ -75,13 +84,14 @@ class Journal:
         with self._lock:
             return list(self._violations)
 
-    def most(self, kind: str) -> int:
+    def max_active(self, kind: str) -> int:
+        """Return the largest number of requests of a kind that were active at once."""
         with self._lock:
-            return self._most[kind]
+            return self._max_active[kind]
 
     def clear(self) -> None:
-        """Forget the past; requests under way stay counted."""
+        """Forget all requests and violations; requests that are still active stay counted as such."""
         with self._lock:
             self._requests.clear()
             self._violations.clear()
-            self._most = Counter(self._active)
+            self._max_active = Counter(self._active)

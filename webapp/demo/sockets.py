@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive over real sockets, able to break off an answer where it is told to."""
+"""An HTTP/1.1 server with keep-alive that can close a connection in the middle of a response."""
 
 import socket
 import sys
@@ -11,22 +11,24 @@ from socketserver import TCPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from webapp.demo.journal import Request
+from webapp.demo.responses import Response
 from webapp.demo.service import kind_of
-from webapp.demo.wire import Response
 
 MAX_BODY_BYTES = 1024 * 1024
+# What socketserver passes as `request`: a TCP server only ever passes sockets.
+_Accepted = socket.socket | tuple[bytes, socket.socket]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An answer (None: the connection just ends) and where its body is cut, if anywhere."""
+    """A response, cut after `cut_at` bytes of its body; without a response the connection just closes."""
 
     response: Response | None
     cut_at: int | None = None
 
 
 class SocketServer(ThreadingHTTPServer):
-    """One thread per connection; `close` ends all of them."""
+    """Handles each connection in a thread of its own. `close` ends all connections."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -38,46 +40,50 @@ class SocketServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Without HTTPServer's look-up of the host's name, which can take seconds."""
+        """Bind without HTTPServer's look-up of the host's name, which can take seconds."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = self.socket.getsockname()[:2]
 
-    def process_request(self, request: socket.socket, client_address: object) -> None:
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept a connection, and note it before its thread starts so that `close` misses none."""
+        connection, address = super().get_request()
         with self._changed:
-            self._open.add(request)
-        super().process_request(request, client_address)
+            self._open.add(connection)
+        return connection, address
 
-    def shutdown_request(self, request: socket.socket) -> None:
+    def shutdown_request(self, request: _Accepted) -> None:
         super().shutdown_request(request)
         with self._changed:
-            self._open.discard(request)
+            self._open -= {request}
             self._changed.notify_all()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
+        """Stop accepting, shut down all connections, and wait until their threads have let go of them."""
         self.shutdown()
         self.server_close()
         with self._changed:
             for connection in self._open:
-                _end(connection)
+                _shut_down(connection)
             self._changed.wait_for(lambda: not self._open, timeout_seconds)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients may hang up at any time; anything else is a fault of ours and is shown."""
+    def handle_error(self, request: _Accepted, client_address: object) -> None:
+        """Ignore clients that hang up; print any other error, because it is a fault of the simulation."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
-def _end(connection: socket.socket) -> None:
+def _shut_down(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        """The client was faster."""
+        """The client has closed it already."""
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: SocketServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # headers and body leave together
+    wbufsize = -1  # buffered, so that headers and body are sent together
 
     def do_GET(self) -> None:
         delivery = self.server.respond(self._request())
@@ -90,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         self.do_GET()
-        self.close_connection = True  # as it may have a body of any form
+        self.close_connection = True  # the request may have a body, and nothing has read it
 
     do_DELETE = do_HEAD = do_PUT
 
@@ -111,10 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(
-            response.body if cut_at is None else response.body[: min(cut_at, len(response.body) - 1)]
-        )
+        # A cut response lacks at least one byte of what Content-Length announces.
+        end = None if cut_at is None else min(cut_at, len(response.body) - 1)
+        self.wfile.write(response.body[:end])
         self.close_connection = self.close_connection or cut_at is not None
 
     def log_message(self, *words: object) -> None:
-        """The journal knows."""
+        """Log nothing: the journal has every request."""

@@ -1,4 +1,4 @@
-"""Phase 2: one image to one file. Knows the source and the disk, nothing of the database."""
+"""Downloads one image to one file. Uses the source and the disk, not the database."""
 
 import hashlib
 import threading
@@ -11,9 +11,9 @@ from webapp.sources.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFile:
-    """A whole file under its final name, with the size of its picture, and its shape where it is one of
-    Flow's."""
+class SavedFile:
+    """A complete file under its final name, with the size of its picture in pixels. `aspect_ratio` is Flow's
+    name for it, None when it is none of Flow's."""
 
     path: Path
     size_bytes: int
@@ -32,19 +32,20 @@ def download_image(
     folder: Path,
     stems: list[str],
     stopping: threading.Event,
-) -> KeptFile:
-    """Fetch an image, check that it is a whole picture, and keep it in `folder` under the first free
+) -> SavedFile:
+    """Fetch an image, check that it is a complete picture, and save it in `folder` under the first free
     one of `stems`.
 
-    Raises what `Source.fetch_image` raises once patience is at its end, Stopped, DiskFull, FolderGone.
+    Raises the last error of `Source.fetch_image` when all tries have failed, Stopped, DiskFull, FolderGone.
     """
     content, header = retry.call(lambda: _fetch(source, name, media_key), stopping)
-    path = storage.keep_file(folder, stems, header.suffix, content)
-    shape = aspect_ratio_of(header.width, header.height)
+    path = storage.save_file(folder, stems, header.suffix, content)
+    aspect_ratio = aspect_ratio_of(header.width, header.height)
     digest = hashlib.sha256(content).hexdigest()
-    return KeptFile(path, len(content), digest, header.width, header.height, shape)
+    return SavedFile(path, len(content), digest, header.width, header.height, aspect_ratio)
 
 
 def _fetch(source: Source, name: str, media_key: str) -> tuple[bytes, storage.PictureHeader]:
+    # The header is read within the try: truncated bytes (BadPicture) are fetched again.
     content = source.fetch_image(name, media_key).content
     return content, storage.read_header(content)

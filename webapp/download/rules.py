@@ -3,13 +3,13 @@
 1. Nothing failed when the connection was closed on our side, or Google asked for a pause: the image is
    released, that is queued again.
 2. Without valid cookies no image can be downloaded: the image is released, the run waits for cookies.
-3. A failure of the profile or the disk would meet every image: the image is released, the run pauses
+3. A failure of the profile or the disk would affect every image: the image is released, the run pauses
    until a person has acted.
 4. While the service fails all calls, a failure says nothing about the image: it is deferred, that is
    queued again behind all others. After `MAX_DEFERRALS` it fails: its own request may be what the service
    cannot handle.
-5. A refusal of this image is permanent: "download all pending" leaves the image out from then on.
-6. Every other failure fails the image for now.
+5. A refusal of this image is permanent: the image no longer counts as pending.
+6. Any other failure fails the image, which still counts as pending.
 7. After `MAX_FAILURES_IN_A_ROW` failed images without a success between them the cause is hardly the
    images: the run pauses.
 """
@@ -38,7 +38,7 @@ class Outcome(Enum):
 def outcome_of(
     error: FlowshelfError, *, is_superseded: bool = False, is_service_down: bool = False, deferral_count: int
 ) -> Outcome:
-    """Decide by the rules above.
+    """What is done about a failure, by the rules above.
 
     `is_superseded`: the program stops, or newer cookies replaced the connection during the download.
     `is_service_down`: by now the service fails all calls of the profile. `deferral_count` is how often

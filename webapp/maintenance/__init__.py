@@ -1,7 +1,7 @@
-"""Care of a data folder.
+"""Checks and repairs of a data folder.
 
-verify       compares every row that has a file with that file
-doctor       looks at everything that Flowshelf stands on
+verify       compares every image with its file
+doctor       checks what Flowshelf depends on, and says what to do where a check fails
 deletion     deletes files that a person no longer wants
-importing    takes over the database of the Electron predecessor
+importing    imports the database of the Electron predecessor
 """

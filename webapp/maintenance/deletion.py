@@ -1,4 +1,4 @@
-"""Files that a person has deleted: from the disk, with their thumbnails; the rows stay."""
+"""Deletes files on a person's request, with their thumbnails. The rows stay."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -11,38 +11,46 @@ from webapp.store.gallery import images
 
 
 def delete_files(image_ids: Sequence[str], roots: Sequence[Path], thumbnails_dir: Path) -> tuple[int, int]:
-    """How many files were deleted, and how many stay: their folder is not there or not ours to change."""
+    """Delete the files of images. Returns how many were deleted, and how many were not.
+
+    A file outside the storage roots, or one whose root is missing, stays.
+    """
     deleted: list[Image] = []
-    kept_count = 0
+    failed_count = 0
     for chunk in store.chunked(list(image_ids)):
-        having = [image for image in images.list_by_ids(chunk) if image.local_path]
-        gone = _delete(having, roots)
-        deleted += gone
-        kept_count += len(having) - len(gone)
+        files = {image: image.local_path for image in images.list_by_ids(chunk) if image.local_path}
+        deleted_here = _delete(files, roots)
+        deleted += deleted_here
+        failed_count += len(files) - len(deleted_here)
     _remove_thumbnails(deleted, thumbnails_dir)
-    return len(deleted), kept_count
+    return len(deleted), failed_count
 
 
-def _delete(having: list[Image], roots: Sequence[Path]) -> list[Image]:
-    """The mark comes first: were this cut short, a file that is gone must not be fetched by itself."""
-    removable = [image for image in having if _may_go(image, roots)]
-    images.mark_not_wanted([image.id for image in removable])
-    gone = [image for image in removable if storage.remove_file(image.local_path, roots)]
-    images.mark_missing([image.id for image in gone])
-    return gone
+def _delete(files: dict[Image, str], roots: Sequence[Path]) -> list[Image]:
+    """Mark, delete, then note that the files are gone.
+
+    The mark comes first. If the process ends in between, an image whose file is gone but which is not marked
+    would be downloaded again with the next "all pending".
+    """
+    deletable = {image: path for image, path in files.items() if _is_deletable(path, roots)}
+    images.mark_not_wanted([image.id for image in deletable])
+    deleted = [image for image, path in deletable.items() if storage.remove_file(path, roots)]
+    images.mark_missing([image.id for image in deleted])
+    return deleted
 
 
-def _may_go(image: Image, roots: Sequence[Path]) -> bool:
+def _is_deletable(path: str, roots: Sequence[Path]) -> bool:
+    """Whether a file lies under a root, or is missing from a root that is there."""
     try:
-        return not storage.is_there(image.local_path, roots) or bool(
-            storage.path_under(image.local_path, roots)
-        )
+        if storage.is_there(path, roots):
+            storage.path_under(path, roots)
     except FolderGone:
         return False
+    return True
 
 
 def _remove_thumbnails(deleted: Iterable[Image], thumbnails_dir: Path) -> None:
-    """A thumbnail is called `<id>-<sha256>-<edge>.webp`; an id that was imported may have dashes too."""
+    """The name of a thumbnail is `<id>-<sha256>-<edge>.webp`; imported ids may contain dashes."""
     ids = {image.id for image in deleted}
     for folder in {thumbnails_dir / image.profile_id for image in deleted}:
         for path in folder.glob("*"):

@@ -1,6 +1,6 @@
-"""Looks at everything that Flowshelf stands on and says of each what is so and what to do about it.
+"""Checks what Flowshelf depends on, and says what to do where a check fails.
 
-Nothing is changed or made by looking: the database may be damaged, from another version, or in use.
+Nothing is changed or created by a check: the database may be damaged, of another version, or in use.
 """
 
 import os
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
+from typing import TypedDict
 
 from webapp import database, storage
 from webapp.config import Config
@@ -30,28 +31,41 @@ EXPIRES_SOON = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found of one subject; when it is not well the sentence says what to do."""
+class Check:
+    """The result of one check. When it failed, the sentence says what to do."""
 
     subject: str
     is_well: bool
     sentence: str
 
 
-def examine(config: Config) -> Iterator[Finding]:
-    """All but the cookies, which are asked of Flow by whoever owns the data folder (`examine_profile`)."""
-    yield versions()
-    yield folder_of(config)
-    if os.path.isdir(config.data_dir):  # False, and no error, on a disk that does not answer
-        yield from modes(config)
-        yield from disks(config)
-        yield database_of(config)
-    yield from services(config)
+class ProfileHealth(TypedDict):
+    """What `check_profile` reads of a profile as the JSON API returns it."""
+
+    name: str
+    accountEmail: str | None
+    health: str
+    healthReason: str | None
+    cookiesExpireAt: str | None
 
 
-def versions() -> Finding:
+def run_checks(config: Config) -> Iterator[Check]:
+    """All checks except those of the cookies (`check_profile`).
+
+    For these, the process that owns the data folder has to ask Flow.
+    """
+    yield check_versions()
+    yield check_folder(config)
+    if os.path.isdir(config.data_dir):  # on a disk that does not respond: False instead of an OSError
+        yield from check_modes(config)
+        yield from check_disks(config)
+        yield check_database(config)
+    yield from check_services(config)
+
+
+def check_versions() -> Check:
     libraries = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
-    return Finding(
+    return Check(
         "versions",
         True,
         f"Flowshelf {metadata.version('flowshelf')}, tables {database.latest_version()}, Python "
@@ -59,64 +73,64 @@ def versions() -> Finding:
     )
 
 
-def folder_of(config: Config) -> Finding:
+def check_folder(config: Config) -> Check:
     folder = config.data_dir
     try:
         with storage.translate_errors(folder):
             if not folder.is_dir():
-                sentence = f"{folder} is not there yet. Start Flowshelf once to make it."
-                return Finding("data folder", False, sentence)
+                sentence = f"{folder} does not exist yet. Start Flowshelf once to create it."
+                return Check("data folder", False, sentence)
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"x")
                 file.flush()
     except FlowshelfError as error:
-        return Finding("data folder", False, str(error))
+        return Check("data folder", False, str(error))
     if share := storage.network_share_of(folder, config.mounts_path):
-        return Finding(
+        return Check(
             "data folder",
             False,
-            f"{folder} lies on a network share ({share}), where the database is slow and less safe. Move it "
-            "to a disk of this machine; pictures may stay there, see FLOWSHELF_STORAGE_ROOTS.",
+            f"{folder} is on a network share ({share}), where the database is slow and less safe. Move it to "
+            "a disk of this machine; pictures may stay on the share, see FLOWSHELF_STORAGE_ROOTS.",
         )
-    return Finding("data folder", True, f"{folder} can be written to.")
+    return Check("data folder", True, f"{folder} is writable.")
 
 
-def modes(config: Config) -> Iterator[Finding]:
-    """Who else may look into the folder; Windows has no such modes."""
+def check_modes(config: Config) -> Iterator[Check]:
+    """Checks that only the owner has access to the data folder. Windows has no such modes."""
     if os.name == "nt":
         return
     paths = (config.data_dir, *config.own_files)
-    open_ones = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077]
-    if open_ones:
-        commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in open_ones)
-        yield Finding("modes", False, f"Others on this machine may look into it. Run: {commands}")
+    too_open = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    if too_open:
+        commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in too_open)
+        yield Check("modes", False, f"Other users of this machine have access to it. Run: {commands}")
     else:
-        yield Finding("modes", True, "Nobody else on this machine may look into it.")
+        yield Check("modes", True, "Only you have access to it.")
 
 
-def disks(config: Config) -> Iterator[Finding]:
-    needed = _bytes_to_come(config)
+def check_disks(config: Config) -> Iterator[Check]:
+    needed = _pending_bytes(config)
     for root in (config.images_dir, *config.storage_roots):
         try:
             storage.require_root(root, [root])
             free = storage.free_bytes(root)
         except FlowshelfError as error:
-            yield Finding("disk", False, str(error))
+            yield Check("disk", False, str(error))
             continue
         needed_here = max(needed if root == config.images_dir else 0, LOW_SPACE_BYTES)
         if free >= needed_here:
-            yield Finding("disk", True, f"{root} has {free / 1e9:,.1f} GB free.")
+            yield Check("disk", True, f"{root} has {free / 1e9:,.1f} GB free.")
         else:
-            yield Finding(
+            yield Check(
                 "disk",
                 False,
-                f"{root} has {free / 1e6:,.0f} MB free, and {needed_here / 1e6:,.0f} MB should be: for the "
-                "images that are pending, and some to spare. Make room there.",
+                f"{root} has {free / 1e6:,.0f} MB free. The pending images and a reserve need "
+                f"{needed_here / 1e6:,.0f} MB. Make room there.",
             )
 
 
-def _bytes_to_come(config: Config) -> float:
-    """What the images without a file will need, by the size of those that have one; 0 when unknown."""
+def _pending_bytes(config: Config) -> float:
+    """The disk space that the pending images will need, estimated from the average file; 0 when unknown."""
     try:
         with database.translate_errors(), closing(database.open_read_only(config.database_path)) as reader:
             (needed,) = reader.execute(
@@ -129,27 +143,27 @@ def _bytes_to_come(config: Config) -> float:
     return needed or 0
 
 
-def database_of(config: Config) -> Finding:
+def check_database(config: Config) -> Check:
     path = config.database_path
     if not path.exists():
-        return Finding("database", False, f"{path} is not there yet. Start Flowshelf once to make it.")
+        return Check("database", False, f"{path} does not exist yet. Start Flowshelf once to create it.")
     try:
         found = database.check(path)
         with database.translate_errors(), closing(database.open_read_only(path)) as reader:
             (verdict,) = reader.execute("PRAGMA integrity_check(1)").fetchone()
             is_whole = verdict == "ok" and reader.execute("PRAGMA foreign_key_check").fetchone() is None
     except FlowshelfError as error:
-        return Finding("database", False, str(error))
+        return Check("database", False, str(error))
     if not is_whole:
-        sentence = "The database is damaged. End Flowshelf, keep the file, and put a backup in its place."
-        return Finding("database", False, sentence)
-    # The index of words comes last: it is missing where somebody ended the program while that was made.
+        sentence = "The database is damaged. Stop Flowshelf, keep the file, and put a backup in its place."
+        return Check("database", False, sentence)
+    # The index of words is created last, so it is missing if the program was killed before.
     if database.is_behind(found) or "image_text" not in found.tables:
-        sentence = f"It is whole, of version {found.version}. Start Flowshelf: it is brought up to date then."
-        return Finding("database", False, sentence)
+        sentence = f"It is intact, of version {found.version}. Start Flowshelf to bring it up to date."
+        return Check("database", False, sentence)
     size, index_size = path.stat().st_size / 1e6, _index_bytes(path) / 1e6
-    sizes = f"{size:,.1f} MB, {index_size:,.1f} MB of it for the search"
-    return Finding("database", True, f"It is whole, of version {found.version}, {sizes}.")
+    sizes = f"{size:,.1f} MB, {index_size:,.1f} MB of them for the search"
+    return Check("database", True, f"It is intact, of version {found.version}, {sizes}.")
 
 
 def _index_bytes(path: Path) -> int:
@@ -158,7 +172,7 @@ def _index_bytes(path: Path) -> int:
     return found
 
 
-def services(config: Config) -> Iterator[Finding]:
+def check_services(config: Config) -> Iterator[Check]:
     for variable, url in (
         ("FLOWSHELF_LABS_URL", config.labs_url),
         ("FLOWSHELF_MEDIA_URL", config.media_url),
@@ -167,20 +181,20 @@ def services(config: Config) -> Iterator[Finding]:
         try:
             check_connection(url, config.timeout_seconds[0])
         except FlowshelfError as error:
-            yield Finding("reachability", False, f"{error} ({variable})")
+            yield Check("reachability", False, f"{error} ({variable})")
         else:
-            yield Finding("reachability", True, f"{url} can be reached.")
+            yield Check("reachability", True, f"{url} can be reached.")
 
 
-def profile_of(profile: dict, error: FlowshelfError | None, moment: datetime) -> Finding:
-    """A profile as the API tells it, once Flow was asked about its cookies; `error` is what came of that."""
+def check_profile(profile: ProfileHealth, error: FlowshelfError | None, moment: datetime) -> Check:
+    """The check of a profile's cookies, after Flow was asked about them. `error`: how that failed."""
     subject = f"cookies of “{profile['name']}”"
     if error:
-        return Finding(subject, False, str(error))
+        return Check(subject, False, str(error))
     if profile["health"] != Health.WELL:
-        return Finding(subject, False, profile["healthReason"] or "Paste the cookies again on its page.")
-    end = profile["cookiesExpireAt"] and parsed(profile["cookiesExpireAt"])
-    if end and end < moment + EXPIRES_SOON:
-        sentence = f"They end on {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Paste new ones before."
-        return Finding(subject, False, sentence)
-    return Finding(subject, True, f"They sign in {profile['accountEmail']}.")
+        return Check(subject, False, profile["healthReason"] or "Paste the cookies again on its page.")
+    expire_at = parsed(profile["cookiesExpireAt"]) if profile["cookiesExpireAt"] else None
+    if expire_at and expire_at < moment + EXPIRES_SOON:
+        sentence = f"They expire on {expire_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Paste new ones before."
+        return Check(subject, False, sentence)
+    return Check(subject, True, f"They sign in to {profile['accountEmail']}.")

@@ -1,17 +1,18 @@
-"""Takes over the table `veo3_image_generations` of the Electron program, with the files that are there.
+"""Imports the table `veo3_image_generations` of the Electron predecessor, with the files that exist.
 
-Whatever stands in that table is looked at as if a stranger had written it. A file that lies under a storage
-root stays where it is; any other is checked and copied to the pictures of its profile, as a download is.
+Nothing in that table is trusted: every value is checked. A file under a storage root stays where it is; any
+other is checked and copied into the folder of its profile, like a download.
 """
 
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypedDict, TypeGuard
 
 from webapp import database, storage, store
 from webapp.config import Config
@@ -27,20 +28,34 @@ from webapp.store.history import walks
 from webapp.times import now, timestamp
 
 TABLE = "veo3_image_generations"
-COLUMNS = ("id", "profile_id", "name", "aspect_ratio", "workflow_id", "media_key", "local_path", "fife_url")
-COLUMNS += ("created_at",)
-ROWS_AT_ONCE = 100
+COLUMNS = (
+    "id",
+    "profile_id",
+    "name",
+    "aspect_ratio",
+    "workflow_id",
+    "media_key",
+    "local_path",
+    "fife_url",
+    "created_at",
+)
+CHUNK_ROWS = 100
 MAX_PICTURE_BYTES = 200 * 1024 * 1024
-# Every row of one INSERT has to name the same columns.
-_NO_PICTURE = images.NO_FILE | dict.fromkeys(("width", "height"))
-# Numbers that are times: seconds from 2001 on, milliseconds from there on.
-_SECONDS_FROM, _MILLISECONDS_FROM = 1_000_000_000, 100_000_000_000
+# All rows of one INSERT must have the same columns.
+_NO_PICTURE = dict(images.NO_FILE) | dict.fromkeys(("width", "height"))
+# A number from the first on is a time in seconds (from 2001 on), from the second on one in milliseconds.
+_MIN_SECONDS, _MIN_MILLISECONDS = 1_000_000_000, 100_000_000_000
+
+Row = dict[str, object]
 
 
 @dataclass(slots=True)
-class Report:
-    """How many rows and files became what. `skipped` were on the shelf already, `ignored` are no usable
-    image; `files` are on the shelf now, `missing` and `damaged` are not, and their images are pending."""
+class ImportReport:
+    """What became of the rows and their files.
+
+    Rows: `added`, `skipped` (the image was there already) or `ignored` (no usable image). Files: `files` were
+    imported; `missing` and `damaged` ones were not, and their images are pending.
+    """
 
     added: int = 0
     skipped: int = 0
@@ -52,37 +67,38 @@ class Report:
 
 
 class OldTable:
-    """The table in its file, which is only read. Raises BadRequest when there is none."""
+    """The predecessor's table, opened read-only. Raises BadRequest when the file has no such table."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._ask("SELECT count(*) FROM sqlite_master")  # is it a database at all?
-        columns = {name for _, name, *_ in self._ask(f"PRAGMA table_info({TABLE})")}
+        self._query("SELECT count(*) FROM sqlite_master")  # raises when it is no database at all
+        columns = {name for _, name, *_ in self._query(f"PRAGMA table_info({TABLE})")}
         if lacking := [name for name in COLUMNS if name not in columns]:
             raise BadRequest(
-                f"{path} is not a database of the Electron program: its table {TABLE} is missing or lacks "
+                f"{path} is not a database of the Electron program: the table {TABLE} is missing, or has no "
                 f"{', '.join(lacking)}."
             )
 
     def count(self) -> int:
-        return self._ask(f"SELECT count(*) FROM {TABLE}")[0][0]
+        return self._query(f"SELECT count(*) FROM {TABLE}")[0][0]
 
     def owners(self) -> list[str]:
-        """The ids of the profiles that its images belong to."""
-        return [str(owner) for (owner,) in self._ask(f"SELECT DISTINCT profile_id FROM {TABLE}")]
+        """The predecessor's ids of the profiles that the images belong to."""
+        return [str(owner) for (owner,) in self._query(f"SELECT DISTINCT profile_id FROM {TABLE}")]
 
-    def chunks(self) -> Iterator[list[dict]]:
+    def chunks(self) -> Iterator[list[Row]]:
+        """All rows, at most `CHUNK_ROWS` at a time."""
         with closing(self._open()) as reader:
             rows = reader.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE}")
-            while chunk := rows.fetchmany(ROWS_AT_ONCE):
+            while chunk := rows.fetchmany(CHUNK_ROWS):
                 yield [dict(zip(COLUMNS, row, strict=True)) for row in chunk]
 
-    def _ask(self, query: str) -> list[tuple]:
+    def _query(self, query: str) -> list[tuple[Any, ...]]:
         try:
             with database.translate_errors(), closing(self._open()) as reader:
                 return reader.execute(query).fetchall()
         except BadDatabase as error:
-            raise BadRequest(f"{self.path} is no SQLite database, or a damaged one.") from error
+            raise BadRequest(f"{self.path} is not an SQLite database, or is damaged.") from error
 
     def _open(self) -> sqlite3.Connection:
         reader = database.open_read_only(self.path)
@@ -91,36 +107,38 @@ class OldTable:
 
 
 class Import:
-    """One run through an old table. `owner_of` says whose profile here the images of one there go to."""
+    """One import of a table. `owner_of` maps the predecessor's profile ids to ours."""
 
-    def __init__(self, config: Config, owner_of: dict[str, str]) -> None:
+    def __init__(self, config: Config, owner_of: Mapping[str, str]) -> None:
         self._config = config
         self._roots = (config.images_dir, *config.storage_roots)
         self._owner_of = owner_of
         self._keys: set[str] = set()
-        self.report = Report()
+        self.report = ImportReport()
 
-    def take(self, table: OldTable, on_row: Callable[[], None] = lambda: None) -> Report:
-        """Take everything over, piece by piece: cut short, it goes on where it was when asked again.
+    def run(self, table: OldTable, on_row: Callable[[], None] = lambda: None) -> ImportReport:
+        """Import everything, a chunk per transaction. Run again after an interruption, it skips what is here.
 
-        Raises DiskFull before anything is copied when the files will not fit, and when they did not.
+        Raises DiskFull, before anything is copied when it is known that the files will not fit.
         """
         self._require_space(table)
         for chunk in table.chunks():
             with store.transaction():
-                self._take_chunk(chunk, on_row)
+                self._import_chunk(chunk, on_row)
         return self.report
 
-    def _take_chunk(self, chunk: Sequence[dict], on_row: Callable[[], None]) -> None:
-        rows = [usable(row, self._config.all_picture_hosts) for row in chunk]
+    def _import_chunk(self, chunk: Sequence[Row], on_row: Callable[[], None]) -> None:
+        rows = [read_row(row, self._config.all_picture_hosts) for row in chunk]
         known = imports.find_known([row["name"] for row in rows if row])
-        new: dict[str, dict] = {}
+        new: dict[str, Row] = {}
         for old, row in zip(chunk, rows, strict=True):
             profile_id = self._owner_of[str(old["profile_id"])]
             if row is None:
                 self.report.ignored += 1
-            elif row["name"] in known or row["name"] in new:
-                self._skip(profile_id, old, known.get(row["name"]))
+            elif row["name"] in known:
+                self._skip(profile_id, old, known[row["name"]])
+            elif row["name"] in new:
+                self.report.skipped += 1
             else:
                 file = self._file(profile_id, old, row["name"], row["media_key"])
                 new[row["name"]] = _NO_PICTURE | row | {"profile_id": profile_id} | file
@@ -128,26 +146,26 @@ class Import:
             on_row()
         imports.add_images(list(new.values()))
         self.report.added += len(new)
-        self.report.by_profile.update(row["profile_id"] for row in new.values())
-        for profile_id in {row["profile_id"] for row in new.values()}:
+        owner_ids = [str(row["profile_id"]) for row in new.values()]
+        self.report.by_profile.update(owner_ids)
+        # A walk must not stop at an imported image: nothing says that the images below it are here too.
+        for profile_id in set(owner_ids):
             walks.forbid_catching_up(profile_id, self._config.histories, "images were imported")
 
-    def _skip(self, profile_id: str, old: dict, image: Image | None) -> None:
-        """The image is here already; its file may be welcome all the same."""
+    def _skip(self, profile_id: str, old: Row, image: Image) -> None:
+        """The image is here already. Import its file all the same if it has none yet."""
         self.report.skipped += 1
-        is_pending = image and not image.local_path and not image.not_wanted_at
-        if (
-            is_pending
-            and image.profile_id == profile_id
-            and (file := self._file(profile_id, old, image.name, image.media_key))
-        ):
-            imports.add_file(image, file)
+        is_pending = not image.local_path and not image.not_wanted_at
+        if is_pending and image.profile_id == profile_id:
+            file = self._file(profile_id, old, image.name, image.media_key)
+            if file:
+                imports.add_file(image, file)
 
-    def _file(self, profile_id: str, old: dict, name: str, media_key: str) -> dict:
-        """The columns that tell of an image's file; empty when there is no whole picture."""
+    def _file(self, profile_id: str, old: Row, name: str, media_key: str) -> Row:
+        """The columns that describe an image's file; empty when there is no whole picture."""
         if not old["local_path"]:
             return {}
-        source = path_of(old)
+        source = file_path(old)
         if source is None:
             self.report.missing += 1
             return {}
@@ -156,8 +174,8 @@ class Import:
         except (BadPicture, OSError):
             self.report.damaged += 1
             return {}
-        is_ours = self._is_ours(source)
-        path = source if is_ours else self._keep(profile_id, content, header.suffix, name, media_key)
+        is_ours = self._is_under_root(source)
+        path = source if is_ours else self._copy(profile_id, content, header.suffix, name, media_key)
         self.report.files += 1
         return {
             "local_path": str(path),
@@ -168,71 +186,100 @@ class Import:
             "downloaded_at": now(),
         }
 
-    def _keep(self, profile_id: str, content: bytes, suffix: str, name: str, media_key: str) -> Path:
+    def _copy(self, profile_id: str, content: bytes, suffix: str, name: str, media_key: str) -> Path:
         folder = self._config.images_dir / profile_id
         storage.make_folder(folder, self._roots)
+        # `_keys`: the rows of this chunk are not in the database yet.
         is_plain = media_key.lower() not in self._keys and imports.has_plain_name(name, media_key)
         stems = storage.file_stems(media_key, name, has_plain_name=is_plain)
-        return storage.keep_file(folder, stems, suffix, content)
+        return storage.save_file(folder, stems, suffix, content)
 
-    def _is_ours(self, path: Path) -> bool:
+    def _is_under_root(self, path: Path) -> bool:
         return any(path.is_relative_to(root.resolve()) for root in self._roots)
 
     def _require_space(self, table: OldTable) -> None:
-        paths = (path_of(row) for chunk in table.chunks() for row in chunk if row["local_path"])
-        needed = sum(path.stat().st_size for path in paths if path and not self._is_ours(path))
+        paths = (file_path(row) for chunk in table.chunks() for row in chunk if row["local_path"])
+        needed = sum(path.stat().st_size for path in paths if path and not self._is_under_root(path))
         if needed > (free := storage.free_bytes(self._config.images_dir)):
             raise DiskFull(
-                f"The pictures of {table.path} are {needed / 1e6:,.1f} MB, and the disk that holds "
-                f"{self._config.images_dir} has {free / 1e6:,.1f} MB free. Make room there; nothing was "
+                f"The pictures of {table.path} take {needed / 1e6:,.1f} MB, and the disk of "
+                f"{self._config.images_dir} has {free / 1e6:,.1f} MB free. Make room there. Nothing was "
                 "imported."
             )
 
 
-def usable(row: dict, picture_hosts: frozenset[str]) -> dict | None:
-    """The row as our table has it, None when it is no usable image."""
-    name = clean_name(row["name"]) if _is_text(row["name"], 2 * MAX_NAME) else ""
-    if not _is_text(name, MAX_NAME) or not all(
-        _is_text(row[column], MAX_WORD) for column in ("media_key", "workflow_id")
+class ReadRow(TypedDict):
+    """A checked row of the predecessor's table, as columns of ours."""
+
+    id: str
+    name: str
+    aspect_ratio: str | None
+    workflow_id: str
+    media_key: str
+    fife_url: str | None
+    created_at: str
+
+
+def read_row(row: Row, picture_hosts: frozenset[str]) -> ReadRow | None:
+    """Check a row; None when it is no usable image."""
+    name, media_key, workflow_id = row["name"], row["media_key"], row["workflow_id"]
+    if not (
+        _is_text(name, 2 * MAX_NAME) and _is_text(media_key, MAX_WORD) and _is_text(workflow_id, MAX_WORD)
     ):
+        return None
+    name, url, aspect_ratio = clean_name(name), row["fife_url"], row["aspect_ratio"]
+    if not _is_text(name, MAX_NAME):
         return None
     return {
         "id": str(row["id"]),
         "name": name,
-        "aspect_ratio": row["aspect_ratio"] if _is_text(row["aspect_ratio"], MAX_WORD) else None,
-        "workflow_id": row["workflow_id"],
-        "media_key": row["media_key"],
-        "fife_url": row["fife_url"] if is_picture_url(row["fife_url"], picture_hosts) else None,
-        "created_at": moment_of(row["created_at"]) or now(),
+        "aspect_ratio": aspect_ratio if _is_text(aspect_ratio, MAX_WORD) else None,
+        "workflow_id": workflow_id,
+        "media_key": media_key,
+        "fife_url": url if isinstance(url, str) and is_picture_url(url, picture_hosts) else None,
+        "created_at": parse_time(row["created_at"]) or now(),
     }
 
 
-def moment_of(said: object) -> str | None:
-    """A time as the Electron program may have written it, in our form: ISO 8601 with or without a zone
-    (then UTC), SQLite's own, or seconds or milliseconds since 1970."""
-    if read := created_at(said):
-        return read
+def parse_time(value: object) -> str | None:
+    """A time as the Electron program may have written it, in our form; None when it is none.
+
+    ISO 8601 with or without a zone (then UTC), as SQLite writes it, or seconds or milliseconds since 1970.
+    """
+    if created := created_at(value):
+        return created
     try:
-        moment = _from_number(said) or datetime.fromisoformat(said)
-        return created_at(timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC)))
-    except (TypeError, ValueError, OverflowError, OSError):
+        moment = _from_number(value) or _from_text(value)
+        return created_at(timestamp(moment)) if moment else None
+    except (ValueError, OverflowError, OSError):
         return None
 
 
-def _from_number(said: object) -> datetime | None:
-    is_number = isinstance(said, int | float) or (isinstance(said, str) and said.isdecimal())
-    if not is_number or float(said) < _SECONDS_FROM:
+def _from_text(value: object) -> datetime | None:
+    if not isinstance(value, str):
         return None
-    seconds = float(said) / (1 if float(said) < _MILLISECONDS_FROM else 1000)
-    return datetime.fromtimestamp(seconds, UTC)
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def path_of(row: dict) -> Path | None:
-    """The file that a row names, resolved, None when it is not there."""
+def _from_number(value: object) -> datetime | None:
+    if not isinstance(value, int | float) and not (isinstance(value, str) and value.isdecimal()):
+        return None
+    number = float(value)
+    if number < _MIN_SECONDS:
+        return None
+    return datetime.fromtimestamp(number / (1 if number < _MIN_MILLISECONDS else 1000), UTC)
+
+
+def file_path(row: Row) -> Path | None:
+    """The resolved path of a row's file; None when it does not exist."""
+    text = row["local_path"]
+    if not isinstance(text, str):
+        return None
     try:
-        path = Path(row["local_path"])
+        path = Path(text)
         return path.resolve() if path.is_absolute() and path.is_file() else None
-    except (TypeError, ValueError, OSError):
+    except (ValueError, OSError):
         return None
 
 
@@ -244,6 +291,9 @@ def read_picture(path: Path) -> tuple[bytes, storage.PictureHeader]:
     return content, storage.read_header(content)
 
 
-def _is_text(value: object, longest: int) -> bool:
-    """A text that the database and an address can hold; undecodable bytes were replaced when it was read."""
-    return isinstance(value, str) and 0 < len(value.strip()) <= longest and "\0" not in value
+def _is_text(value: object, max_length: int) -> TypeGuard[str]:
+    """Whether a value is a text that is not blank, not too long, and free of NUL.
+
+    NUL ends a text in SQLite's functions. Bytes that are no UTF-8 were replaced when the row was read.
+    """
+    return isinstance(value, str) and 0 < len(value.strip()) <= max_length and "\0" not in value

@@ -1,8 +1,8 @@
-"""Compare every row that has a file with its file: there, size, sha256, and whether it decodes."""
+"""Compares every row that has a file with its file: existence, size, sha256, and whether it decodes."""
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,8 +15,12 @@ from webapp.times import now
 
 log = logging.getLogger(__name__)
 
+MAX_PROBLEMS = 1000
 
-class Finding(StrEnum):
+
+class FileState(StrEnum):
+    """What a row's file turned out to be. CHANGED: a whole picture, but not the one that was stored."""
+
     WHOLE = "whole"
     MISSING = "missing"
     CHANGED = "changed"
@@ -25,8 +29,11 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What was found, by number, and the first of what is not whole: name, path, finding."""
+class VerifyReport:
+    """How many files are in each state, and the first `MAX_PROBLEMS` that are not whole.
+
+    Each problem has the keys `name`, `path` and `finding`.
+    """
 
     counts: dict[str, int]
     problems: list[dict[str, str]]
@@ -34,10 +41,7 @@ class Report:
 
     @property
     def is_well(self) -> bool:
-        return set(self.counts) <= {Finding.WHOLE}
-
-
-MAX_PROBLEMS = 1000
+        return set(self.counts) <= {FileState.WHOLE}
 
 
 def verify(
@@ -46,64 +50,75 @@ def verify(
     deep: bool = False,
     sets_pending: bool = False,
     on_image: Callable[[], None] = lambda: None,
-) -> Report:
-    """Check every row with a file. With `deep` each picture is decoded; with `sets_pending` rows whose
-    file is missing or damaged become pending. A row whose whole folder is gone is never changed, and no
-    file is touched."""
-    counts, problems, requeued_count = Counter(), [], 0
+) -> VerifyReport:
+    """Check every row that has a file, and call `on_image` after each. No file is changed.
+
+    `deep`: decode every picture. `sets_pending`: make images with a missing or damaged file pending. Rows
+    whose whole folder is missing never change, because its disk may only be unplugged.
+    """
+    counts: Counter[str] = Counter()
+    problems: list[dict[str, str]] = []
+    requeued_count = 0
     for chunk in _chunks():
-        found = defaultdict(list)
+        by_state: defaultdict[FileState, list[Image]] = defaultdict(list)
         for image in chunk:
-            finding = look_at(image, roots, deep=deep)
-            found[finding].append(image)
-            if finding is not Finding.WHOLE:
-                problems.append({"name": image.name, "path": image.local_path, "finding": finding.value})
+            state = file_state(image, roots, deep=deep)
+            by_state[state].append(image)
+            if state is not FileState.WHOLE:
+                problems.append({"name": image.name, "path": image.local_path or "", "finding": state.value})
             on_image()
-        counts.update({finding.value: len(some) for finding, some in found.items()})
-        _note_damage(found, deep=deep)
+        counts.update({state.value: len(found) for state, found in by_state.items()})
+        _store_damage(by_state, deep=deep)
         if sets_pending:
-            again = found[Finding.MISSING] + found[Finding.DAMAGED]
-            requeued_count += images.mark_as_found(again, **images.NO_FILE)
-    return Report(dict(counts), problems[:MAX_PROBLEMS], requeued_count)
+            lost = by_state[FileState.MISSING] + by_state[FileState.DAMAGED]
+            requeued_count += images.mark_as_found(lost, **images.NO_FILE)
+    return VerifyReport(dict(counts), problems[:MAX_PROBLEMS], requeued_count)
 
 
-def _note_damage(found: dict[Finding, list[Image]], *, deep: bool) -> None:
-    images.mark_as_found(found[Finding.DAMAGED], damaged_at=now())
-    if deep:
-        mended = [image for image in found[Finding.WHOLE] if image.damaged_at]
-        images.mark_as_found(mended, damaged_at=None)
+def _store_damage(by_state: Mapping[FileState, list[Image]], *, deep: bool) -> None:
+    images.mark_as_found(by_state[FileState.DAMAGED], damaged_at=now())
+    if deep:  # only decoding proves that a file which was marked as damaged is whole again
+        repaired = [image for image in by_state[FileState.WHOLE] if image.damaged_at]
+        images.mark_as_found(repaired, damaged_at=None)
 
 
-def look_at(image: Image, roots: Sequence[Path], *, deep: bool) -> Finding:
-    """What is found of one image's file."""
-    path = Path(image.local_path)
+def file_state(image: Image, roots: Sequence[Path], *, deep: bool) -> FileState:
+    """The state of one image's file."""
     try:
-        if not storage.is_there(image.local_path, roots):
-            return Finding.MISSING
+        if image.local_path is None or not storage.is_there(image.local_path, roots):
+            return FileState.MISSING
+        path = Path(image.local_path)
         is_as_stored = path.stat().st_size == image.size_bytes and storage.file_sha256(path) == image.sha256
         if image.sha256 and is_as_stored and not deep:
-            return Finding.WHOLE
+            return FileState.WHOLE
         if not storage.decodes(path):
-            return Finding.DAMAGED
+            return FileState.DAMAGED
     except FolderGone:
-        return Finding.FOLDER_GONE
+        return FileState.FOLDER_GONE
     except OSError:
-        return Finding.DAMAGED
-    return Finding.WHOLE if is_as_stored or image.sha256 is None else Finding.CHANGED
+        return FileState.DAMAGED
+    return FileState.WHOLE if is_as_stored or image.sha256 is None else FileState.CHANGED
 
 
 def note_change(image: Image, path: Path) -> None:
-    """A file is not as it was stored: somebody changed it by hand. A whole picture is taken as it is now,
-    anything else is marked as damaged. `image` is brought up to date as well."""
+    """Update a row whose file differs from what was stored, and `image` with it.
+
+    A whole picture is accepted as it is: a person replaced it. Anything else is marked as damaged.
+    """
     is_whole = storage.decodes(path)
-    now_so = {"size_bytes": path.stat().st_size, "sha256": storage.file_sha256(path), "damaged_at": None}
-    if size := storage.measure(path):
-        now_so |= {"width": size[0], "height": size[1]}
-    fields = now_so if is_whole else {"damaged_at": now()}
+    fields: dict[str, str | int | None] = {"damaged_at": now()}
+    if is_whole:
+        fields = {
+            "size_bytes": path.stat().st_size,
+            "sha256": storage.file_sha256(path),
+            "damaged_at": None,
+        }
+        if size := storage.measure(path):
+            fields |= {"width": size[0], "height": size[1]}
     if image.damaged_at is None or is_whole:
         images.mark_as_found([image], **fields)
-        words = "shown as it is now" if is_whole else "no whole picture any more"
-        log.warning("The file of image %s was changed by hand: it is %s", image.id, words)
+        result = "accepted as it is" if is_whole else "marked as damaged"
+        log.warning("The file of image %s was changed outside Flowshelf: %s", image.id, result)
     for name, value in fields.items():
         setattr(image, name, value)
 

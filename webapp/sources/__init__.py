@@ -1,7 +1,7 @@
-"""The far side: what a service that keeps a person's images can be asked, in our words.
+"""The services that Flowshelf reads from, behind one protocol.
 
-`Source` is the seam. Everything above it is written against this protocol and these frozen
-values; the wire format stops in the modules beside this one.
+All other code uses `Source` and the frozen values below. The wire formats are known to the packages
+`labs` and `flow_google` only.
 """
 
 import re
@@ -18,7 +18,7 @@ KIND_UPLOADED = "uploaded"
 KIND_GENERATED = "generated"
 
 
-# The shapes of Flow's pictures, in its words, as width by height.
+# Flow's names for the aspect ratios of its pictures, as width divided by height.
 ASPECT_RATIOS = {
     "IMAGE_ASPECT_RATIO_LANDSCAPE": 16 / 9,
     "IMAGE_ASPECT_RATIO_PORTRAIT": 9 / 16,
@@ -29,9 +29,9 @@ ASPECT_RATIOS = {
 
 
 def aspect_ratio_of(width: int, height: int) -> str | None:
-    """The nearest of Flow's five shapes, when it is within 3 % of width by height; None otherwise."""
+    """Flow's name for the nearest aspect ratio; None when none of the five is within 3 %."""
     ratio = width / height
-    name, exact = min(ASPECT_RATIOS.items(), key=lambda shape: abs(ratio / shape[1] - 1))
+    name, exact = min(ASPECT_RATIOS.items(), key=lambda known: abs(ratio / known[1] - 1))
     return name if abs(ratio / exact - 1) <= 0.03 else None
 
 
@@ -39,13 +39,13 @@ _INVISIBLE = re.compile(r"[\s\u200b-\u200d\u2060\ufeff\u00ad]+")
 
 
 def clean_name(name: str) -> str:
-    """A name without white space and zero-width characters, which the service has been seen to put into
-    it and does not expect back (labs/PROTOCOL.md, part 1)."""
+    """Remove white space and zero-width characters. The service sometimes inserts them into a name, and does
+    not accept them in a request (labs/PROTOCOL.md, part 1)."""
     return _INVISIBLE.sub("", name)
 
 
 class Reason(StrEnum):
-    """Why a record of a history was not kept as an image."""
+    """Why a record of a history was not stored as an image."""
 
     VIDEO = "video"
     SOUND = "sound"
@@ -56,11 +56,11 @@ class Reason(StrEnum):
 
 
 class Reading(StrEnum):
-    """What came of asking for one project.
+    """How the request for one project ended.
 
-    READ: every record is of a kind we know. PARTLY: some are not. UNRECOGNISED: none is.
-    EMPTY: a good answer without any record. REFUSED: no answer that could be read.
-    NOT_FOUND: the service knows no such project.
+    READ: every record is of a known kind. PARTLY: some are not. UNRECOGNISED: none is.
+    EMPTY: a valid response without records. REFUSED: no readable response.
+    NOT_FOUND: the service has no such project.
     """
 
     READ = "read"
@@ -75,18 +75,18 @@ class Reading(StrEnum):
 class RemoteImage:
     """One usable image of a history page.
 
-    `created_at` is in the form of `webapp.times.timestamp` (27 characters, UTC). It is None only
-    for entries at the head of a page that have no readable time and none above them in the page:
-    these take the time of the last entry of the page before.
+    `created_at` is in the form of `webapp.times.timestamp` (27 characters, UTC). An entry without a readable
+    time takes that of the entry above it. It is None only at the head of a page, where nothing is
+    above: such entries take the time of the last entry of the previous page.
 
-    `is_ingredient`: another project shows it as a reference. What such a record says only fills in
-    what is not known yet; title and archived come from the record in the image's own project.
+    `is_ingredient`: the record comes from another project, which uses the image as a reference. It only
+    fills in what is not known yet; title and archived come from the image's own project.
     """
 
     name: str
     media_key: str
     workflow_id: str
-    kind: str
+    kind: str | None
     created_at: str | None
     aspect_ratio: str | None = None
     fife_url: str | None = None
@@ -104,7 +104,8 @@ class RemoteImage:
 
 @dataclass(frozen=True, slots=True)
 class RemoteProject:
-    """A project as a listing shows it. `made_at` is when it was made; nothing shows when it changed."""
+    """A project as a listing shows it. `made_at` is when it was created; the time of its last change is not
+    shown."""
 
     id: str
     title: str
@@ -113,12 +114,12 @@ class RemoteProject:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a source promises of its histories, by their names; `usual_history` is meant when none is named.
+    """The histories that a source offers, by name, and how they are ordered.
 
-    `is_newest_first`: entries come in the order of their making across all pages, so that a walk may
-    stop where it meets what is known. Otherwise pages stand beside each other, one for each project,
-    and every one that may have changed is read; such a page may be empty.
-    `empty_note` is what a person should know when there is nothing at all.
+    `default_history` is used when none is named. `is_newest_first`: entries are ordered by creation across
+    all pages, so a walk may stop at the first known entry. Otherwise each page is one project and may be
+    empty, and every project that may have changed is read. `empty_note` is shown to the person when there
+    is nothing at all.
     """
 
     histories: tuple[str, ...]
@@ -128,21 +129,21 @@ class Capabilities:
 
     @property
     def available(self) -> tuple[str, ...]:
-        """All histories that can be asked for here."""
+        """All histories that can be requested from this source."""
         return tuple(dict.fromkeys((self.default_history, *self.histories)))
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """One response of a history, newest first, or all media of one `project`.
+    """One page of a history, newest first, or all media of one `project`.
 
-    `names` holds the names of all entries, ignored ones too, in order; `ignored` says how many were not
-    kept, by the reason. `last_created_at` is the time of the last entry of any kind (None when no entry
-    of the page has a readable time). `next_cursor` is None on the last page.
+    `names` holds the names of all entries in order, including ignored ones; `ignored` counts those by reason.
+    `last_created_at` is the time of the last entry of any kind (None when no entry of the page has a
+    readable time). `next_cursor` is None on the last page.
 
-    For a source of projects: `passed` are the projects that the listing showed and that were not asked
-    for, `reading` is what came of asking for `project`, `failure` says in a few words why it was not read.
-    `sample` is the outline of a record that was not recognised, without any content.
+    For a source of projects: `passed` are the listed projects that were not requested, `reading` is how the
+    request for `project` ended, and `failure` says in a few words why it was not read. `sample` is the
+    outline of a record that was not recognised, without any content.
     """
 
     images: tuple[RemoteImage, ...] = ()
@@ -164,10 +165,10 @@ class HistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a set of cookies signs in, as far as the service says.
+    """The account that a set of cookies belongs to, as far as the service shows it.
 
-    `email` and `key` may be empty. `key` is a hash of the account's number; either of the two alone tells
-    accounts apart. `project_ids` are the newest projects of its listing, for when neither is known.
+    `email` and `key` may be empty. `key` is a hash of the account's number; each of the two identifies the
+    account. `project_ids` are the newest projects of its listing, to compare when neither is known.
     """
 
     email: str
@@ -178,7 +179,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class FetchedImage:
-    """The bytes of one image as the service sent them, whole but not yet looked at."""
+    """The bytes of one image as the service sent them: complete, but not checked to be a picture."""
 
     content: bytes
     fife_url: str | None = None
@@ -186,11 +187,12 @@ class FetchedImage:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One reading call of an examination, in words for a report that goes to strangers: what was asked,
-    what came (statuses, kinds, sizes), and what of it was recognised and what was not.
+    """One call of an examination, described for a report that a person may publish.
 
-    `outline` is that of the response (`webapp.sources.outline`). A step that was not asked is well. `account`
-    is whom the cookies were found to sign in, `error` what ended the call; neither is for a report.
+    `asked` says what was requested, `came` what was received (statuses, kinds, sizes), the next two which
+    parts of it are known to us. `outline` is that of the response (`webapp.sources.outline`). `is_well` is
+    also true for a step that was not made (`is_asked` False). `account` is the one that the cookies belong
+    to, `error` the failure of the call; neither goes into a report.
     """
 
     asked: str
@@ -209,83 +211,86 @@ Describe = Callable[[bytes], str]
 
 
 def read_all(project: RemoteProject) -> bool:
-    """Skips no project."""
+    """The `Skips` that skips no project."""
     return False
 
 
 class Credentials(Protocol):
-    """The secrets of one profile, kept by whoever owns the database."""
+    """Access to the stored secrets of one profile, implemented by the code that uses the database."""
 
     def cookies(self) -> dict[str, str]:
         """The cookies to send, by name."""
 
     def renew_cookies(self, sent: dict[str, str], renewed: dict[str, str], expire_at: str | None) -> None:
-        """Keep `renewed` in place of `sent`; nothing happens when other cookies are kept by now.
+        """Replace the cookies `sent` by `renewed`, unless others than `sent` are stored by now.
 
-        `expire_at` is in the form of `webapp.times`, None when the service does not say: then what was
-        known stays.
+        `expire_at` is in the form of `webapp.times`; None keeps the stored value.
         """
 
-    def key(self) -> str | None:
-        """The API key that was kept, if any."""
+    def user_agent(self) -> str | None:
+        """The user agent of the browser that the cookies were copied from, if the paste named it."""
 
-    def keep_key(self, key: str) -> None: ...
+    def key(self) -> str | None:
+        """The stored API key, if any."""
+
+    def set_key(self, key: str) -> None: ...
 
 
 class Source(Protocol):
-    """One profile's view of a service. Threads may share it.
+    """One profile's access to a service. Thread-safe.
 
-    Every method may raise FlowUnavailable or SlowDown (safe to try again), SignedOut,
-    AccountMoved and FlowChanged, beside what it names itself. Once it is closed or told to stop,
-    each ends with FlowUnavailable, those under way too.
+    Every method may raise FlowUnavailable (with its subclasses), SignedOut, AccountMoved and FlowChanged, and
+    what it names itself. After `close`, or once the program stops, all calls raise SourceClosed, including
+    those under way.
     """
 
     capabilities: Capabilities
     name: str
-    """What a person calls the service, as in “flow.google.com”."""
+    """The service's name for a person, such as “flow.google.com”."""
 
     def check(self) -> Account:
-        """Ask whom the cookies sign in."""
+        """Find out which account the cookies belong to."""
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
-        """One page of a history; `cursor` None is the head. A source of projects passes over those that
-        `skips` says need not be read; the page is then that of the next one.
+        """Read one page of a history; `cursor` None is the first page. A source of projects skips those for
+        which `skips` returns True, and reads the first project that is left.
 
-        Raises CursorRefused (for the head as well: then the service refuses the first page),
-        HistoryRefused when it says that there is no such history. A source of projects also raises
-        ProjectFailed; that and FlowUnavailable carry the page to go on with when trying again does not help.
+        Raises CursorRefused (also when the service refuses the first page) and HistoryRefused when there is
+        no such history. A source of projects also raises ProjectFailed. The `page` of a ProjectFailed or
+        FlowUnavailable records the project as unreadable: the walk goes on with it after the last try.
         """
 
-    def responses(self) -> None:
-        """Ask for something small, to tell a service that is down from one that fails with a single project.
+    def ping(self) -> None:
+        """Make a small request, to tell a service that is down from one that fails with a single project.
 
         Raises HistoryRefused where there are no projects.
         """
 
     def project_page(self, project: RemoteProject) -> HistoryPage:
-        """All media of one project, whether or not a listing shows it; it has no next page.
+        """Read all media of one project, listed or not. The page has no next one.
 
         Raises HistoryRefused where there are no projects.
         """
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
-        """The bytes of one image, by whichever of the two the service goes by.
+        """Fetch the bytes of one image, by the name or the media key, whichever the service uses.
 
         Raises ImageRefused, GoneUpstream, KeyRefused, BadPicture.
         """
 
     def preview_url(self, name: str, media_key: str = "") -> str | None:
-        """A fresh signed URL of one image, None when the service has none."""
+        """Request a new signed URL of one image; None when the service has none."""
 
     def examine(self, describe: Describe) -> Iterator[Step]:
-        """Make each reading call once, whatever became of those before, and say what came of it.
+        """Make each kind of reading call once and describe the results.
 
-        Raises nothing that a Step can say. Signed out, or told of unusual activity, it asks nothing more.
-        `describe` says kind and size of a picture by its bytes; it may raise BadPicture.
+        A failed call becomes a Step and does not prevent the next ones, except SignedOut and UnusualActivity,
+        after which no request is made. `describe` returns kind and size of a picture given its bytes; it may
+        raise BadPicture.
         """
 
-    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
-        """What this thread asks inside of the block ends with SourceClosed as soon as `stop` is set."""
+    def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        """Inside the block, requests of this thread end with SourceClosed as soon as `stop` is set."""
 
     def close(self) -> None:
-        """Let go of connections; requests under way may fail. Idempotent."""
+        """Close all connections. Idempotent."""

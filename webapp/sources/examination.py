@@ -1,8 +1,7 @@
-"""An examination: each reading call made once, and what came of it in words that hold nothing of the account.
+"""An examination: makes each kind of reading call once, and describes the results without account details.
 
-No sentence of an error is repeated here, because it may quote the service; each kind of error has words of
-its own. A step goes on whatever became of the one before; only a sign-in that has ended and unusual activity
-end the examination.
+The sentence of an error is not repeated here, because it may quote the service; each class of error has a
+description of its own. A failed step does not prevent the next one, except for the errors of `ENDS`.
 """
 
 from collections import Counter
@@ -30,31 +29,32 @@ from webapp.sources.http import HttpClient, Response
 from webapp.sources.outline import NUMBER, outline, shown_error, shown_number, shown_url
 from webapp.sources.refusals import redirect_target
 
-# These end an examination: whatever was asked after them would be refused as well, or do harm.
+# These end an examination: further requests would be refused as well, or do harm.
 ENDS = (SignedOut, UnusualActivity, SourceClosed)
-# From the particular to the general.
-_WORDS = (
-    (SignedOut, "signed out: the service does not know these cookies"),
-    (UnusualActivity, "unusual activity: Google takes this for a machine and wants an hour without requests"),
-    (SourceClosed, "other cookies came, or Flowshelf is being stopped"),
+# Subclasses before their base classes.
+_DESCRIPTIONS = (
+    (SignedOut, "signed out: the service does not accept these cookies"),
+    (UnusualActivity, "unusual activity: Google suspects a bot and wants an hour without requests"),
+    (SourceClosed, "new cookies were pasted, or Flowshelf is being stopped"),
     (SlowDown, "the service asks for fewer requests"),
-    (FlowUnavailable, "no whole response, or a failure of the service's own; it may pass"),
+    (FlowUnavailable, "no complete response, or a failure of the service; it may pass"),
     (AccountMoved, "the account has moved to flow.google.com"),
-    (FlowChanged, "a response of another kind than the one that is known"),
+    (FlowChanged, "a response of an unknown format"),
     (KeyRefused, "the API key is refused, or was not found"),
     (CursorRefused, "the first page is refused"),
     (HistoryRefused, "the history is refused"),
-    (BadPicture, "no whole picture"),
-    (GoneUpstream, "it is not there any more"),
-    (ImageRefused, "it is not handed out"),
+    (BadPicture, "no complete picture"),
+    (GoneUpstream, "the image does not exist any more"),
+    (ImageRefused, "the image is refused"),
 )
 _SIGNATURES = ((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"RIFF", "WebP"))
+# Google puts this before JSON, so that no other site can load it as a script.
 _GUARD = b")]}'"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one call brought, as far as it was looked at."""
+    """What was found in the responses to one call; the fields are those of `Step`."""
 
     recognised: str = ""
     unrecognised: str = ""
@@ -67,29 +67,31 @@ Look = Callable[[list[Response]], Seen]
 
 
 class Examiner:
-    """Makes the calls of one examination, one after the other."""
+    """Makes the calls of one examination, one after the other.
+
+    `outline_of` returns the outline of responses that could not be read.
+    """
 
     def __init__(self, http: HttpClient, outline_of: Callable[[list[Response]], object]) -> None:
-        """`outline_of` is asked for the outline of a response that could not be read."""
         self._http = http
         self._outline_of = outline_of
         self._ended = ""
 
     def step(self, asked: str, look: Look, lacking: str = "") -> Step:
-        """Make a call, unless the examination has ended or something is `lacking` for it.
+        """Make a call by `look`, unless the examination has ended or `lacking` names something it needs.
 
-        `look` is handed the list into which responses go.
+        `look` receives the list to which each response is appended as it arrives.
         """
         if reason := self._ended or lacking:
             return Step(asked, f"not asked: {reason}", is_asked=False)
-        with self._http.noting() as responses:
+        with self._http.recording() as responses:
             try:
                 seen, error = look(responses), None
             except FlowError as raised:
-                seen, error = Seen("", words_of(raised), False, self._outline_of(responses)), raised
+                seen, error = Seen("", _description_of(raised), False, self._outline_of(responses)), raised
         came = ", then ".join(map(_described, responses)) or ("no response" if error else "no request")
         if isinstance(error, ENDS):
-            self._ended = words_of(error).partition(":")[0]  # the step itself says the rest
+            self._ended = _description_of(error).partition(":")[0]  # this step itself has the full text
         return Step(
             asked,
             came,
@@ -102,13 +104,14 @@ class Examiner:
         )
 
 
-def words_of(error: FlowError) -> str:
-    """What an error means, without anything of what it says."""
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), "an error of the service")
+def _description_of(error: FlowError) -> str:
+    """What the class of an error means; its text is not used."""
+    known = (text for error_class, text in _DESCRIPTIONS if isinstance(error, error_class))
+    return next(known, "an error of the service")
 
 
 def refusal_words(code: int | None, http_code: int | None, reason: str = "") -> str:
-    """A refusal by its numbers and the word that came with it."""
+    """Describes a refusal by its numbers and the error name that came with it."""
     numbers = []
     if http_code is not None:
         numbers.append(f"HTTP {http_code if 0 <= http_code < 600 else NUMBER}")
@@ -118,7 +121,7 @@ def refusal_words(code: int | None, http_code: int | None, reason: str = "") -> 
 
 
 def outline_of(responses: list[Response]) -> object:
-    """The outline of the last response as it came, None when it is none that has one."""
+    """The outline of the last response; None when it is not JSON."""
     if not responses or responses[-1].is_html:
         return None
     try:
@@ -128,16 +131,18 @@ def outline_of(responses: list[Response]) -> object:
 
 
 def image_counts(images: Iterable[RemoteImage]) -> str:
-    """`5 generated, 2 uploaded, 1 of other projects`, or that there is no image."""
-    kinds = Counter("of other projects" if one.is_ingredient else one.kind or "of no kind" for one in images)
+    """`5 generated, 2 uploaded, 1 of other projects`, or `no image`."""
+    kinds = Counter(
+        "of other projects" if image.is_ingredient else image.kind or "of no kind" for image in images
+    )
     return counted(kinds, "{count:,} {kind}") or "no image"
 
 
 def reasons_counted(ignored: Mapping[Reason, int]) -> str:
-    """What is known and was not kept, to be put behind what was."""
+    """The known records that are not stored as images, to be appended to a description."""
     known = {reason: count for reason, count in ignored.items() if reason is not Reason.UNRECOGNISED}
-    told = counted({reason.value.replace("_", " "): count for reason, count in known.items() if count})
-    return f"; not kept: {told}" if told else ""
+    shown = counted({reason.value.replace("_", " "): count for reason, count in known.items() if count})
+    return f"; not stored: {shown}" if shown else ""
 
 
 def counted(counts: Mapping[str, int], form: str = "{kind} ({count:,})") -> str:

@@ -1,8 +1,8 @@
-"""The outline of a response: its fields, types and counts, with made-up stand-ins for what it says.
+"""The outline of a response: its fields, types and counts, with placeholders for the values.
 
-It goes into reports that people send to strangers, so no text of the response is ever copied: what is shown
-comes from the lists of this module. Short upper-case words of the service's own vocabulary would be useful,
-but a person's prompt may look the same.
+An outline goes into reports that people publish. So no text of the response is copied, except words on the
+lists of this module. Other short upper-case words of the service would be useful as well, but a person's
+prompt may look the same.
 """
 
 import json
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 MAX_DEPTH = 12
 MAX_ITEMS = 40
-# Codes of the service are small: statuses, model numbers, shapes. Seeds, times and sizes are not.
+# Codes of the service (statuses, models, aspect ratios) are small. Seeds, times and sizes are larger.
 MAX_SHOWN_NUMBER = 99
 NUMBER = "<number>"
 
@@ -22,7 +22,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# Keys of both services as recorded. Any other key may be an id, or a person's own word.
+# Field names seen in recorded responses of both services. Any other key may be an id or a person's own word.
 KNOWN_FIELDS = _words(
     """
     result data json userWorkflows nextPageToken name createTime media userUploadedImage image video
@@ -32,15 +32,15 @@ KNOWN_FIELDS = _words(
     cursor type @type cfb2h FdrFJe SNlM0e oPEP7c
     """
 )
-# Hosts of Google's. Of others under their names only the end is shown: a name may begin with an id.
+# Hosts of Google. Of their other hosts only the domain is shown, because a host name may begin with an id.
 KNOWN_HOSTS = _words(
     """
     accounts.google.com flow.google.com labs.google aisandbox-pa.googleapis.com storage.googleapis.com
     flow-content.google lh3.googleusercontent.com contribution.fife.usercontent.google.com
     """
 )
-_KNOWN_ENDS = (".googleusercontent.com", ".googleapis.com", ".gstatic.com", ".google.com", ".google")
-# What errors of Google's are made of. Any other part of such a word is not shown.
+_KNOWN_DOMAINS = (".googleusercontent.com", ".googleapis.com", ".gstatic.com", ".google.com", ".google")
+# The parts of Google's error names. Any other part of such a name is hidden.
 _ERROR_PARTS = _words(
     """
     PUBLIC ERROR API KEY UNUSUAL ACTIVITY PERMISSION DENIED NOT FOUND INVALID ARGUMENT INTERNAL RESOURCE
@@ -53,9 +53,9 @@ _ERROR_PARTS = _words(
 
 
 def outline(value: object, known_hosts: Iterable[str] = KNOWN_HOSTS, depth: int = 0) -> object:
-    """`value` with a stand-in for each text and each larger number; lists are cut at `MAX_ITEMS`.
+    """`value` with a placeholder for each text and each larger number; lists are cut at `MAX_ITEMS`.
 
-    Of a URL its host is shown when it is one of `known_hosts`, and its end when that is Google's.
+    Of a URL the host is shown if it is one of `known_hosts`, or its domain if that belongs to Google.
     """
     match value:
         case None | bool():
@@ -84,7 +84,7 @@ def outline_text(value: object, known_hosts: Iterable[str] = KNOWN_HOSTS, max_ch
 
 
 def outline_of(text: str) -> str:
-    """The outline of a text that should be JSON; its length alone when it is none."""
+    """The outline of a JSON text; only its length when it is not JSON."""
     try:
         return outline_text(json.loads(text))
     except (ValueError, RecursionError):
@@ -92,27 +92,27 @@ def outline_of(text: str) -> str:
 
 
 def shown_number(number: float) -> int | str:
-    """A code as it is, anything that is none as a stand-in: it may be an account's number."""
-    is_code = type(number) is int and abs(number) <= MAX_SHOWN_NUMBER
-    return number if is_code else NUMBER
+    """A code unchanged; a placeholder for other numbers, which may identify an account."""
+    # type() instead of isinstance: a bool is an int too.
+    return number if type(number) is int and abs(number) <= MAX_SHOWN_NUMBER else NUMBER
 
 
 def shown_error(word: str) -> str:
-    """An error word such as PUBLIC_ERROR_NOT_FOUND, with a stand-in for each part that errors do not have."""
+    """An error name such as PUBLIC_ERROR_NOT_FOUND, with a placeholder for each unknown part."""
     parts = word.split("_") if word else []
     return "_".join(part if part in _ERROR_PARTS else "<word>" for part in parts)
 
 
 def shown_url(url: str, known_hosts: Iterable[str] = KNOWN_HOSTS) -> str:
-    """Where a URL leads as far as that may be told."""
+    """The host or domain of a URL if it is known; nothing else of it."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         host = ""
     if host in known_hosts:
         return f"<URL at {host}>"
-    end = next((end for end in _KNOWN_ENDS if host.endswith(end)), None)
-    return f"<URL at *{end}>" if end else "<URL>"
+    domain = next((domain for domain in _KNOWN_DOMAINS if host.endswith(domain)), None)
+    return f"<URL at *{domain}>" if domain else "<URL>"
 
 
 def _field(name: object, number: int) -> str:

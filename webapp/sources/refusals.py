@@ -1,4 +1,4 @@
-"""What an answer means that is not the one that was asked for, the same for every call."""
+"""Turns responses other than the expected one into errors, in the same way for every call."""
 
 import json
 import re
@@ -11,24 +11,25 @@ from webapp.sources.cookies.google import STEPS
 from webapp.sources.http import Response, host_of, redacted, retry_after_seconds
 
 _SAMPLE_CHARACTERS = 1_000
-_LOOK_AT_CHARACTERS = 20_000
+# Redaction takes time: only this much of a text is redacted before it is shortened.
+_MAX_REDACTED_CHARACTERS = 20_000
 
 SIGN_IN_AGAIN = (
     "Sign in at https://flow.google.com, or at labs.google/fx only if your pictures still open there, and "
-    "paste the cookies again; everything goes on from there."
+    "paste the cookies again; everything then resumes where it stopped."
 )
 SIGNED_OUT = (
-    "Flow does not know these cookies any more: they have expired, or somebody signed out in the browser "
-    f"they came from. {SIGN_IN_AGAIN}"
+    "Flow no longer accepts these cookies: they have expired, or you signed out in the browser they came "
+    f"from. {SIGN_IN_AGAIN}"
 )
 MOVED = (
-    "Google has moved this account to flow.google.com, which needs other cookies; what is on this shelf "
-    f"stays, and nothing is downloaded twice. To go on, {STEPS}, and paste that into Flowshelf."
+    "Google has moved this account to flow.google.com, which needs other cookies. What you have here stays, "
+    f"and nothing is downloaded twice. To continue, {STEPS}, and paste that into Flowshelf."
 )
 
 
 def check_passing(response: Response) -> None:
-    """Raises SlowDown or FlowUnavailable when the answer is a failure that passes."""
+    """Raises SlowDown or FlowUnavailable when the status is one of a transient failure."""
     host = host_of(response.url)
     pause = retry_after_seconds(response.header("retry-after"), datetime.now(UTC))
     if response.status in (429, 503):
@@ -40,7 +41,7 @@ def check_passing(response: Response) -> None:
 
 
 def check_destination(response: Response, flow_url: str, signed_out: str = SIGNED_OUT) -> None:
-    """Raises what a redirect means: SignedOut, AccountMoved, or FlowChanged for an unknown one."""
+    """Raises SignedOut or AccountMoved for a redirect that means so, FlowChanged for any other one."""
     if not 300 <= response.status < 400:
         return
     target, host = redirect_target(response), host_of(redirect_target(response))
@@ -48,11 +49,11 @@ def check_destination(response: Response, flow_url: str, signed_out: str = SIGNE
         raise SignedOut(signed_out)
     if host == "flow.google.com" or target.startswith(f"{flow_url}/") or target == flow_url:
         raise AccountMoved(MOVED)
-    raise FlowChanged(f"{host_of(response.url)} sends this request on to {host}, which is not expected.")
+    raise FlowChanged(f"{host_of(response.url)} redirects this request to {host}, which is not expected.")
 
 
 def redirect_target(response: Response) -> str:
-    """Where a redirect leads as a whole address; empty when it does not say or is unreadable."""
+    """The absolute URL that a redirect leads to; empty when it is missing or cannot be read."""
     try:
         return urljoin(response.url, response.location or "")
     except ValueError:
@@ -60,7 +61,7 @@ def redirect_target(response: Response) -> str:
 
 
 def same_site(one: str, other: str) -> bool:
-    """Whether two addresses share scheme, host and port."""
+    """Whether two URLs have the same scheme, host and port."""
     try:
         return urlsplit(one)[:2] == urlsplit(other)[:2]
     except ValueError:
@@ -68,33 +69,33 @@ def same_site(one: str, other: str) -> bool:
 
 
 def check_not_page(response: Response, signed_out: str = SIGNED_OUT) -> None:
-    """Raises SignedOut for a page for people where an answer for programs was due.
+    """Raises SignedOut for an HTML page in place of a response for programs.
 
-    That is a sign-in page, a consent page or the app's shell, whatever the status says; but where
-    the address itself is gone, new cookies would not help.
+    It is a sign-in page, a consent page or the app's start page, whatever the status. With status 404 or 410
+    the URL itself is gone and new cookies would not help: then it raises FlowChanged.
     """
     if not response.is_html:
         return
     if response.status in (404, 410):
-        raise changed(response, "the address that Flowshelf asks is gone")
+        raise changed(response, "the URL that Flowshelf requests does not exist any more")
     raise SignedOut(signed_out)
 
 
 def read_document(response: Response, secrets: Iterable[str] = ()) -> object:
-    """The answer's JSON. Raises FlowUnavailable when it was cut, FlowChanged when it is none."""
+    """The response's JSON. Raises FlowUnavailable when it is truncated, FlowChanged when it is not JSON."""
     try:
         return response.json()
     except ValueError as error:
         reason = str(error)
     if is_cut(response):
         raise FlowUnavailable(
-            f"The answer of {host_of(response.url)} was cut on its way. Trying again is safe."
+            f"The response of {host_of(response.url)} arrived incomplete. Trying again is safe."
         )
     raise changed(response, f"it is {reason}", secrets)
 
 
 def is_cut(response: Response) -> bool:
-    """Whether a body that is not JSON looks like the beginning of some."""
+    """Whether a body that is not valid JSON looks like the beginning of JSON."""
     body = response.body[:64].lstrip()
     end = response.body[-64:].rstrip()
     return not body or (body[:1] in b"{[" and end[-1:] not in (b"}", b"]"))
@@ -103,25 +104,25 @@ def is_cut(response: Response) -> bool:
 def changed(
     response: Response, what: str, secrets: Iterable[str] = (), sample: str | None = None
 ) -> FlowChanged:
-    """The error of an answer whose shape we do not know, with a redacted sample for a report."""
+    """The error for a response of an unknown shape, with a redacted sample for a report."""
     text = response.text if sample is None else sample
     return FlowChanged(
-        f"{host_of(response.url)} answered in a way that Flowshelf does not know: {what}. The service may "
-        "have changed. Try again later, and look for a newer Flowshelf if it stays so.",
-        redacted(text[:_LOOK_AT_CHARACTERS], secrets)[:_SAMPLE_CHARACTERS],
+        f"{host_of(response.url)} sent a response that Flowshelf does not understand: {what}. The service "
+        "may have changed. Try again later, and look for a newer Flowshelf if the problem stays.",
+        redacted(text[:_MAX_REDACTED_CHARACTERS], secrets)[:_SAMPLE_CHARACTERS],
     )
 
 
 def shape_of(document: object) -> str:
-    """The fields of an answer that holds secrets, with their kinds in place of their values."""
+    """The fields of a response that holds secrets, with types in place of the values."""
     if not isinstance(document, dict):
         return type(document).__name__
     return json.dumps({str(name)[:60]: type(value).__name__ for name, value in list(document.items())[:40]})
 
 
 def quoted(message: object, secrets: Iterable[str] = ()) -> str:
-    """A message of the service as a sentence of ours: redacted, short, on one line; empty for none."""
+    """A sentence that quotes a message of the service: redacted, short, on one line; empty for no message."""
     if not isinstance(message, str) or not message.strip():
         return ""
-    plain = " ".join(redacted(message[:_LOOK_AT_CHARACTERS], secrets).split())
+    plain = " ".join(redacted(message[:_MAX_REDACTED_CHARACTERS], secrets).split())
     return f" Flow says: {json.dumps(plain[:200], ensure_ascii=False)}."

@@ -24,7 +24,7 @@ class RetryPolicy:
 
     `pauses_seconds` are the pauses between the tries of one call, so a call is tried once more than there
     are pauses. `page_delay_seconds` is the time between two history pages. `on_cooldown` is called with
-    the error when Google demands a cooldown, by the thread that met it, and with None once a call has
+    the error when Google demands a cooldown, in the thread whose call failed, and with None once a call has
     succeeded again. `clock` counts seconds.
     """
 
@@ -85,7 +85,7 @@ class RetryPolicy:
         self._pages.take(stopping)
 
     def cool_down(self, seconds: float, reason: str) -> None:
-        """Make no call for `seconds`: the rest of a cooldown that an earlier process was told."""
+        """Make no call for `seconds`: the remainder of a cooldown that began in an earlier process."""
         self._is_cooling_down = True
         self._throttle.cool_down(seconds, reason)
 

@@ -1,4 +1,4 @@
-"""Which of the two services a profile's cookies belong to."""
+"""Opens the source of the service that a profile's cookies belong to."""
 
 import threading
 
@@ -10,6 +10,6 @@ from webapp.sources.labs import LabsSource
 
 
 def open_source(config: Config, credentials: Credentials, stopping: threading.Event) -> Source:
-    """The source that the kept cookies sign in to; nothing is asked yet."""
+    """The source for the stored cookies. Makes no request yet."""
     is_new = service_of(credentials.cookies()) == FLOW_HOST
     return (FlowGoogleSource if is_new else LabsSource)(config, credentials, stopping)

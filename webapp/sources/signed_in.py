@@ -1,4 +1,4 @@
-"""Requests with a profile's cookies to the one service that they belong to; any answer may renew them."""
+"""Requests with a profile's cookies, which any response may renew."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -12,31 +12,35 @@ Renewed = Callable[[Iterable[str], dict[str, str]], Renewal]
 
 
 class SignedInRequests:
-    """`renewed` tells from the `Set-Cookie` lines of an answer and the cookies kept which ones are kept from
-    then on; the same ones may be given longer to live. Threads may share it.
+    """Sends requests with the stored cookies, and stores the cookies that responses renew. Thread-safe.
 
-    Several requests under way may each renew something: a renewal is about the cookies kept by
-    then, as long as they came from those that were sent.
+    `renewed` takes the `Set-Cookie` lines of a response and the stored cookies, and returns the cookies to
+    store; these may differ in their expiry only.
+
+    Requests run concurrently, so several responses may each renew something. A renewal is applied to the
+    cookies stored at that moment, unless a person has pasted new ones since the request was sent.
     """
 
     def __init__(self, credentials: Credentials, http: HttpClient, renewed: Renewed) -> None:
         self._credentials = credentials
         self._http = http
         self._renewed = renewed
+        # Guards the fields below, and makes reading and replacing the stored cookies one step. Never held
+        # during a request.
         self._lock = threading.Lock()
         self._latest: dict[str, str] = {}
         self._expire_at: str | None = None
         self._generation = 0
 
     def cookies(self) -> dict[str, str]:
-        """The cookies kept at this moment. Raises SignedOut when there are none."""
+        """The cookies stored now. Raises SignedOut when there are none."""
         with self._lock:
-            return self._kept()
+            return self._stored()
 
     def generation(self) -> int:
-        """Another number whenever other cookies are kept than those that answers renewed."""
+        """A number that grows whenever the stored cookies were replaced by other means than a renewal."""
         with self._lock:
-            self._kept()
+            self._stored()
             return self._generation
 
     def get(self, url: str, headers: Mapping[str, str], limit_bytes: int) -> Response:
@@ -47,13 +51,14 @@ class SignedInRequests:
 
     def _sent(self, send: Callable[[dict[str, str]], Response]) -> Response:
         with self._lock:
-            cookies, generation = self._kept(), self._generation
+            cookies, generation = self._stored(), self._generation
         response = send({"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())})
         self._renew(response.set_cookies(), generation)
         return response
 
     def _renew(self, lines: tuple[str, ...], generation: int) -> None:
         with self._lock:
+            # Compared again under the lock: the response may be to cookies that have been replaced since.
             if not lines or self._credentials.cookies() != self._latest or self._generation != generation:
                 return
             renewal = self._renewed(lines, self._latest)
@@ -62,10 +67,10 @@ class SignedInRequests:
                 self._credentials.renew_cookies(self._latest, renewal.cookies, renewal.expire_at)
                 self._latest, self._expire_at = renewal.cookies, renewal.expire_at
 
-    def _kept(self) -> dict[str, str]:
-        kept = self._credentials.cookies()
-        if not kept:
+    def _stored(self) -> dict[str, str]:
+        stored = self._credentials.cookies()
+        if not stored:
             raise SignedOut("This profile has no cookies. Paste them to go on.")
-        if kept != self._latest:
-            self._latest, self._generation = kept, self._generation + 1
-        return kept
+        if stored != self._latest:
+            self._latest, self._generation = stored, self._generation + 1
+        return stored

@@ -1,4 +1,4 @@
-"""Signed picture URLs: whose are fetched at all, and the plain GET without any credentials."""
+"""Signed picture URLs: which ones are allowed, when they expire, and how they are fetched."""
 
 import re
 from collections.abc import Set
@@ -15,9 +15,9 @@ MAX_REDIRECTS = 3
 
 
 def is_picture_url(url: object, hosts: Set[str]) -> bool:
-    """Whether `url` may be fetched or shown: https on one of `hosts` (`host` or `host:port`), or http
-    on a loopback host that is listed with its port."""
-    # Other characters, a backslash above all, are where parsers disagree about the host.
+    """Whether `url` may be fetched or shown: https at one of `hosts` (`host` or `host:port`), or http
+    at a loopback host that is listed with its port."""
+    # URL parsers disagree about the host when it is next to other characters, above all a backslash.
     if not isinstance(url, str) or len(url) > MAX_URL or not re.fullmatch(r"[!#-\[\]-~]+", url):
         return False
     try:
@@ -33,15 +33,13 @@ def is_picture_url(url: object, hosts: Set[str]) -> bool:
 
 
 def is_good(url: str | None, hosts: Set[str], now: datetime) -> bool:
-    """Whether a URL may be shown and has not expired; one that does not say when counts as good.
-
-    `Expires` is in Unix seconds (labs/PROTOCOL.md, part 4).
-    """
-    return bool(url) and is_picture_url(url, hosts) and expires_at(url) > now.timestamp()
+    """Whether a URL may be shown and has not expired; one without an expiry never expires."""
+    return url is not None and is_picture_url(url, hosts) and expires_at(url) > now.timestamp()
 
 
 def expires_at(url: str) -> float:
-    """When a URL expires in Unix seconds: infinity where it does not say, 0 where that cannot be read."""
+    """When a URL expires, in Unix seconds (labs/PROTOCOL.md, part 4): infinity without the parameter, 0 when
+    that cannot be read."""
     try:
         return float(parse_qs(urlsplit(url).query).get("Expires", ["inf"])[0])
     except ValueError:
@@ -53,22 +51,22 @@ def _with_port(host: str, port: int) -> str:
 
 
 def fetch_picture(http: HttpClient, url: str, hosts: Set[str]) -> bytes:
-    """The bytes behind a signed URL, after at most three redirects between allowed hosts.
+    """Fetch a signed URL without any credentials, following at most `MAX_REDIRECTS` between allowed hosts.
 
-    Raises ImageRefused when a host is not allowed or the file too large, BadPicture when the URL
-    has no picture for us (it may have expired), FlowUnavailable.
+    Raises ImageRefused when a host is not allowed or the file is too large, BadPicture when the response is
+    not a picture (the URL may have expired), and FlowUnavailable.
     """
     for _ in range(1 + MAX_REDIRECTS):
         if not is_picture_url(url, hosts):
             raise ImageRefused(
-                f"The image lies at {host_of(url)}, from which Flowshelf does not fetch. If you trust that "
-                "host, add it to the setting FLOWSHELF_PICTURE_HOSTS."
+                f"The image is at {host_of(url)}, a host that Flowshelf does not download from. If you trust "
+                "it, add it to the setting FLOWSHELF_PICTURE_HOSTS."
             )
         response = _get(http, url)
         if not 300 <= response.status < 400:
             return _content(response)
         url = redirect_target(response)
-    raise BadPicture("The address of the image leads on and on. Trying again is safe.")
+    raise BadPicture("The URL of the image redirects too many times. Trying again is safe.")
 
 
 def _get(http: HttpClient, url: str) -> Response:
@@ -83,7 +81,7 @@ def _get(http: HttpClient, url: str) -> Response:
 def _content(response: Response) -> bytes:
     if response.status != 200 or response.is_html or not response.body:
         raise BadPicture(
-            f"The address of the image at {host_of(response.url)} gives no picture ({response.status}); it "
-            "may have expired on the way. Trying again is safe."
+            f"The URL of the image at {host_of(response.url)} did not return a picture ({response.status}). "
+            "It may have expired. Trying again is safe."
         )
     return response.body

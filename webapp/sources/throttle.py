@@ -56,7 +56,7 @@ class Throttle:
     `recovery_seconds`, then a single probe. While probes fail, the wait doubles up to `MAX_BACKOFF` times
     `recovery_seconds`. Any response closes the circuit.
 
-    Permits are given in the order in which threads asked. `clock` counts seconds.
+    Permits are granted in the order of the calls to `begin`. `clock` counts seconds.
     """
 
     def __init__(self, recovery_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:

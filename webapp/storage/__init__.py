@@ -1,12 +1,13 @@
-"""The disk: folders that may be written to, whole files under final names, pictures and thumbnails.
+"""The disk: folders that may be written to, complete files under final names, pictures and thumbnails.
 
-folders     which may be used, whether they are there, and what room they have
-files       written whole or not at all, and removed
-pictures    what they are, and whether they decode
+folders     which folders may be used, whether they exist, and how much space is free
+files       files are written completely or not at all, and removed
+pictures    format and size of a picture, and whether it decodes
 structure   where a picture ends
-thumbnails  small pictures at a bounded cost
-sizes       how large they are, by the header of the file alone
-problems    what a disk says, as sentences
+thumbnails  small pictures, with limited memory
+sizes       width and height by the header of a file alone
+problems    errors of the operating system as sentences
+lock        the lock of a data folder; not imported here
 """
 
 from webapp.storage.files import (
@@ -14,12 +15,12 @@ from webapp.storage.files import (
     PART_PREFIX,
     file_sha256,
     file_stems,
-    keep_file,
     remove_file,
     remove_files,
     remove_parts,
     replace_file,
-    writing_beside,
+    replacing,
+    save_file,
 )
 from webapp.storage.folders import (
     allowed_folder,
@@ -53,7 +54,6 @@ __all__ = [
     "free_bytes",
     "is_there",
     "is_too_large_for_thumbnail",
-    "keep_file",
     "make_folder",
     "make_thumbnail",
     "measure",
@@ -64,7 +64,8 @@ __all__ = [
     "remove_files",
     "remove_parts",
     "replace_file",
+    "replacing",
     "require_root",
+    "save_file",
     "translate_errors",
-    "writing_beside",
 ]

@@ -1,7 +1,7 @@
-"""Whole files under final names, and their removal.
+"""Writes files atomically, and removes them.
 
-A file under its final name is always whole: it is written beside its place as `.flowshelf-*.part`,
-flushed, and only then given its name. Nothing that is there already is overwritten.
+A file under its final name is always complete: it is written in the same folder as `.flowshelf-*.part`,
+flushed to the disk, and only then renamed.
 """
 
 import hashlib
@@ -24,10 +24,11 @@ DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "
 
 
 def file_stems(media_key: str, name: str, *, has_plain_name: bool) -> list[str]:
-    """Names without ending that an image's file may have, the first choice first.
+    """File names without suffix for an image, in order of preference.
 
-    The media key comes from the far side: it is used as it stands only when it is a plain name on
-    every system, and never as a path.
+    The first is the media key, the last contains a hash of `name` and belongs to this image alone.
+    `has_plain_name`: no image stored earlier has the same media key, ignoring case. The key comes from the
+    service: it is used unchanged only if it is a valid file name on every system, and never as a path.
     """
     safe = "".join(_PLAIN_NAME.findall(media_key))[:80]
     marked = f"{safe[:60] or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
@@ -36,14 +37,15 @@ def file_stems(media_key: str, name: str, *, has_plain_name: bool) -> list[str]:
 
 
 def replace_file(target: Path, content: bytes) -> None:
-    """Write a file for its owner alone (0600), in place of an older one; at no moment it is half there."""
+    """Write a file, readable by its owner only (0600), and atomically replace an older one."""
     os.replace(_written(target.parent, content), target)
 
 
-def keep_file(folder: Path, stems: list[str], suffix: str, content: bytes) -> Path:
-    """Write `content` under the first of `stems` that is free or holds these very bytes.
+def save_file(folder: Path, stems: list[str], suffix: str, content: bytes) -> Path:
+    """Write `content` under the first of `stems` that is free or has the same content already.
 
-    The last stem is the image's own and is replaced. Raises DiskFull or FolderGone.
+    A file under the last stem belongs to this image and is replaced; other files are never overwritten.
+    Raises DiskFull or FolderGone.
     """
     with translate_errors(folder, RESUME):
         part = _written(folder, content)
@@ -59,8 +61,8 @@ def keep_file(folder: Path, stems: list[str], suffix: str, content: bytes) -> Pa
 
 
 @contextmanager
-def writing_beside(target: Path) -> Iterator[Path]:
-    """An empty file, 0600, that becomes `target` in place of what is there once the block ends well.
+def replacing(target: Path) -> Iterator[Path]:
+    """An empty file (0600) to write to. It replaces `target` when the block ends without an error.
 
     Raises DiskFull or FolderGone.
     """
@@ -78,6 +80,8 @@ def writing_beside(target: Path) -> Iterator[Path]:
 
 
 def _written(folder: Path, content: bytes) -> Path:
+    """A new part file with this content, flushed to the disk before it is renamed: after a power failure the
+    new name must not stand for an empty file."""
     descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, suffix=".part", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -91,9 +95,9 @@ def _written(folder: Path, content: bytes) -> Path:
 
 
 def _take_name(part: Path, target: Path) -> bool:
-    """Give a written file its name; False when the name is taken."""
+    """Give a part file its final name; False when the name is taken."""
     try:
-        os.link(part, target)  # unlike a rename it never replaces
+        os.link(part, target)  # unlike a rename, it never replaces a file
     except FileExistsError:
         return False
     except OSError:  # a file system without hard links
@@ -104,15 +108,15 @@ def _take_name(part: Path, target: Path) -> bool:
 
 
 def remove_parts(folder: Path) -> None:
-    """Clear away what a killed process had begun to write."""
-    with suppress(OSError):  # of the folder itself: its disk may not answer
+    """Remove the part files that a killed process has left in a folder."""
+    with suppress(OSError):  # the folder may be unreadable, as on a disconnected disk
         remove_files(folder.glob(PART_PATTERN))
 
 
 def remove_files(paths: Iterable[str | Path]) -> None:
-    """Remove files, or folders with all that is in them; what is not there is no matter."""
+    """Remove files, and folders with their content. Missing files and errors are ignored."""
     for path in map(Path, paths):
-        if os.path.isdir(path):  # False, and no error, on a disk that does not answer
+        if os.path.isdir(path):  # unlike Path.is_dir it never raises, as on a disconnected disk
             shutil.rmtree(path, ignore_errors=True)
         else:
             with suppress(OSError):
@@ -120,9 +124,9 @@ def remove_files(paths: Iterable[str | Path]) -> None:
 
 
 def remove_file(path: str, roots: Iterable[Path]) -> bool:
-    """Remove a file of the shelf; False when it lies under none of `roots` or cannot be removed.
+    """Remove an image file; False when it is outside of all `roots` or cannot be removed.
 
-    Raises FolderGone when its whole root is missing. A file that is not there counts as removed.
+    Raises FolderGone when its root is missing. A file that does not exist counts as removed.
     """
     if not is_there(path, roots):
         return True

@@ -1,4 +1,4 @@
-"""Which folders may be written to and read from, whether they are there, and what room they have."""
+"""Which folders may be written to and read from, whether they exist, and how much space is free."""
 
 import os
 import re
@@ -14,21 +14,21 @@ NETWORK_KINDS |= {"davfs", "davfs2", "rclone"}
 
 
 def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
-    """The absolute, resolved folder that `text` names, which lies under one of `roots`. It is not created
-    here. Raises BadPath with a sentence otherwise."""
+    """The absolute, resolved folder that `text` names; it is not created. Raises BadPath unless it is inside
+    one of `roots`."""
     if not text or "\x00" in text or not Path(text).is_absolute():
-        raise BadPath("localStoragePath has to be an absolute path of a folder.")
-    folder = Path(os.path.realpath(text))  # unlike resolve() it takes a link to itself
+        raise BadPath("localStoragePath has to be the absolute path of a folder.")
+    folder = Path(os.path.realpath(text))  # unlike resolve() it accepts a link to itself
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
         raise BadPath(
-            f"The folder {folder} is not one that downloads may be written to. Allow it by adding it, or a "
-            "folder above it, to FLOWSHELF_STORAGE_ROOTS, or leave localStoragePath out."
+            f"Downloads may not be written to the folder {folder}. Add it, or a folder above it, to "
+            "FLOWSHELF_STORAGE_ROOTS, or leave out localStoragePath."
         )
     return folder
 
 
 def make_folder(folder: Path, roots: Iterable[Path]) -> None:
-    """Make `folder` below its root. Raises FolderGone when the root itself is not there."""
+    """Create `folder` inside its root. Raises FolderGone when the root itself is missing."""
     with translate_errors(folder, RESUME):
         if not folder.is_dir():
             require_root(folder, roots)
@@ -36,19 +36,20 @@ def make_folder(folder: Path, roots: Iterable[Path]) -> None:
 
 
 def require_root(path: Path, roots: Iterable[Path]) -> None:
-    """Raises FolderGone when the root that `path` lies under is not there, or its disk does not answer."""
+    """Raises FolderGone when the root that contains `path` is missing or cannot be read."""
     root = next((root for root in roots if path.is_relative_to(root.resolve())), path.parent)
     with translate_errors(root):
         if root.is_dir():
             return
     raise FolderGone(
-        f"The folder {root} is not there. If it is on a disk that was taken out, connect it again; "
-        "nothing on the shelf was changed."
+        f"The folder {root} is not there. If its disk was disconnected, connect it again; nothing was "
+        "changed."
     )
 
 
 def is_there(path: str, roots: Iterable[Path]) -> bool:
-    """Whether a file of the shelf is there. Raises FolderGone when its root is missing or nobody can tell."""
+    """Whether an image file exists. Raises FolderGone when that is unknown because its root is missing or
+    cannot be read."""
     with translate_errors(Path(path).parent):
         if Path(path).is_file():
             return True
@@ -57,24 +58,26 @@ def is_there(path: str, roots: Iterable[Path]) -> bool:
 
 
 def path_under(path: str, roots: Iterable[Path]) -> Path:
-    """The file that a row names, when it really lies under one of `roots`: a symbolic link out of them
-    is not followed. Raises FolderGone otherwise."""
+    """The resolved path of a stored file. Raises FolderGone when it is outside of all `roots`, also by a
+    symbolic link."""
     resolved = Path(os.path.realpath(path))
     if not any(resolved.is_relative_to(root.resolve()) for root in roots):
-        raise FolderGone(f"{resolved.name} does not lie in a folder that Flowshelf may show files from.")
+        raise FolderGone(f"{resolved.name} is not in a folder that Flowshelf may show files from.")
     return resolved
 
 
 def free_bytes(folder: Path) -> int:
-    """Room on the disk of a folder, which need not be there yet. Raises FolderGone when it cannot be told."""
+    """Free space on the disk of a folder, which need not exist yet. Raises FolderGone when it is unknown."""
     with translate_errors(folder):
-        there = next(path for path in (folder, *folder.parents) if path.is_dir())
-        return shutil.disk_usage(there).free
+        existing = next(path for path in (folder, *folder.parents) if path.is_dir())
+        return shutil.disk_usage(existing).free
 
 
 def network_share_of(path: Path, mounts: Path) -> str | None:
-    """The kind of network share that `path` lies on, None when it lies on none, as far as can be told:
-    Linux lists what is mounted in the file `mounts`, Windows writes shares as `\\\\server\\share`."""
+    """The type of network share that `path` is on; None for a local disk, or when it is unknown.
+
+    Linux lists mounted file systems in the file `mounts`; Windows writes shares as `\\\\server\\share`.
+    """
     path = path.resolve()
     if path.drive.startswith("\\\\"):
         return "smb"
@@ -82,13 +85,13 @@ def network_share_of(path: Path, mounts: Path) -> str | None:
         lines = [line.split(" ") for line in mounts.read_text(errors="replace").splitlines()]
     except OSError:
         return None
-    found = [(Path(_unescaped(line[1])), line[2]) for line in lines if len(line) > 2]
-    above = [(len(point.parts), kind) for point, kind in found if path.is_relative_to(point)]
-    # Of two mounts on one place the later one is on top.
+    mounted = [(Path(_unescaped(line[1])), line[2]) for line in lines if len(line) > 2]
+    above = [(len(point.parts), kind) for point, kind in mounted if path.is_relative_to(point)]
+    # Of two mounts at the same path the later one hides the other.
     kind = max(reversed(above), key=lambda mount: mount[0], default=(0, ""))[1]
     return kind if kind.removeprefix("fuse.") in NETWORK_KINDS else None
 
 
 def _unescaped(text: str) -> str:
-    """White space in a list of mounts is written as `\\040`."""
+    """Decode the octal escapes of a list of mounts, such as `\\040` for a space."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -1,27 +1,28 @@
-"""Who owns a data folder: an operating system lock, and in the same file the owner's address.
+"""The lock of a data folder, and in the same file the URL of the server that holds it.
 
-The system lets go of the lock when its process ends, however it ends; a pid file would not.
+An operating system lock is released when its process ends, in whatever way; a pid file would stay.
 """
 
 import os
+import sys
 from pathlib import Path
 
 from webapp import storage
 
 LOCK_NAME = "flowshelf.lock"
-# Far behind the address: Windows refuses to read a locked part of a file.
+# Far behind the URL: Windows refuses to read the locked part of a file.
 _LOCKED_BYTE = 1 << 30
 
 
 class DataFolderLock:
-    """The lock of one data folder; `take` and `release` may be called in any order."""
+    """The lock of one data folder: one process at a time may use the folder."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / LOCK_NAME
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Whether the folder is ours now; False when another process has it. Raises FolderGone."""
+        """Take the lock; False when another process holds it. Raises FolderGone."""
         with storage.translate_errors(self._path.parent):
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -30,35 +31,44 @@ class DataFolderLock:
             os.close(descriptor)
             return False
         self._descriptor = descriptor
-        self.say_address("")
+        # The URL of the previous holder must not be taken for ours before the server runs.
+        self.write_url("")
         return True
 
-    def say_address(self, url: str) -> None:
-        """Leave the address of our server for other commands to find. Raises DiskFull or FolderGone."""
+    def write_url(self, url: str) -> None:
+        """Publish the URL of our server for other commands; only while the lock is held.
+
+        Raises DiskFull or FolderGone.
+        """
+        if self._descriptor is None:
+            raise RuntimeError("only the holder of the lock may write its URL")
         with storage.translate_errors(self._path.parent):
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.write(self._descriptor, url.encode())
 
-    def address(self) -> str:
-        """The address that the owner left, '' when it serves none."""
+    def read_url(self) -> str:
+        """The URL that the holder of the lock has published; empty when it runs no server."""
         return self._path.read_text() if self._path.exists() else ""
 
     def release(self) -> None:
+        """Release the lock if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> None:
+        """Raises OSError when another process holds the lock."""
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
-        # flock, not lockf: a lockf lock is gone as soon as this process closes the file anywhere else.
+        """Raises OSError when another process holds the lock."""
+        # flock, not lockf: a lockf lock ends when this process closes the file by any other descriptor.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Pictures as bytes: what they are, whether they are whole, and what decoding them costs."""
+"""Pictures: format and size, whether they are complete, and how much memory decoding takes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +23,14 @@ _BYTES_PER_PIXEL_PROGRESSIVE = 8.0
 MAX_DECODED_BYTES = 280_000_000
 _DRAFT_EDGE = 64
 
-# Pillow warns on its own scale; ours is checked before a pixel is decoded.
+# Disables the limit of Pillow: `MAX_DECODED_BYTES` is checked instead before pixels are decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, slots=True)
 class PictureHeader:
-    """The file suffix for the picture's kind, and its size in pixels as it is shown, turned as EXIF says."""
+    """The file suffix for the format of a picture, and its width and height in pixels after the rotation
+    that its EXIF asks for."""
 
     suffix: str
     width: int
@@ -37,10 +38,10 @@ class PictureHeader:
 
 
 def read_header(content: bytes) -> PictureHeader:
-    """What a whole picture says of itself; bytes behind its end do not matter.
+    """Read the header of a complete picture; bytes after its end are ignored.
 
-    Raises BadPicture, and nothing else, whatever the bytes are. No pixel is decoded: for every download that
-    would cost more than fetching it; `verify --deep` and the thumbnails do it.
+    Raises BadPicture, and nothing else, for any other content. The pixels are not decoded, because that would
+    take longer than the download; `verify --deep` and the thumbnails do so.
     """
     kind = kind_of(content)
     if kind is None:
@@ -58,10 +59,10 @@ def read_header(content: bytes) -> PictureHeader:
 
 
 def decodes(path: Path) -> bool:
-    """Whether a file is a whole picture of which every pixel can be decoded.
+    """Whether a file is a complete picture that can be decoded.
 
-    Where decoding would take more than `MAX_DECODED_BYTES`, the structure alone is checked. Raises OSError
-    when the file cannot be read, MemoryError when even less is not available.
+    If decoding would take more than `MAX_DECODED_BYTES` of memory, only the structure is checked. Raises
+    OSError when the file cannot be read, and MemoryError when there is not even that much memory.
     """
     content = path.read_bytes()
     try:
@@ -77,8 +78,8 @@ def decodes(path: Path) -> bool:
 
 @contextmanager
 def opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """A picture of one of our kinds. Raises BadPicture for whatever goes wrong with it inside the block:
-    Pillow's decoders raise errors of many classes for damaged bytes. MemoryError and our own errors pass."""
+    """Open a picture of a format in `Kind`. Every error inside the block becomes BadPicture, because
+    Pillow raises errors of many classes for damaged bytes; only MemoryError and our own errors pass."""
     try:
         with Image.open(file, formats=list(Kind)) as picture:
             yield picture
@@ -89,7 +90,7 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
 
 
 def decoding_bytes(picture: Image.Image) -> float:
-    """The memory that decoding an opened picture takes at its peak."""
+    """The peak memory that decoding an opened picture takes, in bytes."""
     kind = Kind.JPEG if picture.format == "MPO" else Kind(picture.format or "")
     if picture.info.get("progressive"):
         return picture.width * picture.height * _BYTES_PER_PIXEL_PROGRESSIVE
@@ -97,6 +98,6 @@ def decoding_bytes(picture: Image.Image) -> float:
 
 
 def is_too_large_for_thumbnail(suffix: str, width: int, height: int) -> bool:
-    """Whether a picture is known to be too large to be drawn small, by its suffix and size alone."""
+    """Whether a picture of this suffix and size takes too much memory to make a thumbnail of it."""
     kind = next((kind for kind, known in SUFFIXES.items() if known == suffix.lower()), Kind.JPEG)
     return width * height * _BYTES_PER_PIXEL[kind] > MAX_DECODED_BYTES

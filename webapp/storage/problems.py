@@ -1,4 +1,4 @@
-"""What a disk says, as sentences for a person."""
+"""Translates errors of the operating system into sentences for a person."""
 
 import errno
 import os
@@ -13,16 +13,16 @@ RESUME = "press Resume"
 
 @contextmanager
 def translate_errors(folder: Path, then: str = "try again") -> Iterator[None]:
-    """Turn what the system says of a folder into a sentence for a person: DiskFull or FolderGone, with
-    what to do `then`."""
+    """Raise DiskFull or FolderGone in place of an OSError about `folder`. `then` says how the person goes
+    on once the disk is in order."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(
-                f"The disk that holds {folder} is full. Make room there, then {then}; nothing was lost."
+                f"The disk that holds {folder} is full. Free some space there, then {then}; nothing was lost."
             ) from error
         raise FolderGone(
             f"The folder {folder} cannot be written to ({os.strerror(error.errno or errno.EIO)}). "
-            f"Make it writable or connect its disk again, then {then}; nothing was lost."
+            f"Make it writable or connect its disk again, then {then}. Nothing was lost."
         ) from error

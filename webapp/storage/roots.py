@@ -37,7 +37,7 @@ class Roots:
 
     def path_of(self, place: Place) -> Path:
         """The absolute path of a file. Its root may be missing, and the path may lead out of it by a link:
-        who opens it asks `folders.path_under` first."""
+        callers check it with `folders.path_under` before they open it."""
         if is_absolute(place.local_path):
             return Path(place.local_path)
         root = self.by_id.get(place.root_id, _NOWHERE)

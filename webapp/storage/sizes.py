@@ -1,23 +1,23 @@
-"""How large a picture is on the screen, from its header alone: no pixel is decoded."""
+"""The displayed width and height of a picture, read from its header: no pixel is decoded."""
 
 import os
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from PIL import Image
 
-# WebP is read here, because Pillow reads all of such a file before it tells the size.
+# WebP is read here instead, because Pillow reads the whole file before it returns the size.
 _PILLOW_KINDS = ("JPEG", "PNG", "GIF", "AVIF")
 _MAX_WEBP_CHUNKS = 10_000
 _MAX_EXIF_BYTES = 1_000_000
 _ORIENTATION = 0x0112
-# Orientations that turn a picture by a quarter.
-_LYING = range(5, 9)
+# The EXIF orientations that rotate a picture by 90 degrees, so that width and height are swapped.
+_ROTATED = range(5, 9)
 
 
 def measure(path: Path) -> tuple[int, int] | None:
-    """Width and height of the picture in a file; None when the header does not tell."""
+    """Width and height of the picture in a file; None when the header is not readable."""
     try:
         with path.open("rb") as file:
             return measure_open(file)
@@ -26,7 +26,7 @@ def measure(path: Path) -> tuple[int, int] | None:
 
 
 def measure_open(file: BinaryIO) -> tuple[int, int] | None:
-    """As `measure`, of a file that is open."""
+    """Like `measure`, for an open file."""
     try:
         size = _webp_size(file) if _is_webp(file) else _pillow_size(file)
     except Exception:  # Pillow's parsers raise errors of many classes for damaged headers
@@ -35,18 +35,18 @@ def measure_open(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def upright_size(picture: Image.Image) -> tuple[int, int]:
-    """Width and height of an opened picture as browsers show it, turned as its EXIF says."""
+    """Width and height of an opened picture as browsers show it, rotated as its EXIF asks."""
     return _upright(picture.size, picture.info.get("exif", b""))
 
 
 def _upright(size: tuple[int, int], exif: bytes) -> tuple[int, int]:
-    return size[::-1] if _orientation(exif) in _LYING else size
+    return size[::-1] if _orientation(exif) in _ROTATED else size
 
 
 def _orientation(exif: bytes) -> int:
-    """The orientation that EXIF holds, 0 when it holds none. Anything may stand there: nothing is raised."""
+    """The orientation in EXIF data; 0 when there is none. Never raises, whatever the data contains."""
     tiff = exif.removeprefix(b"Exif\0\0")
-    order = "big" if tiff.startswith(b"MM") else "little"
+    order: Literal["big", "little"] = "big" if tiff.startswith(b"MM") else "little"
 
     def number(start: int, length: int) -> int:
         return int.from_bytes(tiff[start : start + length], order)
@@ -70,7 +70,7 @@ def _is_webp(file: BinaryIO) -> bool:
 
 
 def _webp_size(file: BinaryIO) -> tuple[int, int]:
-    """The size by the first chunk, whose kind says how it is written. Raises ValueError, struct.error."""
+    """The size in the first chunk, whose name determines the encoding. Raises ValueError, struct.error."""
     head = file.read(30)
     match head[12:16]:
         case b"VP8X":
@@ -82,11 +82,11 @@ def _webp_size(file: BinaryIO) -> tuple[int, int]:
         case b"VP8 " if head[23:26] == b"\x9d\x01\x2a":
             width, height = struct.unpack_from("<HH", head, 26)
             return width & 0x3FFF, height & 0x3FFF
-    raise ValueError("no WebP")
+    raise ValueError("not a WebP")
 
 
 def _webp_exif(file: BinaryIO) -> bytes:
-    """The chunk with EXIF, which stands behind the pixels: they are passed over."""
+    """The content of the EXIF chunk, which comes after the pixels; those are skipped."""
     file.seek(12)
     for _ in range(_MAX_WEBP_CHUNKS):
         name, length = file.read(4), int.from_bytes(file.read(4), "little")

@@ -1,7 +1,7 @@
-"""Where a picture ends, by the structure of its format. No pixel is decoded.
+"""Finds the end of a picture by the structure of its format. No pixel is decoded.
 
-A whole picture may be followed by anything: a phone appends a video or a second frame, a vendor its trailer.
-A picture that was cut off lacks its end, whatever its last bytes look like.
+A complete picture may be followed by other bytes: phones append a video or a second frame, some programs a
+trailer. A truncated picture lacks its end, whatever its last bytes look like.
 """
 
 import re
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The formats that are kept: what the service may send and every browser shows."""
+    """The supported formats: those that the service may send and every browser shows."""
 
     JPEG = "JPEG"
     PNG = "PNG"
@@ -27,7 +27,7 @@ class Malformed(ValueError):
     """The bytes contradict the format that they begin with."""
 
 
-# Formats that are not kept, by their first bytes, so that a refusal can name them.
+# Unsupported formats by their first bytes, so that the error can name them.
 _OTHERS = (
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
@@ -62,7 +62,7 @@ _WEBP_PICTURES = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
 def kind_of(content: bytes) -> Kind | None:
-    """The format by its first bytes; None when it is none of ours."""
+    """The format by its first bytes; None when it is not supported."""
     if content.startswith(b"\xff\xd8\xff"):
         return Kind.JPEG
     if content.startswith(_PNG_SIGNATURE):
@@ -75,7 +75,7 @@ def kind_of(content: bytes) -> Kind | None:
 
 
 def name_of(content: bytes) -> str:
-    """The format in words for a refusal: “a TIFF”, or what can be said when it is not known."""
+    """The name of an unsupported format for an error, such as “TIFF file”."""
     if brand := _brand(content):
         return f"{brand} file"
     known = next((name for start, name in _OTHERS if content.startswith(start)), None)
@@ -86,9 +86,9 @@ def name_of(content: bytes) -> str:
 
 
 def end_of(kind: Kind, content: bytes) -> int:
-    """The number of bytes that the picture itself takes; what follows is not part of it.
+    """The length of the picture in bytes; what follows is not part of it.
 
-    Raises Unfinished when the picture is cut off, Malformed when its structure makes no sense.
+    Raises Unfinished when the picture is truncated, Malformed when its structure is invalid.
     """
     return _ENDS[kind](content)
 
@@ -115,8 +115,8 @@ def _jpeg_end(content: bytes) -> int:
 
 
 def _next_marker(content: bytes, at: int) -> tuple[int, int]:
-    """The place behind the next marker, and its second byte. Fill bytes, and bytes that some cameras leave
-    between two segments, are passed over, as every decoder does."""
+    """The position after the next marker, and the marker's second byte. Fill bytes, and bytes that some
+    cameras leave between two segments, are skipped, as in every decoder."""
     found = _MARKER.search(content, at)
     if not found:
         raise Unfinished
@@ -175,7 +175,7 @@ def _webp_end(content: bytes) -> int:
         has_picture = has_picture or content[at : at + 4] in _WEBP_PICTURES
         at += 8 + length
         if at > end:
-            raise Malformed("a chunk of a WebP that reaches beyond its file")
+            raise Malformed("a WebP with a chunk that extends beyond its end")
         at += length % 2
     if not has_picture:
         raise Malformed("a WebP without a picture")
@@ -183,13 +183,13 @@ def _webp_end(content: bytes) -> int:
 
 
 def _avif_end(content: bytes) -> int:
-    """AVIF is made of boxes. `meta` describes the picture; its bytes lie in `mdat`, before or behind."""
+    """AVIF consists of boxes: `meta` describes the picture, `mdat` before or after it holds the bytes."""
     at, found, end = 0, set[bytes](), 0
     while at + 8 <= len(content):
         length, name = _number(content, at, 4), content[at + 4 : at + 8]
         if length == 1:
             length = _number(content, at + 8, 8)
-        elif length == 0:  # this box takes the rest of the file
+        elif length == 0:  # this box extends to the end of the file
             length = len(content) - at
         if length < 8 or not name.isalnum():
             break
@@ -204,7 +204,7 @@ def _avif_end(content: bytes) -> int:
 
 
 def _brand(content: bytes) -> str | None:
-    """What the first box of an ISO media file names; None when it is no such file."""
+    """The format that the first box of an ISO media file names; None for any other file."""
     if content[4:8] != b"ftyp":
         return None
     length = min(int.from_bytes(content[:4], "big"), len(content), 256)

@@ -1,4 +1,4 @@
-"""Thumbnails: small WebP pictures of the files of the shelf, at a bounded cost."""
+"""Thumbnails: small WebP copies of the downloaded pictures, made with limited memory."""
 
 import threading
 from contextlib import nullcontext
@@ -12,7 +12,7 @@ from webapp.storage.files import replace_file
 from webapp.storage.pictures import MAX_DECODED_BYTES, decoding_bytes, opened
 from webapp.storage.problems import translate_errors
 
-# Pictures that take more memory than this are decoded one at a time, whoever asks.
+# Pictures that take more memory than this are decoded one at a time, across all threads.
 LARGE_BYTES = 60_000_000
 _one_large = threading.Lock()
 _SRGB = ImageCms.createProfile("sRGB")
@@ -22,8 +22,8 @@ _DEEP_GREY = {"I;16", "I;16B", "I;16L", "I", "F"}
 def make_thumbnail(source: Path, target: Path, edge: int) -> None:
     """Write a WebP of at most `edge` pixels a side.
 
-    Raises BadPicture when `source` does not decode, NoThumbnail when decoding it would take too much memory,
-    FileNotFoundError when it is not there, DiskFull and FolderGone when the thumbnail cannot be written.
+    Raises BadPicture when `source` cannot be decoded, NoThumbnail when that would take too much memory,
+    FileNotFoundError when it is missing, DiskFull and FolderGone when the thumbnail cannot be written.
     """
     try:
         with source.open("rb") as file, opened(file) as picture:
@@ -45,7 +45,7 @@ def make_thumbnail(source: Path, target: Path, edge: int) -> None:
 
 
 def _small(picture: Image.Image, edge: int) -> Image.Image:
-    """The picture reduced, upright, in sRGB. It is reduced first: all that follows is cheap then."""
+    """The picture reduced, upright, in sRGB. Reducing it first makes the other steps cheap."""
     picture.draft("RGB", (edge, edge))
     reduced = _reducible(picture)
     reduced.thumbnail((edge, edge), Image.Resampling.LANCZOS)
@@ -54,7 +54,7 @@ def _small(picture: Image.Image, edge: int) -> Image.Image:
 
 
 def _reducible(picture: Image.Image) -> Image.Image:
-    """The picture in a mode that can be resampled: a palette cannot, 16-bit grey loses its high bits."""
+    """The picture in a mode that Pillow can resample: palettes cannot be, and 16-bit grey would overflow."""
     if picture.mode in _DEEP_GREY:
         return picture.point(lambda value: value / 256).convert("L")
     if picture.mode in ("P", "PA"):
@@ -67,7 +67,7 @@ def _reducible(picture: Image.Image) -> Image.Image:
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
-    """Browsers take a WebP without a profile for sRGB, so other colours are converted by theirs."""
+    """The picture in sRGB, which browsers assume for a WebP without a colour profile."""
     mode = "RGBA" if "A" in picture.getbands() else "RGB"
     profile = picture.info.get("icc_profile")
     if profile and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
@@ -76,12 +76,12 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
             converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode=mode)
             return converted or picture.convert(mode)
         except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # a profile that makes no sense, or of another colour space: shown as it is
+            pass  # an invalid profile, or one of another colour space: the colours are left unchanged
     return picture.convert(mode)
 
 
 def _encoded(picture: Image.Image) -> bytes:
     written = BytesIO()
-    # The usual method 4 searches more than twice as long for four bytes in a hundred.
+    # The default method 4 takes more than twice as long for files that are 4 % smaller.
     picture.save(written, "WEBP", quality=80, method=2, exif=b"", icc_profile=b"", xmp=b"")
     return written.getvalue()

@@ -13,7 +13,7 @@ from webapp.sources import Account
 from webapp.store import transaction
 from webapp.times import now, parsed, timestamp
 
-COOKIES, KEY = "cookies", "flow_next_key"
+COOKIES, USER_AGENT, KEY = "cookies", "user_agent", "flow_next_key"
 HEAD_REASON = "not walked yet"
 
 # By hand: read once per history page, and peewee takes longer to build such a statement than SQLite to run it
@@ -111,11 +111,16 @@ def get_cookies(profile_id: str) -> dict[str, str]:
     return json.loads(text) if text else {}
 
 
-def set_cookies(profile_id: str, cookies: dict[str, str], expire_at: str | None) -> None:
-    """Replace the profile's cookies by pasted ones."""
+def set_cookies(
+    profile_id: str, cookies: dict[str, str], expire_at: str | None, user_agent: str | None = None
+) -> None:
+    """Replace the profile's cookies, and the user agent of their browser, by pasted ones."""
     with transaction():
         get_profile(profile_id)
         _set_secret(profile_id, COOKIES, json.dumps(cookies))
+        Secret.delete().where(Secret.profile == profile_id, Secret.name == USER_AGENT).execute()
+        if user_agent:
+            _set_secret(profile_id, USER_AGENT, user_agent)
         Profile.update(cookie_names=", ".join(sorted(cookies)), cookies_expire_at=expire_at).where(
             Profile.id == profile_id
         ).execute()
@@ -136,6 +141,11 @@ def renew_cookies(
             Profile.update(cookie_names=", ".join(sorted(renewed)), **expiry).where(
                 Profile.id == profile_id
             ).execute()
+
+
+def find_user_agent(profile_id: str) -> str | None:
+    """The user agent of the browser that the cookies came from, if the paste named it."""
+    return _find_secret(profile_id, USER_AGENT)
 
 
 def find_key(profile_id: str) -> str | None:

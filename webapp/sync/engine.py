@@ -68,7 +68,7 @@ class SyncRun:
         """
         names = self._request.histories
         try:
-            with self._source.until(self._stopping):
+            with self._source.cancelled_by(self._stopping):
                 self._read_histories(names[names.index(self._run.history) if self._run.history else 0 :])
                 run = runs.get_run(self._run.id)
                 # 11: it was requested again while it was under way.
@@ -277,7 +277,7 @@ class SyncRun:
                     raise
                 if is_last or isinstance(error, ProjectFailed):
                     return page
-            self._call(self._source.responses)
+            self._call(self._source.ping)
         raise AssertionError("the last try returns or raises")
 
     def _call(self, call: Callable[[], T]) -> T:

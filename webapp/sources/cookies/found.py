@@ -1,4 +1,4 @@
-"""A cookie as it was found in pasted text: its end, its site, and how sentences speak of several."""
+"""A cookie found in pasted text: its site, its expiry, and its name in a sentence."""
 
 import math
 import re
@@ -14,13 +14,13 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,60}")
 _HOST = re.compile(r"(?:[a-z0-9-]{1,30}\.){1,3}[a-z]{2,12}")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-# Chrome's exports count seconds; some extensions milliseconds, which lie beyond this.
+# Chrome's exports use seconds, some extensions milliseconds: a larger number is in milliseconds.
 _MAX_SECONDS = 1e11
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCookie:
-    """One cookie of a paste; `domain` and `expires_at` are None where its shape does not say."""
+    """One cookie of a paste; `domain` and `expires_at` are None if the paste does not contain them."""
 
     name: str
     value: str = field(repr=False)
@@ -29,12 +29,12 @@ class FoundCookie:
 
     @property
     def host(self) -> str:
-        """The host it belongs to, without the dot that stands for all below it; empty when nobody says."""
+        """The host it belongs to, without the leading dot for subdomains; empty when unknown."""
         return (self.domain or "").strip().lstrip(".").lower()
 
     @property
     def shown_site(self) -> str:
-        """Its host for a sentence; what is no possible one may be a piece of a value, and stays out."""
+        """Its host for a sentence. An impossible host may be part of a secret value, so it is not shown."""
         return self.host if _HOST.fullmatch(self.host) else "another site"
 
     def is_expired(self, now: datetime) -> bool:
@@ -42,54 +42,61 @@ class FoundCookie:
 
 
 def latest_by_name(cookies: Iterable[FoundCookie]) -> dict[str, FoundCookie]:
-    """Of two with the same name that which lives longer counts, then the later one."""
-    ends = sorted(cookies, key=lambda cookie: times.timestamp(cookie.expires_at) if cookie.expires_at else "")
-    return {cookie.name: cookie for cookie in ends}
+    """Of cookies with the same name the one that expires last, and of equal ones the last in the paste."""
+    by_expiry = sorted(
+        cookies, key=lambda cookie: times.timestamp(cookie.expires_at) if cookie.expires_at else ""
+    )
+    return {cookie.name: cookie for cookie in by_expiry}
 
 
 def names_of(found: Iterable[FoundCookie]) -> tuple[str, ...]:
-    """Names once each. What is no possible name may be a piece of a value, and stays out."""
+    """The distinct names. An impossible name may be part of a secret value, so it is left out."""
     return tuple(dict.fromkeys(cookie.name for cookie in found if _NAME.fullmatch(cookie.name)))
 
 
-def listed(names: Sequence[str], most: int = 6) -> str:
-    """Names for a sentence, at most so many of them."""
-    shown, more = list(names[:most]), len(names) - most
+def listed(names: Sequence[str], max_count: int = 6) -> str:
+    """Names for a sentence, at most `max_count` of them."""
+    shown, more = list(names[:max_count]), len(names) - max_count
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
 
 
-def end_of(used: Iterable[FoundCookie]) -> str | None:
-    """When the first of them ends, in the form of `webapp.times`; None when nobody says."""
-    ends = [cookie.expires_at for cookie in used if cookie.expires_at]
-    return times.timestamp(min(ends)) if ends else None
+def earliest_expiry(cookies: Iterable[FoundCookie]) -> str | None:
+    """When the first of the cookies expires, in the form of `webapp.times`; None when unknown."""
+    moments = [cookie.expires_at for cookie in cookies if cookie.expires_at]
+    return times.timestamp(min(moments)) if moments else None
+
+
+def latest_expiry(cookies: Iterable[FoundCookie]) -> datetime:
+    """When the last of the cookies expires; at least one expiry has to be known."""
+    return max(cookie.expires_at for cookie in cookies if cookie.expires_at)
 
 
 def check_characters(value: str, what: str, advice: str) -> None:
-    """Refuses a value that was cut, and one that cannot stand in a request's header."""
+    """Raises BadCookies for a truncated value, and one with characters that a header cannot hold."""
     if value.endswith("…"):
-        raise BadCookies(f"{what} was cut: it ends in “…”, as lists show it. {advice}")
+        raise BadCookies(f"{what} was cut: it ends in “…”, as lists shorten it. {advice}")
     if not re.fullmatch(r"[\x21-\x3a\x3c-\x7e]+", value):
-        raise BadCookies(f"{what} holds characters that no cookie has, such as a space. {advice}")
+        raise BadCookies(f"{what} contains characters that no cookie has, such as a space. {advice}")
 
 
-def expiry(said: object) -> datetime | None:
-    """When a cookie ends, from Unix time (seconds or milliseconds), ISO text or an HTTP date.
+def expiry(value: object) -> datetime | None:
+    """When a cookie expires, given as Unix time (seconds or milliseconds), ISO text or an HTTP date.
 
-    None for a session cookie (0, -1, "Session") and for what cannot be read.
+    None for a session cookie (0, -1, "Session") and for an unreadable value.
     """
-    if isinstance(said, str):
-        text = said.strip()
+    if isinstance(value, str):
+        text = value.strip()
         return _of_number(text) if re.fullmatch(r"-?\d{1,20}(\.\d{1,20})?", text) else _of_date(text)
-    if isinstance(said, int | float) and not isinstance(said, bool):
-        return _of_number(said)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _of_number(value)
     return None
 
 
-def _of_number(said: str | int | float) -> datetime | None:
+def _of_number(value: str | int | float) -> datetime | None:
     try:
-        seconds = float(said)
+        seconds = float(value)
         if math.isnan(seconds) or seconds <= 0:
             return None
         seconds = seconds / 1000 if seconds > _MAX_SECONDS else seconds

@@ -1,13 +1,13 @@
-"""Reads words out of command lines and programs that a browser wrote for copying."""
+"""Reads quoted text in the command lines and programs that browsers copy to the clipboard."""
 
 import re
 from collections.abc import Iterator
 
-# The inside of a quoted text: anything but the quote, or a backslash with what it protects.
+# The inside of a quoted text: anything but the quote, or a backslash with the character it escapes.
 IN_DOUBLE = r"[^\"\\]*(?:\\.[^\"\\]*)*"
 IN_SINGLE = r"[^'\\]*(?:\\.[^'\\]*)*"
 
-_SHELL_PIECE = re.compile(
+_SHELL_TOKEN = re.compile(
     rf"""\$'(?P<ansi>{IN_SINGLE})'
        |'(?P<single>[^']*)'
        |"(?P<double>{IN_DOUBLE})"
@@ -26,32 +26,35 @@ _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a
 
 
 def shell_words(text: str) -> list[str] | None:
-    """The words of a bash command line; None when a quote is not closed: the text was cut."""
-    words, word, position = [], None, 0
+    """The words of a bash command line; None when a quote is not closed, because the text was cut."""
+    words: list[str] = []
+    word: str | None = None
+    position = 0
     while position < len(text):
-        chunk = _SHELL_PIECE.match(text, position)
-        if chunk is None:
+        token = _SHELL_TOKEN.match(text, position)
+        if token is None:
             return None
-        position = chunk.end()
-        if chunk["space"] is None:
-            word = (word or "") + _meaning(chunk)
+        position = token.end()
+        if token["space"] is None:
+            word = (word or "") + _meaning(token)
         elif word is not None:
             words.append(word)
             word = None
     return words if word is None else [*words, word]
 
 
-def _meaning(chunk: re.Match) -> str:
-    kind = chunk.lastgroup
-    if kind == "ansi":
-        return unescaped(chunk["ansi"])
-    if kind == "double":
-        return re.sub(r"\\([\"\\$`])", r"\1", chunk["double"].replace("\\\n", ""))
-    return "" if kind == "joined" else chunk[kind]
+def _meaning(token: re.Match[str]) -> str:
+    """The text that one token stands for; a joined line stands for none."""
+    match token.lastgroup:
+        case "ansi":
+            return unescaped(token["ansi"])
+        case "double":
+            return re.sub(r"\\([\"\\$`])", r"\1", token["double"].replace("\\\n", ""))
+    return token["single"] or token["escaped"] or token["bare"] or ""
 
 
 def without_carets(text: str) -> str:
-    """What cmd.exe makes of `^`: it protects the next character; at the end of a line it joins lines."""
+    """Undo the escapes of cmd.exe: `^` escapes the next character; at the end of a line it joins lines."""
     return re.sub(r"\^(\r?\n|.)", lambda match: match[1].strip("\r\n"), text, flags=re.DOTALL)
 
 
@@ -60,7 +63,7 @@ def unescaped(text: str) -> str:
     return _ESCAPE.sub(_character, text)
 
 
-def _character(escape: re.Match) -> str:
+def _character(escape: re.Match[str]) -> str:
     *hexadecimal, octal, letter = escape.groups()
     code = next((int(digits, 16) for digits in hexadecimal if digits), None)
     if code is None and octal:
@@ -74,7 +77,7 @@ POWERSHELL_TEXT = r"(?:\"([^\"`]*(?:(?:`.|\"\")[^\"`]*)*)\"|'([^']*(?:''[^']*)*)
 
 
 def powershell_text(double: str | None, single: str | None) -> str:
-    """The meaning of a PowerShell text whose inside was matched as double or single quoted."""
+    """The text that a PowerShell string stands for, given its double-quoted or single-quoted inside."""
     if double is None:
         return (single or "").replace("''", "'")
     spelled = re.sub(r"\$\(\[char\](\d{1,6})\)", lambda match: chr(int(match[1])), double)
@@ -82,7 +85,7 @@ def powershell_text(double: str | None, single: str | None) -> str:
 
 
 def assigned_texts(text: str, name: str, assignment: str) -> Iterator[str]:
-    """Every JavaScript text that `name` is given by `assignment`, as in `"cookie": "a=b"`."""
+    """Every JavaScript string assigned to `name`, as in `"cookie": "a=b"`; `assignment` is the operator."""
     pattern = rf"[\"']?\b{name}[\"']?\s*{assignment}\s*(?:\"({IN_DOUBLE})\"|'({IN_SINGLE})')"
     for match in re.finditer(pattern, text, re.IGNORECASE | re.DOTALL):
         yield unescaped(match[1] if match[1] is not None else match[2])

@@ -1,4 +1,4 @@
-"""Reads new cookies out of the `Set-Cookie` headers of an answer."""
+"""Reads new cookies from the `Set-Cookie` headers of a response."""
 
 import re
 from collections.abc import Iterable
@@ -7,37 +7,39 @@ from datetime import UTC, datetime
 
 from webapp import times
 from webapp.sources.cookies.found import expiry
-from webapp.sources.cookies.google import MAX_VALUE, is_kept
+from webapp.sources.cookies.google import MAX_VALUE, is_sent
 from webapp.sources.cookies.pasted import WHOLE, part_number
 from webapp.sources.cookies.shapes import SESSION_COOKIE
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Cookies to keep from now on (none: nothing is renewed), and when they end, None when the answer does
-    not say."""
+    """The cookies to store from now on (empty: nothing was renewed), and when they expire, None when the
+    response does not say."""
 
     cookies: dict[str, str]
     expire_at: str | None = None
 
 
-def labs_renewal(lines: Iterable[str], kept: dict[str, str]) -> Renewal:
+def labs_renewal(lines: Iterable[str], stored: dict[str, str]) -> Renewal:
+    """What the `Set-Cookie` lines of labs.google renew."""
     return Renewal(renewed_cookies(lines), renewed_end(lines, datetime.now(UTC)))
 
 
-def google_renewal(lines: Iterable[str], kept: dict[str, str]) -> Renewal:
-    """One cookie of the family renewed says nothing of when the session ends."""
-    return Renewal(renewed_google_cookies(lines, kept))
+def google_renewal(lines: Iterable[str], stored: dict[str, str]) -> Renewal:
+    """What the `Set-Cookie` lines of flow.google.com renew. The expiry of a single cookie of the family does
+    not show when the session expires."""
+    return Renewal(renewed_google_cookies(lines, stored))
 
 
 def renewed_cookies(lines: Iterable[str]) -> dict[str, str]:
-    """The session cookie that an answer sets, joined if it came in parts; empty when it sets none.
+    """The session cookie that a response sets, joined if it is split; empty when it sets none.
 
-    next-auth deletes cookies by empty values with `Max-Age=0`: the parts of another division, or
-    everything when it signs out. A deletion renews nothing, and parts of which one is missing
-    would not sign in.
+    next-auth deletes cookies with empty values and `Max-Age=0`: leftover parts when the number of parts
+    changes, and all of them at sign-out. Deletions are ignored, and so are parts when one is missing,
+    because they would not sign in.
     """
-    parts = {}
+    parts: dict[int, str] = {}
     for line in lines:
         name, _, value = line.partition(";")[0].strip().partition("=")
         number = part_number(name.strip())
@@ -50,40 +52,40 @@ def renewed_cookies(lines: Iterable[str]) -> dict[str, str]:
 
 
 def renewed_end(lines: Iterable[str], now: datetime) -> str | None:
-    """When the session cookie that an answer sets ends, its first part to end counting; None when the
-    answer does not say."""
-    ends = []
+    """When the session cookie that a response sets expires, or the first of its parts; None when the response
+    does not say."""
+    moments = []
     for line in lines:
         name = line.partition("=")[0].strip()
-        if part_number(name) is not None and not is_deletion(line):
-            ends += [end] if (end := _end(line, now)) else []
-    return times.timestamp(min(ends)) if ends else None
+        if part_number(name) is not None and not is_deletion(line) and (moment := _expiry_of(line, now)):
+            moments.append(moment)
+    return times.timestamp(min(moments)) if moments else None
 
 
-def _end(line: str, now: datetime) -> datetime | None:
-    """A lifetime goes before a date, as browsers have it."""
+def _expiry_of(line: str, now: datetime) -> datetime | None:
+    """`Max-Age` takes precedence over `Expires` (RFC 6265, 5.3)."""
     if lifetime := re.search(r";\s*max-age=(\d{1,10})\s*(?:;|$)", line, re.IGNORECASE):
         return expiry(now.timestamp() + int(lifetime[1]))
-    said = re.search(r";\s*expires=([^;]{1,60})", line, re.IGNORECASE)
-    return expiry(said[1]) if said else None
+    date = re.search(r";\s*expires=([^;]{1,60})", line, re.IGNORECASE)
+    return expiry(date[1]) if date else None
 
 
-def renewed_google_cookies(lines: Iterable[str], kept: dict[str, str]) -> dict[str, str]:
-    """The cookies kept, with what the `Set-Cookie` lines of an answer say anew of the family.
+def renewed_google_cookies(lines: Iterable[str], stored: dict[str, str]) -> dict[str, str]:
+    """The stored cookies, updated with those of the family that a response sets.
 
-    A deletion renews nothing: whether the session has ended, the next page says for certain.
+    Deletions are ignored: only the next page shows for certain whether the session has ended.
     """
     fresh = {}
     for line in lines:
         name, _, value = (part.strip() for part in line.partition(";")[0].partition("="))
-        is_sound = re.fullmatch(r"[\x21-\x3a\x3c-\x7e]+", value) and len(value) <= MAX_VALUE
-        if is_kept(name) and is_sound and not is_deletion(line):
+        is_valid = re.fullmatch(r"[\x21-\x3a\x3c-\x7e]+", value) and len(value) <= MAX_VALUE
+        if is_sent(name) and is_valid and not is_deletion(line):
             fresh[name] = value
-    return kept | fresh
+    return stored | fresh
 
 
 def is_deletion(line: str) -> bool:
-    """Whether a `Set-Cookie` line takes a cookie away."""
+    """Whether a `Set-Cookie` line deletes a cookie."""
     return (
         re.search(
             r";\s*(?:max-age=(?:0|-\d+)\s*(?:;|$)|expires=[^;]*[ -](?:1970|1990) )", line, re.IGNORECASE

@@ -1,4 +1,4 @@
-"""Finds the cookies in every shape that people paste (labs/PROTOCOL.md, part 6)."""
+"""Finds the cookies in every format that people paste (labs/PROTOCOL.md, part 6)."""
 
 import json
 import re
@@ -20,32 +20,32 @@ _NETSCAPE = re.compile(
 )
 _FIREFOX_ROW = re.compile(r'([^\s:"]+):"([^"]*)"')
 _COOKIE_LINE = re.compile(r"[ \t]*cookie[ \t]*:[ \t]*(.*)", re.IGNORECASE)
-# The session's name and its value side by side, as in "name: value" or a table whose tabs became spaces.
+# The session's name followed by its value, as in "name: value" or a table whose tabs became spaces.
 _SESSION_LINE = re.compile(
     rf"^[ \t]*[\"']?({re.escape(SESSION_COOKIE)}(?:\.\d+)?)[\"']?[:\s]\s*"
     r"[\"']?([^\s\"',;=]+)(?=[\s\"',;]|\Z)",
     re.MULTILINE,
 )
 _TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*", re.ASCII)
-_CUT = "The pasted text was cut: {} it begins has no end. Copy it once more, whole."
+_CUT = "The pasted text was cut: {} it begins has no end. Copy all of it once more."
 
 _NO_JSON = (
-    "The pasted text looks like JSON but cannot be read as such. Copy it once more, and change nothing in it."
+    "The pasted text looks like JSON but cannot be read as such. Copy it once more without changing it."
 )
 
 
 def found_cookies(text: str) -> list[FoundCookie]:
-    """Every cookie of a paste in its order; empty when its shape is none that holds cookies.
+    """Every cookie of a paste, in order; empty when none is found.
 
-    Raises BadCookies when it is of a known shape but was cut, or holds no cookies by its kind.
+    Raises BadCookies for a known format that is truncated, and for one that never contains cookies.
     """
-    for is_of, read in _SHAPES:
-        if is_of(text):
+    for matches, read in _SHAPES:
+        if matches(text):
             return [cookie for cookie in read(text) if cookie.name]
     return []
 
 
-# Chosen by how a text begins wherever possible: a cookie's value may contain nearly anything.
+# Formats are recognized by how a text begins wherever possible: a cookie's value may contain nearly anything.
 def _is_json(text: str) -> bool:
     return text.startswith(("{", "["))
 
@@ -92,7 +92,7 @@ def _json_cookies(text: str) -> Iterator[FoundCookie]:
     except (ValueError, RecursionError):
         document = None
     if document is None:
-        # Outside the handler: a JSON error carries the whole text with it.
+        # Outside the handler: a JSON error contains the whole text, and would be the cause of ours.
         raise BadCookies(_NO_JSON if text.endswith(("}", "]")) else _CUT.format("the JSON"))
     return _of_document(document)
 
@@ -104,7 +104,7 @@ def _of_document(document: object) -> Iterator[FoundCookie]:
             return _of_document(cookies)
         if isinstance(cookies, dict):
             return _of_names(cookies)
-        # The network panel of Firefox copies them under one heading, "Request Cookies".
+        # The network panel of Firefox copies cookies under one heading, "Request Cookies".
         headings = [value for value in document.values() if isinstance(value, dict)]
         return _of_names(headings[0] if len(document) == len(headings) == 1 else document)
     entries = document if isinstance(document, list) else []
@@ -119,8 +119,10 @@ def _of_entry(entry: dict) -> Iterator[FoundCookie]:
     folded = {str(key).lower(): value for key, value in entry.items()}
     name, value, domain = folded.get("name"), folded.get("value"), folded.get("domain") or folded.get("host")
     if isinstance(name, str) and isinstance(value, str):
-        ends = next((folded[key] for key in ("expirationdate", "expires", "expiry") if folded.get(key)), None)
-        yield FoundCookie(name.strip(), value, domain if isinstance(domain, str) else None, expiry(ends))
+        expires = next(
+            (folded[key] for key in ("expirationdate", "expires", "expiry") if folded.get(key)), None
+        )
+        yield FoundCookie(name.strip(), value, domain if isinstance(domain, str) else None, expiry(expires))
 
 
 def _curl_cookies(text: str) -> Iterator[FoundCookie]:
@@ -147,8 +149,8 @@ def _fetch_cookies(text: str) -> Iterator[FoundCookie]:
     headers = list(quoting.assigned_texts(text, "cookie", ":"))
     if not headers:
         raise BadCookies(
-            "“Copy as fetch” leaves the cookies out. Choose “Copy as cURL” or “Copy as fetch (Node.js)” "
-            "instead, of the request named flow.google.com."
+            "“Copy as fetch” leaves out the cookies. For the request named flow.google.com, choose “Copy as "
+            "cURL” or “Copy as fetch (Node.js)” instead."
         )
     site = _site(re.findall(r"fetch\s*\(\s*[\"'](https?://[^\"'\s]+)", text))
     return (cookie for header in headers for cookie in _of_header(header, site))
@@ -156,8 +158,8 @@ def _fetch_cookies(text: str) -> Iterator[FoundCookie]:
 
 def _powershell_cookies(text: str) -> Iterator[FoundCookie]:
     string = quoting.POWERSHELL_TEXT
-    made = rf"Net\.Cookie\(?\s*{string}\s*,\s*{string}(?:\s*,\s*{string}\s*,\s*{string})?"
-    for match in re.finditer(made, text, re.IGNORECASE | re.DOTALL):
+    constructor = rf"Net\.Cookie\(?\s*{string}\s*,\s*{string}(?:\s*,\s*{string}\s*,\s*{string})?"
+    for match in re.finditer(constructor, text, re.IGNORECASE | re.DOTALL):
         name, value, _, domain = (quoting.powershell_text(*match.group(i, i + 1)) for i in (1, 3, 5, 7))
         yield FoundCookie(name, value, domain or None)
     site = _site(re.findall(r"-Uri\s+[\"'](https?://[^\"'\s]+)", text, re.IGNORECASE))
@@ -174,12 +176,12 @@ def _netscape_cookies(text: str) -> Iterator[FoundCookie]:
 
 
 def _table_cookies(text: str) -> Iterator[FoundCookie]:
-    """Rows of the developer tools: name, value, domain, path, expires, ..."""
+    """Rows copied from the developer tools: name, value, domain, path, expires, ..."""
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().split("\t")]
         if len(cells) > 1 and cells[:2] != ["Name", "Value"]:
-            name, value, domain, _, ends = (cells + [""] * 5)[:5]
-            yield FoundCookie(name, value.strip('"'), domain or None, expiry(ends))
+            name, value, domain, _, expires = (cells + [""] * 5)[:5]
+            yield FoundCookie(name, value.strip('"'), domain or None, expiry(expires))
 
 
 def _firefox_cookies(text: str) -> Iterator[FoundCookie]:
@@ -195,12 +197,12 @@ def _session_line_cookies(text: str) -> Iterator[FoundCookie]:
 
 
 def _token_cookie(text: str) -> Iterator[FoundCookie]:
-    # A terminal or chat may have wrapped it; white space is never part of it.
+    # A terminal or chat may have wrapped it; white space is never part of a token.
     yield FoundCookie(SESSION_COOKIE, "".join(text.split()))
 
 
 def _header_cookies(text: str) -> Iterator[FoundCookie]:
-    """A header with or without its name, a whole block of headers, or one `name=value` per line."""
+    """A cookie header with or without its name, a whole block of headers, or one `name=value` per line."""
     lines = text.splitlines()
     named = [match[1] or following for line, following in zip(lines, [*lines[1:], ""], strict=True)
              if (match := _COOKIE_LINE.fullmatch(line))]  # fmt: skip
@@ -209,10 +211,10 @@ def _header_cookies(text: str) -> Iterator[FoundCookie]:
 
 
 def _of_header(header: str, site: str | None) -> Iterator[FoundCookie]:
-    """The cookies of `a=b; c=d`. Attributes are dropped, but an end applies to the cookie before it."""
+    """The cookies of `a=b; c=d`. Attributes are dropped; `expires` applies to the cookie before it."""
     pending = None
     for part in header.split(";"):
-        name, equals, value = (chunk.strip() for chunk in part.partition("="))
+        name, equals, value = (text.strip() for text in part.partition("="))
         if name.lower() in _ATTRIBUTES:
             if pending and name.lower() == "expires":
                 pending = FoundCookie(pending.name, pending.value, site, expiry(value))

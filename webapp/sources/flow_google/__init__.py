@@ -1,20 +1,20 @@
-"""Flow at flow.google.com: its projects and their images, as one profile sees them.
+"""flow.google.com as a `Source`: the projects of an account and their images.
 
-    start_page  what every call has to carry
-    account     whom the cookies sign in
-    calls       one call: asked, refused, asked again
-    frames      the frame around its answer
-    values      JSON read value by value
-    projects    the listing, and places between projects
-    media       what a project holds
-    records     one record: its kind, and the image that it describes
-    models      the numbers of models
-    moments     times
-    addresses   a fresh signed URL
-    examination each call once, for a report
-    outlines    payloads without their content
+    start_page   the values that every call has to carry
+    account      the account that the cookies belong to
+    calls        one call: its request, its retries, its errors
+    frames       the frame around a response
+    json_stream  JSON read value by value
+    projects     the listing, and cursors between projects
+    contents     what a project holds
+    records      one record: its kind, and the image that it describes
+    model_codes  the numbers of image models
+    timestamps   times
+    images       the call for one image
+    examination  each call once, for a report
+    outlines     payloads without their content
 
-Only reading calls are made (PROTOCOL.md), as an ordinary program with the person's own cookies.
+Only calls that read are made (PROTOCOL.md), with the person's own cookies.
 """
 
 import json
@@ -52,22 +52,23 @@ from webapp.sources import (
 )
 from webapp.sources.cookies.renewal import google_renewal
 from webapp.sources.fields import UnknownShape
-from webapp.sources.flow_google import addresses, media, projects
+from webapp.sources.flow_google import contents, images, projects
 from webapp.sources.flow_google.account import find_account
 from webapp.sources.flow_google.calls import (
     EXHAUSTED,
     INVALID,
     NOT_FOUND,
-    PASSING,
+    TRANSIENT,
     Calls,
+    error_name,
     is_unauthenticated,
-    named,
 )
+from webapp.sources.flow_google.contents import Contents
 from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
-from webapp.sources.flow_google.start_page import Start
-from webapp.sources.flow_google.values import Unreadable, Values
-from webapp.sources.http import MAX_RESPONSE_BYTES, HttpClient, TooLarge
+from webapp.sources.flow_google.json_stream import JsonStream, Unreadable
+from webapp.sources.flow_google.start_page import StartPageCache
+from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -77,159 +78,164 @@ NO_PROJECTS = (
     "https://labs.google/fx, Google has not moved it yet: paste the cookies of labs.google instead."
 )
 MAX_LISTING_BYTES = 16 * 1024 * 1024
-MAX_ADDRESS_BYTES = 4 * 1024 * 1024
+MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
 class FlowGoogleSource:
-    """The service at flow.google.com as a `Source`. Errors name what happened and what to do, never a
-    secret."""
+    """flow.google.com as a `Source`. Errors say what happened and what to do, and hold no secret."""
 
     name = "flow.google.com"
     capabilities = Capabilities((PROJECTS,), PROJECTS, is_newest_first=False, empty_note=NO_PROJECTS)
 
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
         self._hosts = config.all_picture_hosts
-        self._http = HttpClient(stopping, config.timeout_seconds)
+        user_agent = credentials.user_agent() or USER_AGENT
+        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
         requests = SignedInRequests(credentials, self._http, google_renewal)
-        self._start = Start(requests, config.flow_url)
-        self._calls = Calls(config.flow_url, requests, self._start)
-        self._projects = projects.Projects(self._listing)
+        self._start_pages = StartPageCache(requests, config.flow_url)
+        self._calls = Calls(config.flow_url, requests, self._start_pages)
+        self._projects = projects.ProjectList(self._listing_page)
 
     def check(self) -> Account:
-        return find_account(self._calls, self._start.fresh())
+        return find_account(self._calls, self._start_pages.fetch())
 
-    def responses(self) -> None:
-        self._listing(None, frozenset())
+    def ping(self) -> None:
+        self._listing_page(None, frozenset())
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
-        """All media of one project: the next one behind `cursor` that is not skipped."""
+        """The contents of the next project behind `cursor` that is not skipped."""
         if history != PROJECTS:
             raise HistoryRefused(f"flow.google.com has no history {history[:60]}, only projects.")
-        passed: list[RemoteProject] = []
-        for listing, project in self._projects.from_place(cursor):
+        skipped: list[RemoteProject] = []
+        for listing_page, project in self._projects.from_cursor(cursor):
             if skips(project):
-                passed.append(project)
+                skipped.append(project)
             else:
-                return self._project(project, passed, self._projects.place_behind(listing, project))
-        # Nothing stands behind the project that was read last: an end, unlike an account without any.
-        last_id = projects.read_place(cursor)[1]
-        names = tuple(project.id for project in passed) or ((last_id,) if last_id else ())
-        return self._counted(HistoryPage(names=names, entry_count=len(names), passed=tuple(passed)))
+                next_cursor = self._projects.cursor_behind(listing_page, project)
+                return self._project_page(project, skipped, next_cursor)
+        # A last page has at least one name: without any it would look like an account without projects.
+        last_id = projects.read_cursor(cursor)[1]
+        names = tuple(project.id for project in skipped) or ((last_id,) if last_id else ())
+        last_page = HistoryPage(names=names, entry_count=len(names), passed=tuple(skipped))
+        return self._with_cards_without_id(last_page)
 
     def project_page(self, project: RemoteProject) -> HistoryPage:
-        return self._project(project, [], None)
+        return self._project_page(project, [], None)
 
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
-        """The bytes of one image. A signed URL that has expired on the way is replaced by another, once."""
-        asset_id = addresses.asset_of(name, media_key)
-        url = self._address(asset_id)
+        """The bytes of an image. A signed URL that yields no picture may have expired: it is renewed once."""
+        asset_id = images.asset_id_for(name, media_key)
+        url = self._original_url(asset_id)
         try:
             return FetchedImage(fetch_picture(self._http, url, self._hosts), url)
         except BadPicture:
-            url = self._address(asset_id)
+            url = self._original_url(asset_id)
         return FetchedImage(fetch_picture(self._http, url, self._hosts), url)
 
     def preview_url(self, name: str, media_key: str = "") -> str | None:
-        asset_id = addresses.asset_of(name, media_key)
-        reply = self._address_reply(asset_id)
+        asset_id = images.asset_id_for(name, media_key)
+        reply = self._image_reply(asset_id)
         if reply.code is None and self._document(reply) in (None, []):
             return None
-        url = self._address_in(reply, asset_id)
+        url = self._url_in(reply, asset_id)
         return url if is_picture_url(url, self._hosts) else None
 
     def examine(self, describe: Describe) -> Iterator[Step]:
-        return Examination(self._start, self._calls, self._http, self._hosts, describe).steps()
+        return Examination(self._start_pages, self._calls, self._http, self._hosts, describe).steps()
 
-    def until(self, stop: threading.Event) -> AbstractContextManager[None]:
-        return self._http.until(stop)
+    def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
+        return self._http.cancelled_by(stop)
 
     def close(self) -> None:
         self._http.close()
 
-    def _listing(self, cursor: str | None, seen: frozenset[str]) -> projects.Listing:
-        reply = self._calls.ask(projects.LISTING_CALL, projects.listing_arguments(cursor), MAX_LISTING_BYTES)
+    def _listing_page(self, token: str | None, seen: frozenset[str]) -> projects.ListingPage:
+        reply = self._calls.call(projects.LISTING_CALL, projects.listing_arguments(token), MAX_LISTING_BYTES)
         if reply.code == INVALID:
-            raise CursorRefused("Flow does not accept the place in the list of projects any more.")
+            raise CursorRefused("Flow no longer accepts this position in the list of projects.")
         if reply.code is not None:
             raise self._calls.changed(f"the list of projects is refused ({reply.reason})", reply.reason)
         try:
-            return projects.read_listing(self._document(reply), cursor, seen)
+            return projects.read_listing_page(self._document(reply), token, seen)
         except UnknownShape as error:
             raise self._calls.changed(str(error), reply.payload or "") from error
 
-    def _project(
-        self, project: RemoteProject, passed: list[RemoteProject], next_cursor: str | None
+    def _project_page(
+        self, project: RemoteProject, skipped: list[RemoteProject], next_cursor: str | None
     ) -> HistoryPage:
-        """What a project holds, or why it was not to be had: it must not keep a walk from those behind it.
+        """A project as a history page. If it is refused, the page says so, so that a walk can continue.
 
-        Raises ProjectFailed and FlowUnavailable for what may pass, with the page to go on with if it does
-        not.
+        ProjectFailed and FlowUnavailable carry a page of this kind, for the case that retries do not help.
         """
 
-        def refused(failure: str, reading: Reading = Reading.REFUSED) -> HistoryPage:
-            return media.page_of(project, media.Contents(reading, failure), passed, next_cursor)
+        def history_page(found: Contents) -> HistoryPage:
+            return contents.history_page_of(project, found, skipped, next_cursor)
 
-        arguments = media.media_arguments(project.id)
+        arguments = contents.contents_arguments(project.id)
         try:
-            reply = self._calls.ask(media.MEDIA_CALL, arguments, MAX_RESPONSE_BYTES, is_about_one=True)
+            reply = self._calls.call(contents.CONTENTS_CALL, arguments, MAX_RESPONSE_BYTES, is_about_one=True)
         except TooLarge:
-            return self._counted(refused("its answer is too large"))
-        except (SourceClosed, UnusualActivity):
-            raise
-        except SlowDown:
-            raise  # about the whole profile, whichever project it met
+            found = Contents(Reading.REFUSED, "its answer is too large")
+        except (SourceClosed, UnusualActivity, SlowDown):
+            raise  # these concern the whole profile, not this project
         except FlowUnavailable as error:
-            error.page = refused("no answer")
+            error.page = history_page(Contents(Reading.REFUSED, "no answer"))
             raise
+        else:
+            found = self._contents(reply, project)
+        if found.is_transient:
+            raise ProjectFailed(f"Flow fails with a project ({found.failure}).", history_page(found))
+        return self._with_cards_without_id(history_page(found))
+
+    def _contents(self, reply: Reply, project: RemoteProject) -> Contents:
+        """The contents of a project, or why they are refused."""
         if is_unauthenticated(reply):
-            self.responses()  # raises SignedOut when it is not about this project
-        if reply.code in (EXHAUSTED, *PASSING):
-            raise ProjectFailed(f"Flow fails with a project ({named(reply)}).", refused(named(reply)))
+            self.ping()  # raises SignedOut unless only this project is refused
         if reply.code == NOT_FOUND:
-            return self._counted(refused("not found", Reading.NOT_FOUND))
+            return Contents(Reading.NOT_FOUND, "not found")
         if reply.code is not None or reply.http_code is not None:
-            return self._counted(refused(named(reply)))
+            is_transient = reply.code in (EXHAUSTED, *TRANSIENT)
+            return Contents(Reading.REFUSED, error_name(reply), is_transient=is_transient)
         try:
-            contents = media.read_media(reply.payload, project, self._hosts)
+            return contents.read_contents(reply.payload, project, self._hosts)
         except UnknownShape as error:
             raise self._calls.changed(str(error), reply.payload or "") from error
-        return self._counted(media.page_of(project, contents, passed, next_cursor))
 
-    def _counted(self, page: HistoryPage) -> HistoryPage:
-        """The page with the cards that had no id among its entries."""
-        count = self._projects.take_odd_count()
+    def _with_cards_without_id(self, page: HistoryPage) -> HistoryPage:
+        """The page plus the listing's cards without an id, counted as unrecognised entries."""
+        count = self._projects.take_without_id_count()
         if not count:
             return page
         ignored = Counter(page.ignored) + Counter({Reason.UNRECOGNISED: count})
         sample = page.sample or json.dumps({"card without an id": count})
         return replace(page, ignored=ignored, entry_count=page.entry_count + count, sample=sample)
 
-    def _address(self, asset_id: str) -> str:
-        return self._address_in(self._address_reply(asset_id), asset_id)
+    def _original_url(self, asset_id: str) -> str:
+        return self._url_in(self._image_reply(asset_id), asset_id)
 
-    def _address_reply(self, asset_id: str) -> Reply:
+    def _image_reply(self, asset_id: str) -> Reply:
         try:
-            return self._calls.ask(addresses.ADDRESS_CALL, [asset_id], MAX_ADDRESS_BYTES)
+            return self._calls.call(images.IMAGE_CALL, [asset_id], MAX_RECORD_BYTES)
         except TooLarge as error:
             raise ImageRefused(str(error)) from error
 
-    def _address_in(self, reply: Reply, asset_id: str) -> str:
+    def _url_in(self, reply: Reply, asset_id: str) -> str:
         if reply.payload is None:
-            raise addresses.refusal(reply)
+            raise images.refusal(reply)
         record = self._document(reply)
-        url = addresses.address_in(record, asset_id, self._hosts)
-        if url is None and addresses.is_video(record):
-            raise ImageRefused("This is a video, which Flowshelf does not keep.")
-        if url is None and record in (None, []):
-            raise addresses.refusal(Reply(None))
-        if url is None:
-            raise self._calls.changed("it names no address of an image", reply.payload)
-        return url
+        url = images.original_url(record, asset_id, self._hosts)
+        if url is not None:
+            return url
+        if images.is_video(record):
+            raise ImageRefused("This is a video. Flowshelf stores images only.")
+        if record in (None, []):
+            raise images.refusal(Reply(None))
+        raise self._calls.changed("it holds no URL of an image", reply.payload)
 
     def _document(self, reply: Reply) -> object:
         if reply.payload is None:
             return None
         try:
-            return Values(reply.payload).value()
+            return JsonStream(reply.payload).value()
         except Unreadable as error:
             raise self._calls.changed(f"a payload cannot be read ({error})", reply.payload) from error

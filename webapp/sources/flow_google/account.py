@@ -1,7 +1,9 @@
-"""Whose cookies these are: the e-mail on the start page, else by a call, and the account's number.
+"""Finds the account that a profile's cookies belong to.
 
-The page may lack the e-mail although one is signed in, and the call for it is known from a single client.
-So each of these may fail without stopping anything; only a refused call means that nobody is signed in.
+The e-mail is on the start page or comes from a call of its own; the account number comes from the refusal
+of a call without a token. Each may be missing for a signed-in account (PROTOCOL.md, “Bootstrap”), and the
+call for the e-mail is known from a single client. So their failures are ignored, and only a refused
+listing call means signed out.
 """
 
 import hashlib
@@ -10,50 +12,50 @@ from webapp.errors import FlowError, SignedOut, SourceClosed, UnusualActivity
 from webapp.sources import Account
 from webapp.sources.flow_google import projects
 from webapp.sources.flow_google.calls import Calls
-from webapp.sources.flow_google.records import inside
+from webapp.sources.flow_google.json_stream import JsonStream, Unreadable
+from webapp.sources.flow_google.records import value_at
 from webapp.sources.flow_google.start_page import SIGNED_OUT, StartPage
-from webapp.sources.flow_google.values import Unreadable, Values
 
 PERSON_CALL = "o30O0e"
-PERSON_ARGUMENTS = [
+PERSON_ARGUMENTS: list[object] = [
     ["me"],
     [[["person.photo", "person.name", "person.email", "person.metadata"]], None, [1, 7, 10]],
 ]
-_EMAIL_PLACE = (0, 0, 2, 9, 0, 1)
+_EMAIL_PATH = (0, 0, 2, 9, 0, 1)
 MAX_EMAIL = 200
-_LIMIT_BYTES = 4 * 1024 * 1024
+_MAX_BYTES = 4 * 1024 * 1024
 
 
 def find_account(calls: Calls, page: StartPage) -> Account:
-    """The account of a fresh start page. Raises SignedOut, and what keeps it from being known."""
+    """The account of a start page that was just fetched. Raises SignedOut, and what `Calls.call` raises."""
     if page.email:
-        return Account(page.email[:MAX_EMAIL], "", _key(_number_or_none(calls, page)))
-    caller = calls.caller(page, projects.LISTING_CALL, projects.listing_arguments(None), _LIMIT_BYTES)
+        return Account(page.email[:MAX_EMAIL], "", _key(_find_number(calls, page)))
+    caller = calls.identify(page, projects.LISTING_CALL, projects.listing_arguments(None), _MAX_BYTES)
     if not caller.is_signed_in:
         raise SignedOut(SIGNED_OUT)
-    listing = calls.ask(projects.LISTING_CALL, projects.listing_arguments(None), _LIMIT_BYTES)
-    return Account(_email(calls), "", _key(caller.number), _project_ids(listing.payload))
+    listing = calls.call(projects.LISTING_CALL, projects.listing_arguments(None), _MAX_BYTES)
+    return Account(_find_email(calls), "", _key(caller.account_number), _project_ids(listing.payload))
 
 
-def _number_or_none(calls: Calls, page: StartPage) -> str | None:
-    """The number where the e-mail is known anyway: what goes wrong here costs nothing."""
+def _find_number(calls: Calls, page: StartPage) -> str | None:
+    """The account number, if it can be had: the e-mail is known already, so it is not essential."""
     try:
-        caller = calls.caller(page, projects.LISTING_CALL, projects.listing_arguments(None), _LIMIT_BYTES)
+        caller = calls.identify(page, projects.LISTING_CALL, projects.listing_arguments(None), _MAX_BYTES)
     except (SourceClosed, UnusualActivity):
         raise
     except FlowError:
         return None
-    return caller.number
+    return caller.account_number
 
 
 def _key(number: str | None) -> str:
-    """A hash, because the number identifies a person and nothing here needs it."""
+    """A hash, because the number identifies a person and is not needed itself."""
     return hashlib.sha256(f"flow.google.com {number}".encode()).hexdigest()[:32] if number else ""
 
 
-def _email(calls: Calls) -> str:
+def _find_email(calls: Calls) -> str:
     try:
-        reply = calls.ask_once(PERSON_CALL, PERSON_ARGUMENTS, _LIMIT_BYTES)
+        reply = calls.call_once(PERSON_CALL, PERSON_ARGUMENTS, _MAX_BYTES)
     except (SourceClosed, UnusualActivity):
         raise
     except FlowError:
@@ -62,19 +64,19 @@ def _email(calls: Calls) -> str:
 
 
 def email_in(person: object) -> str:
-    """The e-mail in what the call for the person brings, empty where there is none."""
-    said = inside(person, *_EMAIL_PLACE)
-    return said.strip()[:MAX_EMAIL] if isinstance(said, str) and "@" in said else ""
+    """The e-mail in the payload of the call for it; empty if there is none."""
+    email = value_at(person, *_EMAIL_PATH)
+    return email.strip()[:MAX_EMAIL] if isinstance(email, str) and "@" in email else ""
 
 
 def _project_ids(payload: str | None) -> tuple[str, ...]:
-    cards = inside(_document(payload), 0)
-    ids = (inside(card, 0) for card in cards) if isinstance(cards, list) else ()
+    cards = value_at(_document(payload), 0)
+    ids = (value_at(card, 0) for card in cards) if isinstance(cards, list) else ()
     return tuple(project_id for project_id in ids if isinstance(project_id, str))
 
 
 def _document(payload: str | None) -> object:
     try:
-        return Values(payload).value() if payload else None
+        return JsonStream(payload).value() if payload else None
     except Unreadable:
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Set
 
 from webapp.errors import FlowChanged, SignedOut
-from webapp.sources import Account, Describe, Reading, RemoteImage, RemoteProject, Step
+from webapp.sources import Account, Describe, Reading, RemoteProject, Step
 from webapp.sources.examination import (
     Examiner,
     Look,
@@ -15,87 +15,93 @@ from webapp.sources.examination import (
     refusal_words,
 )
 from webapp.sources.fields import UnknownShape
-from webapp.sources.flow_google import account, addresses, media, projects
+from webapp.sources.flow_google import account, contents, images, projects
 from webapp.sources.flow_google.calls import Calls, is_unauthenticated
 from webapp.sources.flow_google.frames import Reply
+from webapp.sources.flow_google.json_stream import Unreadable
 from webapp.sources.flow_google.outlines import (
     contents_outline,
     document_of,
     listing_outline,
     response_outline,
 )
-from webapp.sources.flow_google.start_page import SIGNED_OUT, Start, StartPage, fields_in
-from webapp.sources.flow_google.values import Unreadable
+from webapp.sources.flow_google.start_page import SIGNED_OUT, StartPage, StartPageCache, fields_in
 from webapp.sources.http import MAX_RESPONSE_BYTES, HttpClient, Response
 from webapp.sources.outline import outline
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
 MAX_PROJECTS = 3
-LIMIT_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 START = "start page (GET /)"
 LISTING = f"list of projects ({projects.LISTING_CALL})"
-PROJECT = f"a project ({media.MEDIA_CALL})"
-ADDRESS = f"address of an image ({addresses.ADDRESS_CALL})"
+PROJECT = f"a project ({contents.CONTENTS_CALL})"
+URL = f"URL of an image ({images.IMAGE_CALL})"
 PICTURE = "picture (GET)"
 PERSON = f"e-mail ({account.PERSON_CALL})"
 _NO_START = "calls need what the start page says"
 _NO_PROJECT = "no project was listed"
-_NO_IMAGE = "no image was met"
-_NO_ADDRESS = "there is no address that Flowshelf asks"
+_NO_IMAGE = "no image was found"
+_NO_URL = "no URL on an allowed host was found"
 
 
 class Examination:
-    """One examination, which carries what one step found to the next.
+    """One examination. Each step stores what the next ones need.
 
-    The call for the e-mail comes last: it is known from a single client, and a refusal of it could be taken
-    for the end of the sign-in.
+    The call for the e-mail comes last: it is known from a single client, and its refusal may look like the
+    end of the session, which ends an examination.
     """
 
     def __init__(
-        self, start: Start, calls: Calls, http: HttpClient, picture_hosts: Set[str], describe: Describe
+        self,
+        start_pages: StartPageCache,
+        calls: Calls,
+        http: HttpClient,
+        picture_hosts: Set[str],
+        describe: Describe,
     ) -> None:
         self._examiner = Examiner(http, response_outline)
-        self._start, self._calls, self._http = start, calls, http
+        self._start_pages, self._calls, self._http = start_pages, calls, http
         self._hosts, self._describe = picture_hosts, describe
         self._page: StartPage | None = None
         self._has_listing = False
         self._projects: tuple[RemoteProject, ...] = ()
-        self._image: RemoteImage | None = None
         self._has_records = False
-        self._url: str | None = None
+        # Empty until a step has found it.
+        self._asset_id = self._url = ""
 
     def steps(self) -> Iterator[Step]:
         yield self._examiner.step(START, self._look_at_start)
         yield self._call(LISTING, self._look_at_listing)
         yield from self._project_steps()
-        yield self._call(ADDRESS, self._look_at_address, "" if self._image else _NO_IMAGE)
-        yield self._examiner.step(PICTURE, self._look_at_picture, "" if self._url else _NO_ADDRESS)
+        yield self._call(URL, self._look_at_url, "" if self._asset_id else _NO_IMAGE)
+        yield self._examiner.step(PICTURE, self._look_at_picture, "" if self._url else _NO_URL)
         yield self._call(PERSON, self._look_at_person)
 
-    def _call(self, asked: str, look: Look, lacking: str = "") -> Step:
-        """Without a start page no call is made: each would ask for that page again."""
-        has_start = self._page is not None or self._start.known() is not None
-        return self._examiner.step(asked, look, lacking if has_start else _NO_START)
+    def _call(self, name: str, look: Look, lacking: str = "") -> Step:
+        """A step that makes a call; skipped without a start page, which each call would fetch again."""
+        has_start = self._page is not None or self._start_pages.cached() is not None
+        return self._examiner.step(name, look, lacking if has_start else _NO_START)
 
     def _project_steps(self) -> Iterator[Step]:
-        """Up to the first project that has records, of the first ones listed."""
+        """The first listed projects, up to the first one that has records."""
         if not self._projects:
             yield self._call(PROJECT, self._look_at_listing, _NO_PROJECT)
         for project in self._projects[:MAX_PROJECTS]:
             if not self._has_records:
-                yield self._call(
-                    PROJECT, lambda responses, project=project: self._look_at_project(project, responses)
-                )
+                yield self._project_step(project)
+
+    def _project_step(self, project: RemoteProject) -> Step:
+        return self._call(PROJECT, lambda responses: self._look_at_project(project, responses))
 
     def _look_at_start(self, responses: list[Response]) -> Seen:
         try:
-            self._page = self._start.fresh()
+            self._page = page = self._start_pages.fetch()
         except FlowChanged:
             if not responses:
                 raise
             found = fields_in(responses[-1].text)
             return Seen(_names(found, True), f"not there: {_names(found, False)}", False, found)
-        found, email = self._page.fields, self._page.email
+        found, email = page.fields, page.email
         missing = _names(found, False)
         signed_in = "signed in" if email else "the next call tells whether somebody is signed in"
         return Seen(
@@ -106,69 +112,68 @@ class Examination:
         )
 
     def _look_at_listing(self, responses: list[Response]) -> Seen:
-        reply = self._ask(projects.LISTING_CALL, projects.listing_arguments(None))
+        reply = self._reply(projects.LISTING_CALL, projects.listing_arguments(None))
         if refusal := _refusal(reply):
             return Seen("", refusal, False, response_outline(responses))
         try:
             document = document_of(reply.payload)
-            listing = projects.read_listing(document, None)
+            page = projects.read_listing_page(document, None)
         except Unreadable as error:
             return Seen("", f"its payload cannot be read ({error})", False)
         except UnknownShape as error:
             return Seen("", str(error), False, outline(document))
-        self._has_listing, self._projects = True, listing.projects
-        more = "another page" if listing.next_cursor else "no other page"
-        count, odd_count = len(listing.projects), listing.odd_count
+        self._has_listing, self._projects = True, page.projects
+        more = "another page" if page.next_token else "no other page"
+        without_id = page.without_id_count
         return Seen(
-            f"signed in; {plural(count, 'project', 'projects')}, {more}",
-            plural(odd_count, "card without an id", "cards without an id") if odd_count else "",
-            not odd_count,
+            f"signed in; {plural(len(page.projects), 'project', 'projects')}, {more}",
+            plural(without_id, "card without an id", "cards without an id") if without_id else "",
+            not without_id,
             listing_outline(document),
         )
 
     def _look_at_project(self, project: RemoteProject, responses: list[Response]) -> Seen:
-        reply = self._ask(media.MEDIA_CALL, media.media_arguments(project.id), MAX_RESPONSE_BYTES)
+        arguments = contents.contents_arguments(project.id)
+        reply = self._reply(contents.CONTENTS_CALL, arguments, MAX_RESPONSE_BYTES)
         if refusal := _refusal(reply):
             return Seen("", refusal, False, response_outline(responses))
         try:
-            contents = media.read_media(reply.payload, project, self._hosts)
+            found = contents.read_contents(reply.payload, project, self._hosts)
         except UnknownShape as error:
             return Seen("", str(error), False, _outline_of(reply))
-        self._has_records = contents.entry_count > 0
-        own = [image for image in contents.images if not image.is_ingredient]
-        self._image = next(iter([*own, *contents.images]), None)
-        is_well = contents.reading in (Reading.READ, Reading.EMPTY)
-        found = f"{plural(contents.record_count, 'record', 'records')}; {image_counts(contents.images)}"
-        ignored = reasons_counted(contents.ignored)
-        unknown = counted(contents.unknown)
-        return Seen(f"{found}{ignored}", unknown, is_well, contents_outline(reply.payload))
+        self._has_records = found.entry_count > 0
+        own = [image for image in found.images if not image.is_ingredient]
+        self._asset_id = next((image.media_key for image in [*own, *found.images]), "")
+        is_well = found.reading in (Reading.READ, Reading.EMPTY)
+        counts = f"{plural(found.record_count, 'record', 'records')}; {image_counts(found.images)}"
+        ignored = reasons_counted(found.ignored)
+        return Seen(f"{counts}{ignored}", counted(found.unknown), is_well, contents_outline(reply.payload))
 
-    def _look_at_address(self, responses: list[Response]) -> Seen:
-        asset_id = addresses.asset_of(self._image.name, self._image.media_key)
-        reply = self._ask(addresses.ADDRESS_CALL, [asset_id])
+    def _look_at_url(self, responses: list[Response]) -> Seen:
+        reply = self._reply(images.IMAGE_CALL, [self._asset_id])
         if refusal := _refusal(reply):
             return Seen("", refusal, False, response_outline(responses))
         try:
             record = document_of(reply.payload)
         except Unreadable as error:
             return Seen("", f"its payload cannot be read ({error})", False)
-        shown, url = outline(record), addresses.address_in(record, asset_id, self._hosts)
+        shown, url = outline(record), images.original_url(record, self._asset_id, self._hosts)
         if url is None:
-            empty = "nothing there" if not record else "no address of an original in its places"
-            return Seen("", empty, False, shown)
+            missing = "no URL of an original in its places" if record else "nothing there"
+            return Seen("", missing, False, shown)
         if not is_picture_url(url, self._hosts):
-            return Seen("an address", "it is at a host that Flowshelf does not ask", False, shown)
+            return Seen("a URL", "it is on a host that is not allowed", False, shown)
         self._url = url
-        return Seen("the address of an original", "", True, shown)
+        return Seen("the URL of an original", "", True, shown)
 
     def _look_at_picture(self, responses: list[Response]) -> Seen:
         return Seen(self._describe(fetch_picture(self._http, self._url, self._hosts)))
 
     def _look_at_person(self, responses: list[Response]) -> Seen:
-        """What goes wrong here matters only where the page tells no e-mail either."""
+        """A failure here counts only if the start page had no e-mail either."""
         known = self._page.email if self._page else ""
         try:
-            reply = self._ask(account.PERSON_CALL, account.PERSON_ARGUMENTS)
+            reply = self._reply(account.PERSON_CALL, account.PERSON_ARGUMENTS)
         except SignedOut:
             if not self._has_listing:
                 raise
@@ -185,13 +190,13 @@ class Examination:
         if not known:
             return Seen("an e-mail", "", True, shown, Account(email, ""))
         is_same = email.lower() == known.lower()
-        unrecognised = "" if is_same else "it is another than that of the start page"
+        unrecognised = "" if is_same else "it differs from that of the start page"
         return Seen(
             "the same e-mail as on the start page" if is_same else "an e-mail", unrecognised, is_same, shown
         )
 
-    def _ask(self, rpc: str, arguments: list, limit_bytes: int = LIMIT_BYTES) -> Reply:
-        reply = self._calls.ask(rpc, arguments, limit_bytes, is_about_one=True)
+    def _reply(self, rpc: str, arguments: list[object], max_bytes: int = MAX_BYTES) -> Reply:
+        reply = self._calls.call(rpc, arguments, max_bytes, is_about_one=True)
         if rpc == projects.LISTING_CALL and is_unauthenticated(reply):
             raise SignedOut(SIGNED_OUT)
         return reply

@@ -1,4 +1,8 @@
-"""The projects of an account: their listing in pages, and the places between them where a walk may rest."""
+"""The projects of an account: the pages of their listing, and cursors for positions between projects.
+
+The service's own cursor for a page of the listing is called a token here. A cursor of our history is a pair:
+the token of a listing page, and the id of the project that was read last on it.
+"""
 
 import json
 import time
@@ -8,49 +12,52 @@ from dataclasses import dataclass
 from webapp.errors import CursorRefused
 from webapp.sources import RemoteProject
 from webapp.sources.fields import MAX_CURSOR, UnknownShape, prompt, word
-from webapp.sources.flow_google.moments import moment
+from webapp.sources.flow_google.timestamps import timestamp_of
 
 LISTING_CALL = "UpteDb"
 LISTING_SIZE = 20
-KEPT_SECONDS = 600.0
-MAX_ODD_PAGES = 5
-MAX_PLACE = 7 * MAX_CURSOR  # a token all of whose letters are escaped
+MAX_AGE_SECONDS = 600.0
+MAX_PAGES_WITHOUT_IDS = 5
+MAX_OWN_CURSOR = 7 * MAX_CURSOR  # a token of which every character had to be escaped
 _MAX_TITLE = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """One page of the listing. `seen` holds the ids of all pages up to this one, as far as they are known;
-    `odd_count` is of cards without an id, which name no project that could be asked for."""
+class ListingPage:
+    """One page of the listing.
 
-    cursor: str | None
+    `seen` holds the project ids of this page and of the pages before it, as far as those were read.
+    `without_id_count` counts cards without an id, which name no project that could be asked for.
+    """
+
+    token: str | None
     projects: tuple[RemoteProject, ...]
-    next_cursor: str | None
+    next_token: str | None
     seen: frozenset[str]
-    odd_count: int = 0
+    without_id_count: int = 0
 
 
-def listing_arguments(cursor: str | None) -> list:
-    return ["projects/*", LISTING_SIZE, cursor, None, None, None, [1]]
+def listing_arguments(token: str | None) -> list[object]:
+    return ["projects/*", LISTING_SIZE, token, None, None, None, [1]]
 
 
-def read_listing(document: object, cursor: str | None, seen: frozenset[str] = frozenset()) -> Listing:
-    """A page out of a payload. Raises UnknownShape when it has no frame; a card without an id is counted."""
+def read_listing_page(document: object, token: str | None, seen: frozenset[str] = frozenset()) -> ListingPage:
+    """The page in a payload; cards without an id are counted. Raises UnknownShape for no list of cards."""
     if document is not None and not isinstance(document, list):
-        raise UnknownShape("its listing is no list")
-    cards, next_cursor = ([*(document or []), None, None])[:2]
+        raise UnknownShape("its listing is not a list")
+    cards, next_token = ([*(document or []), None, None])[:2]
     if cards is not None and not isinstance(cards, list):
-        raise UnknownShape("its projects are no list")
-    if next_cursor is not None and (not isinstance(next_cursor, str) or len(next_cursor) > MAX_CURSOR):
-        raise UnknownShape("the token of its listing is no text of a usual length")
+        raise UnknownShape("its projects are not a list")
+    if next_token is not None and (not isinstance(next_token, str) or len(next_token) > MAX_CURSOR):
+        raise UnknownShape("the token of its listing is not text of a usual length")
     read = [project_of(card) for card in cards or []]
     projects = tuple(project for project in read if project)
     ids = frozenset(project.id for project in projects)
-    return Listing(cursor, projects, next_cursor or None, seen | ids, len(read) - len(projects))
+    return ListingPage(token, projects, next_token or None, seen | ids, len(read) - len(projects))
 
 
 def project_of(card: object) -> RemoteProject | None:
-    """The project of a card, None when it has no id."""
+    """The project of a card, None if it has no id."""
     if not isinstance(card, list):
         return None
     project_id = word(card[0]) if card else None
@@ -58,113 +65,117 @@ def project_of(card: object) -> RemoteProject | None:
         return None
     about = card[1] if len(card) > 1 and isinstance(card[1], list) else []
     title, _, made = ([*about, None, None, None])[:3]
-    return RemoteProject(project_id, (prompt(title) or "")[:_MAX_TITLE].strip(), moment(made))
+    return RemoteProject(project_id, (prompt(title) or "")[:_MAX_TITLE].strip(), timestamp_of(made))
 
 
-def place_of(listing_cursor: str | None, project_id: str | None) -> str:
-    """The cursor of the place behind a project on a page of the listing, or before its first one."""
-    return json.dumps([listing_cursor, project_id], separators=(",", ":"))
+def cursor_of(token: str | None, project_id: str | None) -> str:
+    """The cursor for the position behind a project on a listing page; project None: before the first one."""
+    return json.dumps([token, project_id], separators=(",", ":"))
 
 
-def read_place(cursor: str | None) -> tuple[str | None, str | None]:
-    """Raises CursorRefused for what `place_of` did not write."""
+def read_cursor(cursor: str | None) -> tuple[str | None, str | None]:
+    """Token and project id. Raises CursorRefused for a cursor that `cursor_of` did not make."""
     if cursor is None:
         return None, None
     try:
-        place = json.loads(cursor)
+        pair = json.loads(cursor)
     except (ValueError, RecursionError):
-        place = None
-    match place:
-        case [str() | None as listing_cursor, str() | None as project_id] if len(cursor) <= MAX_PLACE:
-            return listing_cursor, project_id
-    raise CursorRefused("This place in the history is none of flow.google.com's projects.")
+        pair = None
+    match pair:
+        case [str() | None as token, str() | None as project_id] if len(cursor) <= MAX_OWN_CURSOR:
+            return token, project_id
+    raise CursorRefused("This cursor does not belong to the projects of flow.google.com.")
 
 
-class Projects:
-    """Walks the listing; `ask` brings a page of it. The two pages around a walk are kept while it goes on.
+class ProjectList:
+    """The projects of an account in the order of the listing. `fetch_page` fetches one listing page.
 
-    Listings are asked one page ahead, because the last one shows by bringing nothing that was not
-    seen before. Cards without an id are counted as pages come, until somebody takes the count.
+    The next page is fetched ahead, because only a page without an unseen project shows that the one
+    before was the last. The current and the next page are cached for a walk. `without_id_count` grows
+    as pages are fetched, until `take_without_id_count` is called.
     """
 
     def __init__(
         self,
-        ask: Callable[[str | None, frozenset[str]], Listing],
+        fetch_page: Callable[[str | None, frozenset[str]], ListingPage],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask = ask
+        self._fetch_page = fetch_page
         self._clock = clock
-        self._kept: tuple[tuple[float, Listing], ...] = ()
-        self._odd_count = 0
+        self._cached: tuple[tuple[float, ListingPage], ...] = ()
+        self._without_id_count = 0
 
-    def take_odd_count(self) -> int:
-        """How many cards without an id came since the last time."""
-        count, self._odd_count = self._odd_count, 0
+    def take_without_id_count(self) -> int:
+        """The number of cards without an id since the last call."""
+        count, self._without_id_count = self._without_id_count, 0
         return count
 
-    def from_place(self, cursor: str | None) -> Iterator[tuple[Listing, RemoteProject]]:
-        """The projects from a place on, with the page that each stands on. Raises CursorRefused."""
-        listing, rest = self._found(cursor)
-        while listing is not None:
-            for project in rest:
-                yield listing, project
-            listing = self._following(listing)
-            rest = listing.projects if listing else ()
+    def from_cursor(self, cursor: str | None) -> Iterator[tuple[ListingPage, RemoteProject]]:
+        """The projects behind a cursor, each with its listing page. Raises CursorRefused."""
+        page: ListingPage | None
+        page, projects = self._resume(cursor)
+        while page is not None:
+            for project in projects:
+                yield page, project
+            page = self._next_page(page)
+            projects = page.projects if page else ()
 
-    def place_behind(self, listing: Listing, project: RemoteProject) -> str | None:
-        """The cursor of the place behind a project, None behind the last one."""
-        if project is not listing.projects[-1]:
-            return place_of(listing.cursor, project.id)
-        return place_of(listing.next_cursor, None) if self._following(listing) else None
+    def cursor_behind(self, page: ListingPage, project: RemoteProject) -> str | None:
+        """The cursor for the position behind a project, None if it is the last one."""
+        if project is not page.projects[-1]:
+            return cursor_of(page.token, project.id)
+        return cursor_of(page.next_token, None) if self._next_page(page) else None
 
-    def _found(self, cursor: str | None) -> tuple[Listing, tuple[RemoteProject, ...]]:
-        """The page of a place and what stands behind it: all of the page when the project that was read
-        last has left it, because reading twice is harmless and missing is not. A page on which nothing
-        stands any more is no place."""
-        listing_cursor, last_id = read_place(cursor)
-        listing = self._known(listing_cursor) if cursor is not None else None
-        if listing is None or not _has(listing, last_id):
-            listing = self._asked(listing_cursor, frozenset())
-        if cursor is not None and not listing.projects and not listing.odd_count:
-            raise CursorRefused("The list of projects does not reach to this place any more.")
-        self._keep(listing)
-        ids = [project.id for project in listing.projects]
-        return listing, listing.projects[ids.index(last_id) + 1 if last_id in ids else 0 :]
+    def _resume(self, cursor: str | None) -> tuple[ListingPage, tuple[RemoteProject, ...]]:
+        """The listing page of a cursor and the projects behind it.
 
-    def _following(self, listing: Listing) -> Listing | None:
-        """The next page that shows a project which was not seen before, None when there is none.
-
-        A page of nothing but cards without an id is no end; a few of them are passed over.
+        If the project that was read last is no longer on the page, all of the page is read: to read a
+        project twice does no harm, to miss one does. A page that has become empty refuses the cursor.
         """
-        for _ in range(1 + MAX_ODD_PAGES):
-            if listing.next_cursor is None:
+        token, last_id = read_cursor(cursor)
+        page = self._find_cached(token) if cursor is not None else None
+        if page is None or not _has(page, last_id):
+            page = self._fetch(token, frozenset())
+        if cursor is not None and not page.projects and not page.without_id_count:
+            raise CursorRefused("The list of projects is shorter now and no longer has this position.")
+        self._cache(page)
+        ids = [project.id for project in page.projects]
+        return page, page.projects[ids.index(last_id) + 1 if last_id in ids else 0 :]
+
+    def _next_page(self, page: ListingPage) -> ListingPage | None:
+        """The next page with an unseen project, None if there is none.
+
+        A page on which no card has an id is not the end; up to `MAX_PAGES_WITHOUT_IDS` of them are skipped.
+        """
+        for _ in range(1 + MAX_PAGES_WITHOUT_IDS):
+            if page.next_token is None:
                 return None
-            following = self._known(listing.next_cursor)
-            if following is None or not listing.seen <= following.seen:
-                following = self._keep(self._asked(listing.next_cursor, listing.seen))
-            if len(following.seen) > len(listing.seen):
+            following = self._find_cached(page.next_token)
+            if following is None or not page.seen <= following.seen:
+                following = self._cache(self._fetch(page.next_token, page.seen))
+            if len(following.seen) > len(page.seen):
                 return following
-            if following.projects or not following.odd_count:
+            if following.projects or not following.without_id_count:
                 return None
-            listing = following
+            page = following
         return None
 
-    def _asked(self, cursor: str | None, seen: frozenset[str]) -> Listing:
-        listing = self._ask(cursor, seen)
-        self._odd_count += listing.odd_count
-        return listing
+    def _fetch(self, token: str | None, seen: frozenset[str]) -> ListingPage:
+        page = self._fetch_page(token, seen)
+        self._without_id_count += page.without_id_count
+        return page
 
-    def _known(self, cursor: str | None) -> Listing | None:
+    def _find_cached(self, token: str | None) -> ListingPage | None:
         now = self._clock()
         return next(
-            (kept for at, kept in self._kept if kept.cursor == cursor and now - at < KEPT_SECONDS), None
+            (page for at, page in self._cached if page.token == token and now - at < MAX_AGE_SECONDS), None
         )
 
-    def _keep(self, listing: Listing) -> Listing:
-        others = [entry for entry in self._kept if entry[1].cursor != listing.cursor]
-        self._kept = (*others[-1:], (self._clock(), listing))
-        return listing
+    def _cache(self, page: ListingPage) -> ListingPage:
+        others = [entry for entry in self._cached if entry[1].token != page.token]
+        self._cached = (*others[-1:], (self._clock(), page))
+        return page
 
 
-def _has(listing: Listing, project_id: str | None) -> bool:
-    return project_id is None or any(project.id == project_id for project in listing.projects)
+def _has(page: ListingPage, project_id: str | None) -> bool:
+    return project_id is None or any(project.id == project_id for project in page.projects)

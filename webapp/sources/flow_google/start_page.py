@@ -1,4 +1,4 @@
-"""The page that flow.google.com opens with: whom the cookies sign in, and what every call has to carry."""
+"""The page at flow.google.com: who the cookies sign in, and the values that every call has to carry."""
 
 import json
 import re
@@ -14,10 +14,8 @@ from webapp.sources.refusals import changed, check_destination, check_passing, r
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.single_flight import SingleFlight
 
-# An ordinary program that says who it is: no browser is imitated here (PROTOCOL.md).
-USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
 MAX_PAGE_BYTES = 16 * 1024 * 1024
-KEPT_SECONDS = 600.0
+MAX_AGE_SECONDS = 600.0
 RENEWAL_PAUSE_SECONDS = 60.0
 MAX_REDIRECTS = 3
 
@@ -39,8 +37,8 @@ _FIELDS = {"email": "oPEP7c", "token": "SNlM0e", "build": "cfb2h", "session_id":
 
 @dataclass(frozen=True, slots=True)
 class StartPage:
-    """`token` goes with every call as `at` (empty: the first refusal brings one), `build` as `bl`,
-    `session_id` as `f.sid`. The page may lack token and e-mail although somebody is signed in."""
+    """`token` goes with every call as `at` (if it is empty, the first refusal provides one), `build` as
+    `bl`, `session_id` as `f.sid`. Token and e-mail may be missing for a signed-in account."""
 
     email: str = field(repr=False)
     token: str = field(repr=False)
@@ -49,24 +47,24 @@ class StartPage:
 
     @property
     def fields(self) -> dict[str, bool]:
-        """Which of the page's fields were there, by the names that they have there."""
+        """Which fields the page had, by their names in the page."""
         return {key: bool(getattr(self, name)) for name, key in _FIELDS.items()}
 
 
 def fields_in(text: str) -> dict[str, bool]:
-    """The same of the text of a page that cannot be used."""
-    return {key: bool(_said(text, key)) for key in _FIELDS.values()}
+    """Which fields are in the text of a page that cannot be used."""
+    return {key: bool(_field(text, key)) for key in _FIELDS.values()}
 
 
 def read_start_page(response: Response) -> StartPage:
-    """Raises FlowChanged for a page without what calls have to carry, SignedOut for a refused one.
+    """Raises FlowChanged if the page lacks a value that calls need, SignedOut if it was refused.
 
-    Whether somebody is signed in only a call can tell.
+    A page that can be read does not prove that somebody is signed in: only a call shows that.
     """
     if response.status in (401, 403):
         raise SignedOut(SIGNED_OUT)
     text = response.text if response.status == 200 else ""
-    found = {name: _said(text, key) for name, key in _FIELDS.items()}
+    found = {name: _field(text, key) for name, key in _FIELDS.items()}
     if not any(found.values()) and _SIGN_IN_PAGE.search(text):
         raise SignedOut(SIGNED_OUT)
     if not (found["build"] and found["session_id"]):
@@ -75,17 +73,21 @@ def read_start_page(response: Response) -> StartPage:
     return StartPage(**found)
 
 
-def _said(text: str, key: str) -> str:
+def _field(text: str, key: str) -> str:
     match = re.search(rf'"{key}":("(?:[^"\\]|\\.){{1,2000}}")', text)
     try:
-        said = json.loads(match[1]) if match else ""
+        value = json.loads(match[1]) if match else ""
     except ValueError:
         return ""
-    return said.encode("utf-8", "replace").decode().strip()
+    return value.encode("utf-8", "replace").decode().strip()
 
 
-class Start:
-    """The page of one profile, shared by its threads: kept for ten minutes, or until other cookies come."""
+class StartPageCache:
+    """The start page of one profile, shared by its threads.
+
+    A page is used for `MAX_AGE_SECONDS`, but only with the cookies it was fetched with (the
+    `generation` of the requests). One thread fetches, the others wait for its page or its error.
+    """
 
     def __init__(
         self, requests: SignedInRequests, flow_url: str, clock: Callable[[], float] = time.monotonic
@@ -93,85 +95,91 @@ class Start:
         self._requests = requests
         self._flow_url = flow_url
         self._clock = clock
+        # `_flight` lets one thread fetch at a time. `_lock` guards the fields below, because
+        # `note_signed_out` and `with_token` change them without waiting for a fetch.
         self._lock = threading.Lock()
         self._flight: SingleFlight[StartPage] = SingleFlight()
         self._page: StartPage | None = None
         self._signed_out: SignedOut | None = None
-        self._asked_at = self._renewed_at = float("-inf")
+        self._fetched_at = self._renewed_at = float("-inf")
         self._generation = 0
 
-    def fresh(self) -> StartPage:
-        """The page, asked for anew."""
-        return self._flight.get(lambda: None, self._ask)
+    def fetch(self) -> StartPage:
+        """Fetch the page, whether or not one is cached."""
+        return self._flight.get(lambda: None, self._fetch)
 
     def page(self, refused: StartPage | None = None) -> StartPage:
-        """A page that is not `refused`. Raises SignedOut when there is none to be had."""
+        """A page other than `refused`, fetched if need be. Raises SignedOut if there is none."""
         return self._flight.get(lambda: self._usable(refused), lambda: self._renew(refused))
 
-    def known(self) -> StartPage | None:
-        """The page that is kept, if any, whether or not it is still good."""
+    def cached(self) -> StartPage | None:
+        """The cached page, which may be too old."""
         return self._page
 
     def note_signed_out(self, page: StartPage, error: SignedOut) -> None:
-        """A call with a fresh page was refused: for a while nobody asks again with these cookies."""
+        """A call with `page` was refused: for `SIGNED_OUT_PAUSE_SECONDS` its cookies are not tried again."""
         with self._lock:
-            if self._page is page:
-                self._page, self._signed_out, self._asked_at = None, error, self._clock()
+            if self._page is page:  # otherwise another thread has replaced it, and it may be good
+                self._page, self._signed_out, self._fetched_at = None, error, self._clock()
 
     def with_token(self, page: StartPage, token: str) -> StartPage:
-        """The page with the token that a refusal handed out."""
+        """The page with the token from a refusal, which later calls use as well."""
         corrected = replace(page, token=token)
         with self._lock:
-            if self._page is page:
+            if self._page is page:  # the token belongs to this page and to no newer one
                 self._page = corrected
         return corrected
 
     def _usable(self, refused: StartPage | None) -> StartPage | None:
         with self._lock:
-            is_old = self._clock() - self._asked_at >= KEPT_SECONDS
+            is_old = self._clock() - self._fetched_at >= MAX_AGE_SECONDS
             page = None if is_old or self._page is refused else self._page
         return page if self._generation == self._requests.generation() else None
 
     def _renew(self, refused: StartPage | None) -> StartPage:
-        """Asks at most every ten seconds with cookies that do not sign in (a person may press Sync), and
-        once a minute with those whose calls are refused anyway."""
+        """Fetch another page, unless one was fetched with the same cookies a moment ago.
+
+        The pause is ten seconds for cookies that do not sign in (a person may press Sync again), and a
+        minute for cookies that give a page with which calls are refused.
+        """
         if self._generation == self._requests.generation():
-            if self._signed_out and self._clock() - self._asked_at < SIGNED_OUT_PAUSE_SECONDS:
+            if self._signed_out and self._clock() - self._fetched_at < SIGNED_OUT_PAUSE_SECONDS:
                 raise SignedOut(str(self._signed_out))
             if refused is not None and self._clock() - self._renewed_at < RENEWAL_PAUSE_SECONDS:
                 raise SignedOut(SIGNED_OUT)
-        page = self._ask()
-        self._renewed_at = self._asked_at if refused is not None else self._renewed_at
+        page = self._fetch()
+        self._renewed_at = self._fetched_at if refused is not None else self._renewed_at
         return page
 
-    def _ask(self) -> StartPage:
+    def _fetch(self) -> StartPage:
         try:
-            page = read_start_page(self._fetch())
+            page = read_start_page(self._response())
         except SignedOut as error:
-            self._note(None, SignedOut(str(error)))
+            self._store(None, SignedOut(str(error)))
             raise
-        self._note(page, None)
+        self._store(page, None)
         return page
 
-    def _note(self, page: StartPage | None, signed_out: SignedOut | None) -> None:
+    def _store(self, page: StartPage | None, signed_out: SignedOut | None) -> None:
         with self._lock:
-            self._page, self._signed_out, self._asked_at = page, signed_out, self._clock()
+            self._page, self._signed_out, self._fetched_at = page, signed_out, self._clock()
+            # Read after the response has renewed the cookies: they are no other cookies.
             self._generation = self._requests.generation()
 
-    def _fetch(self) -> Response:
+    def _response(self) -> Response:
         url = f"{self._flow_url}/"
         for _ in range(1 + MAX_REDIRECTS):
-            response = self._requests.get(url, {"User-Agent": USER_AGENT}, MAX_PAGE_BYTES)
+            response = self._requests.get(url, {}, MAX_PAGE_BYTES)
             check_passing(response)
-            if not is_within(response, self._flow_url):
+            if not redirects_within(response, self._flow_url):
                 check_destination(response, "", SIGNED_OUT)
                 return response
             url = redirect_target(response)
-        raise FlowChanged(f"{urlsplit(url).hostname} sends the request for its page on and on.")
+        raise FlowChanged(f"{urlsplit(url).hostname} redirects the request for its page again and again.")
 
 
-def is_within(response: Response, flow_url: str) -> bool:
-    """Whether an answer leads on within Flow. Raises SignedOut when it leads to the page for strangers."""
+def redirects_within(response: Response, flow_url: str) -> bool:
+    """Whether a response redirects to another page of Flow. Raises SignedOut for the page for visitors."""
     target = redirect_target(response)
     if response.location is None or not same_site(target, flow_url):
         return False

@@ -1,11 +1,12 @@
-"""The one way to the network: bounded requests whose answers are whole, and the one redaction."""
+"""All network access: requests with limits that return complete responses, and redaction of secrets."""
 
-from webapp.sources.http.client import MAX_RESPONSE_BYTES, HttpClient, TooLarge, host_of
+from webapp.sources.http.client import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge, host_of
 from webapp.sources.http.redaction import redacted
 from webapp.sources.http.response import Response, retry_after_seconds
 
 __all__ = [
     "MAX_RESPONSE_BYTES",
+    "USER_AGENT",
     "HttpClient",
     "Response",
     "TooLarge",

@@ -1,4 +1,4 @@
-"""Sends one request and reads its whole answer within bounds of time and size."""
+"""Sends a request and reads the whole response, within limits of time and size."""
 
 import http.client
 import logging
@@ -21,28 +21,27 @@ MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 MAX_RESPONSE_SECONDS = 300.0
 CHUNK_BYTES = 256 * 1024
 
-# The labs service answers browsers; this is an ordinary one's.
-USER_AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
-)
-# Sent where the caller says nothing else. Of encodings only what `_gunzipped` can bound.
-HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
+# Names the program. Used where nothing is known of the browser that the cookies came from.
+USER_AGENT = "Mozilla/5.0 (compatible; Flowshelf)"
+# Sent unless the caller sets others. The only encoding is gzip, whose output `_gunzipped` can limit.
+HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip"}
 
-# urllib3 logs whole addresses: of every request at DEBUG, of odd headers as a warning. Ours hold the key.
+# urllib3 logs full URLs (every request at DEBUG, malformed headers as a warning); ours contain the API key.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _FAILURES = (urllib3.exceptions.HTTPError, http.client.HTTPException, zlib.error, ValueError, OSError)
 
 
 class TooLarge(FlowChanged):
-    """An answer beyond the size that was allowed for it."""
+    """A response larger than its limit."""
 
 
 class HttpClient:
-    """Requests for any number of threads, each with connections of its own.
+    """Sends requests for any number of threads; each thread has its own connections.
 
-    Nothing is sent that the caller did not name: no kept cookies, no .netrc, no proxy credentials.
-    Redirects are answers like any other.
+    Only what the caller passes is sent: no cookies of earlier responses, no .netrc, no proxy credentials.
+    Redirects are returned, not followed. `stopping` ends all requests. `timeout_seconds` are those to connect
+    and to wait for data; `total_seconds` limits a whole response.
     """
 
     def __init__(
@@ -50,11 +49,15 @@ class HttpClient:
         stopping: threading.Event,
         timeout_seconds: tuple[float, float],
         total_seconds: float = MAX_RESPONSE_SECONDS,
+        user_agent: str = USER_AGENT,
     ) -> None:
         self._stopping = stopping
+        self._headers = {"User-Agent": user_agent, **HEADERS}
         self._timeout = urllib3.Timeout(*timeout_seconds)
         self._limits = Limits(total_seconds, self._check_stopping)
         self._local = threading.local()
+        # Guards the fields below. Sockets and adapters belong to other threads and may die with them, hence
+        # the weak references.
         self._lock = threading.Lock()
         self._adapters: WeakSet[WatchedAdapter] = WeakSet()
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -63,32 +66,32 @@ class HttpClient:
     def get(
         self, url: str, headers: Mapping[str, str] | None = None, limit_bytes: int = MAX_RESPONSE_BYTES
     ) -> Response:
-        """The whole answer, whatever its status.
+        """The whole response, whatever its status.
 
-        `limit_bytes` bounds the body after decompression. Raises TooLarge beyond it, and
-        FlowUnavailable when there is no whole answer, or none is wanted any more.
+        `limit_bytes` limits the decompressed body; beyond it TooLarge is raised. Raises FlowUnavailable when
+        there is no complete response, and SourceClosed when none is needed any more.
         """
-        return self._asked("GET", url, headers, None, limit_bytes)
+        return self._request("GET", url, headers, None, limit_bytes)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, limit_bytes: int) -> Response:
-        """Like `get`, with a body: for services that are read by POST."""
-        return self._asked("POST", url, headers, body, limit_bytes)
+        """Like `get`, with a body, for services that are read by POST."""
+        return self._request("POST", url, headers, body, limit_bytes)
 
-    def _asked(
+    def _request(
         self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit_bytes: int
     ) -> Response:
         try:
             self._check_stopping()
             return self._exchange(method, url, headers or {}, body, limit_bytes)
         except _FAILURES as error:
-            sentence = _translate_errors(error, host_of(url))
-        # Outside the handler and so without its cause: that may quote the whole URL, with its key.
+            sentence = _sentence_for(error, host_of(url))
+        # Raised outside the handler, so that it has no cause: that may quote the whole URL with the API key.
         self._check_stopping()
         raise FlowUnavailable(sentence)
 
     @contextmanager
-    def until(self, stop: threading.Event) -> Iterator[None]:
-        """What this thread asks inside of the block ends with SourceClosed as soon as `stop` is set."""
+    def cancelled_by(self, stop: threading.Event) -> Iterator[None]:
+        """Inside the block, requests of this thread end with SourceClosed as soon as `stop` is set."""
         self._local.stop = stop
         try:
             yield
@@ -96,17 +99,20 @@ class HttpClient:
             self._local.stop = None
 
     @contextmanager
-    def noting(self) -> Iterator[list[Response]]:
-        """The responses that this thread gets inside of the block, in order, as far as they came whole."""
-        self._local.noted = noted = []
+    def recording(self) -> Iterator[list[Response]]:
+        """A list to which each complete response of this thread is appended inside the block."""
+        recorded: list[Response] = []
+        self._local.recorded = recorded
         try:
-            yield noted
+            yield recorded
         finally:
-            self._local.noted = None
+            self._local.recorded = None
 
     def close(self) -> None:
-        """Let go of every thread's connections; requests under way end with FlowUnavailable. Idempotent."""
+        """Close the connections of all threads; requests under way end with SourceClosed. Idempotent."""
         with self._lock:
+            # Marked closed before the sockets are listed: a socket that is opened later is shut down by
+            # `_register`.
             self._is_closed = True
             adapters, sockets = list(self._adapters), list(self._sockets)
         for open_socket in sockets:
@@ -115,9 +121,17 @@ class HttpClient:
             adapter.close()
 
     def _exchange(self, method: str, url: str, headers: Mapping, body: bytes | None, limit: int) -> Response:
-        pool, target = self._adapter().place(url)
-        options = {"timeout": self._timeout, "retries": False, "redirect": False, "preload_content": False}
-        raw = pool.urlopen(method, target, body, {**HEADERS, **headers}, **options)
+        pool, target = self._adapter().resolve(url)
+        raw = pool.urlopen(
+            method,
+            target,
+            body,
+            {**self._headers, **headers},
+            timeout=self._timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
         try:
             chunks = _chunks(raw, limit)
             if raw.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip"):
@@ -127,8 +141,8 @@ class HttpClient:
         finally:
             raw.close()
             raw.release_conn()
-        if (noted := getattr(self._local, "noted", None)) is not None:
-            noted.append(response)
+        if (recorded := getattr(self._local, "recorded", None)) is not None:
+            recorded.append(response)
         return response
 
     def _check_stopping(self) -> None:
@@ -139,13 +153,14 @@ class HttpClient:
     def _adapter(self) -> WatchedAdapter:
         adapter = getattr(self._local, "adapter", None)
         if adapter is None:
-            adapter = self._local.adapter = WatchedAdapter(self._remember, self._limits)
+            adapter = self._local.adapter = WatchedAdapter(self._register, self._limits)
             with self._lock:
                 self._adapters.add(adapter)
         return adapter
 
-    def _remember(self, new_socket: socket.socket) -> None:
+    def _register(self, new_socket: socket.socket) -> None:
         with self._lock:
+            # Either `close` finds the socket in the set, or it has run before and the socket ends here.
             self._sockets.add(new_socket)
             is_closed = self._is_closed
         if is_closed:
@@ -153,16 +168,18 @@ class HttpClient:
 
 
 def _chunks(raw: urllib3.BaseHTTPResponse, limit_bytes: int) -> Iterator[bytes]:
-    """A body whose length was said comes as one piece, which is never copied; any other as it arrives."""
+    """A body of known length in one chunk, which need not be copied; any other body as it arrives."""
     length = raw.length_remaining
-    is_bounded = length is not None and length <= limit_bytes
-    read, size = (raw.read, length) if is_bounded else (raw.read1, CHUNK_BYTES)
-    while chunk := read(size, decode_content=False):
-        yield chunk
+    if length is not None and length <= limit_bytes:
+        while chunk := raw.read(length, decode_content=False):
+            yield chunk
+    else:
+        while chunk := raw.read1(CHUNK_BYTES, decode_content=False):
+            yield chunk
 
 
 def _gunzipped(chunks: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
-    """Decompressed, never more at once than the limit: a small answer can unpack to gigabytes."""
+    """Decompress, at most `limit_bytes` + 1 at once: a small response can expand to gigabytes."""
     gunzip = zlib.decompressobj(wbits=31)
     packed = None
     for chunk in chunks:
@@ -172,20 +189,21 @@ def _gunzipped(chunks: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
             packed = gunzip.unconsumed_tail
         if gunzip.unused_data:
             raise zlib.error("bytes after the end")
-    if packed is not None and not gunzip.eof:  # an answer without a body, as a redirect, was not packed
-        raise zlib.error("cut")
+    if packed is not None and not gunzip.eof:  # an empty body, as of a redirect, is not compressed
+        raise zlib.error("truncated")
 
 
 def _joined(chunks: Iterator[bytes], limit_bytes: int, host: str) -> bytes:
-    kept, size = [], 0
+    """The whole body. Raises TooLarge beyond the limit."""
+    received, size = [], 0
     for chunk in chunks:
         size += len(chunk)
         if size > limit_bytes:
             raise TooLarge(
-                f"The answer of {host} is larger than {_size(limit_bytes)}, which is not expected."
+                f"The response of {host} is larger than {_size(limit_bytes)}, which is not expected."
             )
-        kept.append(chunk)
-    return kept[0] if len(kept) == 1 else b"".join(kept)
+        received.append(chunk)
+    return received[0] if len(received) == 1 else b"".join(received)
 
 
 def _size(count_bytes: int) -> str:
@@ -193,23 +211,23 @@ def _size(count_bytes: int) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of an address, for sentences; nothing else of it may be shown."""
+    """The host of a URL for a sentence. Nothing else of a URL may be shown, as it may hold secrets."""
     try:
         return urlsplit(url).hostname or "the service"
     except ValueError:
         return "the service"
 
 
-def _translate_errors(error: Exception, host: str) -> str:
-    """What a failure means, in words that hold nothing of the request but its host."""
+def _sentence_for(error: Exception, host: str) -> str:
+    """What a failure means, without anything of the request but its host."""
     reasons = (error, *error.args, *(getattr(part, "reason", None) for part in error.args))
     for kinds, sentence in _SENTENCES:
         if any(isinstance(reason, kinds) for reason in reasons):
             return sentence.format(host=host)
-    return f"The connection to {host} broke off before its answer was whole. Trying again is safe."
+    return f"The connection to {host} broke before the response was complete. Trying again is safe."
 
 
-# From the particular to the general.
+# Subclasses before their base classes.
 _SENTENCES = (
     (
         urllib3.exceptions.NameResolutionError,
@@ -217,12 +235,12 @@ _SENTENCES = (
     ),
     (
         urllib3.exceptions.NewConnectionError,
-        "{host} takes no connection. It may be down, or this computer offline; trying again is safe.",
+        "{host} accepts no connection. It may be down, or this computer offline; trying again is safe.",
     ),
     (
         urllib3.exceptions.SSLError,
         "There is no secure connection to {host}: its certificate was not accepted. "
-        "Check this computer's clock, and whether a virus scanner or proxy stands in between.",
+        "Check this computer's clock, and whether a virus scanner or proxy intercepts the connection.",
     ),
     (
         urllib3.exceptions.ConnectTimeoutError,
@@ -230,19 +248,19 @@ _SENTENCES = (
     ),
     (
         (urllib3.exceptions.TimeoutError, TimeoutError),
-        "{host} took too long to answer. Trying again is safe.",
+        "{host} took too long to respond. Trying again is safe.",
     ),
     (
         (InvalidURL, InvalidSchema, MissingSchema, urllib3.exceptions.LocationValueError),
-        "The address of {host} cannot be used. Check the addresses in the settings.",
+        "The URL of {host} is not valid. Check the URLs in the settings.",
     ),
     (
         ValueError,
-        "The request to {host} could not be written: a kept cookie or token holds impossible characters. "
+        "The request to {host} could not be sent: a stored cookie or token contains invalid characters. "
         "Paste the cookies again.",
     ),
     (
         zlib.error,
-        "The answer of {host} was cut or damaged on its way. Trying again is safe.",
+        "The response of {host} arrived incomplete or damaged. Trying again is safe.",
     ),
 )

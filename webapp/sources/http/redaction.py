@@ -1,12 +1,12 @@
-"""Takes secrets out of text that is going to be shown, logged or kept."""
+"""Removes secrets from text that is going to be shown, logged or stored."""
 
 import re
 from collections.abc import Iterable
 
 HIDDEN = "[hidden]"
 
-# Shorter known secrets ("1", "en") would tear holes into ordinary words without protecting anybody.
-SHORTEST_KNOWN_SECRET = 6
+# Replacing shorter values ("1", "en") would damage ordinary words without protecting anybody.
+MIN_SECRET_LENGTH = 6
 
 _COOKIES = r"__(?:secure|host)-[\w.-]+|next-auth\.[\w.-]+|[hs]?sid|ssid|s?apisid|sidcc|nid|osid|lsid"
 _FIELDS = r"access_?token|refresh_?token|id_?token|session_?token|cookies?|set-cookie|authorization"
@@ -18,11 +18,11 @@ _EQUALS = r"=|%3D|\\u003d"
 _RULES = [
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        # The header to the end of its line, whatever the values look like.
+        # A header up to the end of its line, whatever its value looks like.
         (r"\b((?:set-)?cookie|authorization)(\s*:[^\S\r\n]*)\S[^\r\n]*", rf"\1\2{HIDDEN}"),
-        # Words this long are tokens; early, so that no later rule meets a run it would be slow on.
+        # Words this long are tokens. Early, because the later rules would be slow on them.
         (r"[\w+/=%.~:-]{60,}", HIDDEN),
-        # What the page of flow.google.com and its refusals hand out.
+        # Tokens in the start page of flow.google.com and in its refusals.
         (r"([\"'](?:xsrf|SNlM0e|FdrFJe|oPEP7c)\\*[\"']\s*[,:]\s*)(?:\\*\"[^\"]*\"?)", rf'\1"{HIDDEN}"'),
         (rf"([\"'](?:{_FIELDS})[\"']\s*:\s*)(?:{_QUOTED})", rf'\1"{HIDDEN}"'),
         (r"\bbearer[\s+]+[^\s\"',;]+", f"Bearer {HIDDEN}"),
@@ -33,20 +33,20 @@ _RULES = [
         (r"AIzaSy[\w-]+", HIDDEN),
         (r"(?-i:eyJ)[\w-]+(?:\.[\w-]*)*", HIDDEN),
         (r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", HIDDEN),
-        # A Google account's numeric id has 21 digits; no time or count here has more than 16.
+        # The number of a Google account has 21 digits; times and counts have at most 16.
         (r"\d{17,}", HIDDEN),
     )
 ]
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without anything that signs in, names a person or opens a signed URL.
+    """`text` without anything that signs in, identifies a person or opens a signed URL.
 
-    Secrets of Google's go by their shape; `secrets` are values known to be secret, such as the
-    cookies that were sent, which need not look like anything.
+    Google's secrets are recognized by their format. `secrets` are further values to remove, such as the
+    cookies of the request, which may have any format.
     """
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= SHORTEST_KNOWN_SECRET:
+        if len(secret) >= MIN_SECRET_LENGTH:
             text = text.replace(secret, HIDDEN)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)

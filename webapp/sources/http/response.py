@@ -1,4 +1,4 @@
-"""One answer from the network: whole, decoded, and shy about its contents."""
+"""A complete HTTP response, whose `repr` shows no secrets, and the `Retry-After` header."""
 
 import json
 import re
@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
-_LOOK_AT_BYTES = 1024
+# How much of a body is examined to find out whether it is HTML.
+_EXAMINED_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, headers and whole body of one answer. Its `repr` shows the status alone."""
+    """URL, status, headers and whole body of one response. Its `repr` shows only the status."""
 
     url: str = field(repr=False)
     status: int
@@ -21,7 +22,7 @@ class Response:
     body: bytes = field(repr=False)
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, whatever its case."""
+        """The first header of this name, ignoring case."""
         return next(iter(self._headers(name)), None)
 
     def set_cookies(self) -> tuple[str, ...]:
@@ -33,14 +34,14 @@ class Response:
 
     @property
     def location(self) -> str | None:
-        """Where a redirect leads, as it was written; None for any other answer."""
+        """The `Location` header of a redirect as it was sent; None for any other response."""
         return self.header("location") if 300 <= self.status < 400 else None
 
     @property
     def is_html(self) -> bool:
-        """Whether this is a page for people. The first character counts for more than the content type:
-        an error page may come as anything, and JSON behind a careless proxy as `text/html`."""
-        start = self.body[:_LOOK_AT_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+        """Whether the body is an HTML page. The first character is more reliable than the content type: error
+        pages are sent with any type, and some proxies label JSON as `text/html`."""
+        start = self.body[:_EXAMINED_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
         if start.startswith(b"<"):
             return not start.startswith(b"<?xml")
         return self._is_labelled_html and not start.startswith((b"{", b"["))
@@ -52,26 +53,25 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as text, whatever bytes it holds."""
+        """The body as text; bytes that are not UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> object:
-        """The body as JSON. Raises ValueError when it is none, or nested absurdly deep.
-
-        The error holds nothing of the body.
-        """
+        """The body as JSON. Raises ValueError when it is not JSON or nested too deep; the error does not
+        quote the body."""
         try:
             return json.loads(self.body)
         except RecursionError:
             reason = "nested too deep"
         except ValueError:
             reason = "not JSON"
-        # Outside the handlers, because JSONDecodeError carries the whole document with it.
+        # Raised outside the handlers, because a JSONDecodeError as its cause contains the whole document.
         raise ValueError(reason)
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """How long a `Retry-After` header asks to wait: 0 to 3600 seconds, None when it says nothing readable."""
+    """The seconds that a `Retry-After` header asks to wait, limited to 0 to 3600; None when it is missing or
+    cannot be read."""
     text = (header or "").strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII):
         return min(float(text), MAX_RETRY_AFTER_SECONDS)

@@ -1,4 +1,4 @@
-"""The history call of the labs service: how it is asked and what it answers (PROTOCOL.md, part 1)."""
+"""The history call of labs.google: how a history page is asked for and read (PROTOCOL.md, part 1)."""
 
 import json
 import re
@@ -27,73 +27,78 @@ from webapp.sources.signed_urls import is_picture_url
 
 HISTORY_PATH = "/fx/api/trpc/media.fetchUserHistoryDirectly"
 
-# A page is asked for with at most a thousand.
+# No more than a thousand are ever asked for.
 MAX_ENTRIES = 10_000
 _KINDS = {"userUploadedImage": KIND_UPLOADED, "image": KIND_GENERATED}
-# Only these words of a `mediaType` say that an entry is no image; a word that nobody knows does not.
+# Only these values of `mediaType` mean that an entry is no image; an unknown value does not.
 _VIDEO_TYPE = re.compile(r"(?:.*_)?VIDEO", re.IGNORECASE)
 _SOUND_TYPE = re.compile(r"(?:.*_)?(?:AUDIO|SOUND|SPEECH|VOICE|MUSIC)", re.IGNORECASE)
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))", re.ASCII
-)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))", re.ASCII)
 
-# The asset drawer: every account has it, so a refusal of it never means "not offered".
+# The asset drawer. Every account has it, so its refusal never means that it is not offered.
 DEFAULT_HISTORY = "ASSET_MANAGER"
 
 
 def path(history: str, cursor: str | None, page_size: int) -> str:
-    """Path and query of one page; `cursor` None is the head.
+    """Path and query of one history page; `cursor` None is the first.
 
-    The note that the cursor was undefined goes with the head only: beside a real cursor the
-    service forgets that cursor and answers the first page again.
+    The note that the cursor was undefined goes with the first page only: with a real cursor next to it
+    the service ignores the cursor and returns the first page again.
     """
-    asked = {
-        "type": history,
-        "pageSize": page_size,
-        "responseScope": "RESPONSE_SCOPE_UNSPECIFIED",
-        "cursor": cursor,
+    query: dict[str, object] = {
+        "json": {
+            "type": history,
+            "pageSize": page_size,
+            "responseScope": "RESPONSE_SCOPE_UNSPECIFIED",
+            "cursor": cursor,
+        }
     }
-    whole = {"json": asked} | ({"meta": {"values": {"cursor": ["undefined"]}}} if cursor is None else {})
-    return f"{HISTORY_PATH}?input={quote(json.dumps(whole, separators=(',', ':')), safe='')}"
+    if cursor is None:
+        query["meta"] = {"values": {"cursor": ["undefined"]}}
+    return f"{HISTORY_PATH}?input={quote(json.dumps(query, separators=(',', ':')), safe='')}"
 
 
-def read_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
-    """A page out of the answer's JSON. Raises UnknownShape.
+def read_history_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
+    """The history page in the JSON of a response. Raises UnknownShape.
 
-    Only the frame is demanded. An image with one odd field is kept without that field, and what is no
-    image is counted by the reason. Preview URLs on other hosts than `picture_hosts` are left out.
+    Only the outer objects are required. An image with an unreadable field is stored without that field,
+    other entries are counted by reason. Preview URLs on hosts other than `picture_hosts` are left out.
     """
     result = _result(document)
     entries = result.get("userWorkflows") or []
     if not isinstance(entries, list):
-        raise UnknownShape("its entries are no list")
+        raise UnknownShape("its entries are not a list")
     if len(entries) > MAX_ENTRIES:
         raise UnknownShape(f"a page of {len(entries)} entries")
-    images, names, ignored, above, sample = [], [], Counter(), None, ""
+    images: list[RemoteImage] = []
+    names: list[str] = []
+    ignored: Counter[Reason] = Counter()
+    last_created_at, sample = None, ""
     for entry in entries:
         fields = entry if isinstance(entry, dict) else {}
-        above = created_at(fields.get("createTime")) or above
+        # An entry without a readable time takes that of the entry above it.
+        last_created_at = created_at(fields.get("createTime")) or last_created_at
         name = _name(fields)
         names += [name] if name else []
-        read = _image_or_reason(fields, name, above, picture_hosts)
-        if isinstance(read, Reason):
-            ignored[read] += 1
-            if read is Reason.UNRECOGNISED:
-                sample = sample or outline_text(entry)
-        else:
-            images.append(read)
+        found = _image_or_reason(fields, name, last_created_at, picture_hosts)
+        if isinstance(found, RemoteImage):
+            images.append(found)
+            continue
+        ignored[found] += 1
+        if found is Reason.UNRECOGNISED:
+            sample = sample or outline_text(entry)
     return HistoryPage(
         images=tuple(images),
         names=tuple(names),
         entry_count=len(entries),
         ignored=dict(ignored),
-        last_created_at=above,
-        next_cursor=_cursor(result),
+        last_created_at=last_created_at,
+        next_cursor=_next_cursor(result),
         sample=sample,
     )
 
 
-def _result(document: object) -> dict:
+def _result(document: object) -> dict[str, object]:
     inner = document
     for step in ("result", "data", "json", "result"):
         if not isinstance(inner, dict) or step not in inner:
@@ -102,25 +107,25 @@ def _result(document: object) -> dict:
     if inner == []:
         return {}
     if not isinstance(inner, dict):
-        raise UnknownShape("its result is no object")
-    # An empty account has an empty result; one full of other fields must not pass for that.
+        raise UnknownShape("its result is not an object")
+    # An empty account has an empty result. A result with other fields only must not look like one.
     if inner and not {"userWorkflows", "nextPageToken"} & set(inner):
         raise UnknownShape("its result has other fields")
     return inner
 
 
-def _cursor(result: dict) -> str | None:
+def _next_cursor(result: dict[str, object]) -> str | None:
     cursor = result.get("nextPageToken")
     if cursor is not None and (not isinstance(cursor, str) or len(cursor) > MAX_CURSOR):
-        raise UnknownShape("its page token is no text of a usual length")
+        raise UnknownShape("its page token is not text of a usual length")
     return cursor or None
 
 
 def refusal(
     response: Response, document: object, history: str, cursor: str | None, secrets: Iterable[str]
 ) -> FlowError | None:
-    """What an answer means that brings no page; None when it brings one (PROTOCOL.md, part 5)."""
-    status, message = _status(response, document), _inside(document, "error", "json", "message")
+    """The error for a response without a history page, None if it has one (PROTOCOL.md, part 5)."""
+    status, message = _status(response, document), _value_at(document, "error", "json", "message")
     if status == 200:
         return None
     if status == 401:
@@ -136,7 +141,7 @@ def refusal(
 
 def _refused(status: int, history: str, cursor: str | None) -> tuple[type[FlowError], str] | None:
     if status == 400 and cursor is not None:
-        return CursorRefused, "Flow does not accept the place in the history any more: it has expired."
+        return CursorRefused, "Flow no longer accepts this position in the history: it has expired."
     if history != DEFAULT_HISTORY:
         return HistoryRefused, f"Flow does not offer the history {history} for this account."
     if status == 400:
@@ -145,86 +150,93 @@ def _refused(status: int, history: str, cursor: str | None) -> tuple[type[FlowEr
 
 
 def _status(response: Response, document: object) -> int:
-    """The status of the call itself, which tRPC repeats inside and which counts when the two differ."""
-    inside = _inside(document, "error", "json", "data", "httpStatus")
-    if inside is None and response.status == 200:
-        inside = _inside(document, "result", "data", "json", "status")
-    return inside if isinstance(inside, int) else response.status
+    """The status of the call itself, which tRPC repeats in the body. That one counts if the two differ."""
+    status = _value_at(document, "error", "json", "data", "httpStatus")
+    if status is None and response.status == 200:
+        status = _value_at(document, "result", "data", "json", "status")
+    return status if isinstance(status, int) else response.status
 
 
-def _inside(document: object, *steps: str) -> object:
-    for step in steps:
+def _value_at(document: object, *path: str) -> object:
+    for step in path:
         document = document.get(step) if isinstance(document, dict) else None
     return document
 
 
-def created_at(said: object) -> str | None:
+def created_at(value: object) -> str | None:
     """A `createTime`, with whole seconds or fractions, in the form of `webapp.times`; None if unreadable."""
-    match = _TIME.fullmatch(said) if isinstance(said, str) else None
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    *whole, fraction, sign, hours, minutes = match.groups()
+    seconds, fraction, sign, hours, minutes = match.groups()
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
     microsecond = int((fraction or "").ljust(9, "0")[:6])
     try:
-        moment = datetime(*map(int, whole), microsecond, tzinfo=UTC) - offset
+        local = datetime.fromisoformat(seconds).replace(microsecond=microsecond, tzinfo=UTC)
+        moment = local - offset
     except (ValueError, OverflowError):
         return None
     return times.timestamp(moment) if moment.year >= EARLIEST_YEAR else None
 
 
-def _name(entry: dict) -> str | None:
-    for said in (entry.get("name"), _object(entry, "media").get("name")):
-        name = clean_name(said) if isinstance(said, str) else ""
+def _name(entry: dict[str, object]) -> str | None:
+    for value in (entry.get("name"), _object(entry, "media").get("name")):
+        name = clean_name(value) if isinstance(value, str) else ""
         if 0 < len(name) <= MAX_NAME and is_sound(name):
             return name
     return None
 
 
-def _object(fields: dict, field_name: str) -> dict:
-    """The object in a field; an empty one where there is none."""
-    said = fields.get(field_name)
-    return said if isinstance(said, dict) else {}
+def _object(fields: dict[str, object], field_name: str) -> dict[str, object]:
+    """The object in a field; an empty one if there is none."""
+    value = fields.get(field_name)
+    return value if isinstance(value, dict) else {}
 
 
 def _image_or_reason(
-    entry: dict, name: str | None, above: str | None, picture_hosts: Set[str]
+    entry: dict[str, object], name: str | None, entry_created_at: str | None, picture_hosts: Set[str]
 ) -> RemoteImage | Reason:
     media = _object(entry, "media")
     ids = _object(media, "mediaGenerationId")
-    if reason := _other_media(media, ids):
+    if reason := _other_kind(media, ids):
         return reason
-    wire = next((wire for wire in _KINDS if isinstance(media.get(wire), dict)), None)
-    if wire is None or name is None:
+    field_name = next((field_name for field_name in _KINDS if isinstance(media.get(field_name), dict)), None)
+    if field_name is None or name is None:
         return Reason.UNRECOGNISED
-    return _image(name, _KINDS[wire], media[wire], ids, above, picture_hosts)
+    kind, fields = _KINDS[field_name], _object(media, field_name)
+    return _image(name, kind, fields, ids, entry_created_at, picture_hosts)
 
 
-def _other_media(media: dict, ids: dict) -> Reason | None:
-    """Why an entry is surely no image; None where nothing says so."""
-    said = ids.get("mediaType")
-    media_type = said if isinstance(said, str) else ""
+def _other_kind(media: dict[str, object], ids: dict[str, object]) -> Reason | None:
+    """The reason if an entry is certainly no image, None otherwise."""
+    value = ids.get("mediaType")
+    media_type = value if isinstance(value, str) else ""
     if isinstance(media.get("video"), dict) or _VIDEO_TYPE.fullmatch(media_type):
         return Reason.VIDEO
     return Reason.SOUND if _SOUND_TYPE.fullmatch(media_type) else None
 
 
 def _image(
-    name: str, kind: str, shown: dict, ids: dict, above: str | None, picture_hosts: Set[str]
+    name: str,
+    kind: str,
+    fields: dict[str, object],
+    ids: dict[str, object],
+    entry_created_at: str | None,
+    picture_hosts: Set[str],
 ) -> RemoteImage:
-    # Images are matched by their media keys too, so nothing less than the name may stand in for one.
+    # The store matches images by media key too, so the substitute has to be as unique as the name.
     media_key = word(ids.get("mediaKey")) or name
-    url = shown.get("fifeUrl")
+    url = fields.get("fifeUrl")
     return RemoteImage(
         name=name,
         media_key=media_key,
-        workflow_id=word(ids.get("workflowId")) or word(shown.get("workflowId")) or media_key,
+        workflow_id=word(ids.get("workflowId")) or word(fields.get("workflowId")) or media_key,
         kind=kind,
-        created_at=above,
-        aspect_ratio=word(shown.get("aspectRatio")),
-        fife_url=url if is_picture_url(url, picture_hosts) else None,
-        prompt=prompt(shown.get("prompt")),
-        model_name=word(shown.get("modelNameType")),
-        seed=seed(shown.get("seed")),
+        created_at=entry_created_at,
+        aspect_ratio=word(fields.get("aspectRatio")),
+        fife_url=url if isinstance(url, str) and is_picture_url(url, picture_hosts) else None,
+        prompt=prompt(fields.get("prompt")),
+        model_name=word(fields.get("modelNameType")),
+        seed=seed(fields.get("seed")),
         project_id=word(ids.get("projectId")),
     )

@@ -1,0 +1,79 @@
+"""Help pages: a list, and one page per topic. Each topic has its template in `templates/help`."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from webapp.config import CHOOSABLE, SETTINGS
+from webapp.errors import Forbidden
+from webapp.web.access import is_owner, open_to_guests
+
+help_pages = Blueprint("help", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A help page, the owner's unless it is marked as open to guests."""
+
+    name: str
+    title: str
+    summary: str
+    is_for_guests: bool = False
+
+    @property
+    def may_be_read(self) -> bool:
+        """Whether the topic is for whoever asks."""
+        return self.is_for_guests or is_owner()
+
+
+TOPICS = (
+    Topic(
+        "sign-in",
+        "Sign in to Flow",
+        "Copy the cookies of a signed-in browser, in Chrome, Edge, Brave, Firefox or Safari.",
+    ),
+    Topic(
+        "every-day",
+        "Every day",
+        "Sync, download, select, make a ZIP, and the keys that do the same.",
+    ),
+    Topic(
+        "search", "Search and filters", "What to type into the search box, and which filters there are.", True
+    ),
+    Topic("guests", "Visiting as a guest", "What you can do on a shelf that somebody shared with you.", True),
+    Topic("sharing", "Sharing", "Open the shelf on your phone, or let others in your network see it."),
+    Topic("proxies", "Reverse proxies", "Serve the shelf by HTTPS under a name of its own."),
+    Topic(
+        "moving",
+        "Backup and moving",
+        "Back up the shelf, restore it, take it to another computer, import an older one.",
+    ),
+    Topic("settings", "Settings", "Every environment variable, its default and its option."),
+    Topic("command-line", "Command line and cron", "Sync and download from a terminal or a script."),
+    Topic(
+        "troubleshooting",
+        "When something is wrong",
+        "Let Flowshelf check itself, and what its messages mean.",
+    ),
+)
+_BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+@help_pages.get("/help")
+@open_to_guests
+def list_topics() -> str:
+    return render_template("help/index.html", topics=[topic for topic in TOPICS if topic.may_be_read])
+
+
+@help_pages.get("/help/<name>")
+@open_to_guests
+def show_topic(name: str) -> ResponseReturnValue:
+    """Raises Forbidden when a guest asks for a topic of the owner's."""
+    topic = _BY_NAME.get(name)
+    if topic is None:
+        sentence = "There is no such help page. The list of all pages is at /help."
+        return render_template("problem.html", sentence=sentence, status=404), 404
+    if not topic.may_be_read:
+        raise Forbidden("This help page is for the owner of the shelf.")
+    return render_template(f"help/{name}.html", topic=topic, settings=SETTINGS, choosable=CHOOSABLE)
