@@ -1,5 +1,6 @@
 """The simulated Flow, asked over real sockets: the behaviour that the other tests rely on."""
 
+import io
 import json
 import re
 import threading
@@ -9,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from PIL import Image
 
 from webapp.demo import FlowServer, World, pictures
 from webapp.demo.entries import Kind
@@ -259,3 +261,15 @@ def test_a_seed_makes_the_same_world_and_its_pictures_all_differ(world):
     assert first.cookies() == second.cookies() != other.cookies()
     assert pictures.encoded(5, long_side=96) == pictures.encoded.__wrapped__(5, long_side=96)
     assert len({world.content(name) for name in world.names()}) == 40
+
+
+def test_pictures_of_all_motifs_and_shapes_can_be_drawn_and_differ():
+    drawn = set()
+    for number in range(34):
+        aspect = list(pictures.ASPECTS)[number % 3]
+        content = pictures.encoded(number, aspect=aspect, long_side=160)
+        with Image.open(io.BytesIO(content)) as image:
+            wide, tall = pictures.ASPECTS[aspect]
+            assert abs(image.width / image.height - wide / tall) < 0.05
+        drawn.add(content)
+    assert len(drawn) == 34
