@@ -85,12 +85,12 @@ def test_an_unknown_topic_is_a_404_with_a_sentence(client):
     "label",
     [
         "Full sync",
-        "Download all pending",
+        "Download everything",
         "Retry failed",
         "Select all",
-        "Prepared ZIPs",
-        "Cookies of Flow",
-        "Check what Flow sends",
+        "Show ZIPs",
+        "Flow cookies",
+        "Run Flow check",
         "Renew this link",
     ],
 )

@@ -277,7 +277,7 @@ def test_the_panels_show_the_next_try_and_the_reason(running, world, flow, wait_
         work.syncs.start(profile_id)
         wait_until(lambda: (cooldown := work.connections.cooldown(profile_id)) and cooldown.reason)
     page = app.test_client().get("/").text
-    assert "<strong>Flow does not answer</strong>; next try in" in page
+    assert "<strong>Flow does not respond.</strong> Flowshelf tries again by itself; next attempt in" in page
     assert "has a failure of its own (500)" in page
 
 
