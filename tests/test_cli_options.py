@@ -66,7 +66,8 @@ def test_details_are_logged_at_the_second_v_and_at_the_level_debug(log_of, profi
 
 def test_a_level_that_does_not_exist_is_a_sentence_and_exit_code_2(log_of, shelf):
     said = log_of("profiles", level="loud", code=2)
-    assert "FLOWSHELF_LOG is “loud”, which does not work: it must be debug, info or warning." in said
+    assert "FLOWSHELF_LOG is “loud”" in said
+    assert "it must be debug, info or warning" in said
     assert "Traceback" not in said
     assert "FLOWSHELF_LOG" in shelf.run("profiles", "--help")
 
