@@ -1,5 +1,5 @@
-// Makes the pages quicker to use; they work without it. In this order: cards, previews, panels, selection,
-// copying, place, lightbox, zoom, keys, messages, trouble.
+// Makes the pages more convenient; they work without it. Parts: cards, previews, panels, selection, copying, scroll
+// position, lightbox, zoom, keys, messages, errors.
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -7,78 +7,78 @@ const on = (name, act, options) => document.addEventListener(name, act, options)
 const press = (id) => byId(id)?.click();
 const topOf = (element) => element.getBoundingClientRect().top;
 const cards = () => all("#cards .card");
-const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 1); // rows touch, at parts of a pixel
+const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 1); // 1: fractions of a pixel
 
-/** What a click does on what `selector` names, or on something in it. */
+/** Calls `act` for clicks on elements that match `selector`, or on something inside them. */
 const onClick = (selector, act) => on("click", (event) => {
   const element = event.target.closest(selector);
   if (element) act(event, element);
 });
 
-/** Do something after a pause, once, however often it is asked for meanwhile. */
+/** Calls `act` once after a pause; calling this again starts the pause again (debounce). */
 function later(act, milliseconds) {
   clearTimeout(act.timer);
   act.timer = setTimeout(act, milliseconds);
 }
 
-/** GET a fragment; when nothing answers, htmx:sendError below says so. */
+/** Gets a fragment. htmx:sendError below reports it if the server does not respond. */
 const get = (url, target, more) => htmx.ajax("GET", url, { source: target, target, ...more }).catch(() => {});
 
-/** Have the page ask what is new of messages and runs. */
-const lookForNews = () => byId("messenger") && htmx.trigger("#messenger", "look"); // guests are told none
+/** Asks now for new messages and changed runs, instead of at the next poll. */
+const pollNow = () => byId("messenger") && htmx.trigger("#messenger", "look"); // guests have no messenger
 
-// Cards: asked for when something became of them, and swapped by their ids
+// Cards: refreshed when something has changed, each swapped in by its id
 
-const MOST_CARDS = 300;
+const MAX_CARDS = 300; // of one request; the server ignores more
 const NEAR_TOP_PIXELS = 600;
-const ON_THE_WAY = '.state:is([data-state="queued"], [data-state="running"])';
-const NEXT_CARDS = 60; // of those on the way, the first of which come first
+const DOWNLOADING = '.state:is([data-state="queued"], [data-state="running"])';
+const NEXT_CARDS = 60; // of the queued cards only the first are refreshed: they are downloaded first
 
-const mayAsk = () => "previewsUrl" in byId("grid").dataset; // a guest's cards stay as they came
-const askForCards = (id) => id.length && mayAsk() && get(byId("grid").dataset.cardsUrl, "#cards-news", { swap: "none", values: { id } });
+const canRefresh = () => "previewsUrl" in byId("grid").dataset; // cards of guests are never refreshed
+const fetchCards = (id) => id.length && canRefresh() && get(byId("grid").dataset.cardsUrl, "#cards-news", { swap: "none", values: { id } });
 
-function refreshCards(selector = ".state", most = Infinity) {
-  const ids = all(`#cards ${selector}`).slice(0, most).map((state) => state.dataset.image);
-  while (ids.length) askForCards(ids.splice(0, MOST_CARDS));
+function refreshCards(selector = ".state", limit = Infinity) {
+  const ids = all(`#cards ${selector}`).slice(0, limit).map((state) => state.dataset.image);
+  while (ids.length) fetchCards(ids.splice(0, MAX_CARDS));
 }
 
 let refreshed = null;
 
-/** Ask for the first page anew where that disturbs nobody; elsewhere offer a link when images arrived. */
+/** Replaces the grid where that disturbs nobody: at the top, without ticks. Otherwise shows a link if images arrived. */
 async function refreshGrid(haveArrived) {
-  await refreshed; // HTMX would forget who waits for a grid that is exchanged meanwhile
-  if (!byId("grid")) return; // panels stand on other pages too
+  await refreshed; // replacing the grid drops the requests that are queued behind it
+  if (!byId("grid")) return; // panels are on other pages too
   const { url } = byId("grid").dataset;
   const isFree = Boolean(url) && scrollY < NEAR_TOP_PIXELS && !hasTicks();
   if (isFree) refreshed = get(url, "#grid", { swap: "outerHTML" });
   if (isFree || haveArrived) byId("show-newest").hidden = isFree;
 }
 
-/** Cards may have left the grid since they were asked for: HTMX would complain of each. */
+/** Removes cards from the response that have left the grid since the request: HTMX would log an error for each. */
 on("htmx:beforeSwap", ({ detail }) => {
   if (detail.target.id !== "cards-news") return;
-  const answer = document.createElement("template");
-  answer.innerHTML = detail.serverResponse;
-  for (const part of answer.content.querySelectorAll("[hx-swap-oob]")) if (!byId(part.id)) part.remove();
-  detail.serverResponse = answer.innerHTML;
+  const response = document.createElement("template");
+  response.innerHTML = detail.serverResponse;
+  for (const part of response.content.querySelectorAll("[hx-swap-oob]")) if (!byId(part.id)) part.remove();
+  detail.serverResponse = response.innerHTML;
 });
 
 on("htmx:oobBeforeSwap", ({ detail }) => {
   const { version, image } = detail.fragment.firstElementChild.dataset;
   if (version && version === detail.target.dataset.version) detail.shouldSwap = false;
-  else if (image) keepPressed(detail, detail.target, () => askForCards([image]));
+  else if (image) keepPressed(detail, detail.target, () => fetchCards([image]));
 });
 
-/** What is being pressed must not be swapped away under the finger: the click would be lost. */
-function keepPressed(detail, part, askAgain) {
+/** Does not replace a part while a button in it is held down, because the click would be lost; retries afterwards. */
+function keepPressed(detail, part, retry) {
   if (!part.matches(":active")) return;
   detail.shouldSwap = false;
-  addEventListener("pointerup", askAgain, { once: true });
+  addEventListener("pointerup", retry, { once: true });
 }
 
-// Previews: cards in view that have no picture ask for theirs, all of them in one request
+// Previews: requested for the cards in view that have no picture, all in one request
 
-const LOOK_AGAIN_MILLISECONDS = 700;
+const PREVIEW_POLL_MILLISECONDS = 700;
 const renewed = new Set();
 
 const inView = new IntersectionObserver((entries) => {
@@ -88,18 +88,18 @@ const inView = new IntersectionObserver((entries) => {
 }, { rootMargin: "300px" });
 
 function requestPreviews(ids, again = "") {
-  if (!ids.length || !mayAsk()) return;
+  if (!ids.length || !canRefresh()) return;
   const body = new URLSearchParams([...ids.map((id) => ["id", id]), ["again", again]]);
   fetch(byId("grid").dataset.previewsUrl, { method: "POST", body, headers: { "HX-Request": "true" } })
-    .then(() => lookAgain(ids), () => {}); // whatever asks next says that nothing answers
+    .then(() => pollPreviews(ids), () => {}); // the next request of htmx reports that the server does not respond
 }
 
-const lookAgain = (ids) => setTimeout(() => askForCards(ids.filter((id) => byId(`look-${id}`))), LOOK_AGAIN_MILLISECONDS);
+const pollPreviews = (ids) => setTimeout(() => fetchCards(ids.filter((id) => byId(`look-${id}`))), PREVIEW_POLL_MILLISECONDS);
 
-on("previews-under-way", ({ detail }) => lookAgain(detail.ids));
+on("previews-under-way", ({ detail }) => pollPreviews(detail.ids));
 
-/** A picture that does not load becomes the motif; its address is renewed once. */
-function showMotif(image) {
+/** Shows the placeholder for a picture that fails to load, and requests a new URL for it, once. */
+function showPlaceholder(image) {
   image.closest(".picture").classList.add("is-broken");
   const look = image.closest(".look");
   if (!look || renewed.has(look.dataset.image)) return;
@@ -108,21 +108,21 @@ function showMotif(image) {
   requestPreviews([look.dataset.image], "yes");
 }
 
-on("error", ({ target }) => target.matches?.(".picture img") && showMotif(target), true);
-all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showMotif);
+on("error", ({ target }) => target.matches?.(".picture img") && showPlaceholder(target), true);
+all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showPlaceholder);
 
-// Panels: what a swap must not take away, and what follows from what they say
+// Panels: what a swap must not destroy, and what to refresh after it
 
 on("htmx:beforeSwap", ({ detail }) => {
   const { target, requestConfig } = detail;
-  const isAsked = requestConfig.verb === "get";
-  if (!target.isConnected) detail.shouldSwap = false; // its surroundings have been exchanged meanwhile
-  if (target.id === "problem" && isAsked) target.dataset.passing = "";
+  const isRefresh = requestConfig.verb === "get";
+  if (!target.isConnected) detail.shouldSwap = false; // its surroundings have been replaced meanwhile
+  if (target.id === "problem" && isRefresh) target.dataset.temporary = "";
   if (requestConfig.elt === target && target.id === "grid") keepPressed(detail, target, () => refreshGrid(true));
   if (!target.matches(".panel")) return;
-  // What is being pressed must not be swapped away under the finger, nor what waits for its answer.
-  const isWaitedFor = document.querySelector(`form.htmx-request[hx-target="#${target.id}"]`);
-  if (isAsked && (isWaitedFor || target.querySelector(":is(a, button, summary):active"))) detail.shouldSwap = false;
+  // No refresh while a button is held down, or while the response to a button is on its way, which is newer.
+  const hasCommand = document.querySelector(`form.htmx-request[hx-target="#${target.id}"]`);
+  if (isRefresh && (hasCommand || target.querySelector(":is(a, button, summary):active"))) detail.shouldSwap = false;
   requestConfig.was = { ...target.dataset, hadFocus: target.contains(document.activeElement) };
 });
 
@@ -131,7 +131,7 @@ on("htmx:afterSettle", ({ detail: { elt, target, requestConfig } }) => {
   delete requestConfig.was;
   if (was) afterPanel(byId(target.id), was, verb === "post");
   if (elt.matches?.(".export")) announce(elt);
-  later(freshen, 0); // htmx says this of each card that came
+  later(prepareCards, 0); // once, although htmx sends this event for each new card
 });
 
 function afterPanel(panel, was, isCommand) {
@@ -139,28 +139,28 @@ function afterPanel(panel, was, isCommand) {
   const [wasActive, isActive] = [was, panel.dataset].map((data) => "active" in data);
   const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
   const hasEnded = wasActive && !isActive;
-  if (wasActive !== isActive) lookForNews();
+  if (wasActive !== isActive) pollNow();
   if (wasActive !== isActive || isCommand) refreshCards();
-  else if (panel.id === "download-panel") refreshCards(ON_THE_WAY, NEXT_CARDS);
+  else if (panel.id === "download-panel") refreshCards(DOWNLOADING, NEXT_CARDS);
   if (hasEnded || haveArrived) refreshGrid(haveArrived);
-  if (haveArrived) htmx.trigger("#download-panel", "again"); // more to download
+  if (haveArrived) htmx.trigger("#download-panel", "again"); // it counts what can be downloaded
   if (hasEnded) announce(panel);
   const pending = byId("download-pending");
   if (pending && panel.dataset.pending) pending.disabled = panel.dataset.pending === "0";
 }
 
-/** What a person did, in words; how a run ended by itself is a message. */
+/** Announces the outcome of a command to screen readers. The end of a run is announced by its message. */
 function announce(part) {
   const words = all("[data-outcome]", part).map((one) => one.innerText).join(" ");
   if (words) byId("announcement").textContent = words;
 }
 
-// The second click of a double click is not meant for the button that came into the place of the first.
+// Ignores the second click of a double click: it would hit the button that has replaced the first one.
 onClick(".panel button", (event) => event.detail > 1 && event.preventDefault());
 
-// Selection: the ticked cards, or all that match but the exceptions; then the server knows which those are
+// Selection: the ticked cards, or all images that match the filter except some. Then the form sends the filter.
 
-const excepted = new Set();
+const exceptions = new Set();
 let wasEverything = false;
 let lastTicked = null;
 
@@ -169,31 +169,31 @@ const selected = () => boxes().filter((box) => box.checked);
 const isEverything = () => Boolean(byId("everything")?.checked);
 const hasTicks = () => isEverything() || selected().length > 0;
 
-function tick(some, isTicked) {
-  some.forEach((box) => (box.checked = isTicked));
-  if (isEverything()) some.forEach((box) => excepted[isTicked ? "delete" : "add"](box.value));
+function tick(ticked, isTicked) {
+  ticked.forEach((box) => (box.checked = isTicked));
+  if (isEverything()) ticked.forEach((box) => exceptions[isTicked ? "delete" : "add"](box.value));
 }
 
-/** Bring ticks, count and buttons in step, whoever changed one of them; cards that were scrolled in too. */
+/** Updates ticks, count and buttons, also for cards that were loaded later. */
 function showSelection() {
   if (!byId("selection")) return;
-  const hasTurned = wasEverything !== isEverything();
+  const hasSwitched = wasEverything !== isEverything();
   wasEverything = isEverything();
-  if (hasTurned) excepted.clear();
-  if (hasTurned || wasEverything) boxes().forEach((box) => (box.checked = wasEverything && !excepted.has(box.value)));
-  if (wasEverything) byId("everything").indeterminate = excepted.size > 0;
-  const count = wasEverything ? byId("totals").dataset.count - excepted.size : selected().length;
+  if (hasSwitched) exceptions.clear();
+  if (hasSwitched || wasEverything) boxes().forEach((box) => (box.checked = wasEverything && !exceptions.has(box.value)));
+  if (wasEverything) byId("everything").indeterminate = exceptions.size > 0;
+  const count = wasEverything ? byId("totals").dataset.count - exceptions.size : selected().length;
   all(".needs-selection").forEach((button) => (button.disabled = !count));
-  const isLoading = "active" in byId("download-panel").dataset; // then the bytes will have changed
-  showCount(count, [isLoading, count, ...excepted, ...selected().map((box) => box.value)].join());
+  const isLoading = "active" in byId("download-panel").dataset; // the size changes when downloads end
+  showCount(count, [isLoading, count, ...exceptions, ...selected().map((box) => box.value)].join());
 }
 
 function showCount(count, key) {
   if (key === showCount.key) return;
   showCount.key = key;
   byId("selected-count").value = count ? `${count.toLocaleString("en")} selected` : "";
-  byId("selected-sum").textContent = "";
-  if (count) htmx.trigger("#selected-sum", "selected");
+  byId("selected-summary").textContent = "";
+  if (count) htmx.trigger("#selected-summary", "selected");
 }
 
 function selectLoaded() {
@@ -216,19 +216,19 @@ onClick('[name="image_id"]', ({ shiftKey }, box) => {
 on("change", showSelection);
 
 on("formdata", ({ target, formData }) => {
-  if (!target.matches("#selection")) return; // a field that is called id would stand in for target.id
+  if (!target.matches("#selection")) return; // not target.id, which is a field of the form called id
   formData.set("here", location.pathname + location.search); // the filter may have changed since
   if (!isEverything()) return;
   formData.delete("image_id");
-  excepted.forEach((id) => formData.append("except", id));
+  exceptions.forEach((id) => formData.append("except", id));
 });
 
-// A page or a file answers these buttons, not HTMX.
+// The browser itself submits these buttons, because the response is a page or a file.
 on("submit", (event) => event.submitter?.matches("[data-page]") && event.stopPropagation(), true);
 
 onClick("#more-actions .choice", () => byId("more-actions").hidePopover());
 
-// What was selected is on its way: the next selection begins anew, and the gallery is free to grow.
+// Clears the selection after its download was requested, so that the gallery can refresh again.
 on("htmx:afterRequest", ({ detail }) => {
   const { submitter } = detail.requestConfig.triggeringEvent ?? {};
   if (submitter?.id !== "download-selected" || detail.xhr.status !== 200) return;
@@ -237,71 +237,71 @@ on("htmx:afterRequest", ({ detail }) => {
   if (hadFocus) byId("download-panel").focus({ preventScroll: true });
 });
 
-// Copying; the names of a selection are a page where the browser offers no clipboard, over plain http on a LAN
+// Copying. Without a clipboard (over http on a LAN) the names of a selection open as a page instead.
 
 onClick("#copy-names", (event, button) => {
   if (!navigator.clipboard?.write) return;
   event.preventDefault();
   const body = new URLSearchParams(new FormData(byId("selection")));
-  const names = fetch(button.formAction, { method: "POST", body }).then((answer) => answer.blob());
+  const names = fetch(button.formAction, { method: "POST", body }).then((response) => response.blob());
   const copied = navigator.clipboard.write([new ClipboardItem({ "text/plain": names })]);
-  copied.then(() => (byId("selected-sum").textContent = "names copied"), () => byId("selection").requestSubmit(button));
+  copied.then(() => (byId("selected-summary").textContent = "names copied"), () => byId("selection").requestSubmit(button));
 });
 
 onClick("[data-copies]", (_, button) => {
   getSelection().selectAllChildren(byId(button.dataset.copies));
-  const word = button.querySelector("span");
-  word.textContent = document.execCommand("copy") ? "Copied" : "Not allowed";
-  setTimeout(() => (word.textContent = "Copy"), 2000);
+  const label = button.querySelector("span");
+  label.textContent = document.execCommand("copy") ? "Copied" : "Not allowed";
+  setTimeout(() => (label.textContent = "Copy"), 2000);
 });
 
-// Place: the address follows the page in view; reload and Back find the same card at the same height
+// Scroll position: the URL follows the page in view, so that reload and Back show the same card at the same height
 
-const REST_MILLISECONDS = 250;
+const SCROLL_END_MILLISECONDS = 250;
 
-/** Holds the first card in view; what it returns brings that card back to where it stood. */
-function holdPlace() {
+/** Returns a function that scrolls the first card in view back to where it is now. */
+function holdPosition() {
   const card = firstInView();
   const was = card && topOf(card);
   return () => card?.isConnected && scrollBy(0, topOf(card) - was);
 }
 
-function notePlace() {
+function savePosition() {
   const card = firstInView();
   if (!card || history.state?.lightbox) return;
   const isAhead = (mark) => mark.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING;
   const mark = all("#cards [data-place]").filter(isAhead).at(-1);
-  // Not the state that HTMX leaves: at Back it would ask for the whole page again.
+  // Without the state of HTMX, which would make it request the whole page again on Back.
   history.replaceState({ card: card.id, top: topOf(card) }, "", mark?.dataset.place ?? location.href);
 }
 
-function rest() {
-  notePlace();
+function onScrollEnd() {
+  savePosition();
   setTabStop();
 }
 
-on("scroll", () => later(rest, REST_MILLISECONDS), { passive: true });
+on("scroll", () => later(onScrollEnd, SCROLL_END_MILLISECONDS), { passive: true });
 
 on("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
-  if (target.id === "cards") requestConfig.release = holdPlace();
+  if (target.id === "cards") requestConfig.release = holdPosition();
 });
 
 on("htmx:afterSwap", ({ detail: { target, requestConfig } }) => {
   requestConfig.release?.();
-  delete requestConfig.release; // htmx says this of each card that came
+  delete requestConfig.release; // htmx sends this event for each new card
   if (target.id !== "grid") return;
-  // A kept card came with another filter: its neighbours are those of the filter that is looked at now.
+  // Preserved cards still link to the old filter. Previous and Next have to follow the new one.
   const { search } = new URL(byId("grid").dataset.cardsUrl, location);
   all("#grid .look").forEach((look) => (look.search = search));
-  notePlace();
+  savePosition();
 });
 
 on("htmx:beforeRequest", (event) => {
-  const { restsAt } = event.target.dataset;
-  if (restsAt && cards().length >= restsAt && !hasTicks()) event.preventDefault();
+  const { maxCards } = event.target.dataset;
+  if (maxCards && cards().length >= maxCards && !hasTicks()) event.preventDefault();
 });
 
-// Another page would forget what is ticked here.
+// With ticked cards the link loads more cards, because the ticks would be lost on another page.
 onClick("#older", (event) => {
   if (!isPlain(event) || !hasTicks()) return;
   event.preventDefault();
@@ -310,13 +310,13 @@ onClick("#older", (event) => {
 
 on("submit", ({ target, submitter }) => {
   if (target.id !== "density") return;
-  const release = holdPlace();
+  const release = holdPosition();
   byId("grid").dataset.density = submitter.value;
   all('[form="density"]').forEach((button) => (button.ariaPressed = String(button === submitter)));
   release();
 });
 
-// Lightbox: the page of one image over the gallery
+// Lightbox: shows the page of one image over the gallery
 
 const lightbox = byId("lightbox");
 const content = lightbox?.querySelector(".content");
@@ -326,7 +326,7 @@ const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey ||
 function showImage(url) {
   if (!lightbox.open) {
     lightbox.showModal();
-    lightbox.focus(); // rather than the first of its buttons
+    lightbox.focus(); // instead of its first button
   }
   get(url, content, { select: "#image" }).then(afterImage);
 }
@@ -345,7 +345,7 @@ onClick("#grid .look, #lightbox .neighbours a", (event, link) => {
   if (!isPlain(event)) return;
   event.preventDefault();
   if (!lightbox.open) {
-    notePlace();
+    savePosition();
     history.pushState({ lightbox: true }, "", link.href);
   }
   showImage(link.href);
@@ -354,32 +354,32 @@ onClick("#grid .look, #lightbox .neighbours a", (event, link) => {
 on("htmx:beforeSwap", ({ detail }) => {
   if (detail.elt !== content) return;
   if (!lightbox.open) detail.shouldSwap = false;
-  else if (detail.isError) lightbox.close(); // what is wrong is said on the page below
+  else if (detail.isError) lightbox.close(); // it would cover the error message
 });
 
 lightbox?.addEventListener("close", () => {
   const { image } = byId("image")?.dataset ?? {};
   const look = byId(`look-${image}`);
   content.replaceChildren();
-  if (look) askForCards([image]); // it may have been downloaded from here
+  if (look) fetchCards([image]); // it may have been downloaded in the lightbox
   if (history.state?.lightbox) history.back();
-  look?.focus(); // of the image that was shown last, which need not be the first
+  look?.focus(); // of the image that was shown last
 });
 
 addEventListener("popstate", ({ state }) => {
-  if (!lightbox) return state?.card && location.reload(); // an image that was laid over the gallery, and then reloaded
+  if (!lightbox) return state?.card && location.reload(); // Back from the page of an image that began as a lightbox
   if (state?.lightbox) showImage(location.href);
   else lightbox.close();
 });
 
-// Zoom, and swiping while the picture is whole
+// Zoom; swiping while it is not zoomed
 
 const ZOOMS = [1, 1.5, 2, 3, 4];
 const SWIPE_PIXELS = 60;
 const zoom = () => Number(inImage(".stage")?.dataset.zoom ?? 1);
-let down = null; // where a finger or the mouse went down on the picture
+let down = null; // the event of a finger or mouse button that is held on the picture
 
-/** The point of the picture under `x`, `y` stays there. */
+/** Keeps the point of the picture at `x`, `y` in place. */
 function zoomTo(level, x = innerWidth / 2, y = innerHeight / 2) {
   const [stage, picture] = [inImage(".stage"), inImage(".picture")];
   if (!stage) return;
@@ -411,22 +411,22 @@ on("dragstart", (event) => event.target.closest("#image .stage") && event.preven
 onClick("[data-zooms]", (_, button) => zoomBy(Number(button.dataset.zooms)));
 
 onClick("#image .stage .picture", (event) => {
-  if (!event.detail || !isPlain(event)) return; // one by keyboard has no place: it follows the link to the original
+  if (!event.detail || !isPlain(event)) return; // a key press has no position: it follows the link to the original
   event.preventDefault();
   const wasDragged = down && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > 5;
   if (!wasDragged) zoomTo(zoom() > 1 ? 1 : 2, event.clientX, event.clientY);
 });
 
-// Keys, never while somebody types. The grid is one stop of Tab: arrows go from card to card, Tab goes through
-// the controls of the card in focus and then leaves the grid.
+// Keyboard shortcuts, except while somebody types. Tab enters the grid at one card and goes through its controls, then
+// leaves the grid. Arrow keys move between cards.
 
-let entered = null; // the card that had the focus last
+let lastFocused = null; // the card that had the focus last
 const cardInFocus = () => document.activeElement.closest("#cards .card");
 const isTyping = (target) => target.closest('input:not([type="checkbox"]), textarea, select, [contenteditable]');
 
 function tabStop() {
-  const isInView = entered?.isConnected && Math.abs(topOf(entered) - innerHeight / 2) < innerHeight / 2;
-  return cardInFocus() ?? (isInView ? entered : firstInView() ?? cards().at(-1));
+  const isInView = lastFocused?.isConnected && Math.abs(topOf(lastFocused) - innerHeight / 2) < innerHeight / 2;
+  return cardInFocus() ?? (isInView ? lastFocused : firstInView() ?? cards().at(-1));
 }
 
 function setTabStop() {
@@ -435,8 +435,8 @@ function setTabStop() {
 }
 
 on("focusin", () => {
-  const isAnother = cardInFocus() && cardInFocus() !== entered;
-  entered = cardInFocus() ?? entered;
+  const isAnother = cardInFocus() && cardInFocus() !== lastFocused;
+  lastFocused = cardInFocus() ?? lastFocused;
   if (isAnother) setTabStop();
 });
 
@@ -458,7 +458,7 @@ function download() {
   button?.click();
 }
 
-/** Out of the search, which keeps its words, and on to the pictures that it found. */
+/** Moves the focus from the search field to the first card. The search stays. */
 function leaveSearch(event) {
   byId("q").blur();
   if (byId("cards")) moveFocus(event);
@@ -468,7 +468,7 @@ const EVERYWHERE = { "/": () => byId("q")?.focus(), "?": () => byId("keys").show
 const IN_GRID = { " ": tickFocused, d: download, a: selectLoaded, Escape: unselect };
 for (const side of ["Left", "Right", "Up", "Down"]) IN_GRID[`Arrow${side}`] = moveFocus;
 const AT_IMAGE = {
-  ArrowLeft: () => zoom() === 1 && press("to-previous"), // a zoomed picture is scrolled by the browser
+  ArrowLeft: () => zoom() === 1 && press("to-previous"), // the browser scrolls a zoomed picture
   ArrowRight: () => zoom() === 1 && press("to-next"),
   "+": () => zoomBy(1),
   "=": () => zoomBy(1),
@@ -477,7 +477,7 @@ const AT_IMAGE = {
   Escape: () => !lightbox && press("to-gallery"),
 };
 
-/** What a key does where the focus is; keys of controls that use them themselves stay theirs. */
+/** The action of a key, depending on the focus. Null for keys that the focused control uses itself. */
 function actionOf({ key, target, ctrlKey, metaKey, altKey }) {
   const above = document.querySelector("dialog[open], :popover-open");
   if (key === "Escape" && target.id === "q") return leaveSearch;
@@ -493,54 +493,54 @@ on("keydown", (event) => {
   if (action && action(event) !== false) event.preventDefault();
 });
 
-// Messages: each is shown once in this browser, in whichever of its pages it comes first
+// Messages: each is shown once in this browser, in one of its pages. The pages share the id of the last one shown.
 
-const TOLD = "flowshelf-told";
-on("told", ({ detail }) => (localStorage[TOLD] = detail.newest));
+const LAST_SHOWN = "flowshelf-last-message";
+on("messages-shown", ({ detail }) => (localStorage[LAST_SHOWN] = detail.newest));
 on("htmx:configRequest", ({ detail }) => {
-  if (detail.elt.id === "messenger" && localStorage[TOLD]) detail.formData.set("since", localStorage[TOLD]);
+  if (detail.elt.id === "messenger" && localStorage[LAST_SHOWN]) detail.formData.set("since", localStorage[LAST_SHOWN]);
 });
 on("animationend", ({ target }) => target.matches(".toast") && target.remove());
 onClick(".dismiss", (_, button) => button.closest(".toast, .problem").remove());
 
-// A page that nobody sees asks nothing, and catches up when it is looked at; and no selection has no bytes.
+// A hidden page does not poll; it catches up when it is shown. An empty selection needs no summary.
 on("htmx:beforeRequest", (event) => {
   const { elt, requestConfig } = event.detail;
-  const isVain = elt.id === "selected-sum" && !byId("selected-count").value;
-  if (isVain || (document.hidden && !requestConfig.triggeringEvent)) event.preventDefault();
+  const isNeedless = elt.id === "selected-summary" && !byId("selected-count").value;
+  if (isNeedless || (document.hidden && !requestConfig.triggeringEvent)) event.preventDefault();
 });
-on("visibilitychange", () => document.hidden || lookForNews());
+on("visibilitychange", () => document.hidden || pollNow());
 
-// Who types how many hours wants a sync that often.
+// Typing a number of hours also selects the option "Every ... hours".
 on("input", ({ target }) => target.name === "hours" && (byId("kind-hourly").checked = true));
 
-// Trouble
+// Errors
 
-const ASK_AGAIN_MILLISECONDS = 3000;
+const RETRY_MILLISECONDS = 3000;
 
 on("htmx:sendError", ({ detail }) => {
   byId("problem").replaceChildren(byId("lost").content.cloneNode(true));
-  if (detail.elt === content) lightbox.close(); // it would hide what is said
-  detail.elt.dataset.unanswered = "";
-  byId("problem").dataset.passing = "";
-  later(lookForNews, ASK_AGAIN_MILLISECONDS);
+  if (detail.elt === content) lightbox.close(); // it would cover the error message
+  detail.elt.dataset.failed = "";
+  byId("problem").dataset.temporary = "";
+  later(pollNow, RETRY_MILLISECONDS);
 });
 
 on("htmx:afterRequest", ({ detail }) => {
   const isCommand = detail.requestConfig.verb === "post";
-  const isOver = "passing" in byId("problem").dataset || isCommand;
-  const { status } = detail.xhr; // for htmx an error that is shown is a success
+  const isOver = "temporary" in byId("problem").dataset || isCommand;
+  const { status } = detail.xhr; // htmx counts an error that it shows as a success
   if (!isOver || status < 200 || status >= 400) return;
-  if (isCommand && detail.elt.id !== "selected-sum") lookForNews();
+  if (isCommand && detail.elt.id !== "selected-summary") pollNow();
   byId("problem").replaceChildren();
-  delete byId("problem").dataset.passing;
-  for (const part of all("[data-unanswered]")) {
-    delete part.dataset.unanswered;
+  delete byId("problem").dataset.temporary;
+  for (const part of all("[data-failed]")) {
+    delete part.dataset.failed;
     htmx.trigger(part, "again");
   }
 });
 
-// A form is sent once, however often its button is pressed.
+// Submits a form only once, even if its button is pressed again.
 on("submit", (event) => {
   if (event.target.matches("[hx-get], [hx-post]")) return;
   if (event.target.ariaBusy === "true") event.preventDefault();
@@ -548,14 +548,14 @@ on("submit", (event) => {
 });
 addEventListener("pageshow", () => all("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy")));
 
-/** What cards need that have just come. */
-function freshen() {
+/** Prepares new cards: ticks, previews, tab stops. */
+function prepareCards() {
   showSelection();
   all('#grid .look[data-version="none"]').forEach((look) => inView.observe(look));
   setTabStop();
 }
 
-freshen();
+prepareCards();
 if (byId("cards")) {
   history.scrollRestoration = "manual";
   const card = byId(history.state?.card);

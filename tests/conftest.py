@@ -1,4 +1,4 @@
-"""What most tests stand on: a simulated Flow, a data folder, the app on it, and a real server."""
+"""Fixtures of most tests: a simulated Flow, a data folder, the app on it, and a real server."""
 
 import os
 import shutil
@@ -29,6 +29,7 @@ from webapp.demo import FlowServer, World
 from webapp.web.services import background_of
 
 WAIT_SECONDS = 15.0
+# Hypothesis: `pytest --hypothesis-profile=thorough`.
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.register_profile("usual", max_examples=60, deadline=None)
@@ -42,6 +43,7 @@ def world() -> World:
 
 @pytest.fixture
 def flow(world: World) -> Iterator[FlowServer]:
+    """Fails the test when a request was one that no client may send."""
     with FlowServer(world) as server:
         yield server
         assert server.violations == []
@@ -49,7 +51,7 @@ def flow(world: World) -> Iterator[FlowServer]:
 
 @pytest.fixture
 def config(flow: FlowServer, tmp_path: Path) -> Config:
-    """No pauses, so that a test takes no longer than its work."""
+    """Settings with short pauses and timeouts, so that tests are fast."""
     return Config(
         data_dir=tmp_path / "data",
         labs_url=flow.url,
@@ -63,8 +65,8 @@ def config(flow: FlowServer, tmp_path: Path) -> Config:
     )
 
 
-class _Templates(BytecodeCache):
-    """Keeps what templates were compiled to, for all apps of this process: there is one a test."""
+class CompiledTemplates(BytecodeCache):
+    """Compiles each template once per process instead of once per app: each test has its own app."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], object] = {}
@@ -76,12 +78,12 @@ class _Templates(BytecodeCache):
         self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
-_TEMPLATES = _Templates()
+COMPILED_TEMPLATES = CompiledTemplates()
 
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as Flowshelf makes it at its first start: to copy one takes a third of the time."""
+    """A database as the first start makes it. Copying it takes a third of the time of making one."""
     path = tmp_path_factory.mktemp("new") / "flowshelf.sqlite3"
     store.open_database(path)
     return path
@@ -89,18 +91,18 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def running(config: Config, new_database: Path) -> Iterator[Callable[..., Flask]]:
-    """Starts apps on the data folder as processes would, one after the other; all are stopped."""
+    """Starts an app on the data folder, after stopping the previous one, like a restart of the process."""
     started: list[Flask] = []
 
     def start(**settings: object) -> Flask:
         for app in started:
             background_of(app).stop()
-        config_of_app = replace(config, **settings)
-        if not config_of_app.database_path.exists() and not config_of_app.data_dir.exists():
-            config_of_app.data_dir.mkdir(parents=True, mode=0o700)
-            shutil.copy(new_database, config_of_app.database_path)
-        app = create_app(config_of_app)
-        app.jinja_env.bytecode_cache = _TEMPLATES
+        app_config = replace(config, **settings)
+        if not app_config.data_dir.exists():
+            app_config.data_dir.mkdir(parents=True, mode=0o700)
+            shutil.copy(new_database, app_config.database_path)
+        app = create_app(app_config)
+        app.jinja_env.bytecode_cache = COMPILED_TEMPLATES
         background_of(app).start()
         started.append(app)
         return app
@@ -115,24 +117,26 @@ def app(running: Callable[..., Flask]) -> Flask:
     return running()
 
 
-class Visitor(FlaskClient):
-    """A client for tests that have a connection open for looking: connections belong to threads, and a
-    request makes its own."""
+class ThreadedClient(FlaskClient):
+    """Handles each request in a thread of its own.
 
-    def open(self, *args, **kwargs):
+    A database connection belongs to a thread, and a request opens its own: the test may have one open, too.
+    """
+
+    def open(self, *args: object, **kwargs: object) -> TestResponse:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(super().open, *args, **kwargs).result()
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    app.test_client_class = Visitor
+    app.test_client_class = ThreadedClient
     return app.test_client()
 
 
 @pytest.fixture
 def fields_of() -> Callable[[BeautifulSoup], dict[str, list[str]]]:
-    """What a browser would send with the form of hidden fields on a page."""
+    """Reads the hidden fields of the form on a page, as a browser would send them."""
 
     def fields_of(page: BeautifulSoup) -> dict[str, list[str]]:
         fields: dict[str, list[str]] = {}
@@ -147,7 +151,7 @@ def fields_of() -> Callable[[BeautifulSoup], dict[str, list[str]]]:
 def confirm(
     client: FlaskClient, fields_of: Callable[[BeautifulSoup], dict]
 ) -> Callable[[str, dict], TestResponse]:
-    """Ask what is done to a selection, and say yes on the page that asks."""
+    """Asks for an action on a selection and confirms it on the page that asks back."""
 
     def confirm(verb: str, form: dict) -> TestResponse:
         question = BeautifulSoup(client.post(f"/selection/ask/{verb}", data=form).text, "html.parser")
@@ -169,7 +173,7 @@ def profile_id(work: Background, world: World) -> str:
 
 @pytest.fixture
 def shelf(work: Background, profile_id: str, flow: FlowServer) -> Iterator[Background]:
-    """The metadata of all uploads is there; an open connection for asking and looking."""
+    """The background after a sync of all uploads, with a database connection open for the test."""
     with store.connection():
         run = work.syncs.start(profile_id, histories=("ASSET_MANAGER",))
         assert work.syncs.wait(run.id).state == RunState.DONE
@@ -179,7 +183,7 @@ def shelf(work: Background, profile_id: str, flow: FlowServer) -> Iterator[Backg
 
 @pytest.fixture
 def wait_until() -> Callable[[Callable[[], bool]], None]:
-    """Bounded waiting for what another thread or process brings about."""
+    """Waits until a condition, which another thread or process brings about, is true; fails after a limit."""
 
     def wait(is_true: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
         pause = threading.Event()
@@ -187,14 +191,14 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
             if is_true():
                 return
             pause.wait(0.01)
-        raise AssertionError(f"still not so after {seconds} seconds")
+        raise AssertionError(f"not true after {seconds} seconds")
 
     return wait
 
 
 @contextmanager
 def served(app: Flask, **settings: object) -> Iterator[str]:
-    """The app behind a real waitress on a free port, as `flowshelf serve` starts it; its address."""
+    """The URL of the app behind a real waitress on a free port, started as `flowshelf serve` does."""
     server = listen(app, Config(data_dir=Path(), port=0, **settings))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -203,8 +207,8 @@ def served(app: Flask, **settings: object) -> Iterator[str]:
     finally:
         background_of(app).stopping.set()
         server.task_dispatcher.shutdown(timeout=2)
-        # Closing from this thread would leave the loop alive or raise EBADF. Awake already, the loop may
-        # close the trigger before it is pulled.
+        # Only the thread of the loop may close its sockets: from this one, the loop would stay alive or
+        # raise EBADF. The loop can wake up by itself and close the trigger before it is pulled: OSError.
         with suppress(OSError):
             server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(5)
@@ -212,7 +216,7 @@ def served(app: Flask, **settings: object) -> Iterator[str]:
 
 @pytest.fixture
 def serving() -> Callable[..., AbstractContextManager[str]]:
-    """`served`, for tests that open more than one port or one of their own kind."""
+    """`served`, for tests that serve an app twice or with settings of their own."""
     return served
 
 
@@ -223,36 +227,40 @@ def live_url(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture
-def tiny_disk(tmp_path):
-    """A real disk of 200 kB."""
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 200 kB, to fill. Only root can mount it; otherwise the test is skipped."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = shutil.which("mount")
-    asked = [mount, "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
-    if mount is None or os.geteuid() != 0 or subprocess.run(asked, check=False).returncode != 0:
+    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
         pytest.skip("only root can make a small disk to fill")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def browser_path() -> str | None:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """A real browser. Without one the test is skipped, where CI runs it fails."""
-    path = browser_path()
-    if path is None:
-        reason = "no Chromium on this machine (Debian: apt-get install chromium)"
-        if os.environ.get("FLOWSHELF_REQUIRE_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+@contextmanager
+def launched_chromium() -> Iterator[object]:
+    """A real browser. Raises FileNotFoundError when none is installed."""
     from playwright.sync_api import sync_playwright
 
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        raise FileNotFoundError("no Chromium on this machine (Debian: apt-get install chromium)")
     options = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
     options += ["disable-component-update", "disable-sync"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[f"--{option}" for option in options])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """A browser for all tests. Without Chromium they are skipped, or fail in CI."""
+    try:
+        with launched_chromium() as browser:
+            yield browser
+    except FileNotFoundError as missing:
+        if os.environ.get("FLOWSHELF_REQUIRE_BROWSER"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))

@@ -1,4 +1,4 @@
-"""Activity: the history of runs, failures by reason, and messages that are said once and kept."""
+"""Activity: runs, failures by reason, messages, and sentences about histories."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from webapp.web.views.labels import history_sentence
 
 @pytest.fixture
 def failed(shelf, profile_id, world):
-    """A download run in which three images were gone; the ids of these."""
+    """A download run in which three of five images failed."""
     names = world.names()[:5]
     for name in names[:3]:
         world.delete(name)
@@ -34,27 +34,27 @@ def sentences():
 # Messages
 
 
-def test_how_a_sync_ended_is_said(shelf):
+def test_a_finished_sync_leaves_a_message_with_its_count(shelf):
     assert sentences() == ["“Ada” is synced: 40 new images."]
 
 
-def test_a_sync_that_finds_nothing_says_so(shelf, profile_id):
+def test_the_message_of_a_sync_without_new_images_says_so(shelf, profile_id):
     shelf.syncs.wait(shelf.syncs.start(profile_id, histories=("ASSET_MANAGER",)).id)
     assert sentences()[0] == "“Ada” is synced: nothing new."
 
 
-def test_a_failure_is_said_with_its_reason(shelf, profile_id, flow):
+def test_the_message_of_a_failed_sync_has_its_error(shelf, profile_id, flow):
     flow.respond_next("history", {"unexpected": True})
     run = shelf.syncs.wait(shelf.syncs.start(profile_id, mode=SyncMode.FULL).id)
     assert run.state == RunState.FAILED
     assert sentences()[0] == f"The sync of “Ada” stopped. {run.error}"
 
 
-def test_failed_images_are_counted_in_what_is_said_of_a_download(failed):
+def test_the_message_of_a_download_counts_failures(failed):
     assert sentences()[0] == "2 images of “Ada” downloaded, 3 failed."
 
 
-def test_a_pause_that_a_person_asked_for_needs_no_word(shelf, profile_id, flow, wait_until):
+def test_a_requested_pause_leaves_no_message(shelf, profile_id, flow, wait_until):
     with flow.holding("history") as gate:
         run = shelf.syncs.start(profile_id)
         gate.reached.wait(5)
@@ -63,7 +63,7 @@ def test_a_pause_that_a_person_asked_for_needs_no_word(shelf, profile_id, flow, 
     assert len(sentences()) == 1
 
 
-def test_a_run_that_waits_for_cookies_says_so_once(shelf, profile_id, world, wait_until):
+def test_a_run_that_waits_for_cookies_leaves_one_message(shelf, profile_id, world, wait_until):
     world.sign_out()
     run = shelf.syncs.wait(shelf.syncs.start(profile_id).id)
     assert run.state == RunState.WAITING
@@ -71,54 +71,56 @@ def test_a_run_that_waits_for_cookies_says_so_once(shelf, profile_id, world, wai
     assert len(sentences()) == 2
 
 
-def test_more_than_five_hundred_messages_are_not_kept(shelf, profile_id):
+def test_only_the_newest_five_hundred_messages_are_kept(shelf, profile_id):
     run = runs.find_last_run(profile_id, RunKind.SYNC)
     with store.transaction():
-        for _ in range(messages.MAX_KEPT + 20):
-            messages.tell_change(run)
-    assert Message.select().count() == messages.MAX_KEPT
+        for _ in range(messages.MAX_STORED + 20):
+            messages.add_message(run)
+    assert Message.select().count() == messages.MAX_STORED
     assert messages.list_messages(limit=1)[0].id == messages.newest_message_id()
 
 
-def test_a_browser_is_told_once_what_it_has_not_shown_yet(failed, client):
-    told = client.get("/messages/new?since=0")
-    assert told.text.count('class="toast') == 2
-    newest = json.loads(told.headers["HX-Trigger"])["told"]["newest"]
+def test_a_browser_gets_each_message_once(failed, client):
+    response = client.get("/messages/new?since=0")
+    assert response.text.count('class="toast') == 2
+    newest = json.loads(response.headers["HX-Trigger"])["messages-shown"]["newest"]
     assert 'class="toast' not in client.get(f"/messages/new?since={newest}").text
 
 
-def test_a_browser_that_never_asked_is_shown_nothing_old(failed, client):
-    told = client.get("/messages/new")
-    assert 'class="toast' not in told.text
-    assert json.loads(told.headers["HX-Trigger"])["told"]["newest"] == messages.newest_message_id()
+def test_a_new_browser_gets_no_old_messages(failed, client):
+    response = client.get("/messages/new")
+    assert 'class="toast' not in response.text
+    assert (
+        json.loads(response.headers["HX-Trigger"])["messages-shown"]["newest"] == messages.newest_message_id()
+    )
 
 
-def test_a_page_that_knows_the_newest_message_is_not_told_of_it(failed, client):
-    """Its answer may be slow: it would take back what another page of the browser was told meanwhile."""
-    answer = client.get(f"/messages/new?since={messages.newest_message_id()}&runs=others")
-    assert json.loads(answer.headers["HX-Trigger"]) == {"runs-changed": {}}
+def test_a_page_that_has_the_newest_message_is_not_sent_its_id(failed, client):
+    """A slow response would set the id back that another page of the browser has moved on."""
+    response = client.get(f"/messages/new?since={messages.newest_message_id()}&runs=others")
+    assert json.loads(response.headers["HX-Trigger"]) == {"runs-changed": {}}
 
 
-def test_nothing_new_is_no_answer_and_the_news_of_a_run_is_said_once(shelf, profile_id, flow, client):
-    told = client.get("/messages/new")
-    asks_again = BeautifulSoup(told.text, "html.parser").find(id="messenger")["hx-get"]
-    assert "runs-changed" not in json.loads(told.headers["HX-Trigger"])
-    assert client.get(asks_again).status_code == 204
+def test_polling_returns_204_until_a_run_begins_or_ends(shelf, profile_id, flow, client):
+    response = client.get("/messages/new")
+    poll_url = BeautifulSoup(response.text, "html.parser").find(id="messenger")["hx-get"]
+    assert "runs-changed" not in json.loads(response.headers["HX-Trigger"])
+    assert client.get(poll_url).status_code == 204
     with flow.holding("history") as gate:
         run = shelf.syncs.start(profile_id)
         gate.reached.wait(5)
-        assert "runs-changed" in json.loads(client.get(asks_again).headers["HX-Trigger"])
+        assert "runs-changed" in json.loads(client.get(poll_url).headers["HX-Trigger"])
     shelf.syncs.wait(run.id)
-    assert "runs-changed" in json.loads(client.get(asks_again).headers["HX-Trigger"])
+    assert "runs-changed" in json.loads(client.get(poll_url).headers["HX-Trigger"])
 
 
 @pytest.mark.parametrize("since", ["-5", "99999999999999999999999", "many", ""])
-def test_an_odd_number_of_the_last_message_does_no_harm(failed, client, since):
+def test_an_invalid_message_id_is_ignored(failed, client, since):
     assert client.get(f"/messages/new?since={since}").status_code == 200
     assert client.get(f"/messages?before={since}").status_code == 200
 
 
-def test_a_page_asks_often_while_something_is_under_way_and_seldom_while_not(shelf, profile_id, flow, client):
+def test_a_page_polls_more_often_while_a_run_is_active(shelf, profile_id, flow, client):
     assert "every 20s" in client.get("/messages/new").text
     with flow.holding("history") as gate:
         shelf.syncs.start(profile_id)
@@ -126,11 +128,11 @@ def test_a_page_asks_often_while_something_is_under_way_and_seldom_while_not(she
         assert "every 3s" in client.get("/messages/new").text
 
 
-def test_messages_can_be_read_again_a_page_at_a_time(shelf, profile_id, client):
+def test_all_messages_are_listed_in_pages(shelf, profile_id, client):
     run = runs.find_last_run(profile_id, RunKind.SYNC)
     with store.transaction():
         for _ in range(60):
-            messages.tell_change(run)
+            messages.add_message(run)
     first = client.get("/messages").text
     older = re.search(r'href="(/messages\?before=\d+)"', first)[1]
     assert first.count("is synced") == 50
@@ -140,12 +142,12 @@ def test_messages_can_be_read_again_a_page_at_a_time(shelf, profile_id, client):
 # Runs
 
 
-def test_runs_are_listed_newest_first_with_result_counts_and_reason(failed, client):
+def test_runs_are_listed_newest_first_with_their_counts(failed, client):
     page = client.get("/activity").text
-    assert page.index("2 done, 3 failed") < page.index("40 new, 0 known")
+    assert page.index("2 done, 3 failed") < page.index("40 new, 0 already listed")
 
 
-def test_older_runs_are_a_link_away_and_none_is_shown_twice(shelf, profile_id, client):
+def test_pages_of_runs_show_every_run_exactly_once(shelf, profile_id, client):
     first = runs.find_last_run(profile_id, RunKind.SYNC)
     for number in range(25):
         Run.create(
@@ -165,51 +167,49 @@ def test_older_runs_are_a_link_away_and_none_is_shown_twice(shelf, profile_id, c
     assert found == [first.id, *(f"old{number:02}" for number in reversed(range(25)))]
 
 
-def test_a_run_s_page_tells_everything_about_it(shelf, profile_id, flow, client):
+def test_the_page_of_a_failed_run_shows_its_error_and_the_response_of_flow(shelf, profile_id, flow, client):
     flow.respond_next("history", {"unexpected": True})
     run = shelf.syncs.wait(shelf.syncs.start(profile_id).id)
     assert run.state == RunState.FAILED
     page = client.get(f"/runs/{run.id}").text
-    assert all(words in page for words in ("What Flow answered", run.id, run.error_code, run.error))
+    assert all(words in page for words in ("Response of Flow", run.id, run.error_code, run.error))
 
 
-def test_a_run_that_is_not_there_is_said(client):
-    answer = client.get("/runs/nothing")
-    assert answer.status_code == 404
-    assert "There is no such run." in answer.text
+def test_an_unknown_run_is_a_404_with_a_sentence(client):
+    response = client.get("/runs/nothing")
+    assert response.status_code == 404
+    assert "There is no such run." in response.text
 
 
 # Failures
 
 
-def test_failures_are_grouped_by_reason_and_one_group_is_asked_for_again(
-    failed, shelf, profile_id, world, client
-):
+def test_failures_are_grouped_by_reason_and_a_group_can_be_retried(failed, shelf, profile_id, world, client):
     (group,) = failures.list_groups(profile_id)
     assert group.count == 3
-    answer = client.post(
+    response = client.post(
         f"/profiles/{profile_id}/failures/retry",
         data={"reason": group.reason, "run": failed.id, "here": "/activity"},
     )
-    assert (answer.status_code, answer.location) == (303, "/activity")
+    assert (response.status_code, response.location) == (303, "/activity")
     run = shelf.downloads.wait_for_run(runs.find_last_run(profile_id, RunKind.DOWNLOAD).id)
     assert run.id != failed.id
     assert run.download_count == 3
-    assert "asked for again since" in client.get(f"/runs/{failed.id}").text
+    assert "have been tried again" in client.get(f"/runs/{failed.id}").text
 
 
-def test_another_reason_is_left_alone(failed, profile_id, client):
+def test_retrying_another_reason_starts_no_run(failed, profile_id, client):
     client.post(f"/profiles/{profile_id}/failures/retry", data={"reason": "Something else."})
     assert runs.find_last_run(profile_id, RunKind.DOWNLOAD).id == failed.id
 
 
-def test_all_and_one_can_be_asked_for_again_from_the_page(failed, client, profile_id):
+def test_the_activity_page_can_retry_all_failures_or_one(failed, client, profile_id):
     page = client.get("/activity").text
     assert "Retry these 3" in page
     assert page.count('action="/images/') == 3
 
 
-# What is known of a history
+# Sentences about histories
 
 
 def gap(after=None):
@@ -219,7 +219,7 @@ def gap(after=None):
 HISTORY = History(name="ASSET_MANAGER", responded_at="2026-11-03T10:00:00.000000Z")
 
 
-def test_a_history_that_stopped_says_when_where_and_what_is_missing():
+def test_an_incomplete_history_says_when_and_where_it_stopped_and_what_is_missing():
     run = Run(
         state="paused",
         history_page_count=12,
@@ -228,8 +228,8 @@ def test_a_history_that_stopped_says_when_where_and_what_is_missing():
     )
     places = [gap("2025-10-01T00:00:00.000000Z"), gap()]
     assert history_sentence(HISTORY, places, run) == (
-        "Uploads: stopped on 3 November 2025 at page 12, 2 gaps. "
-        "Images older than 1 October 2025 are still to come."
+        "Uploads: incomplete (2 gaps), stopped on 3 November 2025 at page 12. "
+        "Images older than 1 October 2025 are still missing."
     )
 
 
@@ -237,29 +237,30 @@ def test_a_history_without_gaps_is_complete():
     history = History(
         name="PINHOLE", responded_at="2025-11-03T10:00:00.000000Z", synced_at="2025-11-03T10:00:00.000000Z"
     )
-    assert history_sentence(history, [gap()], None) == "Generated: complete, last synced on 3 November 2025."
+    sentence = history_sentence(history, [gap()], None)
+    assert sentence == "Generated images: complete, last synced on 3 November 2025."
 
 
-def test_no_profile_yet_says_what_to_do_next(client):
+def test_without_a_profile_the_activity_page_says_what_to_do_next(client):
     assert "Add a profile" in client.get("/activity").text
 
 
-def test_the_panel_that_finds_nothing_left_shows_the_last_count(
+def test_the_last_refresh_of_a_panel_shows_the_final_counts(
     client, shelf, profile_id, monkeypatch, flow, wait_until
 ):
-    """Between its questions the last image may come."""
+    """The last download may finish between the queries of a panel."""
     count_left = downloads.count_left
     with flow.holding("media", at=3) as gate:
         run = shelf.downloads.request_pending(profile_id, limit=3)
         assert gate.reached.wait(5)
         shelf.downloads.cancel(profile_id)
 
-        def count_when_all_has_come(run_id):
+        def count_after_the_last_download(run_id):
             gate.release()
             wait_until(lambda: count_left(run_id) == 0)
             return 0
 
-        monkeypatch.setattr(downloads, "count_left", count_when_all_has_come)
+        monkeypatch.setattr(downloads, "count_left", count_after_the_last_download)
         panel = client.get("/panels/download").text
     assert runs.get_run(run.id).done_count == 3
     assert "Cancelled just now: 3 images" in panel

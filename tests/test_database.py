@@ -1,4 +1,4 @@
-"""The database as a file: earlier versions are migrated, later and foreign ones refused, copies are whole."""
+"""The database as a file: migrations, files that are refused, copies and backups."""
 
 import runpy
 import shutil
@@ -45,7 +45,7 @@ def tables_of(path):
 
 
 def schema_of(path):
-    """Columns, references and indexes of every table, however their SQL is spelled."""
+    """Columns, foreign keys and indexes of every table, independent of how their SQL is spelled."""
     schema = {}
     for table in tables_of(path):
         indexes = ask(path, f"SELECT name, \"unique\", partial FROM pragma_index_list('{table}')")
@@ -59,13 +59,13 @@ def schema_of(path):
 
 
 def columns_of_index(path, index):
-    """By name: a column that was added later stands at the end of its table."""
+    """The columns by name, because one that a migration added has another position."""
     return [(name, *rest) for _, _, name, *rest in ask(path, f"PRAGMA index_xinfo('{index}')")]
 
 
 @pytest.fixture
 def first_release(tmp_path):
-    """A database of the first release with a row in every table, written down as text."""
+    """A database of the first release with a row in every table, whose values name their columns."""
     path = made(tmp_path / "flowshelf.sqlite3", FIRST_RELEASE)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for table in tables_of(path):
@@ -94,14 +94,16 @@ def columns_of(path):
 
 
 def renamed(columns):
-    """The columns of the first release under the names that they have today."""
+    """The columns of the first release by their present names."""
     names = {(table, before): after for table, before, after in RENAMED}
     return {table: [names.get((table, name), name) for name in listed] for table, listed in columns.items()}
 
 
-def test_a_database_of_the_first_release_keeps_every_row_and_becomes_like_a_new_one(first_release, tmp_path):
+def test_a_database_of_the_first_release_keeps_every_row_and_gets_the_schema_of_a_new_one(
+    first_release, tmp_path
+):
     columns = columns_of(first_release)
-    columns["run"].remove("pause_asked_at")  # pauses take effect at once since then
+    columns["run"].remove("pause_asked_at")  # a later version removed it
     before = rows_of(first_release, columns)
     store.open_database(first_release)
     assert all(len(rows) == 1 for rows in before.values())
@@ -114,7 +116,7 @@ def test_a_database_of_the_first_release_keeps_every_row_and_becomes_like_a_new_
         database.check(path)
 
 
-def test_words_and_counts_of_an_older_database_are_found_again_after_a_migration(first_release):
+def test_the_text_index_and_the_counts_are_rebuilt_by_a_migration(first_release):
     made(first_release, "UPDATE veo3_image_generations SET hidden_at = NULL, prompt = 'a red kite'")
     store.open_database(first_release)
     with store.connection():
@@ -132,7 +134,7 @@ LATEST = database.latest_version()
 
 @pytest.fixture
 def steps(tmp_path):
-    """The migrations of a Flowshelf to come: two more than there are."""
+    """The migrations of a future Flowshelf: two more than there are."""
     folder = shutil.copytree(FOLDER, tmp_path / "steps")
     (folder / f"{LATEST + 1:04}_add_colour.py").write_text(
         "from peewee import TextField\n\n\ndef up(migrator, db):\n"
@@ -144,7 +146,7 @@ def steps(tmp_path):
     return folder
 
 
-def test_each_step_runs_once_and_what_was_before_is_kept_beside_without_cookies(
+def test_each_migration_runs_once_and_a_copy_without_cookies_is_saved_first(
     first_release, steps, tmp_path, caplog
 ):
     store.open_database(first_release, steps=steps)
@@ -152,9 +154,9 @@ def test_each_step_runs_once_and_what_was_before_is_kept_beside_without_cookies(
     assert ask(first_release, "PRAGMA user_version") == [(LATEST + 2,)]
     assert ask(first_release, "SELECT count(*) FROM secret") == [(1,)]
     assert ask(first_release, "SELECT image_count FROM image_tally") == []  # its one image is hidden
-    # What its columns told of the past, and nothing that the migration itself did.
-    told = ask(first_release, "SELECT kind FROM image_event ORDER BY kind")
-    assert told == [("damaged",), ("downloaded",), ("gone",), ("hidden",)]
+    # The events that follow from its columns, and none caused by the migration itself.
+    kinds = ask(first_release, "SELECT kind FROM image_event ORDER BY kind")
+    assert kinds == [("damaged",), ("downloaded",), ("gone",), ("hidden",)]
     store.open_database(first_release, steps=steps)
     (backup,) = tmp_path.glob("flowshelf-before-*.bak")
     assert [record.getMessage() for record in caplog.records if str(backup) in record.getMessage()]
@@ -165,7 +167,7 @@ def test_each_step_runs_once_and_what_was_before_is_kept_beside_without_cookies(
     assert schema_of(backup) == schema_of(made(tmp_path / "v1", FIRST_RELEASE))
 
 
-def test_a_step_that_fails_leaves_the_database_where_it_was_and_is_tried_again(first_release, steps):
+def test_a_migration_that_fails_changes_nothing_and_is_tried_again(first_release, steps):
     broken = steps / f"{LATEST + 2:04}_events.py"
     text = broken.read_text()
     broken.write_text(text + "    db.execute_sql('INSERT INTO nowhere VALUES (1)')\n")
@@ -184,11 +186,11 @@ def snapshot(folder):
     }
 
 
-def test_a_database_of_a_later_version_is_refused_and_not_touched(first_release, steps, tmp_path):
+def test_a_database_of_a_later_version_is_refused_and_not_changed(first_release, steps, tmp_path):
     store.open_database(first_release, steps=steps)
     first_release.chmod(0o640)
     before = snapshot(tmp_path)
-    with pytest.raises(NewerDatabase, match=rf"version {LATEST + 2} .* Nothing was changed"):
+    with pytest.raises(NewerDatabase, match=rf"version {LATEST + 2}, .* Nothing was changed"):
         store.open_database(first_release)
     assert snapshot(tmp_path) == before
     done = CliRunner().invoke(main, ["profiles", "--data-dir", str(tmp_path)])
@@ -200,7 +202,7 @@ def test_a_database_of_a_later_version_is_refused_and_not_touched(first_release,
     ("script", "sentence"),
     [(ELECTRON, "flowshelf import FILE"), ("CREATE TABLE places (id TEXT)", "another program")],
 )
-def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path, script, sentence):
+def test_a_database_of_another_program_is_refused_and_not_changed(tmp_path, script, sentence):
     path = made(tmp_path / "flowshelf.sqlite3", script)
     before = snapshot(tmp_path)
     with pytest.raises(BadDatabase, match=sentence):
@@ -208,17 +210,17 @@ def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path, scri
     assert snapshot(tmp_path) == before
 
 
-def test_a_database_that_lacks_what_its_version_has_is_refused_and_not_touched(tmp_path):
+def test_a_database_that_lacks_a_column_of_its_version_is_refused_and_not_changed(tmp_path):
     path = made(tmp_path / "flowshelf.sqlite3", FIRST_RELEASE)
     store.open_database(path)
     made(path, "ALTER TABLE run RENAME COLUMN note TO notes")
     before = snapshot(tmp_path)
-    with pytest.raises(BadDatabase, match=r"lacks run\.note: no Flowshelf"):
+    with pytest.raises(BadDatabase, match=r"lacks run\.note: no released Flowshelf"):
         store.open_database(path)
     assert snapshot(tmp_path) == before
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
+def test_a_file_that_is_not_a_database_is_refused(tmp_path):
     (tmp_path / "flowshelf.sqlite3").write_bytes(b"something else altogether " * 100)
     with pytest.raises(BadDatabase, match="put a backup in its place"):
         store.open_database(tmp_path / "flowshelf.sqlite3")
@@ -227,8 +229,8 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path):
 # Copies
 
 
-def test_a_copy_is_of_one_moment_while_others_write(tmp_path):
-    """Two rows are always written together: no copy may hold one of them alone."""
+def test_a_copy_is_consistent_while_others_write(tmp_path):
+    """Two rows are always written together, so no copy may contain one without the other."""
     path = tmp_path / "flowshelf.sqlite3"
     store.open_database(path)
     ended = threading.Event()
@@ -259,11 +261,11 @@ def test_a_copy_is_of_one_moment_while_others_write(tmp_path):
     assert counts[0] < counts[-1]
 
 
-def test_a_copy_holds_no_secret_unless_it_is_asked_for_them(running, config, world, tmp_path):
+def test_a_copy_contains_secrets_only_on_request(running, config, world, tmp_path):
     path, work = config.database_path, background_of(running())
     with store.connection():
         profile = work.accounts.add("Ada", world.cookie_header())
-        profiles.keep_key(profile.id, world.key)
+        profiles.set_key(profile.id, world.key)
     values = [value.encode() for value in (*world.cookies().values(), world.key)]
     database.copy_database(path, tmp_path / "a")
     database.copy_database(path, tmp_path / "b", with_secrets=True)
@@ -296,17 +298,17 @@ def test_a_copy_keeps_full_text_indexes_and_triggers(tmp_path):
     assert ask(tmp_path / "copy", "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_copy_keeps_the_numbers_that_are_never_used_twice(tmp_path):
+def test_a_copy_keeps_the_sequences_of_autoincrement(tmp_path):
     path = made(tmp_path / "flowshelf.sqlite3", FIRST_RELEASE)
     made(path, "INSERT INTO sqlite_sequence VALUES ('walk', 41)")
     database.copy_database(path, tmp_path / "copy")
     assert ask(tmp_path / "copy", "SELECT name, seq FROM sqlite_sequence") == [("walk", 41)]
 
 
-# Modes and journals
+# Statistics, modes and journals
 
 
-def test_an_image_costs_the_same_steps_however_many_were_stored_since_sqlite_looked_at_the_sizes(tmp_path):
+def test_storing_an_image_takes_as_many_steps_with_outdated_statistics(tmp_path):
     store.open_database(tmp_path / "flowshelf.sqlite3")
     columns = "id, profile_id, name, workflow_id, media_key, created_at, prompt"
     insert = f"INSERT INTO veo3_image_generations ({columns}) VALUES (?, 'p', ?, 'w', 'k', 't', ?)"
@@ -328,7 +330,7 @@ def test_an_image_costs_the_same_steps_however_many_were_stored_since_sqlite_loo
     assert last < 1.2 * first
 
 
-def test_the_word_index_of_an_earlier_database_is_merged_like_that_of_a_new_one(tmp_path):
+def test_the_text_index_of_an_earlier_database_is_merged_like_that_of_a_new_one(tmp_path):
     def merged_at() -> int:
         (row,) = db.execute_sql("SELECT v FROM image_text_config WHERE k = 'automerge'").fetchall()
         return row[0]
@@ -344,7 +346,7 @@ def test_the_word_index_of_an_earlier_database_is_merged_like_that_of_a_new_one(
         assert merged_at() == new == 8
 
 
-def test_the_files_of_sqlite_are_for_nobody_else_also_those_of_a_killed_process(tmp_path):
+def test_only_the_owner_can_read_the_files_of_sqlite_also_those_of_a_killed_process(tmp_path):
     path = tmp_path / "flowshelf.sqlite3"
     store.open_database(path)
     with store.connection():
@@ -359,7 +361,7 @@ def test_the_files_of_sqlite_are_for_nobody_else_also_those_of_a_killed_process(
     keeper.close()
 
 
-def test_on_a_network_share_another_journal_is_used_and_it_is_said(running, config, world, tmp_path, caplog):
+def test_on_a_network_share_another_journal_is_used_and_logged(running, config, world, tmp_path, caplog):
     app = running()
     assert ask(config.database_path, "PRAGMA journal_mode") == [("wal",)]
     mounts = tmp_path / "mounts"
@@ -384,7 +386,7 @@ def test_on_a_network_share_another_journal_is_used_and_it_is_said(running, conf
 
 @pytest.fixture
 def backup(config, monkeypatch):
-    """`flowshelf backup` in this process: exit code and what it printed."""
+    """Runs `flowshelf backup` in this process; returns the exit code and the output."""
     monkeypatch.setenv("FLOWSHELF_DATA_DIR", str(config.data_dir))
 
     def run(*arguments):
@@ -394,7 +396,7 @@ def backup(config, monkeypatch):
     return run
 
 
-def test_a_backup_is_made_while_the_server_works_and_replaces_nothing_unasked(
+def test_a_backup_is_made_while_the_server_works_and_only_replaces_a_file_with_force(
     backup, client, profile_id, world, flow, config, tmp_path
 ):
     file = tmp_path / "copy.sqlite3"
@@ -402,36 +404,36 @@ def test_a_backup_is_made_while_the_server_works_and_replaces_nothing_unasked(
         body = {"profileId": profile_id, "wait": False}
         client.post("/api/image-veo3/sync-metadata", json=body)
         assert gate.reached.wait(5)
-        code, said = backup(file)
+        code, output = backup(file)
         gate.release()
-    assert (code, "without cookies" in said) == (0, True)
+    assert (code, "without cookies" in output) == (0, True)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert ask(file, "SELECT count(*) FROM veo3_image_generations") == [(18,)]
     before = file.read_bytes()
-    code, said = backup(file)
-    assert (code, "--force" in said, file.read_bytes() == before) == (1, True, True)
-    code, said = backup(file, "--force", "--with-cookies")
-    assert (code, "keep it to yourself" in said) == (0, True)
+    code, output = backup(file)
+    assert (code, "--force" in output, file.read_bytes() == before) == (1, True, True)
+    code, output = backup(file, "--force", "--with-cookies")
+    assert (code, "keep it to yourself" in output) == (0, True)
     assert ask(file, "SELECT count(*) FROM secret") == [(1,)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.sqlite3", "data"]
 
 
 @pytest.mark.parametrize("name", ["flowshelf.sqlite3", "flowshelf.sqlite3-wal"])
-def test_a_backup_never_takes_the_place_of_the_database(backup, client, config, name):
-    code, said = backup(config.data_dir / name, "--force")
-    assert (code, "is the database itself" in said) == (1, True)
+def test_a_backup_never_overwrites_the_database(backup, client, config, name):
+    code, output = backup(config.data_dir / name, "--force")
+    assert (code, "is the database itself" in output) == (1, True)
     assert client.get("/api/profiles").status_code == 200
 
 
-def test_a_backup_onto_a_full_disk_says_which_and_leaves_nothing(backup, client, tiny_disk):
+def test_a_backup_onto_a_full_disk_names_the_disk_and_leaves_nothing(backup, client, tiny_disk):
     (tiny_disk / "ballast").write_bytes(b"x" * 150_000)
-    code, said = backup(tiny_disk / "copy")
-    assert (code, f"The disk that holds {tiny_disk} is full" in said) == (1, True)
+    code, output = backup(tiny_disk / "copy")
+    assert (code, f"The disk that holds {tiny_disk} is full" in output) == (1, True)
     assert [path.name for path in tiny_disk.iterdir()] == ["ballast"]
 
 
 def test_a_backup_that_cannot_be_written_leaves_nothing_behind(backup, client, tmp_path):
-    code, said = backup(tmp_path / "nowhere" / "copy")
-    assert (code, "cannot be written to" in said) == (1, True)
+    code, output = backup(tmp_path / "nowhere" / "copy")
+    assert (code, "cannot be written to" in output) == (1, True)
     assert backup(tmp_path, "--json")[0] != 0
     assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -1,4 +1,4 @@
-"""Finding images: what a filter means, whatever it is combined with, and pages that never shift."""
+"""Filters: which images they select in any combination, their counts, and their pages."""
 
 import secrets
 from collections.abc import Callable
@@ -26,7 +26,7 @@ WORDS = st.sampled_from([*TEXTS, "Name-1", "'", '"', "-"])
 
 @pytest.fixture(params=["few matches", "more matches than can be sorted"])
 def shelf(tmp_path, request, monkeypatch):
-    """Images in every state a filter can tell apart, of two profiles."""
+    """Images of two profiles in every state that a filter distinguishes."""
     if request.param != "few matches":
         monkeypatch.setattr(search, "MAX_CANDIDATES", 4)
         monkeypatch.setattr(search, "MAX_TRIGRAMS", 1)
@@ -81,7 +81,7 @@ FILTERS = st.builds(
 
 
 def is_meant(filter_: Filter, image: Image) -> bool:
-    """The same question, asked of one image in plain words."""
+    """The specification: whether a filter selects an image."""
     number = int(image.name.removeprefix("name-"))
     state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged")[number % 7]
     states: dict[FileState | None, Callable[[], bool]] = {
@@ -114,7 +114,7 @@ def mentions(image: Image, text: str) -> bool:
 
 @given(filter_=FILTERS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_filter_means_exactly_the_images_it_says(shelf, filter_):
+def test_a_filter_selects_exactly_the_images_that_match(shelf, filter_):
     found = {image.name for image in matching(filter_)}
     assert found == {image.name for image in shelf if is_meant(filter_, image)}
     assert counts.count_images(matching(filter_)).total == len(found)
@@ -122,7 +122,7 @@ def test_a_filter_means_exactly_the_images_it_says(shelf, filter_):
 
 @given(filter_=FILTERS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_tallied_the_first_and_the_whole_count_agree(shelf, filter_):
+def test_tallied_first_and_exact_counts_agree(shelf, filter_):
     meant = [image for image in shelf if is_meant(filter_, image)]
     listed = counts.count_listed(images.list_page(filter_, limit=200).images)
     assert listed == counts.count_images(matching(filter_))
@@ -159,7 +159,7 @@ def test_pages_show_each_image_once_in_order_forwards_and_backwards(shelf, filte
 @given(filter_=FILTERS)
 @example(filter_=Filter(text="key-3", sort=Sort.DOWNLOADED))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_first_answer_says_at_least_so_many_only_where_there_are(shelf, filter_):
+def test_a_first_count_never_exceeds_the_real_one(shelf, filter_):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counts, "MAX_COUNTED", 3)
         first = counts.count_first(filter_)
@@ -167,12 +167,12 @@ def test_a_first_answer_says_at_least_so_many_only_where_there_are(shelf, filter
     assert first.total == (min(meant, 3) if first.is_capped else meant)
 
 
-def test_no_first_answer_says_more_than_there_are_on_the_shelf(shelf, monkeypatch):
+def test_a_first_count_of_a_text_that_cannot_be_looked_up_never_exceeds_the_shelf(shelf, monkeypatch):
     monkeypatch.setattr(search, "MAX_TRIGRAMS", 0)
     assert counts.count_first(Filter(text="k")).total <= len(shelf)
 
 
-def test_very_many_in_whole_months_are_not_counted_for_a_first_answer(shelf, monkeypatch):
+def test_a_first_count_of_many_images_is_estimated_by_whole_months(shelf, monkeypatch):
     monkeypatch.setattr(counts, "MAX_COUNTED", 5)
     for days in ({"since": "2026-03-05"}, {"until": "2026-08-12"}):
         asked = Filter(kind="generated", **days)
@@ -181,7 +181,7 @@ def test_very_many_in_whole_months_are_not_counted_for_a_first_answer(shelf, mon
     assert counts.count_first(within) == counts.count_all(within)
 
 
-def test_what_can_be_wished_for_is_counted_as_it_is_listed(shelf):
+def test_the_number_of_downloadable_images_is_that_of_their_list(shelf):
     moment = shelf[0].created_at
     for number, image in enumerate(shelf):
         has_mark = iter(number >> bit & 1 for bit in range(3))
@@ -194,13 +194,13 @@ def test_what_can_be_wished_for_is_counted_as_it_is_listed(shelf):
     Download.update(is_permanent=True).where(Download.id % 2 == 0, Download.state == "failed").execute()
     queued = Download.select(Download.image).where(Download.state.in_(downloads.ACTIVE))
     for profile in profiles.list_profiles():
-        downloadable = downloads.list_pending_query(profile.id).where(Image.id.not_in(queued)).count()
+        downloadable = downloads.pending_query(profile.id).where(Image.id.not_in(queued)).count()
         assert counts.count_downloadable(profile.id) == downloadable > 0
 
 
 @given(filter_=FILTERS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_an_address_spells_a_filter_and_gives_it_back(shelf, filter_):
+def test_a_filter_survives_the_way_through_a_url(shelf, filter_):
     tidy = replace(filter_, text=filter_.text.strip())
     assert filter_of(filter_args(tidy)) == tidy
 
@@ -215,16 +215,18 @@ def test_everything_that_matches_may_be_selected_with_exceptions(shelf):
 
 @given(filter_=FILTERS, numbers=st.sets(st.integers(0, 119)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_selection_with_exceptions_comes_to_what_is_left_of_it(shelf, filter_, numbers):
+def test_the_summary_of_a_selection_leaves_out_the_exceptions(shelf, filter_, numbers):
     excepted = frozenset(shelf[number].id for number in numbers)
     left = [image for image in shelf if is_meant(filter_, image) and image.id not in excepted]
     size_bytes = sum(image.size_bytes or 0 for image in left)
-    expected = selections.Sum(len(left), sum(image.local_path is not None for image in left), size_bytes)
+    expected = selections.SelectionSummary(
+        len(left), sum(image.local_path is not None for image in left), size_bytes
+    )
     assert selections.summary_of(Selection(everything=filter_, except_ids=excepted)) == expected
 
 
 @pytest.mark.parametrize("asked", [Filter(), Filter(kind="uploaded"), Filter(text="name")], ids=str)
-def test_a_seal_breaks_when_an_image_takes_the_place_of_one_of_its_like(shelf, asked):
+def test_a_fingerprint_changes_when_an_image_is_replaced_by_a_similar_one(shelf, asked):
     Image.update(
         created_at=shelf[0].created_at, kind="uploaded", model_name=None, aspect_ratio=None
     ).execute()
@@ -241,19 +243,19 @@ def test_a_seal_breaks_when_an_image_takes_the_place_of_one_of_its_like(shelf, a
 
 
 @pytest.mark.parametrize(
-    "address", ["/?state=eaten", "/?sort=random", "/?from=yesterday", "/?to=2026-13", "/grid?state=%00"]
+    "url", ["/?state=eaten", "/?sort=random", "/?from=yesterday", "/?to=2026-13", "/grid?state=%00"]
 )
-def test_an_address_that_makes_no_sense_is_a_sentence(client, profile_id, address):
-    answer = client.get(address)
-    assert answer.status_code == 400
-    assert "Traceback" not in answer.text
+def test_a_url_that_makes_no_sense_is_refused_with_a_sentence(client, profile_id, url):
+    response = client.get(url)
+    assert response.status_code == 400
+    assert "Traceback" not in response.text
 
 
-def test_a_text_that_no_index_can_look_up_finds_nothing(client, profile_id):
+def test_a_text_that_the_index_cannot_look_up_finds_nothing(client, profile_id):
     client.post("/api/image-veo3/sync-metadata", json={"profileId": profile_id})
-    answer = client.get("/grid?q=ki%00te")
-    assert answer.status_code == 200
-    assert not BeautifulSoup(answer.text, "html.parser").select("li.card")
+    response = client.get("/grid?q=ki%00te")
+    assert response.status_code == 200
+    assert not BeautifulSoup(response.text, "html.parser").select("li.card")
 
 
 def test_the_gallery_shows_what_matches_and_its_links_keep_the_filter(client, profile_id, world):
@@ -270,4 +272,4 @@ def test_the_gallery_shows_what_matches_and_its_links_keep_the_filter(client, pr
     assert all(word in title.text for title in page.select("#grid .words"))
     assert page.select_one("#q")["value"] == word
     nothing = BeautifulSoup(client.get("/?q=zebra-unicorn").text, "html.parser")
-    assert "No image matches" in nothing.select_one("#grid").text
+    assert "No images found" in nothing.select_one("#grid").text

@@ -1,4 +1,4 @@
-"""The state as seen from outside: `/healthz`, a log line for each run, and `flowshelf doctor`."""
+"""Monitoring: `/healthz`, the log lines of runs, and `flowshelf doctor`."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def health(client):
     return client.get("/healthz").get_json()
 
 
-def test_healthz_tells_the_owner_readiness_queue_version_and_the_last_error(client, profile_id, flow, work):
+def test_the_owner_gets_readiness_queue_version_and_last_error(client, profile_id, flow, work):
     told = health(client)
     assert told["status"] == "ok"
     assert (told["version"], told["ready"], told["lastError"]) == (version("flowshelf"), True, None)
@@ -48,7 +48,7 @@ def test_healthz_tells_the_owner_readiness_queue_version_and_the_last_error(clie
     assert health(client)["ready"] is False
 
 
-def test_each_run_leaves_a_log_line_without_secrets(client, profile_id, world, caplog, wait_until):
+def test_each_run_logs_a_line_without_secrets(client, profile_id, world, caplog, wait_until):
     caplog.set_level("INFO")
     client.post(SYNC, json={"profileId": profile_id})
     client.post(BATCH, json={"profileId": profile_id, "pending": 3})
@@ -60,7 +60,7 @@ def test_each_run_leaves_a_log_line_without_secrets(client, profile_id, world, c
     assert not [value for value in (*world.cookies().values(), world.key) if value in caplog.text]
 
 
-def test_cancelled_and_paused_runs_leave_a_log_line_too(client, profile_id, flow, caplog, wait_until):
+def test_cancelled_and_paused_runs_log_a_line(client, profile_id, flow, caplog, wait_until):
     caplog.set_level("INFO")
     client.post(SYNC, json={"profileId": profile_id})
     for verb in ("pause", "cancel"):
@@ -81,7 +81,7 @@ def test_cancelled_and_paused_runs_leave_a_log_line_too(client, profile_id, flow
 
 @pytest.fixture
 def doctor(config, monkeypatch):
-    """Runs `flowshelf doctor` in this process. Returns its exit code, and the sentences of failed checks."""
+    """Runs `flowshelf doctor` in this process: its exit code, and the sentence of each problem by subject."""
     monkeypatch.setenv("FLOWSHELF_DATA_DIR", str(config.data_dir))
     monkeypatch.setenv("FLOWSHELF_LABS_URL", config.labs_url)
     monkeypatch.setenv("FLOWSHELF_MEDIA_URL", config.media_url)
@@ -99,7 +99,7 @@ def doctor(config, monkeypatch):
     return run
 
 
-def test_all_checks_pass_without_a_server(doctor, work, profile_id):
+def test_doctor_finds_no_problem_in_a_good_data_folder(doctor, work, profile_id):
     work.stop()
     assert doctor() == (0, {})
     said = CliRunner().invoke(main, ["doctor"]).output
@@ -115,7 +115,7 @@ def test_all_checks_pass_without_a_server(doctor, work, profile_id):
         assert f"ok     {subject}: " in said
 
 
-def test_cookies_that_expired_or_expire_soon_fail_a_check(doctor, work, profile_id, flow, world):
+def test_doctor_reports_cookies_that_have_expired_or_soon_will(doctor, work, profile_id, flow, world):
     work.stop()
     with store.connection():
         Profile.update(cookies_expire_at=timestamp(datetime.now(UTC) + timedelta(hours=5))).execute()
@@ -129,7 +129,7 @@ def test_cookies_that_expired_or_expire_soon_fail_a_check(doctor, work, profile_
         assert Profile.get().health == "waiting_for_cookies"
 
 
-def test_an_unreachable_service_is_named_with_its_setting(doctor, work, monkeypatch):
+def test_doctor_reports_an_unreachable_service_with_its_setting(doctor, work, monkeypatch):
     work.stop()
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
@@ -139,7 +139,7 @@ def test_an_unreachable_service_is_named_with_its_setting(doctor, work, monkeypa
     assert "FLOWSHELF_MEDIA_URL" in wrong["reachability"]
 
 
-def test_open_modes_are_reported_with_the_command_that_restricts_them(doctor, work, config):
+def test_doctor_reports_open_file_modes_with_the_command_to_fix_them(doctor, work, config):
     work.stop()
     config.database_path.chmod(0o644)
     code, wrong = doctor()
@@ -156,7 +156,7 @@ def test_files_of_others_in_the_data_folder_keep_their_modes(doctor, work, profi
     assert doctor() == (0, {})
 
 
-def test_a_damaged_database_is_reported_and_not_changed(doctor, work, profile_id, config):
+def test_doctor_reports_a_damaged_database_and_does_not_change_it(doctor, work, profile_id, config):
     work.stop()
     content = bytearray(config.database_path.read_bytes())
     content[8192 : 8192 + 40_000] = b"\x55" * 40_000
@@ -167,7 +167,7 @@ def test_a_damaged_database_is_reported_and_not_changed(doctor, work, profile_id
     assert config.database_path.read_bytes() == bytes(content)
 
 
-def test_a_database_without_its_word_index_is_reported(doctor, work, config):
+def test_doctor_reports_an_unfinished_search_index(doctor, work, config):
     work.stop()
     with closing(sqlite3.connect(config.database_path)) as connection:
         connection.execute("DROP TABLE image_text")
@@ -176,7 +176,7 @@ def test_a_database_without_its_word_index_is_reported(doctor, work, config):
     assert "Start Flowshelf" in wrong["database"]
 
 
-def test_a_newer_database_and_a_missing_folder_are_reported(doctor, work, config):
+def test_doctor_reports_a_newer_database_and_a_missing_folder(doctor, work, config):
     work.stop()
     with closing(sqlite3.connect(config.database_path)) as connection:
         connection.execute("PRAGMA user_version = 999")
@@ -190,7 +190,7 @@ def test_a_newer_database_and_a_missing_folder_are_reported(doctor, work, config
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
-def test_an_impossible_data_folder_is_a_sentence(monkeypatch, way):
+def test_an_impossible_data_folder_is_an_error_with_a_sentence(monkeypatch, way):
     folder = "~nobody-of-that-name/shelf"
     monkeypatch.setenv("FLOWSHELF_DATA_DIR", folder if way == "environment" else "")
     done = CliRunner().invoke(main, ["profiles", *(["--data-dir", folder] if way == "option" else [])])

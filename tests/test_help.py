@@ -1,6 +1,7 @@
 """The help pages: who may read each, that its links work, and that it is linked where it is needed."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,21 +134,22 @@ def test_the_settings_page_has_every_setting_with_meaning_default_and_option(cli
         )
 
 
-def test_every_field_of_the_config_is_a_setting_or_for_tests():
-    for_tests = {"retry_pauses_seconds", "timeout_seconds", "mounts_path"}
-    assert {setting.field for setting in SETTINGS} == set(Config.__dataclass_fields__) - for_tests
+def test_every_field_of_the_config_that_can_be_set_is_a_setting():
+    not_settings = {"retry_pauses_seconds", "timeout_seconds", "mounts_path", "given"}
+    assert {setting.field for setting in SETTINGS} == set(Config.__dataclass_fields__) - not_settings
 
 
 def test_setting_every_variable_to_the_default_that_is_shown_changes_nothing(tmp_path):
     said = {each.variable: each.default for each in SETTINGS if not each.default_note}
     said = {variable: default for variable, default in said.items() if default != "none"}
-    assert read_config(said, data_dir=tmp_path) == read_config({}, data_dir=tmp_path)
+    shown = replace(read_config(said, data_dir=tmp_path), given=frozenset())
+    assert shown == replace(read_config({}, data_dir=tmp_path), given=frozenset())
 
 
 def test_the_options_of_serve_are_those_that_the_page_names():
     options = {option for each in main.commands["serve"].params for option in each.opts}
     flags = {setting.flag for setting in SETTINGS if setting.flag}
-    assert options - {"--open"} == flags
+    assert options - {"--open", "--dev", "-v", "--verbose"} == flags
 
 
 def test_the_page_of_commands_has_every_command_and_no_option_that_is_not_there(client):

@@ -1,4 +1,4 @@
-"""What a long life brings: a full queue at the end of the day, clocks that jump, and laptops that sleep."""
+"""A server that runs for a long time: a full queue when it ends, clocks that jump, and laptops that sleep."""
 
 import contextlib
 import signal
@@ -22,7 +22,7 @@ MANY = 10_000
 
 @pytest.fixture
 def crowded(config):
-    """A server of a profile with ten thousand images, and its Flow."""
+    """A server with a profile of ten thousand images, and its simulated Flow."""
     world = World(uploaded=MANY, tiny_pictures=True)
     with FlowServer(world) as flow:
         shelf = Shelf(replace(config, labs_url=flow.url, media_url=flow.url))
@@ -38,7 +38,9 @@ def crowded(config):
 
 
 @pytest.mark.proof
-def test_ten_thousand_queued_downloads_shut_down_within_three_seconds_and_go_on(crowded, wait_until):
+def test_with_ten_thousand_queued_downloads_a_server_ends_within_three_seconds_and_continues_later(
+    crowded, wait_until
+):
     shelf, profile_id, flow = crowded
     with flow.holding("media", at=20) as gate:
         run_id = shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})["runId"]
@@ -74,7 +76,7 @@ def ended(run, moment):
 
 
 @pytest.mark.parametrize("hours", [0.5, 5, 24 * 365 * 30])
-def test_a_clock_that_was_set_back_brings_one_early_sync_and_not_one_a_minute(
+def test_a_clock_that_was_set_back_causes_one_early_sync_and_not_one_a_minute(
     work, profile_id, hourly, hours
 ):
     moment = datetime.now(UTC)
@@ -88,7 +90,7 @@ def test_a_clock_that_was_set_back_brings_one_early_sync_and_not_one_a_minute(
     assert schedules.next_due(hourly, later) > later + timedelta(minutes=50)
 
 
-def test_a_clock_that_jumps_ahead_or_a_laptop_that_slept_brings_one_sync(work, profile_id, hourly):
+def test_a_clock_that_jumps_ahead_causes_one_sync(work, profile_id, hourly):
     jumped = datetime.now(UTC) + timedelta(days=3)
     assert schedules.next_due(hourly, jumped) <= jumped
     work.schedule.start_due(jumped)
@@ -98,7 +100,7 @@ def test_a_clock_that_jumps_ahead_or_a_laptop_that_slept_brings_one_sync(work, p
     assert schedules.next_due(hourly, jumped) == jumped + timedelta(hours=1)
 
 
-def test_after_the_clock_was_set_back_the_last_run_is_still_the_one_that_came_last(work, profile_id):
+def test_after_the_clock_was_set_back_the_newest_run_is_still_the_newest(work, profile_id):
     with store.connection():
         first = work.syncs.wait(work.syncs.start(profile_id).id)
         ended(first, datetime.now(UTC) + timedelta(days=1))
@@ -107,7 +109,7 @@ def test_after_the_clock_was_set_back_the_last_run_is_still_the_one_that_came_la
         assert runs.find_last_sync_in(profile_id, "PINHOLE").id == second.id
 
 
-def test_pages_bear_runs_that_end_before_they_began(work, client, profile_id):
+def test_pages_can_show_runs_that_ended_before_they_began(work, client, profile_id):
     with store.connection():
         run = work.syncs.wait(work.syncs.start(profile_id).id)
         Run.update(started_at=times.timestamp(datetime.now(UTC) + timedelta(days=2))).where(
@@ -118,10 +120,11 @@ def test_pages_bear_runs_that_end_before_they_began(work, client, profile_id):
 
 
 @pytest.mark.parametrize("days", [-400, 400])
-def test_a_token_whose_end_lies_wrong_by_a_jump_of_the_clock_is_used_or_renewed(
+def test_a_token_whose_expiry_is_wrong_after_a_jump_of_the_clock_is_used_or_renewed(
     work, profile_id, world, days
 ):
-    """The service's clock and ours are `days` apart: an end in the past says nothing, a far one no harm."""
+    """The clocks of the service and of this machine are `days` apart. An expiry in the past is ignored, and
+    one in the far future does no harm."""
     world._ahead = timedelta(days=days)
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
@@ -130,7 +133,7 @@ def test_a_token_whose_end_lies_wrong_by_a_jump_of_the_clock_is_used_or_renewed(
         assert (run.state, run.done_count, run.failed_count) == (RunState.DONE, 5, 0)
 
 
-def test_connections_that_died_while_a_laptop_slept_are_made_anew(work, profile_id, flow):
+def test_connections_that_broke_while_a_laptop_slept_are_opened_again(work, profile_id, flow):
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
         work.downloads.wait_for_run(work.downloads.request_pending(profile_id, limit=6).id)

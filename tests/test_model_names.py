@@ -1,4 +1,4 @@
-"""Models are shown by the names that people know; everything else goes by their codes."""
+"""Pages show public names of models; URLs, exports and the API use their codes."""
 
 import json
 
@@ -16,7 +16,7 @@ def read(client):
 
 @pytest.fixture
 def made_by(shelf):
-    """Gives the newest images these models, in this order."""
+    """Sets the models of the newest images, in this order."""
 
     def made_by(*codes):
         rows = list(Image.select().order_by(Image.created_at.desc(), Image.id.desc()))
@@ -28,14 +28,14 @@ def made_by(shelf):
 
 
 def options(page):
-    """Each choice of a model: its value, its words, and what is said when the mouse rests on it."""
+    """Value, text and tooltip of each model in the filter."""
     return [
         (option["value"], option.get_text(), option.get("title"))
         for option in page.select("select[name=model] option")[1:]
     ]
 
 
-def test_the_filter_offers_names_and_sends_codes(made_by, read):
+def test_the_filter_shows_names_and_sends_codes(made_by, read):
     made_by("NARWHAL", "GEM_PIX_2", "IMAGEN_3_5", "47", "R2I")
     assert options(read("/")) == [
         ("47", "47", None),
@@ -46,7 +46,7 @@ def test_the_filter_offers_names_and_sends_codes(made_by, read):
     ]
 
 
-def test_a_filter_by_code_finds_its_images_and_shows_the_name_as_chosen(made_by, read):
+def test_a_filter_by_code_finds_its_images_and_selects_the_name(made_by, read):
     (image_id, *_) = made_by("BELUGA_THINKING_MED", "BELUGA")
     page = read("/?model=BELUGA_THINKING_MED")
     assert [card["id"] for card in page.select(".card")] == [f"card-{image_id}"]
@@ -54,14 +54,14 @@ def test_a_filter_by_code_finds_its_images_and_shows_the_name_as_chosen(made_by,
     assert chosen.get_text() == "Nano Banana 2.1 (thinking: medium)"
 
 
-def test_the_page_of_an_image_says_the_name_and_the_code(made_by, read):
+def test_the_page_of_an_image_shows_name_and_code(made_by, read):
     known, unknown = made_by("GEM_PIX", "HARBOR_SEAL")
     facts = {url: read(f"/images/{url}").select_one(".facts").get_text(" ") for url in (known, unknown)}
     assert "Nano Banana GEM_PIX" in " ".join(facts[known].split())
     assert "Model HARBOR_SEAL" in " ".join(facts[unknown].split())
 
 
-def test_the_overview_says_names_and_keeps_the_codes_beside_them(made_by, read):
+def test_the_overview_shows_names_and_codes(made_by, read):
     made_by("GEM_PIX", "BELUGA_THINKING_MED", "47")
     page = read("/overview")
     chart = page.select_one("svg[aria-labelledby^=chart-models]")
@@ -84,7 +84,7 @@ def test_the_overview_says_names_and_keeps_the_codes_beside_them(made_by, read):
     ]
 
 
-def test_exports_and_scripts_keep_the_code(made_by, client, profile_id):
+def test_exports_and_the_api_use_the_code(made_by, client, profile_id):
     (image_id,) = made_by("NARWHAL")
     exported = {row["id"]: row for row in json.loads(client.get("/metadata.json").text)}
     assert exported[image_id]["modelName"] == "NARWHAL"
@@ -92,7 +92,7 @@ def test_exports_and_scripts_keep_the_code(made_by, client, profile_id):
     assert "NARWHAL" in client.post("/api/image-veo3/get-local-images", json={"profileId": profile_id}).text
 
 
-def test_models_of_one_name_are_told_apart():
+def test_models_with_the_same_name_get_distinct_labels():
     codes = [*MODEL_NAMES, "Nano Banana", "47"]
     names = names_of_models(codes)
     assert list(names) == codes

@@ -157,7 +157,7 @@ def test_histories_of_the_old_flow_are_hidden_after_a_move(
     assert ask_profile() == ("well", False)
     run = BeautifulSoup(client.get(f"/runs/{last_sync(work, profile_id).id}").text, "html.parser")
     (known,) = [each.text for each in run.select("ul.plain li")]
-    assert known == "Projects: last synced just now. All projects were read."
+    assert known == "Projects: last synced just now. All projects have been read."
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_the_expiry_of_google_cookies_is_shown_and_warned_of(work, client, world
         assert profiles.get_profile(profile_id).cookies_expire_at[:16] == f"{end:%Y-%m-%dT%H:%M}"
     page = client.get(f"/profiles/{profile_id}").text
     assert (f"{days} days left" if days > 2 else "28 h left") in page.replace("29 h", "28 h")
-    assert ("The cookies end in" in panel(client, profile_id)) == (days < 3)
+    assert ("The cookies expire in" in panel(client, profile_id)) == (days < 3)
     world.google.rotate()
     client.post(f"/api/profiles/{profile_id}/check")
     with store.connection():
@@ -266,7 +266,7 @@ def test_the_page_shows_how_to_copy_the_cookies_of_todays_flow_first(work, clien
         page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
         return [each.summary.text for each in page.select("#cookies details[open]")]
 
-    todays, old = "Your pictures show at flow.google.com", "Only if they still open at labs.google/fx"
+    todays, old = "If you see your images at flow.google.com", "If your images are still at labs.google/fx"
     assert shown_open() == [todays, old]
     world.migrate()
     with store.connection():

@@ -10,8 +10,8 @@ from webapp import store
 from webapp.database.models import Image, db
 from webapp.database.states import Role, RunState
 from webapp.store.gallery import images
-from webapp.web.access import let_in
-from webapp.web.views.formats import preview_url
+from webapp.web.access import set_role
+from webapp.web.views.image_display import preview_url
 
 TOMORROW = int((datetime.now(UTC) + timedelta(days=1)).timestamp())
 URL = f"https://storage.googleapis.com/a?Expires={TOMORROW}&Signature=x"
@@ -143,6 +143,6 @@ def test_without_javascript_a_button_requests_previews_and_returns_to_the_page(c
 )
 def test_a_url_on_another_host_or_expired_is_not_shown(app, url):
     with app.test_request_context():
-        let_in(Role.OWNER)
+        set_role(Role.OWNER)
         assert preview_url(Image(fife_url=url)) is None
         assert preview_url(Image(fife_url=URL)) == URL

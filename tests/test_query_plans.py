@@ -1,4 +1,4 @@
-"""The important questions are answered by their indexes, however many images there are: SQLite says so."""
+"""Frequent queries use an index, however many images there are, as SQLite's query plans show."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from webapp import store
-from webapp.database.models import Image, db
+from webapp.database.models import Image, Profile, Run, db
+from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.sources import RemoteImage
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
@@ -20,13 +21,27 @@ ADA = "profile_000000000001"
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    """Enough rows that SQLite prefers an index to reading all, in all states; nobody changes them."""
+    """Images in all states and runs, enough that SQLite prefers an index to a scan. Tests only read them."""
     store.open_database(tmp_path_factory.mktemp("plans") / "flowshelf.sqlite3")
     with store.connection():
         with store.transaction():
             Image.insert_many([_row(number) for number in range(3_000)]).execute()
-        store.look_at_sizes()
+            Profile.create(id=ADA, name="Ada", created_at="")
+            Run.insert_many([_run(number) for number in range(500)]).execute()
+        store.refresh_statistics()
         yield
+
+
+def _run(number: int) -> dict:
+    moment = f"2025-01-01T00:00:00.{number:06}Z"
+    columns = {"mode": SyncMode.NEW, "histories": "PINHOLE", "history": "PINHOLE"}
+    return columns | {
+        "id": f"run{number}",
+        "profile": ADA,
+        "kind": RunKind.SYNC,
+        "state": RunState.DONE,
+        "started_at": moment,
+    }
 
 
 def _row(number: int) -> dict:
@@ -51,25 +66,28 @@ def _row(number: int) -> dict:
 
 
 def plans_of(ask: Callable[[], object], monkeypatch) -> list[tuple[str, list[str]]]:
-    """All that is asked of SQLite, each with the steps in which it goes about that."""
-    asked, execute = [], db.execute_sql
+    """All statements that `ask` executes, each with the steps of its query plan."""
+    executed, execute = [], db.execute_sql
+
+    def record(sql, parameters=None):
+        executed.append((sql, parameters))
+        return execute(sql, parameters)
+
     with monkeypatch.context() as patch:
-        patch.setattr(
-            db, "execute_sql", lambda sql, given=None: asked.append((sql, given)) or execute(sql, given)
-        )
+        patch.setattr(db, "execute_sql", record)
         ask()
     return [
-        (sql, [row[-1] for row in db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", given).fetchall()])
-        for sql, given in asked
+        (sql, [row[-1] for row in db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()])
+        for sql, parameters in executed
     ]
 
 
-def whole_reads(plans: list[tuple[str, list[str]]]) -> list[str]:
-    """Steps that go through all images or wishes. In the order of a page an index is gone through as far as
-    the page reaches, which is no such step."""
+def scans(plans: list[tuple[str, list[str]]]) -> list[str]:
+    """The steps that read all images, downloads or runs. Reading along an index as far as the page reaches is
+    not such a step."""
     found = []
     for sql, steps in plans:
-        for alias in re.findall(r'\b(?:veo3_image_generations|download)"? AS "?(\w+)', sql):
+        for alias in re.findall(r'\b(?:veo3_image_generations|download|run)"? AS "?(\w+)', sql):
             is_inner = f"CO-ROUTINE {alias}" in steps or f"MATERIALIZE {alias}" in steps
             found += [
                 step for step in steps if re.fullmatch(rf"SCAN {alias}(?: LEFT-JOIN)?", step) and not is_inner
@@ -96,14 +114,14 @@ PAGES = {
 
 
 @pytest.mark.parametrize(("index", "asked"), PAGES.items(), ids=PAGES)
-def test_a_page_of_the_gallery_comes_by_the_index_of_its_filter(shelf, monkeypatch, index, asked):
+def test_a_page_of_the_gallery_uses_the_index_of_its_filter(shelf, monkeypatch, index, asked):
     plans = plans_of(lambda: images.list_page(asked, limit=60), monkeypatch)
     assert index in str(plans)
-    assert not whole_reads(plans)
+    assert not scans(plans)
 
 
 @pytest.mark.parametrize("sort", Sort)
-def test_a_page_far_down_is_found_by_its_cursor_and_needs_no_sorting(shelf, monkeypatch, sort):
+def test_a_page_far_down_is_found_by_an_index_and_needs_no_sorting(shelf, monkeypatch, sort):
     edge = f"{1501:032x}"
     plans = plans_of(lambda: images.list_page(Filter(sort=sort), limit=60, before=edge), monkeypatch)
     assert "TEMP B-TREE" not in str(plans)
@@ -121,7 +139,7 @@ NEVER_TOGETHER = {
 
 
 @pytest.mark.parametrize("asked", NEVER_TOGETHER.values(), ids=NEVER_TOGETHER)
-def test_what_excludes_each_other_is_known_without_looking_at_one_image(shelf, asked):
+def test_a_combination_that_never_occurs_is_answered_without_reading_images(shelf, asked):
     images_there = Image.select().count()
     for ask in (lambda: images.list_page(asked, limit=60).images, lambda: counts.count_first(asked).total):
         steps = Steps()
@@ -131,7 +149,7 @@ def test_what_excludes_each_other_is_known_without_looking_at_one_image(shelf, a
 
 
 class Steps:
-    """The steps of SQLite's machine, which are as many on a busy computer as on an idle one."""
+    """Counts the steps of SQLite's virtual machine, which do not depend on how busy the computer is."""
 
     count = 0
 
@@ -154,26 +172,32 @@ QUESTIONS = {
     "a word": lambda: counts.count_first(Filter(text="2999")),
     "two letters": lambda: counts.count_first(Filter(text="99")),
     "the beginning of a name": lambda: counts.count_first(Filter(text="name29")),
-    "the next wish": lambda: downloads.claim_download("none"),
-    "wishes left": lambda: downloads.count_left("none"),
+    "the next download": lambda: downloads.claim_download("none"),
+    "downloads left": lambda: downloads.count_left("none"),
     "failures": lambda: downloads.count_failures_by_reason("none"),
-    "a run": lambda: runs.find_last_run(ADA, "sync"),
-    "whose downloads go on": profiles.list_profiles_downloading,
-    "names that are known": lambda: images.find_ids(ADA, ["name7", "name8"]),
+    "the last run": lambda: runs.find_last_run(ADA, RunKind.SYNC),
+    "profiles that download": profiles.list_profiles_downloading,
+    "known names": lambda: images.find_ids(ADA, ["name7", "name8"]),
 }
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_what_is_asked_again_and_again_reads_no_table_of_images_or_wishes_whole(shelf, monkeypatch, question):
-    assert not whole_reads(plans_of(QUESTIONS[question], monkeypatch))
+def test_frequent_queries_do_not_scan_images_downloads_or_runs(shelf, monkeypatch, question):
+    assert not scans(plans_of(QUESTIONS[question], monkeypatch))
 
 
-def test_pictures_without_a_size_are_found_without_looking_at_those_that_have_one(shelf, monkeypatch):
+@pytest.mark.parametrize("ask", [lambda: runs.find_open_run(ADA, RunKind.SYNC), runs.version])
+def test_open_runs_are_found_by_their_partial_index(shelf, monkeypatch, ask):
+    (*_, plan) = plans_of(ask, monkeypatch)
+    assert "one_open_run" in str(plan)
+
+
+def test_images_without_a_size_are_found_by_their_index(shelf, monkeypatch):
     (plan,) = plans_of(lambda: images.list_unmeasured("", 100), monkeypatch)
     assert "images_unmeasured (id>?)" in str(plan)
 
 
-def test_what_is_known_of_a_history_page_is_found_by_names_and_keys(shelf, monkeypatch):
+def test_the_known_images_of_a_history_page_are_found_by_name_and_key(shelf, monkeypatch):
     page = [RemoteImage(f"name{number}", f"key{number + 1}", "flow", "uploaded", None) for number in (7, 9)]
     found = []
     (plan,) = plans_of(lambda: found.extend(history_pages.list_known(ADA, page).own), monkeypatch)

@@ -167,8 +167,8 @@ def test_the_thread_starts_what_a_person_has_just_scheduled(shelf, profile_id, c
     assert response.status_code == 303
     wait_until(lambda: last_run().id != first.id and last_run().state == RunState.DONE)
     page = client.get(f"/profiles/{profile_id}").text
-    assert "Synced every 2 hours, and downloads what is new. The next run begins in" in page
-    assert "The next run begins in" in client.get("/activity").text
+    assert "Automatic sync: every 2 hours, then new images are downloaded. Next sync: in" in page
+    assert "Next sync: in" in client.get("/activity").text
 
 
 @pytest.mark.parametrize(

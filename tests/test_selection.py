@@ -1,4 +1,4 @@
-"""What is done with a selection: by ticks or by a question to the server, and always the images it says."""
+"""Selections: what they contain, and what can be done with all of it."""
 
 import csv
 import io
@@ -35,15 +35,15 @@ def files(work, profile_id, ids):
         return [image.local_path for image in selections.list_in_order(ids[:5])]
 
 
-def page_of(answer):
-    return BeautifulSoup(answer.text, "html.parser")
+def page_of(response):
+    return BeautifulSoup(response.text, "html.parser")
 
 
-def fetched(client, address):
-    """An answer that is a file, read to its end and closed."""
-    with client.get(address) as answer:
-        answer.get_data()
-    return answer
+def fetched(client, url):
+    """The response of a file, read to its end and closed."""
+    with client.get(url) as response:
+        response.get_data()
+    return response
 
 
 def row(image_id):
@@ -51,32 +51,32 @@ def row(image_id):
         return images.get_image(image_id)
 
 
-def shown_ids(client, address="/"):
-    return [box["value"] for box in page_of(client.get(address)).select("#grid input[name=image_id]")]
+def shown_ids(client, url="/"):
+    return [box["value"] for box in page_of(client.get(url)).select("#grid input[name=image_id]")]
 
 
-def test_the_sum_counts_all_that_match_but_the_exceptions_and_the_bytes_that_are_known(client, ids, files):
+def test_the_summary_counts_matching_images_without_exceptions_and_the_bytes_of_files(client, ids, files):
     form = {"everything": "1", "state": "done", "except": ids[:2]}
-    words = client.post("/selection", data=form).text
+    shown = client.post("/selection", data=form).text
     size = sum(os.path.getsize(path) for path in files[2:])
     with store.connection():
         found = selections.summary_of(
             Selection(everything=Filter(state=FileState.DONE), except_ids=frozenset(ids[:2]))
         )
     assert (found.image_count, found.file_count, found.size_bytes) == (3, 3, size)
-    assert "3 files" in words
-    assert "no files yet" in client.post("/selection", data={"image_id": ids[10:12]}).text
+    assert "3 files" in shown
+    assert "none downloaded" in client.post("/selection", data={"image_id": ids[10:12]}).text
 
 
-def test_a_selection_may_name_more_images_than_a_statement_has_variables(client, ids):
-    strangers = [f"stranger-{number}" for number in range(40_000)]
+def test_a_selection_may_contain_more_ids_than_a_statement_has_variables(client, ids):
+    unknown = [f"unknown-{number}" for number in range(40_000)]
     with store.connection():
-        assert selections.summary_of(Selection(ids=(*ids[:3], *strangers))).image_count == 3
-        all_but = Selection(everything=Filter(), except_ids=frozenset([*ids[:3], *strangers]))
-        assert selections.list_ids(all_but) == ids[3:]
+        assert selections.summary_of(Selection(ids=(*ids[:3], *unknown))).image_count == 3
+        others = Selection(everything=Filter(), except_ids=frozenset([*ids[:3], *unknown]))
+        assert selections.list_ids(others) == ids[3:]
 
 
-def test_hidden_fields_spell_a_selection_and_give_it_back(app, ids, profile_id):
+def test_a_selection_survives_the_way_through_hidden_fields(app, ids, profile_id):
     chosen = Selection(
         everything=Filter(profile_id=profile_id, text="kite", state=FileState.DONE),
         except_ids=frozenset(ids[:2]),
@@ -95,14 +95,14 @@ def _multi(fields):
     return form
 
 
-def test_nothing_selected_is_a_sentence(client, profile_id):
-    for address in ("/selection/hide", "/selection/delete", "/exports", "/metadata.csv", "/selection/names"):
-        answer = client.post(address, data={"here": "/"})
-        assert answer.status_code == 400
-        assert "No image is selected" in answer.text
+def test_an_empty_selection_is_refused_with_a_sentence(client, profile_id):
+    for url in ("/selection/hide", "/selection/delete", "/exports", "/metadata.csv", "/selection/names"):
+        response = client.post(url, data={"here": "/"})
+        assert response.status_code == 400
+        assert "No image is selected" in response.text
 
 
-def test_all_that_match_are_downloaded_but_those_that_were_unticked(client, ids, work):
+def test_everything_that_matches_is_downloaded_except_what_was_unticked(client, ids, work):
     client.post("/downloads", data={"everything": "1", "kind": "uploaded", "except": ids[-1:]})
     with store.connection():
         uploads = selections.list_ids(Selection(everything=Filter(kind="uploaded")))
@@ -111,7 +111,7 @@ def test_all_that_match_are_downloaded_but_those_that_were_unticked(client, ids,
     assert downloaded == set(uploads) - {ids[-1]}
 
 
-def test_retry_asks_again_only_for_what_failed(client, ids, profile_id, work):
+def test_retry_only_requests_what_failed(client, ids, profile_id, work):
     with store.connection():
         run = downloads.request_downloads(profile_id, ids[:2])
         claim = downloads.claim_download(run.id)
@@ -127,7 +127,7 @@ def test_retry_asks_again_only_for_what_failed(client, ids, profile_id, work):
 def test_hiding_asks_first_and_names_count_and_bytes(client, fields_of, ids, files):
     page = page_of(client.post("/selection/ask/hide", data={"image_id": ids[:7], "here": "/?sort=oldest"}))
     assert "Hide 7 images?" in page.h1.text
-    assert "5 with a file" in page.text
+    assert "5 downloaded" in page.text
     assert row(ids[0]).hidden_at is None
     assert fields_of(page)["image_id"] == ids[:7]
     assert page.select_one("form + form, .actions a")["href"] == "/?sort=oldest"
@@ -137,22 +137,22 @@ def test_what_is_hidden_leaves_the_gallery_until_it_is_undone(client, fields_of,
     page = page_of(
         client.post("/selection/ask/hide", data={"image_id": ids[:3], "here": "/?kind=uploaded&hid=old"})
     )
-    answer = client.post("/selection/hide", data=fields_of(page))
-    assert answer.status_code == 303
-    assert answer.location.startswith("/?kind=uploaded&hid=2")
+    response = client.post("/selection/hide", data=fields_of(page))
+    assert response.status_code == 303
+    assert response.location.startswith("/?kind=uploaded&hid=2")
     assert not set(ids[:3]) & set(shown_ids(client))
     assert set(shown_ids(client, "/?state=hidden")) == set(ids[:3])
-    banner = page_of(client.get(answer.location)).select_one(".outcome")
+    banner = page_of(client.get(response.location)).select_one(".outcome")
     assert "3 images are hidden" in banner.text
     client.post("/selection/undo", data={"hid": banner.button["value"], "here": "/"})
     assert shown_ids(client, "/?state=hidden") == []
     assert row(ids[0]).hidden_at is None
 
 
-def test_undoing_a_hiding_leaves_what_was_hidden_before(client, confirm, ids):
+def test_undo_only_shows_what_the_last_action_has_hidden(client, confirm, ids):
     confirm("hide", {"image_id": ids[:1]})
-    answer = confirm("hide", {"image_id": ids[:2]})
-    hid = page_of(client.get(answer.location)).select_one(".outcome button")["value"]
+    response = confirm("hide", {"image_id": ids[:2]})
+    hid = page_of(client.get(response.location)).select_one(".outcome button")["value"]
     client.post("/selection/undo", data={"hid": hid})
     assert shown_ids(client, "/?state=hidden") == ids[:1]
 
@@ -164,7 +164,7 @@ def test_all_hidden_images_can_be_shown_again_at_once(client, confirm, ids):
 
 
 @pytest.mark.parametrize("mode", ["new", "full"])
-def test_no_sync_brings_hidden_images_back(client, confirm, ids, work, profile_id, mode):
+def test_a_sync_does_not_show_hidden_images(client, confirm, ids, work, profile_id, mode):
     confirm("hide", {"image_id": ids[:3]})
     with store.connection():
         run = work.syncs.wait(work.syncs.start(profile_id, mode=mode).id)
@@ -194,19 +194,17 @@ def test_nothing_is_done_to_images_that_came_after_the_question(
 
 
 @pytest.mark.parametrize("verb", ["hide", "delete"])
-def test_nothing_is_done_before_it_was_asked(client, ids, files, verb):
+def test_nothing_is_done_without_a_confirmation(client, ids, files, verb):
     assert "Nothing was done" in client.post(f"/selection/{verb}", data={"image_id": ids[:2]}).text
     assert row(ids[0]).hidden_at is None
     assert os.path.exists(files[0])
 
 
-def test_without_javascript_all_but_the_ticked_images_are_counted_and_then_downloaded(
-    client, fields_of, ids, files
-):
+def test_without_javascript_all_but_the_ticked_images_can_be_downloaded(client, fields_of, ids, files):
     form = {"everything": "but-ticked", "image_id": ids[10:12], "here": "/"}
     question = page_of(client.post("/selection/ask/download", data=form))
     assert f"Download {len(ids) - 2} images?" in question.h1.text
-    assert "5 with a file" in question.text
+    assert "5 downloaded" in question.text
     client.post(question.select_one("main form")["action"], data=fields_of(question))
     with store.connection():
         downloaded = {download.image_id for download in Download.select()}
@@ -219,8 +217,8 @@ def test_a_deleted_file_leaves_the_disk_with_its_thumbnails_and_its_row_stays(
     card = page_of(client.get("/")).select_one(f"#look-{ids[0]} img")
     assert fetched(client, card["src"]).status_code == 200
     assert list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
-    answer = confirm("delete", {"image_id": ids[:2], "here": "/"})
-    assert "2 files were deleted" in page_of(client.get(answer.location)).select_one(".outcome").text
+    response = confirm("delete", {"image_id": ids[:2], "here": "/"})
+    assert "2 files were deleted" in page_of(client.get(response.location)).select_one(".outcome").text
     assert [os.path.exists(path) for path in files] == [False, False, True, True, True]
     assert not list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
     assert (row(ids[0]).local_path, row(ids[0]).sha256, row(ids[0]).size_bytes) == (None, None, None)
@@ -239,31 +237,31 @@ def test_a_deleted_file_is_not_fetched_again_until_it_is_asked_for_by_name(
 
 
 def test_a_file_outside_the_storage_roots_is_left_alone_and_counted(client, confirm, ids, files, tmp_path):
-    stranger, link = tmp_path / "letter.jpg", files[1]
-    stranger.write_bytes(b"mine")
+    foreign, link = tmp_path / "letter.jpg", files[1]
+    foreign.write_bytes(b"mine")
     os.unlink(link)
-    os.symlink(stranger, link)
+    os.symlink(foreign, link)
     with store.connection():
-        Image.update(local_path=str(stranger)).where(Image.id == ids[0]).execute()
-    answer = confirm("delete", {"image_id": ids[:3]})
-    assert "2 files stay" in page_of(client.get(answer.location)).select_one(".outcome").text
-    assert stranger.read_bytes() == b"mine"
-    assert row(ids[0]).local_path == str(stranger)
+        Image.update(local_path=str(foreign)).where(Image.id == ids[0]).execute()
+    response = confirm("delete", {"image_id": ids[:3]})
+    assert "2 files were not deleted" in page_of(client.get(response.location)).select_one(".outcome").text
+    assert foreign.read_bytes() == b"mine"
+    assert row(ids[0]).local_path == str(foreign)
     assert row(ids[0]).not_wanted_at is None
     assert row(ids[2]).local_path is None
 
 
-def test_while_the_disk_is_out_no_file_is_forgotten(client, confirm, ids, files, config):
+def test_while_the_disk_is_disconnected_no_file_is_forgotten(client, confirm, ids, files, config):
     config.images_dir.rename(config.images_dir.with_name("elsewhere"))
-    answer = confirm("delete", {"image_id": ids[:2]})
-    assert "2 files stay" in page_of(client.get(answer.location)).select_one(".outcome").text
+    response = confirm("delete", {"image_id": ids[:2]})
+    assert "2 files were not deleted" in page_of(client.get(response.location)).select_one(".outcome").text
     assert row(ids[0]).local_path == files[0]
 
 
-def test_names_are_a_plain_page_one_a_line(client, ids, world):
-    answer = client.post("/selection/names", data={"image_id": ids[:3]})
-    assert answer.content_type == "text/plain; charset=utf-8"
-    assert answer.text.splitlines() == [row(image_id).name for image_id in ids[:3]]
+def test_names_are_a_plain_text_page_with_one_name_per_line(client, ids, world):
+    response = client.post("/selection/names", data={"image_id": ids[:3]})
+    assert response.content_type == "text/plain; charset=utf-8"
+    assert response.text.splitlines() == [row(image_id).name for image_id in ids[:3]]
 
 
 def test_metadata_of_a_filter_is_a_file_with_a_header_and_a_line_for_each_image(client, ids, profile_id):
@@ -271,10 +269,10 @@ def test_metadata_of_a_filter_is_a_file_with_a_header_and_a_line_for_each_image(
     assert [link["href"] for link in links] == [
         f"/metadata.{form}?kind=generated" for form in ("csv", "json")
     ]
-    answer = client.get(links[0]["href"])
-    assert "attachment" in answer.headers["Content-Disposition"]
-    assert "flowshelf-metadata-20" in answer.headers["Content-Disposition"]
-    lines = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline="")))
+    response = client.get(links[0]["href"])
+    assert "attachment" in response.headers["Content-Disposition"]
+    assert "flowshelf-metadata-20" in response.headers["Content-Disposition"]
+    lines = list(csv.DictReader(io.StringIO(response.get_data(as_text=True), newline="")))
     with store.connection():
         generated = selections.list_ids(Selection(everything=Filter(kind="generated")))
     assert [line["id"] for line in lines] == generated
@@ -282,30 +280,30 @@ def test_metadata_of_a_filter_is_a_file_with_a_header_and_a_line_for_each_image(
 
 
 def test_metadata_of_a_selection_is_json_in_the_order_of_the_gallery(client, ids):
-    answer = client.post("/metadata.json", data={"everything": "1", "sort": "oldest", "except": ids[-1:]})
-    values = json.loads(answer.data)
+    response = client.post("/metadata.json", data={"everything": "1", "sort": "oldest", "except": ids[-1:]})
+    values = json.loads(response.data)
     assert [value["id"] for value in values] == ids[-2::-1]
     assert all("fifeUrl" not in value for value in values)
     assert json.loads(client.get("/metadata.json?q=zebra-unicorn").data) == []
 
 
-def test_metadata_longer_than_a_statement_comes_whole(client, ids, monkeypatch):
+def test_metadata_of_more_images_than_a_statement_takes_is_complete(client, ids, monkeypatch):
     monkeypatch.setattr(store.chunked, "__defaults__", (7,))
     assert [value["id"] for value in json.loads(client.get("/metadata.json").data)] == ids
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_is_a_formula_to_a_spreadsheet(client, ids, start):
+def test_no_cell_is_a_formula_in_a_spreadsheet(client, ids, start):
     prompt = f'{start}HYPERLINK("http://evil.example";"a, b")\nsecond line'
     with store.connection():
         Image.update(prompt=prompt).where(Image.id == ids[0]).execute()
-    answer = client.post("/metadata.csv", data={"image_id": ids[:1]})
-    (line,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline=""))
+    response = client.post("/metadata.csv", data={"image_id": ids[:1]})
+    (line,) = csv.DictReader(io.StringIO(response.get_data(as_text=True), newline=""))
     assert line["prompt"] == f"'{prompt}"
     assert cell(7) == 7
 
 
-def test_without_javascript_every_action_is_a_button_of_the_one_form(client, ids):
+def test_without_javascript_every_action_is_a_button_of_one_form(client, ids):
     form = page_of(client.get("/?q=a")).select_one("form#selection")
     actions = {button["formaction"] for button in form.select(".toolbar button[formaction]")}
     assert {"/exports", "/selection/names", "/metadata.csv", "/metadata.json"} <= actions

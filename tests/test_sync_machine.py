@@ -1,5 +1,5 @@
-"""A state machine that tries to make a sync lose an image: Flow changes, answers break, runs are
-paused and killed, cursors expire, and in the end one quick sync must have everything."""
+"""A state machine that tries to make a sync lose an image: Flow changes, responses break, runs are paused and
+killed, and cursors expire. In the end a quick sync must have stored everything."""
 
 import threading
 from pathlib import Path
@@ -20,18 +20,17 @@ from webapp.sources.retry import RetryPolicy, Stopped
 from webapp.sources.services import open_source
 from webapp.store import profiles, runs
 from webapp.store.history import walks
-from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.store.history.projects import QUICK_FAILED, QUICK_IN_TURN, QUICK_RECENT
 from webapp.sync.engine import SyncRun
 from webapp.sync.rules import MAX_PAGES_WITHOUT_IMAGE
 
 HISTORIES = ("ASSET_MANAGER", "PINHOLE")
 PAGES = st.one_of(st.none(), st.integers(1, 6))
 SHARE = st.floats(0, 0.999)
-MEANWHILE = ("grows", "comes", "goes", "token")
 
 
 class Walks(RuleBasedStateMachine):
-    """What both services have in common; `histories` and `page_kind` are their own."""
+    """What both services have in common. Subclasses set `histories` and `page_kind`."""
 
     def set_up(self, world, cookies):
         self.world = world
@@ -88,7 +87,7 @@ class Walks(RuleBasedStateMachine):
     )
     def sync(self, mode, max_pages, stop_after, dies, fault):
         asked = {"histories": self.histories, "mode": mode, "start_cursor": None, "max_pages": max_pages}
-        self.carry(self.start(asked), stop_after, dies, fault)
+        self.work_on(self.start(asked), stop_after, dies, fault)
 
     @precondition(lambda self: self.cursors)
     @rule(share=SHARE, max_pages=PAGES)
@@ -100,16 +99,16 @@ class Walks(RuleBasedStateMachine):
             "start_cursor": cursor,
             "max_pages": max_pages,
         }
-        self.carry(self.start(asked), None, False, "none")
+        self.work_on(self.start(asked), None, False, "none")
 
     @precondition(lambda self: self.run_id)
     @rule(stop_after=PAGES, dies=st.booleans())
-    def a_killed_run_goes_on(self, stop_after, dies):
-        self.carry(self.run_id, stop_after, dies, "none")
+    def a_killed_run_continues(self, stop_after, dies):
+        self.work_on(self.run_id, stop_after, dies, "none")
 
     @rule(after_pages=st.integers(1, 5))
-    def somebody_asks_again_while_a_quick_sync_is_under_way(self, after_pages):
-        """Rule 11: what was in Flow when Sync was pressed is there when that sync is done."""
+    def a_quick_sync_is_requested_again_while_it_is_under_way(self, after_pages):
+        """Rule 11: when the sync is done, everything is stored that Flow had at the latest request."""
         asked = {"histories": self.histories, "mode": SyncMode.NEW, "start_cursor": None, "max_pages": None}
         run_id, expected, pages = self.start(asked), set(), []
 
@@ -131,20 +130,20 @@ class Walks(RuleBasedStateMachine):
         self.flow.reset()
 
     def new_keys(self, count):
-        """The keys of what came to Flow last, most of it."""
+        """The keys of the images that Flow got last."""
         names = [*self.world.names("ASSET_MANAGER")[: count // 2], *self.world.names("PINHOLE")[: count // 2]]
         return {self.world.entry(name).media_key for name in names}
 
     def start(self, asked):
         with store.connection():
-            if self.run_id:  # a killed run that nobody carries on is set aside
+            if self.run_id:  # a run of a killed process is paused before another one starts
                 runs.change_state(self.run_id, (RunState.RUNNING,), RunState.PAUSED)
             self.run_id = None
             return runs.start_sync(self.profile_id, **asked).id
 
-    def carry(self, run_id, stop_after, dies, fault):
-        """Carry a run on until it ends, is paused, or its process is killed after some pages."""
-        self.break_answers(fault)
+    def work_on(self, run_id, stop_after, dies, fault):
+        """Continue a run until it ends, is paused, or its process is killed after `stop_after` pages."""
+        self.break_responses(fault)
         stop, pages = threading.Event(), []
 
         def on_page():
@@ -156,14 +155,14 @@ class Walks(RuleBasedStateMachine):
         with store.connection():
             state = self.outcome(run_id, stop, on_page)
             if dies and state is RunState.PAUSED:
-                self.run_id = run_id  # the row still says that it runs
+                self.run_id = run_id  # its row still says RUNNING
             else:
                 self.run_id = None
                 runs.change_state(run_id, (RunState.RUNNING,), state)
             if cursor := runs.get_run(run_id).last_cursor:
                 self.cursors = [*self.cursors[-5:], cursor]
         self.flow.reset()
-        if fault == "html":  # that the cookies were refused is remembered for some seconds
+        if fault == "html":  # the source remembers for some seconds that the cookies were refused
             self.source.close()
             self.source = self.open_source()
 
@@ -177,24 +176,24 @@ class Walks(RuleBasedStateMachine):
             return RunState.FAILED
         return RunState.DONE
 
-    def break_answers(self, fault):
+    def break_responses(self, fault):
         match fault:
             case "fails":
                 self.flow.fail_next(500, kind=self.page_kind, count=1)
             case "cut":
                 self.flow.cut_next(self.page_kind, at_bytes=40)
             case "repeats":
-                self.repeat_answers()
+                self.repeat_responses()
             case "html":
                 self.flow.respond_next(self.page_kind, b"<html>Sign in", content_type="text/html")
 
     def meanwhile(self, page_count):
-        """What happens at Flow while a walk is under way."""
+        """Change Flow while a walk is under way, after its page number `page_count`."""
 
-    # What must hold at any time
+    # What must always hold
 
     @invariant()
-    def nothing_is_stored_twice_and_nothing_is_lost_from_the_shelf(self):
+    def no_image_is_stored_twice_and_none_is_removed(self):
         if hasattr(self, "profile_id"):
             with store.connection():
                 names = [name for (name,) in Image.select(Image.name).tuples()]
@@ -211,7 +210,7 @@ class Walks(RuleBasedStateMachine):
                 assert len(walks) == len(set(walks))
 
     @invariant()
-    def the_counts_of_the_runs_are_the_rows(self):
+    def the_counts_of_the_runs_add_up_to_the_images(self):
         if hasattr(self, "profile_id"):
             with store.connection():
                 counted = sum(run.synced_count for run in Run.select().where(Run.kind == RunKind.SYNC))
@@ -247,9 +246,9 @@ class Walks(RuleBasedStateMachine):
                 gaps = [walks.list_gaps(self.profile_id, each) for each in self.histories]
                 assert not any(gaps)
                 assert not missing, f"{len(missing)} images were lost"
-                called_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))
-                assert not called_gone & self.remote_keys(), "what Flow still has is called gone"
-                self.a_second_quick_sync_costs_little()
+                marked_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))
+                assert not marked_gone & self.remote_keys(), "an image that Flow still has is marked as gone"
+                self.a_second_quick_sync_reads_few_pages()
 
     def syncs_until_all_is_read(self):
         return 1
@@ -259,10 +258,10 @@ class Walks(RuleBasedStateMachine):
         run = runs.start_sync(self.profile_id, **asked)
         return run, self.outcome(run.id, threading.Event(), lambda: None)
 
-    def a_second_quick_sync_costs_little(self):
+    def a_second_quick_sync_reads_few_pages(self):
         self.flow.reset()
         assert self.quick_sync()[1] is RunState.DONE
-        assert self.flow.count(self.page_kind) <= self.most_pages_when_in_sync()
+        assert self.flow.count(self.page_kind) <= self.max_pages_when_in_sync()
 
     def remote_keys(self, history=None):
         kinds = {"ASSET_MANAGER": "uploaded", "PINHOLE": "generated"}
@@ -275,7 +274,7 @@ class Walks(RuleBasedStateMachine):
 
 
 class LabsWalks(Walks):
-    """Two histories, newest first, in pages."""
+    """labs.google: two histories in pages, newest first."""
 
     histories, page_kind = HISTORIES, "history"
 
@@ -286,7 +285,7 @@ class LabsWalks(Walks):
         self.set_up(world, world.cookies())
         self.page_size_changes(page_size)
 
-    # Fifty pages in a row without an image stop a run, and a page may hold one entry.
+    # A page may have a single entry, and fifty pages in a row without an image stop a run.
     @precondition(lambda self: self.no_image_count < MAX_PAGES_WITHOUT_IMAGE - 10)
     @rule(count=st.integers(1, 9))
     def flow_gets_entries_that_are_no_image(self, count):
@@ -300,19 +299,19 @@ class LabsWalks(Walks):
         self.source.close()
         self.source = self.open_source()
 
-    def repeat_answers(self):
+    def repeat_responses(self):
         self.flow.repeat_page_next(2)
 
     def has_something_everywhere(self):
         return bool(self.remote_keys("ASSET_MANAGER") and self.remote_keys("PINHOLE"))
 
-    def most_pages_when_in_sync(self):
-        # One each, unless a first page of videos alone proves nothing.
+    def max_pages_when_in_sync(self):
+        # One page of each history, plus pages of videos, which do not count as caught up.
         return 2 + self.no_image_count
 
 
 class ProjectWalks(Walks):
-    """Projects beside each other, which come, go, grow, fail and answer nothing, also during a walk."""
+    """flow.google.com: projects that come, go, grow, fail and respond without records, also during a walk."""
 
     histories, page_kind = ("PROJECTS",), "project"
 
@@ -333,7 +332,7 @@ class ProjectWalks(Walks):
             self.set_up(world, world.google.cookies())
 
     def begin_at_labs(self, world, sync_count):
-        """An account that has images on the shelf already when it moves."""
+        """An account of which images are stored when it moves."""
         self.histories = HISTORIES
         self.set_up(world, world.cookies())
         with store.connection():
@@ -373,16 +372,16 @@ class ProjectWalks(Walks):
         self.world.refuse_project(self.project_at(share), code)
 
     @rule(share=SHARE)
-    def a_project_answers_nothing(self, share):
+    def a_project_responds_without_records(self, share):
         self.world.empty_project(self.project_at(share))
 
     @rule(share=SHARE)
-    def a_project_is_listed_no_more(self, share):
+    def a_project_is_no_longer_listed(self, share):
         if len(self.world.projects.ids()) > 3:
             self.world.unlist_project(self.project_at(share))
 
     @rule(share=SHARE)
-    def a_project_holds_something_odd(self, share):
+    def a_project_contains_an_odd_record(self, share):
         self.world.odd_record(self.project_at(share), ["odd", None, {"new": 1}])
 
     @rule(share=SHARE, other=SHARE)
@@ -396,22 +395,22 @@ class ProjectWalks(Walks):
             self.world.change(names[int(share * len(names))], state=state)
 
     @rule(days=st.integers(1, 2))
-    def days_go_by(self, days):
+    def days_pass(self, days):
         with store.connection():
             Project.update(empty_on="2026-01-01").where(Project.empty_on.is_null(False)).execute()
 
     @invariant()
-    def nothing_that_flow_still_has_is_called_gone(self):
-        """13: whatever was refused, empty, odd or unfinished. A person is asked about the rest."""
+    def nothing_that_flow_still_has_is_marked_as_gone(self):
+        """Rule 13, whatever was refused, empty, odd or unfinished."""
         if hasattr(self, "profile_id"):
             with store.connection():
-                called_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))
-                assert not called_gone & self.all_remote_keys()
+                marked_gone = self.stored_keys(Image.gone_upstream_at.is_null(False))
+                assert not marked_gone & self.all_remote_keys()
 
     @rule(
         after_pages=st.integers(1, 5), what=st.sampled_from(["grows", "comes", "goes", "token"]), share=SHARE
     )
-    def something_is_to_happen_during_a_walk(self, after_pages, what, share):
+    def something_will_happen_during_a_walk(self, after_pages, what, share):
         self.coming.append((after_pages, what, share))
 
     def meanwhile(self, page_count):
@@ -433,7 +432,7 @@ class ProjectWalks(Walks):
         return {self.world.entry(name).media_key for name in names}
 
     def remote_keys(self, history=None):
-        """What a project that is listed holds and is ready."""
+        """The keys of finished images in listed projects."""
         listed = set(self.world.projects.ids())
         entries = [entry for each in listed for entry in self.world.entries_in(each)]
         return {
@@ -450,11 +449,11 @@ class ProjectWalks(Walks):
                 for entry in self.world.entries_in(each)
                 if entry.kind in ("uploaded", "generated") and entry.state in (None, 3)
             }
-            if not self.has_trouble()
+            if not self.has_failing_project()
             else set()
         )
 
-    def has_trouble(self):
+    def has_failing_project(self):
         ids = self.world.projects.ids()
         return any(self.world.refusal_of(each) or self.world.is_emptied(each) for each in ids)
 
@@ -465,27 +464,27 @@ class ProjectWalks(Walks):
         super().everything_arrives_in_the_end()
 
     def syncs_until_all_is_read(self):
-        """Those in trouble come five at a time, the others thirty."""
+        """A quick sync tries QUICK_FAILED failed projects."""
         count = len(self.world.projects.ids())
-        return 1 + -(-count // QUICK_TROUBLED)
+        return 1 + -(-count // QUICK_FAILED)
 
     def project_at(self, share):
         ids = self.world.projects.ids() or [self.world.add_project("The first")]
         return ids[int(share * len(ids))]
 
-    def repeat_answers(self):
+    def repeat_responses(self):
         self.world.google.change_token()
 
     def has_something_everywhere(self):
         return bool(self.remote_keys())
 
-    def most_pages_when_in_sync(self):
-        return QUICK_RECENT + QUICK_IN_TURN + QUICK_TROUBLED
+    def max_pages_when_in_sync(self):
+        return QUICK_RECENT + QUICK_IN_TURN + QUICK_FAILED
 
 
-def few(share):
-    """So many examples of a hundred; `pytest --hypothesis-profile=thorough` looks five times as long, as
-    .ci/run does, and `long` seventeen times."""
+def percent_of_examples(share):
+    """`share` percent of the usual number of examples. `pytest --hypothesis-profile=thorough`, which .ci/run
+    uses, tries five times as many, and `long` seventeen times."""
     return settings(
         max_examples=settings.default.max_examples * share // 100,
         stateful_step_count=20,
@@ -495,6 +494,6 @@ def few(share):
 
 
 TestLabsWalks = LabsWalks.TestCase
-TestLabsWalks.settings = few(10)
+TestLabsWalks.settings = percent_of_examples(10)
 TestProjectWalks = ProjectWalks.TestCase
-TestProjectWalks.settings = few(7)
+TestProjectWalks.settings = percent_of_examples(7)

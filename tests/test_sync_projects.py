@@ -1,4 +1,5 @@
-"""Sync runs over projects: which are read again, where a walk rests, and what may be called gone."""
+"""Sync runs of flow.google.com: which projects are read again, failures, cooldowns, and what is marked as
+gone."""
 
 import re
 import threading
@@ -20,7 +21,7 @@ from webapp.sources.flow_google import PROJECTS
 from webapp.sources.retry import RetryPolicy
 from webapp.store import profiles, runs
 from webapp.store.history import projects, walks
-from webapp.store.history.projects import QUICK_IN_TURN, QUICK_RECENT, QUICK_TROUBLED
+from webapp.store.history.projects import QUICK_FAILED, QUICK_IN_TURN, QUICK_RECENT
 from webapp.sync.missing import answer_question
 from webapp.times import timestamp
 from webapp.web.services import background_of
@@ -28,7 +29,7 @@ from webapp.web.services import background_of
 
 @pytest.fixture
 def world() -> World:
-    """An account that has moved. Its clock is behind, so that what changes there has settled here."""
+    """An account that has moved. Its images are a day old, so that new ones are newer."""
     world = World(generated=40, videos=2, tiny_pictures=True, now=datetime.now(UTC) - timedelta(days=1))
     world.projects.page_size = 4
     world.migrate()
@@ -43,11 +44,11 @@ def profile_id(work, world):
 
 @pytest.fixture
 def sync(work, profile_id, flow):
-    """Sync and wait; the run as it ended, and how many projects were read for it."""
+    """Syncs and waits; returns the run as it ended and how many projects were requested."""
 
-    def sync(mode=SyncMode.NEW, **asked):
+    def sync(mode=SyncMode.NEW, **request):
         flow.reset()
-        run = work.syncs.wait(work.syncs.start(profile_id, mode=mode, **asked).id)
+        run = work.syncs.wait(work.syncs.start(profile_id, mode=mode, **request).id)
         return run, flow.count("project")
 
     with store.connection():
@@ -62,10 +63,6 @@ def gone():
     return {image.media_key for image in Image.select().where(Image.gone_upstream_at.is_null(False))}
 
 
-def shown_at(client, address):
-    return " ".join(BeautifulSoup(client.get(address).text, "html.parser").text.split())
-
-
 def true_keys(world):
     names = world.names("ASSET_MANAGER", Kind.UPLOADED) + world.names("PINHOLE", Kind.GENERATED)
     return {world.entry(name).media_key for name in names}
@@ -78,11 +75,11 @@ def keys_in(world, project_id):
 
 
 def small_project(world):
-    """One with some images, but fewer than a tenth of all."""
+    """A project with one to three images, fewer than a tenth of all."""
     return next(each for each in reversed(world.projects.ids()) if 0 < len(keys_in(world, each)) <= 3)
 
 
-def test_a_first_sync_reads_every_project_and_keeps_what_it_is_called(sync, world, profile_id):
+def test_a_first_sync_reads_every_project_and_stores_its_title(sync, world, profile_id):
     run, read_count = sync()
     ids = world.projects.ids()
     assert (run.state, read_count, run.page_count) == (RunState.DONE, len(ids), len(ids))
@@ -110,7 +107,7 @@ def test_a_full_sync_reads_every_project_and_takes_over_new_titles(sync, world, 
 
 @pytest.fixture
 def many(world):
-    """More projects than a quick sync reads, with an image each in the newest five."""
+    """More projects than a quick sync reads. Each of the newest five has an image."""
     for _ in range(40):
         world.add_project("One of many")
     world.projects.page_size = 20
@@ -119,8 +116,8 @@ def many(world):
     return world.projects.ids()
 
 
-def asked_projects(flow):
-    """The ids that were asked for, in order."""
+def requested_projects(flow):
+    """The ids of the requested projects, in order."""
     return [re.search(rb"projects%2F([\w-]+)", request.body)[1].decode() for request in flow.asked("project")]
 
 
@@ -128,17 +125,17 @@ def test_a_quick_sync_reads_new_and_active_projects_and_thirty_others_in_turn(sy
     assert sync()[1] == len(many)
     new = world.add_project("New")
     _, read_count = sync()
-    asked = asked_projects(flow)
-    assert (read_count, asked[0]) == (1 + QUICK_RECENT + QUICK_IN_TURN, new)
-    assert set(many[:5]) <= set(asked)
-    seen = set(asked)
+    requested = requested_projects(flow)
+    assert (read_count, requested[0]) == (1 + QUICK_RECENT + QUICK_IN_TURN, new)
+    assert set(many[:5]) <= set(requested)
+    seen = set(requested)
     for _ in range(-(-len(many) // QUICK_IN_TURN)):
         assert sync()[1] <= QUICK_RECENT + QUICK_IN_TURN
-        seen |= set(asked_projects(flow))
+        seen |= set(requested_projects(flow))
     assert seen == set(world.projects.ids())
 
 
-def test_an_image_in_a_project_that_was_long_quiet_comes_within_its_turn(sync, world, many):
+def test_an_image_in_an_inactive_project_arrives_when_its_turn_comes(sync, world, many):
     sync()
     world.add_generated(project_id=many[-1])
     for _ in range(-(-len(many) // QUICK_IN_TURN)):
@@ -146,7 +143,9 @@ def test_an_image_in_a_project_that_was_long_quiet_comes_within_its_turn(sync, w
     assert keys() == true_keys(world)
 
 
-def test_a_quick_sync_that_was_interrupted_goes_on_as_it_was_meant(work, sync, world, flow, profile_id, many):
+def test_an_interrupted_quick_sync_resumes_with_the_projects_that_it_had_chosen(
+    work, sync, world, flow, profile_id, many
+):
     sync()
     for _ in range(3):
         world.add_project("New")
@@ -155,7 +154,7 @@ def test_a_quick_sync_that_was_interrupted_goes_on_as_it_was_meant(work, sync, w
     assert sync(SyncMode.RESUME)[1] == 3 + QUICK_RECENT + QUICK_IN_TURN - 5
 
 
-def test_a_quick_sync_that_was_paused_at_its_head_is_resumed_as_a_quick_one(
+def test_a_quick_sync_paused_at_its_head_is_resumed_as_a_quick_one(
     work, sync, flow, profile_id, many, wait_until
 ):
     sync()
@@ -168,7 +167,7 @@ def test_a_quick_sync_that_was_paused_at_its_head_is_resumed_as_a_quick_one(
     assert sync(SyncMode.RESUME)[1] == QUICK_RECENT + QUICK_IN_TURN
 
 
-def test_what_an_ingredient_says_only_fills_in_what_is_not_known(sync, world, profile_id):
+def test_an_ingredient_only_fills_in_values_that_are_missing(sync, world, profile_id):
     home, shows = world.projects.ids()[-1], world.add_project("Shows a reference")
     name = world.entries_in(home)[0].name
     world.change(name, is_archived=True, title="Its own title")
@@ -184,18 +183,18 @@ def test_what_an_ingredient_says_only_fills_in_what_is_not_known(sync, world, pr
     assert (image.project_id, image.title, image.is_archived) == (home, "Its own title", True)
 
 
-def test_an_ingredient_of_a_project_that_is_not_listed_is_kept_and_asks_for_nothing(
+def test_an_ingredient_of_an_unlisted_project_is_stored_and_its_project_is_not_requested(
     sync, world, flow, profile_id
 ):
     key = world.add_archived_ingredient(world.projects.ids()[0], "Old logo")
     sync(SyncMode.FULL)
     image = Image.get(Image.media_key == key)
     assert (image.project_id, image.title, image.kind) == (world.archive_id, "Old logo", "uploaded")
-    assert world.archive_id not in asked_projects(flow)
+    assert world.archive_id not in requested_projects(flow)
     assert gone() == set()
 
 
-def test_what_is_not_kept_is_counted_by_its_reason(sync, world, client):
+def test_ignored_records_are_counted_by_reason(sync, world, client):
     first = world.projects.ids()[0]
     names = world.names("PINHOLE", Kind.GENERATED)
     for name, state in zip(names, (2, 6, 4), strict=False):
@@ -218,11 +217,11 @@ def test_what_is_not_kept_is_counted_by_its_reason(sync, world, client):
     )
 
 
-# What cannot be read
+# Projects that cannot be read
 
 
 @pytest.mark.parametrize("code", [3, 5, 7, 9, 13, 99])
-def test_a_refused_project_is_noted_passed_by_and_tried_again(sync, world, code):
+def test_a_refused_project_is_reported_passed_over_and_tried_again(sync, world, code):
     refused, ids = small_project(world), world.projects.ids()
     world.refuse_project(refused, code, "PUBLIC_ERROR_MADE_UP")
     run, _ = sync()
@@ -235,7 +234,7 @@ def test_a_refused_project_is_noted_passed_by_and_tried_again(sync, world, code)
     assert (run.note, keys()) == (None, true_keys(world))
 
 
-def test_a_project_that_is_never_answered_for_is_passed_by_while_the_service_answers(sync, world, flow):
+def test_a_project_without_a_response_is_passed_over_while_the_service_responds(sync, world, flow):
     refused = small_project(world)
 
     def drop(request):
@@ -249,9 +248,7 @@ def test_a_project_that_is_never_answered_for_is_passed_by_while_the_service_ans
     assert "(no answer)" in run.note
 
 
-def test_a_page_of_the_listing_that_keeps_failing_is_waited_for_and_not_asked_for_without_end(
-    work, profile_id, world, flow, wait_until
-):
+def test_a_listing_page_that_keeps_failing_is_retried_with_pauses(work, profile_id, world, flow, wait_until):
     def fail_behind_the_head(request):
         is_it = request.kind == "projects" and b"%2C20%2Cnull%2C" not in request.body
         return Fault(call_error("projects", 13)) if is_it else NO_FAULT
@@ -266,7 +263,7 @@ def test_a_page_of_the_listing_that_keeps_failing_is_waited_for_and_not_asked_fo
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_limit_on_projects_is_waited_for_and_is_no_fault_of_theirs(
+def test_a_rate_limit_on_projects_is_waited_for_and_not_counted_as_their_failure(
     work, sync, world, flow, profile_id, status, wait_until
 ):
     flow.fail_next(status, "project", count=9, retry_after=0)
@@ -277,7 +274,7 @@ def test_a_limit_on_projects_is_waited_for_and_is_no_fault_of_theirs(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_one_project_that_is_refused_as_if_nobody_were_signed_in_is_passed_by(sync, world, flow, status):
+def test_a_single_project_that_responds_as_signed_out_is_passed_over(sync, world, flow, status):
     refused = small_project(world)
 
     def refuse(request):
@@ -290,7 +287,7 @@ def test_one_project_that_is_refused_as_if_nobody_were_signed_in_is_passed_by(sy
     assert (run.state, keys()) == (RunState.DONE, true_keys(world) - keys_in(world, refused))
 
 
-def test_the_only_project_may_be_emptied(sync, world, profile_id):
+def test_an_emptied_only_project_marks_nothing_as_gone(sync, world, profile_id):
     sync()
     only, *others = world.projects.ids()
     for each in others:
@@ -301,7 +298,7 @@ def test_the_only_project_may_be_emptied(sync, world, profile_id):
     assert "1 of 1 projects could not be read (it came without records" in run.note
 
 
-def test_a_sample_for_a_report_holds_no_title_and_no_id(sync, work, world, flow, profile_id):
+def test_a_sample_for_a_report_contains_no_title_and_no_id(sync, work, world, flow, profile_id):
     cards = [[project_id, ["A secret title", None, [1789201863, 0]]] for project_id in world.projects.ids()]
     flow.payload_next("projects", [cards, 7])
     run = work.syncs.wait(work.syncs.start(profile_id).id)
@@ -310,16 +307,16 @@ def test_a_sample_for_a_report_holds_no_title_and_no_id(sync, work, world, flow,
     assert not [text for text in ("secret", *world.projects.ids()) if text in run.sample]
 
 
-def test_troubled_projects_have_five_places_the_longest_untried_first(sync, world, flow, many):
+def test_a_quick_sync_tries_five_failed_projects_the_longest_untried_first(sync, world, flow, many):
     for project_id in many[10:22]:
         world.refuse_project(project_id)
     sync()
     tried = []
     for _ in range(3):
         sync()
-        asked = [project_id for project_id in asked_projects(flow) if project_id in many[10:22]]
-        assert len(asked) == QUICK_TROUBLED
-        tried += asked
+        failed = [project_id for project_id in requested_projects(flow) if project_id in many[10:22]]
+        assert len(failed) == QUICK_FAILED
+        tried += failed
     assert set(tried) == set(many[10:22])
 
 
@@ -336,7 +333,7 @@ def test_a_full_sync_marks_nothing_of_a_project_that_could_not_be_read(sync, wor
 
 
 @pytest.mark.parametrize("state", [2, 4, 9])
-def test_an_image_whose_record_was_met_but_not_kept_is_not_gone(sync, world, state):
+def test_an_image_whose_record_was_seen_but_ignored_is_not_gone(sync, world, state):
     sync()
     name = world.names("PINHOLE", Kind.GENERATED)[0]
     world.change(name, state=state)
@@ -357,12 +354,12 @@ def test_an_image_that_another_project_shows_is_not_gone(sync, world):
 
 
 def on_day(number):
-    """What is stored of the days on which projects were empty, as if it were so many days ago."""
+    """Date the last empty responses back by `number` days."""
     day = (datetime.now(UTC) - timedelta(days=number)).strftime("%Y-%m-%d")
     Project.update(empty_on=day).where(Project.empty_count > 0).execute()
 
 
-def test_an_empty_answer_counts_only_when_it_came_on_three_days_and_full_asks_then(sync, world, profile_id):
+def test_an_empty_response_counts_after_three_days_and_a_full_sync_then_asks(sync, world, profile_id):
     sync()
     emptied = small_project(world)
     world.empty_project(emptied)
@@ -380,7 +377,7 @@ def test_an_empty_answer_counts_only_when_it_came_on_three_days_and_full_asks_th
     assert gone() == keys_in(world, emptied)
 
 
-def test_an_empty_answer_beside_no_project_that_was_read_well_proves_nothing(sync, world):
+def test_empty_responses_do_not_count_when_no_project_could_be_read(sync, world):
     sync()
     for project_id in world.projects.ids():
         world.empty_project(project_id)
@@ -389,7 +386,7 @@ def test_an_empty_answer_beside_no_project_that_was_read_well_proves_nothing(syn
     assert not Project.select().where(Project.empty_count > 0).exists()
 
 
-def test_when_no_project_gives_a_recognised_record_that_is_no_success(sync, world):
+def test_a_sync_that_recognises_no_record_in_any_project_fails(sync, world):
     for project_id in world.projects.ids():
         world.remove_project(project_id)
     secret = "a secret of mine"
@@ -401,7 +398,7 @@ def test_when_no_project_gives_a_recognised_record_that_is_no_success(sync, worl
     assert secret not in run.sample
 
 
-def test_a_full_sync_that_met_images_and_kept_none_is_no_success(sync, world):
+def test_a_full_sync_that_saw_images_but_stored_none_fails(sync, world):
     for name in world.names("PINHOLE", Kind.GENERATED):
         world.change(name, state=2)
     assert sync(SyncMode.FULL)[0].error_code == "flow_changed"
@@ -415,26 +412,26 @@ def test_a_project_with_unrecognised_records_is_due_again_after_an_update(sync, 
     assert run.state == RunState.DONE
     assert "unrecognised" in run.ignored_reasons
     sync()
-    assert odd not in asked_projects(flow), "it was read last, so its turn comes last"
+    assert odd not in requested_projects(flow), "it was read last, so its turn comes last"
     Project.update(reader_version="0.0.1").where(Project.remote_id == odd).execute()
     sync()
-    assert odd in asked_projects(flow)
+    assert odd in requested_projects(flow)
 
 
-def test_a_deleted_project_is_asked_for_once_and_not_reported(sync, world, flow):
+def test_a_deleted_project_is_requested_once_and_not_reported(sync, world, flow):
     sync()
     removed = small_project(world)
     of_project = keys_in(world, removed)
     world.remove_project(removed)
     run, _ = sync(SyncMode.FULL)
     assert "could not be read" not in run.note
-    assert asked_projects(flow).count(removed) == 1
+    assert requested_projects(flow).count(removed) == 1
     assert gone() == of_project
     sync(SyncMode.FULL)
-    assert removed not in asked_projects(flow)
+    assert removed not in requested_projects(flow)
 
 
-def test_a_project_that_left_the_listing_but_still_answers_is_read(sync, world):
+def test_a_project_that_left_the_listing_but_still_exists_is_read(sync, world):
     unlisted = small_project(world)
     world.add_generated(project_id=unlisted)
     sync()
@@ -447,7 +444,7 @@ def test_a_project_that_left_the_listing_but_still_answers_is_read(sync, world):
     assert gone() == {deleted.media_key}
 
 
-def test_images_of_another_profile_stay_its_own_and_come_when_it_is_removed(
+def test_images_of_another_profile_stay_its_own_and_are_stored_when_it_is_removed(
     work, sync, world, flow, client, profile_id
 ):
     sync()
@@ -461,16 +458,14 @@ def test_images_of_another_profile_stay_its_own_and_come_when_it_is_removed(
     run = work.syncs.wait(work.syncs.start(second).id)
     counts = client.get(f"/api/runs/{run.id}").json["data"]["counts"]
     assert (run.state, counts["synced"], counts["ignoredByReason"]["other_profile"]) == (RunState.DONE, 0, 3)
-    assert "3 images are on another profile’s shelf" in " ".join(
-        client.get(f"/?profile={second}").text.split()
-    )
+    assert "3 images belong to another profile" in " ".join(client.get(f"/?profile={second}").text.split())
     work.remove_profile(profile_id)
     run = work.syncs.wait(work.syncs.start(second).id)
     assert run.synced_count == 3
 
 
 def record_of(world, name):
-    """An image of one account as another account's project would show it."""
+    """The record of an image in a project of another account."""
     shown = Shown(world.size_of(world.entry(name)), None, None, None)
     return record(world.entry(name), shown)
 
@@ -479,8 +474,8 @@ def record_of(world, name):
 
 
 @pytest.fixture
-def resting(work, profile_id, world, wait_until):
-    """A sync that met unusual activity: the run, which goes on later."""
+def cooling_down(work, profile_id, world, wait_until):
+    """A run during which Google reported unusual activity; it continues after the cooldown."""
     world.unusual_activity = True
     with store.connection():
         run = work.syncs.start(profile_id)
@@ -488,8 +483,8 @@ def resting(work, profile_id, world, wait_until):
     return run
 
 
-def test_unusual_activity_rests_the_profile_for_an_hour_and_nothing_fails(
-    work, resting, flow, client, running, profile_id, wait_until
+def test_unusual_activity_starts_a_cooldown_of_an_hour_and_nothing_fails(
+    work, cooling_down, flow, client, running, profile_id, wait_until
 ):
     asked_count = len(flow.log)
     waited = client.post("/api/image-veo3/sync-metadata", json={"profileId": profile_id, "mode": "new"})
@@ -502,15 +497,15 @@ def test_unusual_activity_rests_the_profile_for_an_hour_and_nothing_fails(
     wait_until(lambda: restarted.connections.cooldown(profile_id) is not None)
     assert restarted.connections.cooldown(profile_id).is_requested
     with store.connection():
-        assert runs.get_run(resting.id).state == RunState.RUNNING
+        assert runs.get_run(cooling_down.id).state == RunState.RUNNING
         restarted.syncs.pause(profile_id)
-        assert runs.get_run(resting.id).state == RunState.PAUSED
+        assert runs.get_run(cooling_down.id).state == RunState.PAUSED
     assert len(flow.log) == asked_count
 
 
-def test_a_call_that_had_begun_before_the_rest_does_not_end_it():
-    told, never = [], threading.Event()
-    retry = RetryPolicy((0.0,), on_cooldown=told.append)
+def test_a_call_that_began_before_the_cooldown_does_not_end_it():
+    reported, never = [], threading.Event()
+    retry = RetryPolicy((0.0,), on_cooldown=reported.append)
 
     def slow_success():
         with pytest.raises(UnusualActivity):
@@ -521,11 +516,13 @@ def test_a_call_that_had_begun_before_the_rest_does_not_end_it():
         raise UnusualActivity(3600.0)
 
     assert retry.call(slow_success, never) == "done"
-    assert [error is None for error in told] == [False]
+    assert [error is None for error in reported] == [False]
     assert retry.cooldown().is_requested
 
 
-def test_unusual_activity_at_a_paste_is_a_rest_and_no_unchecked_profile(work, profile_id, world, client):
+def test_unusual_activity_while_cookies_are_pasted_starts_a_cooldown_and_adds_no_profile(
+    work, profile_id, world, client
+):
     world.unusual_activity = True
     world.google.hides_email = True
     cookies = {"cookies": world.google.cookie_header()}
@@ -539,7 +536,7 @@ def test_unusual_activity_at_a_paste_is_a_rest_and_no_unchecked_profile(work, pr
         assert profiles.cooldown_seconds(profiles.get_profile(profile_id)) > 3500
 
 
-def test_downloads_of_a_resting_profile_wait_and_none_fails(work, sync, world, flow, profile_id, wait_until):
+def test_downloads_wait_during_a_cooldown_and_none_fails(work, sync, world, flow, profile_id, wait_until):
     sync()
     world.unusual_activity = True
     run = work.downloads.request(profile_id, [image.id for image in Image.select().limit(3)])
@@ -549,14 +546,14 @@ def test_downloads_of_a_resting_profile_wait_and_none_fails(work, sync, world, f
     work.downloads.pause(profile_id)
 
 
-def test_a_rest_that_is_over_is_not_shown_any_more(work, resting, profile_id, client):
+def test_a_cooldown_that_is_over_is_no_longer_shown(work, cooling_down, profile_id, client):
     def shown():
         (profile,) = client.get("/api/profiles").json["data"]
         page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
         return profile["health"], profile["healthReason"], page.select_one(".chip").text.strip()
 
     health, reason, word = shown()
-    assert (health, word) == ("unusual_activity", "Resting for an hour")
+    assert (health, word) == ("unusual_activity", "Paused for an hour")
     assert "unusual activity" in reason
     with store.connection():
         work.syncs.pause(profile_id)
@@ -564,19 +561,19 @@ def test_a_rest_that_is_over_is_not_shown_any_more(work, resting, profile_id, cl
     assert shown() == ("well", None, "Signed in")
 
 
-def test_after_the_rest_everything_goes_on_by_itself(resting, world, profile_id, running):
+def test_after_the_cooldown_everything_continues_by_itself(cooling_down, world, profile_id, running):
     world.unusual_activity = False
     with store.connection():
         Profile.update(cooldown_until=timestamp(datetime.now(UTC))).execute()
     restarted = background_of(running())
     with store.connection():
-        assert restarted.syncs.wait(resting.id).state == RunState.DONE
+        assert restarted.syncs.wait(cooling_down.id).state == RunState.DONE
         profile = profiles.get_profile(profile_id)
         assert (profile.health, profile.health_reason) == ("well", None)
         assert keys() == true_keys(world)
 
 
-def test_pause_ends_a_walk_between_projects_and_resume_goes_on_there(
+def test_pause_ends_a_walk_between_projects_and_resume_continues_there(
     work, sync, world, flow, profile_id, wait_until
 ):
     with flow.holding("project", at=3) as gate:
@@ -591,7 +588,7 @@ def test_pause_ends_a_walk_between_projects_and_resume_goes_on_there(
     assert keys() == true_keys(world)
 
 
-def test_a_walk_whose_process_was_killed_goes_on_between_projects(
+def test_a_walk_whose_process_was_killed_continues_between_projects(
     work, world, flow, profile_id, running, wait_until
 ):
     with flow.holding("project", at=3) as gate:
@@ -605,7 +602,7 @@ def test_a_walk_whose_process_was_killed_goes_on_between_projects(
     assert flow.count("project") == len(world.projects.ids()) + 1
 
 
-def test_new_projects_at_the_head_do_not_keep_a_walk_from_those_below(
+def test_new_projects_at_the_head_do_not_hide_those_below_from_a_walk(
     work, sync, world, flow, profile_id, wait_until
 ):
     with flow.holding("project", at=3) as gate:
@@ -620,7 +617,7 @@ def test_new_projects_at_the_head_do_not_keep_a_walk_from_those_below(
     assert keys() == true_keys(world)
 
 
-def test_a_full_sync_marks_what_a_project_holds_no_more(sync, world):
+def test_a_full_sync_marks_what_a_project_no_longer_contains(sync, world):
     sync()
     deleted = world.names("PINHOLE", Kind.GENERATED)[5]
     key = world.entry(deleted).media_key
@@ -630,7 +627,7 @@ def test_a_full_sync_marks_what_a_project_holds_no_more(sync, world):
     assert run.note.startswith("1 image on the shelf is no longer in this history")
 
 
-def test_a_full_sync_that_is_stopped_before_its_last_page_says_nothing_is_gone(sync, world):
+def test_a_full_sync_stopped_before_its_last_page_marks_nothing(sync, world):
     sync()
     removed = small_project(world)
     of_project = keys_in(world, removed)
@@ -642,7 +639,7 @@ def test_a_full_sync_that_is_stopped_before_its_last_page_says_nothing_is_gone(s
     assert gone() == of_project
 
 
-def test_an_account_without_projects_is_told_so_in_one_sentence(work, flow, world, profile_id, sync):
+def test_an_account_without_projects_gets_one_sentence(work, flow, world, profile_id, sync):
     world.moved = False
     run, _ = sync()
     assert (run.state, run.synced_count) == (RunState.DONE, 0)
@@ -650,52 +647,54 @@ def test_an_account_without_projects_is_told_so_in_one_sentence(work, flow, worl
 
 
 def test_the_histories_of_the_other_service_are_refused_by_name(work, client, profile_id):
-    asked = {"profileId": profile_id, "history": "PINHOLE"}
-    response = client.post("/api/image-veo3/sync-metadata", json=asked)
+    body = {"profileId": profile_id, "history": "PINHOLE"}
+    response = client.post("/api/image-veo3/sync-metadata", json=body)
     assert (response.status_code, response.json["error"]) == (
         400,
-        f"There is no history PINHOLE. Histories here: {PROJECTS}.",
+        f"There is no history PINHOLE. This profile has: {PROJECTS}.",
     )
 
 
-# In words
+# What pages say
 
 
 @pytest.fixture
-def words(client):
-    def words(address):
-        page = BeautifulSoup(client.get(address).text, "html.parser")
+def text_at(client):
+    """Returns the text of a page's main part."""
+
+    def text_at(url):
+        page = BeautifulSoup(client.get(url).text, "html.parser")
         return " ".join(page.main.get_text(" ").split())
 
-    return words
+    return text_at
 
 
-def test_the_panel_speaks_of_projects(work, flow, profile_id, words, wait_until):
+def test_the_panel_speaks_of_projects(work, flow, profile_id, text_at, wait_until):
     with store.connection(), flow.holding("project", at=3) as gate:
         run = work.syncs.start(profile_id)
         assert gate.reached.wait(5)
-        assert "Reading project 3" in words("/")
+        assert "Reading project 3" in text_at("/")
         work.syncs.pause(profile_id)
         wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
-    said = words("/")
+    said = text_at("/")
     assert "projects 2" in said
-    assert "Projects: stopped just now at project 2, the rest is still to come." in said
+    assert "Projects: incomplete, stopped just now at project 2." in said
     assert "Images older than" not in said
-    assert "2 projects" in words(f"/runs/{run.id}")
+    assert "2 projects" in text_at(f"/runs/{run.id}")
 
 
-def test_the_panel_says_how_far_back_the_readings_of_projects_go(sync, world, words):
+def test_the_panel_says_which_project_has_been_unread_the_longest(sync, world, text_at):
     sync()
-    assert "Projects: last synced just now. All projects were read." in words("/")
+    assert "Projects: last synced just now. All projects have been read." in text_at("/")
     Project.update(read_at="2026-10-03T12:00:00.000000Z", tried_walk_id=0).where(
         Project.remote_id == world.projects.ids()[-1]
     ).execute()
-    assert "the longest unread was read on 3 October 2026." in words("/")
+    assert "The one that has waited longest was read on 3 October 2026." in text_at("/")
     Project.update(read_at=None).where(Project.remote_id == world.projects.ids()[0]).execute()
-    assert "1 of them could not be read yet." in words("/")
+    assert "1 of them could not be read yet." in text_at("/")
 
 
-def test_projects_of_the_same_title_can_be_told_apart(sync, world, client, profile_id):
+def test_projects_with_the_same_title_are_shown_differently(sync, world, client, profile_id):
     world.add_project("Twin" * 40)
     world.projects.rename(world.projects.ids()[-1], "Twin" * 40)
     sync()
@@ -707,16 +706,16 @@ def test_projects_of_the_same_title_can_be_told_apart(sync, world, client, profi
     assert len(shown) == len(set(shown))
 
 
-def test_an_answer_of_another_shape_stops_the_run_with_a_sample_to_attach(
-    sync, work, flow, world, profile_id, words
+def test_a_project_of_an_unknown_shape_stops_the_run_with_a_redacted_sample(
+    sync, work, flow, world, profile_id, text_at
 ):
     sync()
     url = "https://flow-content.google/image/a?Expires=1&Signature=secret-signature"
     flow.payload_next("project", {"odd": url, "token": world.google.token, **world.google.cookies()})
     run = work.syncs.wait(work.syncs.start(profile_id).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "flow_changed")
-    assert "What Flow answered, for a report" in words("/")
-    said = words(f"/runs/{run.id}")
+    assert "Response of Flow" in text_at("/")
+    said = text_at(f"/runs/{run.id}")
     assert "the media of a project cannot be read" in said
     assert '"<field 0>": "<URL at flow-content.google>"' in said
     secrets = ["secret-signature", world.google.token, *world.google.cookies().values()]
@@ -724,21 +723,23 @@ def test_an_answer_of_another_shape_stops_the_run_with_a_sample_to_attach(
     assert sync()[0].state == RunState.DONE
 
 
-def test_an_image_says_where_it_stands_in_flow_and_shows_its_versions(sync, world, profile_id, client, words):
+def test_the_page_of_an_image_names_its_project_and_links_its_versions(
+    sync, world, profile_id, client, text_at
+):
     original = world.names("PINHOLE", Kind.GENERATED)[3]
     version = world.add_version(original)
     world.change(original, is_archived=True)
     sync()
     entry = world.entry(version)
     image = Image.get(Image.media_key == entry.media_key)
-    said = words(f"/images/{image.id}")
+    said = text_at(f"/images/{image.id}")
     assert f"Project {world.projects.find(entry.project_id).title}" in said
-    assert "Version derived In Flow archived" in said
-    shown = words(f"/?profile={profile_id}&card={entry.workflow_id}")
+    assert "Version derived In Flow Archived" in said
+    shown = text_at(f"/?profile={profile_id}&card={entry.workflow_id}")
     assert "Of" in shown
     assert ": 2 images" in shown
-    asked = {"profileId": profile_id}
-    listed = client.post("/api/image-veo3/get-local-images", json=asked).json["data"]
+    body = {"profileId": profile_id}
+    listed = client.post("/api/image-veo3/get-local-images", json=body).json["data"]
     value = next(each for each in listed if each["id"] == image.id)
     assert (value["projectId"], value["version"], value["isArchived"]) == (
         entry.project_id,
@@ -747,9 +748,7 @@ def test_an_image_says_where_it_stands_in_flow_and_shows_its_versions(sync, worl
     )
 
 
-def test_a_renewed_preview_is_kept_while_it_is_good_and_not_taken_back_by_a_sync(
-    sync, work, world, flow, profile_id
-):
+def test_a_sync_does_not_replace_a_renewed_preview_that_is_still_valid(sync, work, world, flow, profile_id):
     sync()
     entry = world.entry(world.names("PINHOLE", Kind.GENERATED)[0])
     image = Image.get(Image.media_key == entry.media_key)

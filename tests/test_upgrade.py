@@ -1,4 +1,4 @@
-"""Those who used an earlier Flowshelf: its reader kept nothing of flow.google.com and marked all as read."""
+"""Updates from version 0.1, which stored no image of flow.google.com but marked every project as read."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def execute(path, *statements):
 
 @pytest.fixture
 def old_shelf(config, world):
-    """A data folder of version 0.1: no image, every project marked as read, no gap, and a sync under way."""
+    """A database of version 0.1: no image, every project marked as read, and no gap."""
     config.data_dir.mkdir()
     path = config.database_path
     with closing(sqlite3.connect(path)) as connection:
@@ -84,7 +84,7 @@ def test_the_first_sync_after_the_update_reads_every_project(old_shelf, world, r
         assert {image.media_key for image in Image.select()} == true_keys(world)
 
 
-def test_a_walk_that_the_update_interrupted_leaves_nothing_out(old_shelf, world, running, wait_until):
+def test_a_walk_interrupted_by_the_update_misses_nothing(old_shelf, world, running, wait_until):
     execute(
         old_shelf,
         (
@@ -102,6 +102,7 @@ def test_a_walk_that_the_update_interrupted_leaves_nothing_out(old_shelf, world,
     )
     work = background_of(running())
     with store.connection():
+        # The run continues at the start, without cookies: a backup has none.
         wait_until(lambda: runs.get_run("run_1").state == RunState.WAITING)
         profiles.set_cookies("profile_1", world.google.cookies(), None)
         work.resume_waiting("profile_1")
@@ -109,7 +110,7 @@ def test_a_walk_that_the_update_interrupted_leaves_nothing_out(old_shelf, world,
         assert {image.media_key for image in Image.select()} == true_keys(world)
 
 
-def test_the_way_back_is_the_copy_that_lies_beside(old_shelf, tmp_path):
+def test_the_copy_that_the_update_saves_can_be_used_to_go_back(old_shelf, tmp_path):
     store.open_database(old_shelf)
     (copy,) = old_shelf.parent.glob("flowshelf-before-*.bak")
     with closing(sqlite3.connect(shutil.copy(copy, tmp_path / "back.sqlite3"))) as back:
@@ -120,7 +121,7 @@ def test_the_way_back_is_the_copy_that_lies_beside(old_shelf, tmp_path):
     assert "project_before" not in tables
 
 
-def test_a_database_of_version_0_1_becomes_like_a_new_one(old_shelf, tmp_path):
+def test_a_database_of_version_0_1_gets_the_schema_of_a_new_one(old_shelf, tmp_path):
     store.open_database(old_shelf)
     store.open_database(tmp_path / "new.sqlite3")
     assert schema_of(old_shelf) == schema_of(tmp_path / "new.sqlite3")

@@ -69,6 +69,6 @@ def test_every_request_has_the_user_agent_of_the_latest_paste(
         flow.reset()
         work.accounts.replace_cookies(profile_id, cookies)
         use(work, profile_id)
-        assert profiles.get_user_agent(profile_id) is None
+        assert profiles.find_user_agent(profile_id) is None
     (sent,) = user_agents(flow)
     assert own in sent

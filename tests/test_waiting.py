@@ -61,7 +61,7 @@ def test_when_cookies_expire_all_runs_wait_under_one_banner_and_no_image_fails(w
     assert [run.failed_count for run in waiting] == [0, 0]
     page = client.get("/").text
     assert len(banners(page)) == 1
-    assert "Waiting for the same cookies as the sync." in page
+    assert "Waiting for the same new cookies as the sync." in page
     soup = BeautifulSoup(page, "html.parser")  # the panels poll: new cookies may be pasted in another tab
     assert len(soup.select("#sync-panel[hx-get], #download-panel[hx-get]")) == 2
 
@@ -125,14 +125,14 @@ def test_the_time_left_is_that_of_the_cookie_and_not_of_the_token(work, client, 
     with store.connection():
         work.replace_cookies(profile_id, exported(world, in_future(days=11, hours=1)))
         assert "(11 days left)" in client.get(f"/profiles/{profile_id}").text
-        assert "Paste fresh ones" not in client.get("/").text
+        assert "The cookies expire" not in client.get("/").text
         work.replace_cookies(profile_id, exported(world, in_future(hours=30, minutes=5)))
         for path in ("/", f"/profiles/{profile_id}"):
-            assert "The cookies end in 30 h" in client.get(path).text
+            assert "The cookies expire in 30 h" in client.get(path).text
         world.session_expires = "2026-01-01T00:00:00.000Z"  # the expiry of the token does not matter
         work.check(profile_id)
         assert expiry() is not None
-        assert "end in 30 h" in client.get("/").text
+        assert "expire in 30 h" in client.get("/").text
 
 
 def test_a_cookie_renewed_by_the_check_of_a_paste_is_stored(work, profile_id, world, expiry):

@@ -1,4 +1,4 @@
-"""The wheel as people get it: built from a clean tree, installed in a bare venv, served from elsewhere."""
+"""The wheel: built from a clean tree, installed into an empty venv, and served from another folder."""
 
 import base64
 import hashlib
@@ -29,25 +29,28 @@ HTMX_SHA384 = "H5SrcfygHmAuTDZphMHqBJLc3FhssKjG7w/CeCpFReSfwBWDTKpkzPP8c+cLsK+V"
 
 
 def run(*command):
-    """Run a command that must succeed, for its output; what it said is in the failure otherwise."""
-    done = tried(*command)
+    """The output of a command that must succeed; when it fails, the failure shows it."""
+    done = run_any(*command)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
-def tried(*command):
+def run_any(*command):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def pip_of(folder, *requirements):
-    """A bare venv with these and no pip of its own, which takes seconds to put there; how it is asked."""
+def make_venv(folder, *requirements):
+    """A venv with these packages; returns the command of a pip that works on it.
+
+    It has no pip of its own, which would take seconds to install.
+    """
     venv.create(folder, symlinks=True)
     run(*PIP, "--python", folder, "install", "--no-compile", *requirements)
     return [*PIP, "--python", folder]
 
 
 def tree_files():
-    """What a clone would hold if everything were committed: nothing that git ignores, hence nothing built."""
+    """What a clone would hold if everything were committed: no file that git ignores, so nothing built."""
     listed = run("git", "-C", REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return [Path(name) for name in listed.split("\0") if name and (REPOSITORY / name).is_file()]
 
@@ -63,10 +66,10 @@ def clean_tree(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def build(clean_tree, tmp_path_factory):
-    """Builds wheels as pip does by itself, with what a build requires put in place once for all of them."""
+    """The pip command that builds a wheel, with the build requirements installed once for all tests."""
     requires = tomllib.loads((clean_tree / "pyproject.toml").read_text())["build-system"]["requires"]
     return [
-        *pip_of(tmp_path_factory.mktemp("build"), *requires),
+        *make_venv(tmp_path_factory.mktemp("build"), *requires),
         "wheel",
         "--no-deps",
         "--no-build-isolation",
@@ -88,23 +91,23 @@ def wheel_names(wheel):
 
 @pytest.fixture(scope="module")
 def flowshelf(wheel, tmp_path_factory):
-    """The command of the wheel, installed with what it requires and nothing else."""
-    folder = tmp_path_factory.mktemp("bare")
-    pip_of(folder, wheel)
+    """The `flowshelf` command of the wheel, installed with its dependencies and nothing else."""
+    folder = tmp_path_factory.mktemp("installed")
+    make_venv(folder, wheel)
     return folder / "bin" / "flowshelf"
 
 
 @contextmanager
-def serving(command, elsewhere):
-    """Start the dashboard in another folder; yields the process and the address that it prints."""
+def serving(command, folder):
+    """Start the dashboard in `folder`; yields the process and the URL that it prints."""
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("FLOWSHELF_", "PYTHON"))
     }
     with (
-        (elsewhere / "errors.txt").open("w+") as errors,
+        (folder / "errors.txt").open("w+") as errors,
         subprocess.Popen(
-            [command, "serve", "--port", "0", "--data-dir", elsewhere / "shelf"],
-            cwd=elsewhere,
+            [command, "serve", "--port", "0", "--data-dir", folder / "shelf"],
+            cwd=folder,
             env=environ,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -112,13 +115,13 @@ def serving(command, elsewhere):
         ) as process,
     ):
         try:
-            yield process, printed_address(process) or pytest.fail(f"No address was printed.\n{told(errors)}")
+            yield process, printed_url(process) or pytest.fail(f"No URL was printed.\n{read_again(errors)}")
         finally:
             process.kill()
 
 
-def printed_address(process):
-    """The first address on its output, None when it ends or stays silent for 15 seconds."""
+def printed_url(process):
+    """The first URL in its output; None when the process ends or prints none for 15 seconds."""
     too_late = threading.Timer(15, process.kill)
     too_late.start()
     try:
@@ -128,53 +131,53 @@ def printed_address(process):
         too_late.cancel()
 
 
-def told(errors):
-    errors.seek(0)
-    return errors.read()
+def read_again(file):
+    file.seek(0)
+    return file.read()
 
 
 def assets_of(page):
-    """The addresses of our own that a page makes the browser fetch."""
+    """The paths on our own server that a page makes the browser fetch."""
     tags = BeautifulSoup(page, "html.parser").select("link[href], script[src], img[src]")
-    addresses = {tag.get("href") or tag.get("src") for tag in tags}
-    return {address for address in addresses if address.startswith("/")}
+    urls = {tag.get("href") or tag.get("src") for tag in tags}
+    return {url for url in urls if url.startswith("/")}
 
 
-def test_the_wheel_holds_every_file_of_the_package(wheel_names):
-    homes = {"webapp": Path(), "templates": Path("webapp"), "static": Path("webapp")}
-    expected = {str(homes[file.parts[0]] / file) for file in tree_files() if file.parts[0] in homes}
+def test_the_wheel_contains_every_file_of_the_package(wheel_names):
+    parents = {"webapp": Path(), "templates": Path("webapp"), "static": Path("webapp")}
+    expected = {str(parents[file.parts[0]] / file) for file in tree_files() if file.parts[0] in parents}
     assert expected - wheel_names == set()
     for folder in ("webapp/templates/", "webapp/static/"):
         assert any(name.startswith(folder) for name in expected), f"nothing under {folder}"
 
 
-def test_the_wheel_brings_no_other_top_level_package(wheel_names):
+def test_the_wheel_contains_no_other_top_level_package(wheel_names):
     tops = {name.partition("/")[0] for name in wheel_names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"webapp"}
 
 
-def test_the_wheel_holds_the_htmx_that_the_design_names(wheel):
+def test_the_wheel_contains_the_known_htmx(wheel):
     with zipfile.ZipFile(wheel) as archive:
         digest = hashlib.sha384(archive.read(HTMX)).digest()
     assert base64.b64encode(digest).decode() == HTMX_SHA384
 
 
-def test_a_build_refuses_an_htmx_that_is_not_the_known_one(build, clean_tree, tmp_path):
+def test_a_build_refuses_an_unknown_htmx(build, clean_tree, tmp_path):
     tree = shutil.copytree(clean_tree, tmp_path / "tree", ignore=shutil.ignore_patterns("vendor"))
     hook = tree / "hatch_build.py"
     hook.write_text(hook.read_text().replace(HTMX_SHA384, "another"))
-    built = tried(*build, "--wheel-dir", tmp_path, tree)
+    built = run_any(*build, "--wheel-dir", tmp_path, tree)
     assert built.returncode != 0
     assert "not htmx 2.0.10 as Flowshelf knows it" in built.stdout + built.stderr
 
 
-def test_the_installed_dashboard_serves_its_page_with_all_that_it_refers_to(flowshelf, tmp_path):
-    with serving(flowshelf, tmp_path) as (process, address), requests.Session() as browser:
+def test_the_installed_dashboard_serves_its_page_and_its_assets(flowshelf, tmp_path):
+    with serving(flowshelf, tmp_path) as (process, url), requests.Session() as browser:
         browser.trust_env = False
-        page = browser.get(address, timeout=10)
+        page = browser.get(url, timeout=10)
         assert page.status_code == 200
         for asset in {"/static/app.css", "/static/vendor/htmx.min.js"} | assets_of(page.text):
-            answer = browser.get(urljoin(address, asset), timeout=10)
-            assert (answer.status_code, bool(answer.content)) == (200, True), asset
+            response = browser.get(urljoin(url, asset), timeout=10)
+            assert (response.status_code, bool(response.content)) == (200, True), asset
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=3) == 0

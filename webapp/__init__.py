@@ -36,7 +36,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     json_provider.sort_keys = False  # fields come in the order in which the API's documentation lists them
     app.json = json_provider
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    sharing = Sharing(config)
+    sharing = Sharing(config) if config.share else None
     services.install(app, Background(config), sharing)
     HTMX(app)
     # Flask runs hooks before a request in this order, and hooks after it in the reverse order. A request is
@@ -46,7 +46,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     compression.compress_responses(app)
     security.protect(app, config)
     _open_connections(app)
-    security.ask_to_sign_in(app, sharing)
+    security.require_sign_in(app, sharing)
     register_views(app)
     return app
 

@@ -1,4 +1,4 @@
-"""A shared shelf with pictures on a real port, and visitors who send it whatever they like."""
+"""A shared Flowshelf with images on a real port, and visitors who send any request."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ from webapp.store.gallery.filters import Filter
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: http.client.HTTPMessage
     content: bytes
@@ -36,44 +36,44 @@ class Answer:
 
 
 class Visitor:
-    """Somebody with a socket: keeps cookies, follows no redirect, sends what it is told to send.
+    """An HTTP client that stores cookies, follows no redirects, and can send invalid headers.
 
-    `address` is where it comes from; every 127.x.y.z is this machine.
+    `address` is its own IP address: every 127.x.y.z is this machine.
     """
 
     def __init__(self, url: str, address: str = "127.0.0.1") -> None:
-        self.place = urlsplit(url)
+        self.url = urlsplit(url)
         self.address = address
         self.cookies: dict[str, str] = {}
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """Header names are spelled with underscores; `Host` replaces the right one."""
+    def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Response:
+        """Header names are written with underscores; `Host` replaces the correct one."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             named.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         connection = http.client.HTTPConnection(
-            self.place.hostname, self.place.port, timeout=20, source_address=(self.address, 0)
+            self.url.hostname, self.url.port, timeout=20, source_address=(self.address, 0)
         )
         try:
             connection.request(method, path, body, named)
             response = connection.getresponse()
-            self._keep(response.headers.get_all("Set-Cookie") or [])
-            return Answer(response.status, response.headers, response.read())
+            self._store_cookies(response.headers.get_all("Set-Cookie") or [])
+            return Response(response.status, response.headers, response.read())
         finally:
             connection.close()
 
-    def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, **headers)
+    def get(self, path: str, **headers: str) -> Response:
+        return self.send("GET", path, **headers)
 
-    def post(self, path: str, form: dict | None = None, **headers: str) -> Answer:
+    def post(self, path: str, form: dict | None = None, **headers: str) -> Response:
         sent = {"Content_Type": "application/x-www-form-urlencoded"} | headers
-        return self.ask("POST", path, urlencode(form or {}).encode(), **sent)
+        return self.send("POST", path, urlencode(form or {}).encode(), **sent)
 
-    def call(self, path: str, body: object, method: str = "POST", **headers: str) -> Answer:
+    def call(self, path: str, body: object, method: str = "POST", **headers: str) -> Response:
         sent = {"Content_Type": "application/json"} | headers
-        return self.ask(method, path, json.dumps(body).encode(), **sent)
+        return self.send(method, path, json.dumps(body).encode(), **sent)
 
-    def _keep(self, set_cookies: list[str]) -> None:
+    def _store_cookies(self, set_cookies: list[str]) -> None:
         for line in set_cookies:
             name, value = re.match(r"([^=]+)=([^;]*)", line).groups()
             if value.strip('"'):
@@ -105,36 +105,36 @@ def codes(app: Flask) -> dict[Role, str]:
 
 
 @pytest.fixture
-def come(url: str, codes: dict[Role, str]) -> Callable[..., Visitor]:
-    """Somebody who opens the shelf, by the link of a role or by none."""
+def visit(url: str, codes: dict[Role, str]) -> Callable[..., Visitor]:
+    """Makes a visitor, signed in with the link of a role or anonymous."""
 
-    def come(role: Role = Role.ANONYMOUS, address: str = "127.0.0.1") -> Visitor:
+    def visit(role: Role = Role.ANONYMOUS, address: str = "127.0.0.1") -> Visitor:
         visitor = Visitor(url, address)
         if role in codes:
             assert visitor.get(f"/enter?code={codes[role]}").status == 303
         return visitor
 
-    return come
+    return visit
 
 
 @pytest.fixture
-def stranger(come: Callable[..., Visitor]) -> Visitor:
-    return come()
+def anonymous(visit: Callable[..., Visitor]) -> Visitor:
+    return visit()
 
 
 @pytest.fixture
-def guest(come: Callable[..., Visitor]) -> Visitor:
-    return come(Role.GUEST)
+def guest(visit: Callable[..., Visitor]) -> Visitor:
+    return visit(Role.GUEST)
 
 
 @pytest.fixture
-def owner(come: Callable[..., Visitor]) -> Visitor:
-    return come(Role.OWNER)
+def owner(visit: Callable[..., Visitor]) -> Visitor:
+    return visit(Role.OWNER)
 
 
 @pytest.fixture
 def shelf(work: Background, profile_id: str, flow: FlowServer) -> list[Image]:
-    """Six images, the newest two of them downloaded and the third hidden; newest first."""
+    """Six images, newest first. The first two are downloaded, the third is hidden."""
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
         newest = [image.id for image in images.list_page(Filter(), limit=6).images]

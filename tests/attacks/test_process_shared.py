@@ -1,4 +1,4 @@
-"""A shared `flowshelf` as a process: what it prints, logs and leaves on the disk, and its own commands."""
+"""A shared `flowshelf` as a process: its output, its log, its files, and commands on the same machine."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def shelf(config):
 
 
 def links_printed(shelf):
-    """The links of the owner and of guests, in this order."""
+    """The printed links: first the owner's, then the guests'."""
     found = []
     while len(found) < 2:
         line = shelf.process.stdout.readline()
@@ -36,7 +36,7 @@ def links_printed(shelf):
     return found
 
 
-def test_without_share_another_address_is_refused_with_a_sentence(shelf):
+def test_without_share_only_loopback_addresses_are_allowed(shelf):
     for host in ("0.0.0.0", "::", "192.0.2.2"):
         sentence = " ".join(shelf.run("--host", host, code=2).split())
         assert "could open this shelf without signing in" in sentence
@@ -44,14 +44,14 @@ def test_without_share_another_address_is_refused_with_a_sentence(shelf):
         assert "127.0.0.1 only" in sentence
 
 
-def test_not_everybody_can_be_the_trusted_proxy(shelf):
+def test_the_trusted_proxy_must_be_one_ip_address(shelf):
     for address in ("*", "0.0.0.0/0", "proxy"):
         assert "IP address" in shelf.run("--share", "--trusted-proxy", address, code=1)
     shelf._environ["FLOWSHELF_TRUSTED_PROXY"] = "*"
     assert "FLOWSHELF_TRUSTED_PROXY" in shelf.run("--share", code=1)
 
 
-def test_two_links_are_printed_whose_codes_lie_in_the_data_folder(shelf):
+def test_the_printed_links_have_the_codes_of_the_data_folder(shelf):
     shelf.serve("--share", "--host", "127.0.0.1")
     links = links_printed(shelf)
     codes = json.loads((shelf.data_dir / "share.json").read_text())
@@ -62,7 +62,7 @@ def test_two_links_are_printed_whose_codes_lie_in_the_data_folder(shelf):
     assert [code for _, code in links_printed(shelf)] == [codes["owner"], codes["guest"]]
 
 
-def test_sharing_listens_on_the_addresses_that_it_prints_and_asks_everybody_there_to_sign_in(shelf):
+def test_sharing_requires_sign_in_on_every_address_it_prints(shelf):
     shelf.serve("--share")
     port = int(shelf.url.rpartition(":")[2])
     expected = base_urls("0.0.0.0", port) or [shelf.url]
@@ -74,7 +74,7 @@ def test_sharing_listens_on_the_addresses_that_it_prints_and_asks_everybody_ther
             shelf.ask("/api/profiles")
 
 
-def test_the_environment_shares_too_and_a_terminal_shows_qr_codes(shelf):
+def test_the_environment_turns_sharing_on_and_a_terminal_shows_qr_codes(shelf):
     shelf._environ |= {"FLOWSHELF_SHARE": "1", "FLOWSHELF_HOST": "127.0.0.1"}
     mine, theirs = pty.openpty()
     command = [sys.executable, "-m", "webapp"]
@@ -92,7 +92,7 @@ def test_the_environment_shares_too_and_a_terminal_shows_qr_codes(shelf):
 
 
 @pytest.mark.proof
-def test_the_commands_of_this_machine_get_in_by_themselves(shelf, world):
+def test_commands_on_this_machine_need_no_sign_in(shelf, world):
     shelf.serve("--share", "--host", "127.0.0.1")
     code = json.loads((shelf.data_dir / "share.json").read_text())["owner"]
     shelf.headers = {"Authorization": f"Bearer {code}"}
@@ -101,10 +101,12 @@ def test_the_commands_of_this_machine_get_in_by_themselves(shelf, world):
     assert shelf.json("profiles")["data"][0]["images"] == 6
     shelf.kill(signal.SIGTERM)
     shelf._environ["FLOWSHELF_SHARE"] = "1"
-    assert shelf.json("download", "Ada")["data"]["downloaded"] == 6  # its own process asks nobody
+    assert (
+        shelf.json("download", "Ada")["data"]["downloaded"] == 6
+    )  # no server is running: the command works by itself
 
 
-def test_no_code_reaches_the_log_or_the_list_of_processes_and_modes_are_tight(shelf, world):
+def test_no_code_is_in_the_log_or_the_process_list_and_files_are_private(shelf, world):
     os.umask(0o000)
     try:
         shelf.serve("--share", "--host", "127.0.0.1")

@@ -1,4 +1,4 @@
-"""What strangers and guests get of each address, over a real socket: what is said to be theirs."""
+"""Which views anonymous visitors and guests can use."""
 
 import re
 
@@ -8,17 +8,17 @@ from webapp import store
 from webapp.database.models import Image
 from webapp.database.states import Role
 
-# Every view that somebody else than the owner may ask. A new one belongs here only after thinking twice.
+# All views that are not only for the owner. Think twice before you add one.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
 FOR_GUESTS = FOR_ANONYMOUS | {
-    "pages.gallery",
-    "pages.grid",
-    "pages.more",
-    "pages.show_image",
-    "pages.send_image",
-    "pages.send_thumbnail",
-    "commands.choose_density",
-    "commands.choose_theme",
+    "gallery.show_gallery",
+    "gallery.show_grid",
+    "gallery.show_more",
+    "images.show_image",
+    "images.send_image",
+    "images.send_thumbnail",
+    "preferences.choose_density",
+    "preferences.choose_theme",
     "share.sign_out",
     "api.get_local_images",
     "help.list_topics",
@@ -27,8 +27,8 @@ FOR_GUESTS = FOR_ANONYMOUS | {
 LOCAL = "/api/image-veo3/get-local-images"
 
 
-def every_address(app):
-    """Method, path and endpoint of all that can be asked."""
+def every_route(app):
+    """Method, path and endpoint of every route."""
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(?:int[^:]*:)\w+>", "1", rule.rule)
         path = re.sub(r"<any\(([^,)]+)[^:]*:\w+>", r"\1", path)
@@ -40,53 +40,51 @@ def every_address(app):
 @pytest.mark.parametrize(
     ("role", "allowed", "refusal"), [(Role.ANONYMOUS, FOR_ANONYMOUS, 401), (Role.GUEST, FOR_GUESTS, 403)]
 )
-def test_each_role_gets_what_is_listed_here_and_nothing_else(app, come, role, allowed, refusal):
-    visitor, got = come(role), set()
-    for method, path, endpoint in every_address(app):
+def test_each_role_can_use_only_the_views_listed_here(app, visit, role, allowed, refusal):
+    visitor, got = visit(role), set()
+    for method, path, endpoint in every_route(app):
         if endpoint == "share.sign_out":
             continue
-        answer = visitor.ask(method, path)
-        if answer.status not in (401, 403):
+        response = visitor.send(method, path)
+        if response.status not in (401, 403):
             got.add(endpoint)
         elif endpoint in allowed:
-            assert "code" in answer.text or "Sign in" in answer.text, (method, path)
+            assert "code" in response.text or "Sign in" in response.text, (method, path)
         else:
-            assert answer.status == refusal, (method, path)
+            assert response.status == refusal, (method, path)
     assert got <= allowed
-    assert allowed - got <= {"share.sign_in", "share.sign_out"}  # without a code there is no way in
+    assert allowed - got <= {"share.sign_in", "share.sign_out"}  # they need a code
 
 
-def test_a_view_that_nobody_marked_is_the_owners(running, come, serving):
+def test_an_unmarked_view_is_only_for_the_owner(running, visit, serving):
     app = running(share=True)
     app.add_url_rule("/new", view_func=lambda: "a secret", endpoint="new")
     codes = app.extensions["flowshelf.sharing"].codes
     with serving(app) as url:
-        visitors = {role: type(come())(url) for role in (Role.GUEST, Role.OWNER)}
+        visitors = {role: type(visit())(url) for role in (Role.GUEST, Role.OWNER)}
         for role, visitor in visitors.items():
             visitor.get(f"/enter?code={codes.code_of(role)}")
-        assert type(come())(url).get("/new").status == 401
+        assert type(visit())(url).get("/new").status == 401
         assert visitors[Role.GUEST].get("/new").status == 403
         assert visitors[Role.OWNER].get("/new").text == "a secret"
 
 
-def test_strangers_are_asked_to_sign_in_as_they_can_be_answered(stranger):
-    page = stranger.get("/profiles?q=1")
+def test_anonymous_requests_are_asked_to_sign_in_as_page_json_or_fragment(anonymous):
+    page = anonymous.get("/profiles?q=1")
     assert page.status == 401
-    assert "Sign in to this shelf" in page.text
+    assert "Sign in to Flowshelf" in page.text
     assert 'name="next" value="/profiles?q=1"' in page.text
-    assert stranger.call(LOCAL, {}).json["code"] == "sign_in"
-    assert stranger.get("/api/profiles").headers["WWW-Authenticate"] == "Bearer"
-    assert stranger.get("/panels/sync", HX_Request="true").headers["HX-Refresh"] == "true"
+    assert anonymous.call(LOCAL, {}).json["code"] == "sign_in"
+    assert anonymous.get("/api/profiles").headers["WWW-Authenticate"] == "Bearer"
+    assert anonymous.get("/panels/sync", HX_Request="true").headers["HX-Refresh"] == "true"
 
 
-def test_strangers_learn_that_it_is_well_and_nothing_else(stranger, guest, owner):
-    assert stranger.get("/healthz").json == guest.get("/healthz").json == {"status": "ok"}
+def test_anonymous_visitors_and_guests_get_only_the_status_of_healthz(anonymous, guest, owner):
+    assert anonymous.get("/healthz").json == guest.get("/healthz").json == {"status": "ok"}
     assert "version" in owner.get("/healthz").json
 
 
-def test_a_guest_sees_pictures_and_neither_paths_nor_accounts_nor_addresses_of_flow(
-    guest, shelf, config, world, flow
-):
+def test_a_guest_sees_images_but_no_paths_accounts_or_flow_urls(guest, shelf, config, world, flow):
     shown, waiting, hidden = shelf[0], shelf[4], shelf[2]
     with store.connection():
         Image.update(local_path=None).where(Image.id == shelf[1].id).execute()
@@ -104,7 +102,7 @@ def test_a_guest_sees_pictures_and_neither_paths_nor_accounts_nor_addresses_of_f
     assert f"/images/{shown.id}/thumbnail" in pages[0].text
 
 
-def test_a_guest_takes_a_picture_along_and_finds_no_hidden_one(guest, shelf, world):
+def test_a_guest_can_save_an_image_but_not_find_a_hidden_one(guest, shelf, world):
     shown, hidden = shelf[0], shelf[2]
     saved = guest.get(f"/images/{shown.id}/file?attachment")
     assert saved.content == world.content(shown.name)
@@ -118,12 +116,12 @@ def test_a_guest_takes_a_picture_along_and_finds_no_hidden_one(guest, shelf, wor
     assert guest.get("/grid?state=failed").status == 403
 
 
-def test_nothing_that_a_guest_does_makes_flowshelf_ask_flow(app, guest, shelf, flow):
+def test_no_request_of_a_guest_causes_a_request_to_flow(app, guest, shelf, flow):
     flow.world.expire_tokens()
     flow.reset()
-    for method, path, _ in every_address(app):
+    for method, path, _ in every_route(app):
         if path != "/sign-out":
-            guest.ask(method, path.replace("/x", f"/{shelf[4].id}"))
+            guest.send(method, path.replace("/x", f"/{shelf[4].id}"))
     guest.post("/previews", {"id": shelf[4].id})
     guest.post("/downloads", {"only": shelf[4].id})
     guest.call(
@@ -132,14 +130,14 @@ def test_nothing_that_a_guest_does_makes_flowshelf_ask_flow(app, guest, shelf, f
     assert flow.log == []
 
 
-def test_the_api_gives_a_guest_the_images_without_path_and_address(stranger, shelf, codes):
+def test_the_api_gives_guests_no_paths_or_preview_urls(anonymous, shelf, codes):
     def listed(role):
         bearer = {"Authorization": f"Bearer {codes[role]}"}
-        answer = stranger.call(LOCAL, {"profileId": shelf[0].profile_id}, **bearer)
-        return {name for image in answer.json["data"] for name in image}
+        response = anonymous.call(LOCAL, {"profileId": shelf[0].profile_id}, **bearer)
+        return {name for image in response.json["data"] for name in image}
 
     assert {"localPath", "fifeUrl"} <= listed(Role.OWNER)
     of_the_owner = {"localPath", "fifeUrl", "projectId", "title", "version", "isArchived"}
     assert listed(Role.GUEST) == listed(Role.OWNER) - of_the_owner
     bearer = {"Authorization": f"Bearer {codes[Role.GUEST]}"}
-    assert stranger.get("/api/profiles", **bearer).json["code"] == "forbidden"
+    assert anonymous.get("/api/profiles", **bearer).json["code"] == "forbidden"

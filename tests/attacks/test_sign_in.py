@@ -1,4 +1,4 @@
-"""Links, codes, sessions and guesses, over a real socket."""
+"""Sign-in links, codes, sessions, and guessing."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from webapp import store
 from webapp.database.models import Session
 from webapp.database.states import Role
 from webapp.errors import Locked
-from webapp.web.sharing.attempts import LOCK_SECONDS, MAX_WRONG, Tries
+from webapp.web.sharing.attempts import LOCK_SECONDS, MAX_WRONG, AttemptLimiter
 from webapp.web.sharing.codes import Codes
 
 WRONG = "wrong-wrong-wrong-wrong-wrong"
@@ -21,28 +21,28 @@ def cookie_of(visitor):
     return name, value
 
 
-def come_back(visitor, url):
-    """The same browser at the same shelf, which was started again and has another port."""
+def reopen(visitor, url):
+    """The same browser after a restart of Flowshelf on another port."""
     again = type(visitor)(url)
-    again.cookies = {f"flowshelf_{again.place.port}": cookie_of(visitor)[1]}
+    again.cookies = {f"flowshelf_{again.url.port}": cookie_of(visitor)[1]}
     return again
 
 
-def test_a_link_signs_in_and_its_code_stays_nowhere_in_the_browser(stranger, codes):
-    answer = stranger.get(f"/enter?code={codes[Role.GUEST]}&next=/images/x?q=1")
-    assert (answer.status, answer.headers["Location"]) == (303, "/images/x?q=1")
-    assert answer.headers["Cache-Control"] == "no-store"
-    set_cookie = answer.headers["Set-Cookie"]
+def test_a_link_signs_in_and_the_response_does_not_repeat_its_code(anonymous, codes):
+    response = anonymous.get(f"/enter?code={codes[Role.GUEST]}&next=/images/x?q=1")
+    assert (response.status, response.headers["Location"]) == (303, "/images/x?q=1")
+    assert response.headers["Cache-Control"] == "no-store"
+    set_cookie = response.headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(set_cookie.split("; "))
     for secret in codes.values():
-        assert secret not in str(answer.headers) + answer.text
-        assert secret.replace("-", "") not in str(answer.headers) + answer.text
-    assert stranger.get("/").status == 200
+        assert secret not in str(response.headers) + response.text
+        assert secret.replace("-", "") not in str(response.headers) + response.text
+    assert anonymous.get("/").status == 200
 
 
-def test_the_name_of_the_cookie_is_that_of_the_port(guest, codes, app, serving):
+def test_the_name_of_the_session_cookie_contains_the_port(guest, codes, app, serving):
     name, _ = cookie_of(guest)
-    assert name == f"flowshelf_{guest.place.port}"
+    assert name == f"flowshelf_{guest.url.port}"
     with serving(app) as other:
         neighbour = type(guest)(other)
         neighbour.cookies = dict(guest.cookies)
@@ -62,27 +62,27 @@ def test_the_name_of_the_cookie_is_that_of_the_port(guest, codes, app, serving):
         "x",
     ],
 )
-def test_a_link_leads_to_no_other_site(stranger, codes, elsewhere):
+def test_a_link_does_not_redirect_to_another_site(anonymous, codes, elsewhere):
     wanted = {"code": codes[Role.GUEST], "next": elsewhere}
-    assert stranger.post("/sign-in", wanted).headers["Location"] == "/"
+    assert anonymous.post("/sign-in", wanted).headers["Location"] == "/"
 
 
-def test_what_only_looks_ahead_signs_nobody_in(stranger, codes):
+def test_head_and_prefetch_requests_do_not_sign_in(anonymous, codes):
     link = f"/enter?code={codes[Role.OWNER]}"
-    assert "Set-Cookie" not in stranger.ask("HEAD", link).headers
-    assert "Set-Cookie" not in stranger.get(link, Sec_Purpose="prefetch;prerender").headers
+    assert "Set-Cookie" not in anonymous.send("HEAD", link).headers
+    assert "Set-Cookie" not in anonymous.get(link, Sec_Purpose="prefetch;prerender").headers
     with store.connection():
         assert Session.select().count() == 0
 
 
-def test_a_code_typed_by_hand_may_have_capitals_and_blanks(stranger, codes):
+def test_a_typed_code_may_have_capitals_and_spaces(anonymous, codes):
     typed = " ".join(codes[Role.OWNER].upper().split("-"))
-    assert stranger.post("/sign-in", {"code": typed}).status == 303
-    assert stranger.get("/share").status == 200
+    assert anonymous.post("/sign-in", {"code": typed}).status == 303
+    assert anonymous.get("/share").status == 200
 
 
-def test_five_wrong_tries_lock_their_address_whatever_way_they_come(come, codes):
-    visitor = come()
+def test_five_wrong_codes_lock_an_address_by_every_way_to_sign_in(visit, codes):
+    visitor = visit()
     statuses = [
         visitor.get(f"/enter?code={WRONG}").status,
         visitor.post("/sign-in", {"code": WRONG}).status,
@@ -91,74 +91,74 @@ def test_five_wrong_tries_lock_their_address_whatever_way_they_come(come, codes)
         visitor.get("/", Authorization="Bearer x", X_Forwarded_For="10.9.8.7").status,
     ]
     assert statuses == [401] * 5
-    locked = visitor.post("/sign-in", {"code": codes[Role.OWNER]})  # the right one, too late
+    locked = visitor.post("/sign-in", {"code": codes[Role.OWNER]})  # the right code, but locked
     assert locked.status == 429
     assert 0 < int(locked.headers["Retry-After"]) <= LOCK_SECONDS
     assert "Too many wrong codes" in locked.text
     assert visitor.get(f"/enter?code={codes[Role.OWNER]}", X_Forwarded_For="10.9.8.7").status == 429
     bearer = visitor.get("/api/profiles", Authorization=f"Bearer {codes[Role.OWNER]}")
     assert (bearer.status, bearer.json["code"]) == (429, "locked")
-    assert come(Role.GUEST, address="127.0.0.2").get("/").status == 200
+    assert visit(Role.GUEST, address="127.0.0.2").get("/").status == 200
 
 
-def test_who_is_signed_in_already_stays_so_while_somebody_of_that_address_guesses(guest, come):
+def test_a_session_continues_while_its_address_is_locked(guest, visit):
     for _ in range(MAX_WRONG + 1):
-        come().post("/sign-in", {"code": WRONG})
+        visit().post("/sign-in", {"code": WRONG})
     assert guest.get("/").status == 200
 
 
-def test_guesses_at_the_same_moment_are_counted_one_by_one(come):
+def test_simultaneous_guesses_are_all_counted(visit):
     with ThreadPoolExecutor(20) as pool:
-        tries = pool.map(lambda _: come().get(f"/enter?code={WRONG}").status, range(40))
+        tries = pool.map(lambda _: visit().get(f"/enter?code={WRONG}").status, range(40))
     assert sorted(tries) == [401] * MAX_WRONG + [429] * (40 - MAX_WRONG)
 
 
-def test_a_lock_ends_after_a_while_and_ipv6_networks_count_as_one():
+def test_a_lock_expires_and_counts_an_ipv6_network_as_one_address():
     seconds = 0.0
-    tries = Tries(clock=lambda: seconds)
+    attempts = AttemptLimiter(clock=lambda: seconds)
     for number in range(MAX_WRONG):
-        assert not tries.is_right(f"2001:db8::{number}", False)
+        attempts.note(f"2001:db8::{number}", is_right=False)
     with pytest.raises(Locked):
-        tries.is_right("2001:db8::ffff:9", True)
-    assert tries.is_right("2001:db8:0:1::9", True)
+        attempts.note("2001:db8::ffff:9", is_right=True)
+    attempts.note("2001:db8:0:1::9", is_right=True)
     seconds = LOCK_SECONDS + 1.0
-    assert tries.is_right("2001:db8::1", True)
+    attempts.note("2001:db8::1", is_right=True)
     for _ in range(MAX_WRONG - 1):
-        tries.is_right("2001:db8::1", False)
-    assert tries.is_right("2001:db8::1", True)
+        attempts.note("2001:db8::1", is_right=False)
+    attempts.note("2001:db8::1", is_right=True)
 
 
-def test_a_session_is_kept_as_a_hash_only_and_outlives_a_restart(running, serving, guest, config):
+def test_a_session_is_stored_only_as_a_hash_and_survives_a_restart(running, serving, guest, config):
     _, value = cookie_of(guest)
     files = [path for path in config.data_dir.iterdir() if path.is_file()]
     assert not [path for path in files if value.encode() in path.read_bytes()]
     with store.connection():
         assert Session.get().id_hash == hashlib.sha256(value.encode()).hexdigest()
     with serving(running(share=True)) as url:
-        assert come_back(guest, url).get("/").status == 200
+        assert reopen(guest, url).get("/").status == 200
 
 
-def test_an_invented_session_is_nobodys(stranger, codes):
+def test_an_invented_session_id_is_anonymous(anonymous, codes):
     for value in ("x", "owner", codes[Role.OWNER], "%00", "ü" * 50):
-        answer = stranger.get(
-            "/", Cookie=f"flowshelf_{stranger.place.port}={value}".encode().decode("latin-1")
+        response = anonymous.get(
+            "/", Cookie=f"flowshelf_{anonymous.url.port}={value}".encode().decode("latin-1")
         )
-        assert answer.status == 401
+        assert response.status == 401
 
 
-def test_renewing_a_link_ends_its_sessions_and_no_others(owner, guest, stranger, codes, app):
+def test_renewing_a_link_ends_only_the_sessions_of_its_role(owner, guest, anonymous, codes, app):
     assert codes[Role.GUEST] in owner.get("/share").text
     assert owner.post("/share/guest/renew").status == 303
     assert guest.get("/").status == 401
-    assert stranger.get(f"/enter?code={codes[Role.GUEST]}").status == 401
+    assert anonymous.get(f"/enter?code={codes[Role.GUEST]}").status == 401
     assert owner.get("/share").status == 200
     renewed = app.extensions["flowshelf.sharing"].codes.code_of(Role.GUEST)
     assert guest.get(f"/enter?code={renewed}").status == 303
     assert guest.get("/").status == 200
 
 
-def test_who_renews_the_owners_link_stays_in_and_every_other_owner_is_out(come, owner):
-    other, was = come(Role.OWNER), dict(owner.cookies)
+def test_renewing_the_owner_link_signs_out_all_other_owners(visit, owner):
+    other, was = visit(Role.OWNER), dict(owner.cookies)
     owner.post("/share/owner/renew")
     assert owner.get("/share").status == 200
     assert other.get("/share").status == 401
@@ -166,13 +166,13 @@ def test_who_renews_the_owners_link_stays_in_and_every_other_owner_is_out(come, 
     assert owner.get("/share").status == 401
 
 
-def test_a_code_changed_by_hand_while_nothing_ran_ends_its_sessions(running, serving, guest, config):
+def test_a_deleted_code_file_ends_all_sessions(running, serving, guest, config):
     (config.data_dir / "share.json").unlink()
     with serving(running(share=True)) as url:
-        assert come_back(guest, url).get("/").status == 401
+        assert reopen(guest, url).get("/").status == 401
 
 
-def test_signing_out_ends_the_session_and_not_just_the_cookie(guest):
+def test_signing_out_ends_the_session_on_the_server(guest):
     was = dict(guest.cookies)
     assert guest.post("/sign-out").status == 303
     assert guest.cookies == {}
@@ -180,12 +180,12 @@ def test_signing_out_ends_the_session_and_not_just_the_cookie(guest):
     assert guest.get("/").status == 401
 
 
-def test_a_guest_link_that_another_page_opens_does_not_take_the_owners_role_away(owner, codes):
+def test_opening_a_guest_link_does_not_sign_an_owner_out(owner, codes):
     owner.get(f"/enter?code={codes[Role.GUEST]}")
     assert owner.get("/share").status == 200
 
 
-def test_codes_are_made_once_and_are_long_and_different(config, codes):
+def test_codes_are_created_once_and_are_long_and_different(config, codes):
     again = Codes(config.data_dir)
     assert {role: again.code_of(role) for role in codes} == codes
     assert len(set(codes.values())) == 2
@@ -194,8 +194,8 @@ def test_codes_are_made_once_and_are_long_and_different(config, codes):
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"owner": 1, "guest": 2}', '{"owner": "a", "guest": "b"}'])
-def test_codes_that_cannot_be_read_are_a_sentence_and_no_open_door(running, config, text):
+def test_an_unreadable_code_file_is_an_error_and_opens_nothing(running, config, text):
     config.data_dir.mkdir()
     (config.data_dir / "share.json").write_text(text)
-    with pytest.raises(Exception, match="Delete it"):
+    with pytest.raises(Exception, match="Delete this file"):
         running(share=True)

@@ -1,7 +1,7 @@
-"""How fast Flowshelf is, beside others that do the same work in the same run.
+"""Measures Flowshelf next to other programs that do the same work in the same run.
 
-    python -m tests.benchmarks                     # all of it
-    python -m tests.benchmarks --quick downloads   # one of it, with small numbers
+    python -m tests.benchmarks                     # everything
+    python -m tests.benchmarks --quick downloads   # one benchmark, with small numbers
 
-Prints a table; asserts nothing, because machines differ. Everything happens on 127.0.0.1.
+Prints a table and asserts nothing, because machines differ. Everything runs on 127.0.0.1.
 """

@@ -1,166 +1,114 @@
 """The gallery with a thousand, a hundred thousand and a million images, over HTTP from `flowshelf serve`.
 
-sqlite-web and datasette show a page of the same table, sorted by the same column, from the same file.
+sqlite-web and datasette show a page of the same table from the same file, sorted by the same column.
 """
 
 import sqlite3
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode
+from statistics import median
+from urllib.parse import parse_qsl, quote
 
-from tests.benchmarks.measuring import Row, Scale, faster_than, in_own_process, median, number, p95
-from tests.benchmarks.serving import Browser, beside, flowshelf, free_port, running
-from tests.benchmarks.shelves import COMMON_WORD, PEOPLE, RARE_WORD, TWO_LETTERS, make_shelf
+from .measuring import Row, milliseconds, p95
+from .servers import FLOWSHELF, PEERS, TABLE, Browser, serving
+from .shelves import COMMON_WORD, RARE_WORD, TWO_LETTERS, shelf_of
 
-TABLE = "veo3_image_generations"
-PAGE = 60
-MANY = 1_000_000  # what is aimed at is aimed at with so many
+MANY = 1_000_000
+RATIOS = {"sqlite-web": ">= 3x", "datasette": ">= 20x"}  # aimed at with a million images
+# Milliseconds aimed at with a million images, a name, and what is asked for (after `select`, a form).
+QUESTIONS = f"""
+25  gallery, first page whole       | /
+25  first page                      | /grid
+25  page 1,000 by cursor            | /grid?before=%(cursor)s
+25  profile                         | /grid?profile=%(profile)s
+25  kind                            | /grid?kind=uploaded
+25  model                           | /grid?model=NARWHAL
+25  shape                           | /grid?aspect=IMAGE_ASPECT_RATIO_SQUARE
+25  days                            | /grid?from=2022-03-01&to=2022-03-31
+25  oldest first                    | /grid?sort=oldest
+25  by download                     | /grid?sort=downloaded
+25  profile, kind, model and days   | /grid?profile=%(profile)s&kind=generated&model=GEM_PIX&from=2022-01-01
+25  state pending                   | /grid?state=pending
+25  state active                    | /grid?state=active
+25  state done                      | /grid?state=done
+25  state failed                    | /grid?state=failed
+25  state gone                      | /grid?state=gone
+25  state damaged                   | /grid?state=damaged
+25  state hidden                    | /grid?state=hidden
+50  search: a common word           | /grid?q={COMMON_WORD}
+50  search: a rare word             | /grid?q={RARE_WORD}
+50  search: two letters without spaces | /grid?q=%(two_letters)s
+50  search: three words             | /grid?q=red+kite+dunes
+50  search: a rare word of one profile | /grid?q={RARE_WORD}&profile=%(profile)s
+50  search: the beginning of a name | /grid?q=CAMaJ0001
+100 counts: all                     | /grid/totals
+100 counts: a filter                | /grid/totals?kind=uploaded
+100 counts: pending                 | /grid/totals?state=pending
+100 overview                        | /overview
+100 select all that match           | select everything=1
+100 select all of a search          | select everything=1&q={RARE_WORD}
+25  panels that poll                | /panels/sync /panels/download
+"""
 
-# What is asked, and in how many milliseconds it should be answered at a million images.
-FILTERS = {
-    "kind": {"kind": "uploaded"},
-    "model": {"model": "NARWHAL"},
-    "shape": {"aspect": "IMAGE_ASPECT_RATIO_SQUARE"},
-    "days": {"from": "2022-03-01", "to": "2022-03-31"},
-    "oldest first": {"sort": "oldest"},
-    "by download": {"sort": "downloaded"},
-    "profile, kind, model and days": {"kind": "generated", "model": "GEM_PIX", "from": "2022-01-01"},
-    **{
-        f"state {state}": {"state": state}
-        for state in ("pending", "active", "done", "failed", "gone", "damaged", "hidden")
-    },
-}
-SEARCHES = {
-    "a common word": {"q": COMMON_WORD},
-    "a rare word": {"q": RARE_WORD},
-    "two letters without spaces": {"q": TWO_LETTERS},
-    "three words": {"q": "red kite dunes"},
-    "a rare word of one profile": {"q": RARE_WORD},
-    "the beginning of a name": {"q": "CAMaJ0001"},
-}
 
-
-def measure(scale: Scale) -> Iterator[Row]:
-    at = {}
-    for count in (1_000, 100_000) if scale.is_quick else (1_000, 100_000, MANY):
-        with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder:
-            data_dir = Path(folder, "data")
-            in_own_process(make_shelf, data_dir, count)
-            at[count] = asked(data_dir, scale.of(40, 8))
+def measure(quick: bool) -> Iterator[Row]:
+    at: dict[int, dict[str, tuple[str, float]]] = {}
+    for count in (1_000, 100_000) if quick else (1_000, 100_000, MANY):
+        with shelf_of(count) as data_dir:
+            at[count] = times(data_dir, 8 if quick else 40)
             if count >= 100_000:
-                yield from peers(data_dir, scale.of(9, 3), count)
-    few, many = at[min(at)], at[max(at)]
-    for what, (milliseconds, most) in many.items():
-        yield _row(what, f"{max(at):,} images", milliseconds, most, few[what][0])
+                yield from peers(data_dir, 3 if quick else 9, count)
+    few, many = min(at), max(at)
+    for what, (limit, ours) in at[many].items():
+        yield Row(
+            f"{what}, {many:,} images, p95", ours, "ms", f"<= {limit} ms", f"at {few:,}", at[few][what][1]
+        )
 
 
-def _row(what: str, where: str, milliseconds: float, most: float, at_few: float) -> Row:
-    shown, beside_it = f"{number(milliseconds)} ms", f"at 1,000: {number(at_few)} ms"
-    ratio = f"{milliseconds / at_few:.2f}x"
-    return Row(f"{what}, {where}, p95", shown, beside_it, ratio, f"<= {most} ms", milliseconds <= most)
+def times(data_dir: Path, count: int) -> dict[str, tuple[str, float]]:
+    """The target and the 95th percentile of each question, in milliseconds."""
+    questions = [line.partition("|") for line in (QUESTIONS % _places(data_dir)).strip().splitlines()]
+    found = {}
+    with serving(FLOWSHELF, data_dir) as (url, _), Browser(url) as browser:
+        for start, _, asked in questions:
+            limit, what = start.split(maxsplit=1)
+            ask = partial(_ask, browser, asked.split())
+            found[what.strip()] = limit, p95(milliseconds(ask, count))
+    return found
 
 
-def asked(data_dir: Path, times: int) -> dict[str, tuple[float, float]]:
-    """The 95th percentile in milliseconds of each question, and what is aimed at."""
-    profile, edge = _of_database(data_dir)
-    with flowshelf(data_dir) as (url, _), Browser(url) as browser:
-        return {
-            what: (p95(_milliseconds(lambda ask=ask: ask(browser), times)), most)
-            for what, (ask, most) in _questions(profile, edge).items()
-        }
+def _ask(browser: Browser, words: list[str]) -> None:
+    if words[0] == "select":
+        browser.post("/selection", **dict(parse_qsl(words[1])))
+    else:
+        for path in words:
+            browser.get(path)
 
 
-def _questions(profile: str, edge: str) -> dict[str, tuple[Callable[[Browser], bytes], float]]:
-    def page(**words: str):
-        return lambda browser: browser.get(f"/grid?{urlencode(words)}")
-
-    questions = {
-        "gallery, first page whole": (lambda browser: browser.get("/"), 25),
-        "first page": (page(), 25),
-        "page 1,000 by cursor": (page(before=edge), 25),
-        "profile": (page(profile=profile), 25),
-    }
-    for what, words in FILTERS.items():
-        own = {"profile": profile} if what.startswith("profile") else {}
-        questions[what] = page(**words, **own), 25
-    for what, words in SEARCHES.items():
-        own = {"profile": profile} if what.endswith("profile") else {}
-        questions[f"search: {what}"] = page(**words, **own), 50
-    for what, words in {"all": {}, "a filter": {"kind": "uploaded"}, "pending": {"state": "pending"}}.items():
-        questions[f"counts: {what}"] = (page(**words), 100)
-    return questions | {
-        "overview": (lambda browser: browser.get("/overview"), 100),
-        "select all that match": (lambda browser: browser.post("/selection", everything="1"), 100),
-        "select all of a search": (
-            lambda browser: browser.post("/selection", everything="1", q=RARE_WORD),
-            100,
-        ),
-        "panels that poll": (
-            lambda browser: browser.get("/panels/sync") + browser.get("/panels/download"),
-            25,
-        ),
-    }
+def _places(data_dir: Path) -> dict[str, str]:
+    """The larger profile, and the image before page 1,000, or before the last page of a small shelf."""
+    place = f"SELECT id FROM {TABLE} ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?"
+    with closing(sqlite3.connect(data_dir / "flowshelf.sqlite3")) as database:
+        (profile,) = database.execute("SELECT id FROM profile WHERE name = 'Ada'").fetchone()
+        (count,) = database.execute(f"SELECT count(*) FROM {TABLE}").fetchone()
+        (cursor,) = database.execute(place, (min(60_000, count - 60),)).fetchone()
+    return {"profile": profile, "cursor": cursor, "two_letters": quote(TWO_LETTERS)}
 
 
-def _of_database(data_dir: Path) -> tuple[str, str]:
-    """The first profile, and the image after which page 1,000 begins, or the last page of a small shelf."""
-    with sqlite3.connect(data_dir / "flowshelf.sqlite3") as database:
-        (profile,) = database.execute("SELECT id FROM profile WHERE name = ?", PEOPLE[:1]).fetchone()
-        (count,) = database.execute(f"SELECT COUNT(*) FROM {TABLE}").fetchone()
-        skipped = min(PAGE * 1000, count - PAGE)
-        place = f"SELECT id FROM {TABLE} ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?"
-        (edge,) = database.execute(place, (skipped,)).fetchone()
-    database.close()
-    return profile, edge
+def peers(data_dir: Path, count: int, images: int) -> Iterator[Row]:
+    """A sorted page of Flowshelf and of each peer, one after the other."""
+    with serving(FLOWSHELF, data_dir) as ours:
+        for peer in PEERS:
+            with serving(peer, data_dir) as theirs:
+                rates = _rate(ours, FLOWSHELF.page, count), _rate(theirs, peer.page, count)
+            target = RATIOS[peer.name] if images == MANY else ""
+            yield Row(f"a sorted page, {images:,} images", rates[0], "/s", target, peer.name, rates[1])
 
 
-def _milliseconds(ask: Callable[[], object], times: int) -> list[float]:
-    ask()
-    values = []
-    for _ in range(times):
-        began = time.perf_counter()
-        ask()
-        values.append((time.perf_counter() - began) * 1000)
-    return values
-
-
-def peers(data_dir: Path, times: int, count: int) -> Iterator[Row]:
-    """The first page of us and of others, in turns."""
-    file = data_dir / "flowshelf.sqlite3"
-    with flowshelf(data_dir) as (url, _), Browser(url) as ours:
-        for name, least, served, path in (
-            ("sqlite-web", 3, _sqlite_web, f"/{TABLE}/content/?ordering=-created_at"),
-            ("datasette", 20, _datasette, f"/flowshelf/{TABLE}?_sort_desc=created_at&_size={PAGE}"),
-        ):
-            with served(file) as peer_url:
-                if peer_url is None:
-                    yield Row(f"a sorted page, {count:,} images", "", f"{name}: skipped, not installed")
-                    continue
-                with Browser(peer_url) as theirs:
-                    mine = _milliseconds(lambda: ours.get("/grid"), times)
-                    others = _milliseconds(lambda browser=theirs, path=path: browser.get(path), times)
-            rates = 1000 / median(mine), 1000 / median(others)
-            aim = least if count == MANY else None
-            yield faster_than(f"a sorted page, {count:,} images", rates[0], name, rates[1], aim)
-
-
-@contextmanager
-def _sqlite_web(file: Path) -> Iterator[str | None]:
-    yield from _served("sqlite_web", lambda port: ["-p", str(port), "-x", "-r", str(file)])
-
-
-@contextmanager
-def _datasette(file: Path) -> Iterator[str | None]:
-    yield from _served("datasette", lambda port: ["serve", str(file), "-p", str(port)])
-
-
-def _served(program: str, options: Callable[[int], list[str]]) -> Iterator[str | None]:
-    path, port = beside(program), free_port()
-    if path is None:
-        yield None
-        return
-    with running([path, *options(port)], port):
-        yield f"http://127.0.0.1:{port}"
+def _rate(served: tuple[str, int] | None, path: str, count: int) -> float | None:
+    if served is None:
+        return None
+    with Browser(served[0]) as browser:
+        return 1000 / median(milliseconds(lambda: browser.get(path), count))

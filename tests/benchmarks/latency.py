@@ -1,33 +1,35 @@
-"""Latency hidden: a service that takes a second for each image, and one that bears only four at once."""
+"""Hidden latency: a service that takes a second per image, and one that refuses more than four at once."""
 
 from collections.abc import Iterator
+from math import ceil
 
-from tests.benchmarks.measuring import Row, Scale, at_most
-from tests.benchmarks.working import download, sync, working
 from webapp.demo import FlowServer, World
 
-WORKERS = 8
-SECONDS = 1.0
-MAX_AT_ONCE = 4
-CALM = (0.25, 0.5, 1.0, 2.0)
+from .measuring import Row
+from .phases import download_seconds, opened, sync
+
+WORKERS, MAX_PARALLEL = 8, 4
+RETRY_PAUSES = (0.25, 0.5, 1.0, 2.0)
+IDEAL = "every permitted connection always busy"
 
 
-def measure(scale: Scale) -> Iterator[Row]:
-    yield at_most("18 images, 1 s each, 8 workers", seconds_for(18), "s", 3.6)
-    yield at_most("100 images, 1 s each, 8 workers", seconds_for(scale.of(100, 24)), "s", 15)
-    count = scale.of(60, 12)
-    best = count / MAX_AT_ONCE * SECONDS
-    what = f"{count} images, 1 s each, 429 above {MAX_AT_ONCE} at once, by the best possible ({best:.0f} s)"
-    yield at_most(what, seconds_for(count, limited=True) / best, "x", 1.3)
+def measure(quick: bool) -> Iterator[Row]:
+    for count, target in ((18, "<= 3.6 s"), (24 if quick else 100, "<= 15 s")):
+        what = f"{count} images, 1 s each, {WORKERS} workers"
+        yield Row(what, seconds_for(count), "s", target, IDEAL, ceil(count / WORKERS))
+    count = 12 if quick else 60
+    what = f"{count} images, 1 s each, 429 above {MAX_PARALLEL} at once"
+    yield Row(what, seconds_for(count, limited=True), "s", "<= 1.3x", IDEAL, ceil(count / MAX_PARALLEL))
 
 
 def seconds_for(count: int, *, limited: bool = False) -> float:
-    world = World(uploaded=count, tiny_pictures=True)
-    with FlowServer(world) as flow:
-        cookies = world.cookie_header()
-        with working(flow.url, cookies, download_workers=WORKERS, retry_pauses_seconds=CALM) as opened:
-            sync(*opened)
-            flow.latency_seconds = {"media": SECONDS}
-            if limited:
-                flow.limit_parallel("media", MAX_AT_ONCE)
-            return download(*opened)
+    settings = {"download_workers": WORKERS, "retry_pauses_seconds": RETRY_PAUSES}
+    with (
+        FlowServer(World(uploaded=count, tiny_pictures=True)) as flow,
+        opened(flow.url, flow.world.cookie_header(), **settings) as shelf,
+    ):
+        sync(*shelf)
+        flow.latency_seconds = {"media": 1.0}
+        if limited:
+            flow.limit_parallel("media", MAX_PARALLEL)
+        return download_seconds(*shelf)

@@ -1,9 +1,8 @@
-"""What a benchmark hands back, and how time and memory are taken."""
+"""Rows of the table, and how time and memory are measured."""
 
 import multiprocessing
 import os
 import re
-import statistics
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,52 +12,54 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `is_met` is None where nothing was aimed at."""
+    """One figure, next to that of a `peer` measured in the same run.
+
+    `theirs` is None when the peer is not installed. `target` is a limit of the figure ("<= 25 ms") or of
+    its ratio to the peer's (">= 8x").
+    """
 
     what: str
-    ours: str
-    beside: str = ""
-    ratio: str = ""
+    ours: float
+    unit: str = ""
     target: str = ""
-    is_met: bool | None = None
+    peer: str = ""
+    theirs: float | None = None
 
+    def __str__(self) -> str:
+        theirs = "not installed" if self.theirs is None else f"{number(self.theirs)} {self.unit}"
+        peer = f"{self.peer}: {theirs}" if self.peer else ""
+        ratio = f"{self.ratio:.2f}x" if self.ratio is not None else ""
+        is_met = {True: "yes", False: "**no**", None: ""}[self.is_met]
+        cells = self.what, f"{number(self.ours)} {self.unit}", peer, ratio, self.target, is_met
+        return f"| {' | '.join(cell.strip().replace('|', chr(92) + '|') for cell in cells)} |"
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How much is measured: `quick` is for a look while one works on something."""
+    @property
+    def ratio(self) -> float | None:
+        return self.ours / self.theirs if self.theirs else None
 
-    is_quick: bool = False
-
-    def of(self, usual: int, quick: int) -> int:
-        return quick if self.is_quick else usual
-
-
-def at_most(what: str, value: float, unit: str, most: float | None = None) -> Row:
-    """Something that should be small."""
-    target = f"<= {number(most)} {unit}" if most is not None else ""
-    return Row(what, f"{number(value)} {unit}", target=target, is_met=most is None or value <= most)
-
-
-def faster_than(what: str, ours: float, peer: str, theirs: float | None, times: float | None = None) -> Row:
-    """A rate beside that of a peer; `theirs` None says that it is not on this machine."""
-    shown = f"{number(ours)} /s"
-    if theirs is None:
-        return Row(what, shown, f"{peer}: skipped, not installed")
-    ratio = ours / theirs
-    target = f">= {number(times)}x" if times else ""
-    return Row(
-        what, shown, f"{peer}: {number(theirs)} /s", f"{ratio:.2f}x", target, not times or ratio >= times
-    )
+    @property
+    def is_met(self) -> bool | None:
+        figure = self.ratio if self.target.endswith("x") else self.ours
+        if not self.target or figure is None:
+            return None
+        sign, limit = self.target.removesuffix("x").split()[:2]
+        return figure <= float(limit) if sign == "<=" else figure >= float(limit)
 
 
 def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def seconds_of(work: Callable[[], object]) -> float:
+def seconds_of(action: Callable[[], object]) -> float:
     began = time.perf_counter()
-    work()
+    action()
     return time.perf_counter() - began
+
+
+def milliseconds(action: Callable[[], object], count: int) -> list[float]:
+    """The time of each of `count` calls, after one that is not measured."""
+    action()
+    return [seconds_of(action) * 1000 for _ in range(count)]
 
 
 def p95(values: Iterable[float]) -> float:
@@ -66,31 +67,19 @@ def p95(values: Iterable[float]) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
 
 
-def median(values: Iterable[float]) -> float:
-    return statistics.median(values)
-
-
-def in_own_process(work: Callable, *given: object):
-    """What `work` returns in a fresh process, so that nothing of another measurement is in its memory."""
+def in_own_process(action: Callable, *arguments: object):
+    """What `action` returns in a fresh process, whose memory holds nothing of other measurements."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *given).result()
+        return pool.submit(action, *arguments).result()
 
 
-def peak_mb(process_id: int | str = "self") -> float:
-    """The most memory that a process has held at once."""
-    return _status_mb(process_id, "VmHWM")
-
-
-def resident_mb(process_id: int | str = "self") -> float:
-    return _status_mb(process_id, "VmRSS")
-
-
-def _status_mb(process_id: int | str, name: str) -> float:
+def memory_mb(process_id: int | str = "self", *, peak: bool = False) -> float:
+    """The resident memory of a process, now or at its peak."""
     status = Path(f"/proc/{process_id}/status").read_text()
-    return int(re.search(rf"{name}:\s+(\d+)", status)[1]) / 1024
+    return int(re.search(rf"{'VmHWM' if peak else 'VmRSS'}:\s+(\d+)", status)[1]) / 1024
 
 
 def processor_seconds(process_id: int) -> float:
-    """Time that a process has used of all processors."""
+    """The time that a process has used on all processors."""
     user, system = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -1,103 +1,103 @@
-"""A data folder with very many images, made at once: the rows first, what is derived of them afterwards."""
+"""Data folders with very many images, made quickly: first the rows, then everything derived from them."""
 
 import random
 import sqlite3
-import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from io import BytesIO
 from pathlib import Path
 
-from tests.benchmarks.media_server import picture
+from PIL import Image
+
 from webapp import store
-from webapp.database.models import Image, db
+from webapp.database.models import db
 from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.store import profiles
 
-BATCH = 20_000
-PEOPLE = ("Ada", "Bob")
-YEARS = 6.3
+from .measuring import in_own_process
+from .servers import TABLE, temporary_folder
+
 COMMON_WORD, RARE_WORD, TWO_LETTERS = "red", "zeppelin", "夜の"
-_WORDS = """red kite dunes fox night forest silver river mountain castle portrait of a woman in soft light
+WORDS = """red kite dunes fox night forest silver river mountain castle portrait of a woman in soft light
     with city neon rain dog cat robot garden flower sea storm old man child painting oil watercolor cinematic
     wide shot macro""".split()  # noqa: SIM905
-_WITHOUT_SPACES = ("夜の海", "赤い凧", "砂丘", "森の狐", "東京の雨", "静かな川")
+WITHOUT_SPACES = ("夜の海", "赤い凧", "砂丘", "森の狐", "東京の雨", "静かな川")
+PICTURE_SIZE, PICTURE_BYTES = (1376, 768), 465_000
+# Six years of images, one every few minutes; a fifth are uploads, and three in five name a file.
+# MATERIALIZED: otherwise SQLite calls `chosen` again for every column that uses its result.
+ROWS = f"""
+WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :count),
+rows AS MATERIALIZED (
+    SELECT n, n % 5 = 0 AS is_upload, chosen(10) < 6 AS has_file, chosen(3) AS shape, chosen(3) AS model,
+    strftime('%Y-%m-%dT%H:%M:%S', 1600000000 + n * 198676800 / :count, 'unixepoch')
+    || printf('.%06dZ', n % 1000000) AS moment FROM numbers)
+INSERT INTO {TABLE} (id, profile_id, name, workflow_id, media_key, created_at, kind, prompt, model_name,
+    aspect_ratio, local_path, size_bytes, sha256, downloaded_at, history, hidden_at, gone_upstream_at,
+    stored_at)
+SELECT identifier(), iif(n % 4, :ada, :bob), 'CAMaJ' || identifier(), identifier(), identifier(), moment,
+    iif(is_upload, 'uploaded', 'generated'), iif(is_upload, NULL, prompt(n)),
+    iif(is_upload, NULL, iif(model = 0, 'GEM_PIX', iif(model = 1, 'IMAGEN_3_5', 'NARWHAL'))),
+    'IMAGE_ASPECT_RATIO_' || iif(shape = 0, 'LANDSCAPE', iif(shape = 1, 'PORTRAIT', 'SQUARE')),
+    iif(has_file, '/nowhere/' || n || '.jpg', NULL), iif(has_file, 465000, NULL),
+    iif(has_file, '{"ab" * 32}', NULL), iif(has_file, moment, NULL), 'ASSET_MANAGER',
+    iif(n % 5003, NULL, moment), iif(n % 4999, NULL, moment), moment FROM rows"""
 
 
-def make_shelf(data_dir: Path, count: int) -> None:
-    """Fill the database of a new data folder with `count` images of two profiles, three of five with a file
-    that is said to be there."""
-    data_dir.mkdir(mode=0o700, parents=True)
+@contextmanager
+def shelf_of(count: int) -> Iterator[Path]:
+    """A temporary data folder with `count` images of two profiles, without the files that they name."""
+    with temporary_folder() as folder:
+        in_own_process(_make_shelf, folder / "data", count)
+        yield folder / "data"
+
+
+def _make_shelf(data_dir: Path, count: int) -> None:
+    rng = random.Random(7)
+    data_dir.mkdir(mode=0o700)
     store.open_database(data_dir / "flowshelf.sqlite3")
-    with store.connection():
-        owners = [profiles.add_profile(name, ("ASSET_MANAGER",)).id for name in PEOPLE]
+    with store.connection(), store.transaction():
+        ada, bob = (profiles.add_profile(name, ("ASSET_MANAGER",)).id for name in ("Ada", "Bob"))
         for (name,) in db.execute_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             db.execute_sql(f"DROP TRIGGER {name}")
-        for batch in _batches(owners, count):
-            with store.transaction():
-                columns = ", ".join(batch[0])
-                marks = ", ".join("?" * len(batch[0]))
-                insert = f"INSERT INTO {Image._meta.table_name} ({columns}) VALUES ({marks})"
-                db.connection().executemany(insert, [tuple(row.values()) for row in batch])
-        with store.transaction():
-            for statement in (*STATEMENTS, *REBUILD):
-                db.execute_sql(statement)
-        store.look_at_sizes()
-
-
-def give_files(data_dir: Path, count: int) -> dict[str, Path]:
-    """Let the newest images have real files; their paths by their ids."""
-    content, paths = picture(), {}
-    with sqlite3.connect(data_dir / "flowshelf.sqlite3") as database:
-        database.create_function("mentions", 3, lambda *_: False)
-        found = database.execute(
-            "SELECT id, profile_id FROM veo3_image_generations ORDER BY created_at DESC LIMIT ?", (count,)
-        )
-        for image_id, profile_id in found.fetchall():
-            path = data_dir / "images" / profile_id / f"{image_id}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            database.execute(
-                "UPDATE veo3_image_generations SET local_path = ?, size_bytes = ?, sha256 = ? WHERE id = ?",
-                (str(path), len(content), image_id * 2, image_id),
-            )
-            paths[image_id] = path
-    database.close()
-    return paths
-
-
-def _batches(owners: list[str], count: int) -> Iterator[list[dict]]:
-    rng = random.Random(7)
-    for start in range(0, count, BATCH):
-        yield [_row(rng, owners[n % 4 == 0], n, n / count) for n in range(start, min(start + BATCH, count))]
-
-
-def _row(rng: random.Random, owner: str, number: int, age: float) -> dict:
-    seconds = 1_600_000_000 + age * YEARS * 365 * 86_400
-    moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{number % 1_000_000:06}Z"
-    has_file, is_upload = rng.random() < 0.6, number % 5 == 0
-    return {
-        "id": f"{rng.getrandbits(128):032x}",
-        "profile_id": owner,
-        "name": f"CAMaJ{rng.getrandbits(120):030x}",
-        "workflow_id": f"{rng.getrandbits(128):032x}",
-        "media_key": f"{rng.getrandbits(128):032x}",
-        "created_at": moment,
-        "kind": "uploaded" if is_upload else "generated",
-        "prompt": None if is_upload else _prompt(rng, number),
-        "model_name": None if is_upload else rng.choice(("GEM_PIX", "IMAGEN_3_5", "NARWHAL")),
-        "aspect_ratio": f"IMAGE_ASPECT_RATIO_{rng.choice(('LANDSCAPE', 'PORTRAIT', 'SQUARE'))}",
-        "local_path": f"/nowhere/{number}.jpg" if has_file else None,
-        "size_bytes": 465_000 if has_file else None,
-        "sha256": "ab" * 32 if has_file else None,
-        "downloaded_at": moment if has_file else None,
-        "history": "ASSET_MANAGER",
-        "hidden_at": moment if number % 5003 == 0 else None,
-        "gone_upstream_at": moment if number % 4999 == 0 else None,
-        "stored_at": moment,
-    }
+        connection = db.connection()
+        connection.create_function("identifier", 0, lambda: f"{rng.getrandbits(128):032x}")
+        connection.create_function("chosen", 1, rng.randrange)
+        connection.create_function("prompt", 1, lambda n: _prompt(rng, n))
+        connection.execute(ROWS, {"count": count, "ada": ada, "bob": bob})
+        for statement in (*STATEMENTS, *REBUILD):
+            db.execute_sql(statement)
+    with store.connection():
+        store.refresh_statistics()
 
 
 def _prompt(rng: random.Random, number: int) -> str:
-    words = rng.choices(_WORDS, k=14)
-    words += [rng.choice(_WITHOUT_SPACES)] if number % 50 == 1 else []
+    words = rng.choices(WORDS, k=14)
+    words += [rng.choice(WITHOUT_SPACES)] if number % 50 == 1 else []
     words += [RARE_WORD] if number % 20_011 == 1 else []
     return " ".join(words)
+
+
+def give_files(data_dir: Path, count: int) -> dict[str, Path]:
+    """Write real files for the newest images; their paths by image id."""
+    content, paths = jpeg(), {}
+    newest = f"SELECT id, profile_id FROM {TABLE} ORDER BY created_at DESC LIMIT ?"
+    update = f"UPDATE {TABLE} SET local_path = ?, size_bytes = ?, sha256 = ? WHERE id = ?"
+    with closing(sqlite3.connect(data_dir / "flowshelf.sqlite3")) as database, database:
+        database.create_function("mentions", 3, lambda *_: False)  # the triggers call it
+        for image_id, profile_id in database.execute(newest, (count,)).fetchall():
+            path = paths[image_id] = data_dir / "images" / profile_id / f"{image_id}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            database.execute(update, (str(path), len(content), image_id * 2, image_id))
+    return paths
+
+
+def jpeg(max_bytes: int = PICTURE_BYTES) -> bytes:
+    """A JPEG of Flow's usual size in pixels, with the best quality that fits into `max_bytes`."""
+    noise = Image.merge("RGB", [Image.effect_noise(PICTURE_SIZE, 40) for _ in range(3)])
+    for quality in range(95, 0, -1):
+        encoded = BytesIO()
+        noise.save(encoded, "JPEG", quality=quality)
+        if encoded.tell() <= max_bytes:
+            return encoded.getvalue()
+    raise ValueError(f"no JPEG of {PICTURE_SIZE} pixels fits into {max_bytes} bytes")

@@ -1,50 +1,41 @@
-"""Start and rest: how soon a large shelf answers, and what it takes while nobody asks."""
+"""Start and idling: how soon a large shelf responds, and what the server uses while nobody asks."""
 
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
-from tests.benchmarks.measuring import (
-    Row,
-    Scale,
-    at_most,
-    in_own_process,
-    median,
-    processor_seconds,
-    resident_mb,
-)
-from tests.benchmarks.serving import flowshelf, free_port, wait_for_answer
-from tests.benchmarks.shelves import make_shelf
+from .measuring import Row, memory_mb, processor_seconds
+from .servers import FLOWSHELF, PEERS, Program, serving
+from .shelves import shelf_of
 
 
-def measure(scale: Scale) -> Iterator[Row]:
-    count, cooldown_seconds = scale.of(1_000_000, 20_000), scale.of(20, 3)
-    with tempfile.TemporaryDirectory(prefix="flowshelf-bench-") as folder:
-        data_dir = Path(folder, "data")
-        in_own_process(make_shelf, data_dir, count)
-        seconds = median(first_answer_seconds(data_dir) for _ in range(scale.of(5, 2)))
-        yield at_most(f"first answer after the command, {count:,} images", seconds, "s", 1)
-        with flowshelf(data_dir) as (_, process_id):
+def measure(quick: bool) -> Iterator[Row]:
+    count, idle_seconds, rounds = (20_000, 3, 2) if quick else (1_000_000, 20, 5)
+    with shelf_of(count) as data_dir:
+        ours = start(FLOWSHELF, data_dir, rounds)
+        for peer in PEERS:
+            theirs = start(peer, data_dir, rounds)
+            what = f"first response after the command, {count:,} images"
+            yield Row(what, ours[0], "s", "<= 1 s", peer.name, theirs and theirs[0])
+            yield Row("memory after that", ours[1], "MB", "", peer.name, theirs and theirs[1])
+        with serving(FLOWSHELF, data_dir) as (_, process_id):
             time.sleep(1)
             used = processor_seconds(process_id)
-            time.sleep(cooldown_seconds)
+            time.sleep(idle_seconds)
             used = processor_seconds(process_id) - used
-            yield at_most("memory at rest", resident_mb(process_id), "MB", 90)
-            yield at_most("processor at rest", 100 * used / cooldown_seconds, "%", 1)
+            yield Row("memory when idle", memory_mb(process_id), "MB", "<= 90 MB")
+            yield Row("processor when idle", 100 * used / idle_seconds, "%", "<= 1 %")
 
 
-def first_answer_seconds(data_dir: Path) -> float:
-    port = free_port()
-    command = [sys.executable, "-m", "webapp", "serve", "--data-dir", str(data_dir), "--port", str(port)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    began = time.perf_counter()
-    process = subprocess.Popen(command, **quiet)
-    try:
-        wait_for_answer(process, port)
-        return time.perf_counter() - began
-    finally:
-        process.terminate()
-        process.wait()
+def start(program: Program, data_dir: Path, rounds: int) -> tuple[float, float] | None:
+    """Median seconds to the first response and MB in use then; None when the program is not installed."""
+    seconds, memory = [], []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        with serving(program, data_dir) as served:
+            if served is None:
+                return None
+            seconds.append(time.perf_counter() - began)
+            memory.append(memory_mb(served[1]))
+    return median(seconds), median(memory)

@@ -1,4 +1,4 @@
-"""Pages in a real browser, each watched: what its console says, what it asks for and whom it asks."""
+"""Pages in a real browser. A test fails on errors in the console, and on requests to other hosts."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ from webapp.demo.entries import Kind
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Filter, Selection
 
-# Chromium logs every answer that is an error, and htmx that there was none; a test that provokes it says so.
-ANSWER_LOGGED = "Failed to load resource: the server responded with a status of {}"
+# Chromium logs every error response, and htmx logs lost connections. A test that provokes one declares it.
+ERROR_LOGGED = "Failed to load resource: the server responded with a status of {}"
 OFFLINE_LOGGED = ("Failed to load resource: net::ERR_INTERNET_DISCONNECTED", "htmx:")
 MILLISECONDS = 8000
-# No long pauses between two polls, so that a test takes no longer than its work.
+# Shortens the pauses between polls, so that tests are fast.
 QUICK = "const wait = setTimeout; window.setTimeout = (act, pause, ...rest) => wait(act, pause / 5, ...rest);"
 OUTCOME = pytest.StashKey[bool]()
 
@@ -35,16 +35,16 @@ def pytest_runtest_makereport(item: pytest.Item):
 
 @pytest.fixture
 def world() -> World:
-    """Three history pages of uploads and one of generated pictures, on one page of the gallery.
+    """Three history pages of uploads and one of generated images, on one page of the gallery.
 
-    All rows carry a preview, so that no card asks the media service for one behind a test's back.
+    All rows have a preview URL, so that no card requests one from the media service in the background.
     """
     return World(uploaded=24, generated=6, videos=1, tiny_pictures=True, fife_url_kinds=Kind)
 
 
 @pytest.fixture
 def grace(flow: FlowServer) -> World:
-    """Another account at the same Flow, with more pictures than one page of the gallery shows."""
+    """Another account, with more images than one page of the gallery shows."""
     world = World(seed=2, uploaded=70, email="grace@example.com", owner="Grace Example", tiny_pictures=True)
     flow.add_world(world)
     return world
@@ -52,13 +52,13 @@ def grace(flow: FlowServer) -> World:
 
 @pytest.fixture
 def app(running: Callable[..., Flask]) -> Flask:
-    """Patient with gates of the simulated Flow that stay shut while a browser looks."""
+    """With long timeouts, because gates of the simulated Flow stay closed while a test looks at a page."""
     return running(page_size=10, timeout_seconds=(5.0, 60.0))
 
 
 @dataclass
 class Watch:
-    """What pages said and asked, over all pages of a test."""
+    """Records console and requests of all pages of a test."""
 
     hosts: set[str]
     pages: list[Page] = field(default_factory=list)
@@ -69,13 +69,13 @@ class Watch:
 
     def follow(self, page: Page) -> None:
         self.pages.append(page)
-        page.on("console", self._hear)
+        page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
         page.on("request", lambda request: self.urls.append(request.url))
 
     def expect_status(self, status: int) -> None:
-        """An answer of this kind is what the test is about."""
-        self.provoked.append(ANSWER_LOGGED.format(status))
+        """The test provokes a response with this status."""
+        self.provoked.append(ERROR_LOGGED.format(status))
 
     def expect_no_network(self) -> None:
         self.provoked.extend(OFFLINE_LOGGED)
@@ -83,17 +83,17 @@ class Watch:
     @property
     def complaints(self) -> list[str]:
         strange = [url for url in self.urls if urlsplit(url).netloc not in self.hosts | {""}]
-        return self.errors + [f"asked elsewhere: {url}" for url in strange]
+        return self.errors + [f"request to another host: {url}" for url in strange]
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         line = f"console {message.type}: {message.text} ({message.location.get('url', '')})"
         self.console.append(line)
         is_known = any(message.text.startswith(start) for start in self.provoked)
         if message.type in ("error", "warning") and not is_known:
             self.errors.append(line)
 
-    def keep_evidence(self) -> Path:
-        """Screenshots and the console, in a folder of the system's temp folder."""
+    def save_evidence(self) -> Path:
+        """Saves screenshots and the console to a temporary folder."""
         folder = Path(tempfile.mkdtemp(prefix="flowshelf-browser-"))
         for number, page in enumerate(page for page in self.pages if not page.is_closed()):
             page.screenshot(path=folder / f"page-{number}.png", full_page=True)
@@ -103,12 +103,12 @@ class Watch:
 
 @pytest.fixture
 def watch(live_url: str, flow: FlowServer, request: pytest.FixtureRequest) -> Iterator[Watch]:
-    """No test of the browser passes with a complaint in the console, or when a page asks elsewhere."""
+    """Fails a test on errors in the console and on requests to other hosts."""
     watch = Watch({urlsplit(live_url).netloc, flow.picture_host})
     yield watch
     try:
         if watch.complaints or not request.node.stash.get(OUTCOME, False):
-            print(f"\nWhat the browser showed: {watch.keep_evidence()}")
+            print(f"\nScreenshots and console: {watch.save_evidence()}")
         assert watch.complaints == []
     finally:
         for page in watch.pages:
@@ -117,7 +117,7 @@ def watch(live_url: str, flow: FlowServer, request: pytest.FixtureRequest) -> It
 
 @pytest.fixture
 def open_page(chromium: Browser, live_url: str, watch: Watch) -> Callable[..., Page]:
-    """A new page in a browser of its own: at a path of the dashboard, with options of the context."""
+    """Opens a page in a browser context of its own, at a path of the dashboard."""
 
     def open_page(path: str = "/", **options: object) -> Page:
         context = chromium.new_context(**{"base_url": live_url, "reduced_motion": "reduce"} | options)
@@ -133,13 +133,13 @@ def open_page(chromium: Browser, live_url: str, watch: Watch) -> Callable[..., P
 
 @pytest.fixture
 def page(open_page: Callable[..., Page]) -> Page:
-    """The gallery as somebody who is new sees it."""
+    """The gallery in a new browser."""
     return open_page()
 
 
 @pytest.fixture
 def synced(work: Background, profile_id: str) -> str:
-    """Ada's profile with all metadata and no file; its id."""
+    """The id of Ada's profile, synced, without downloads."""
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
     return profile_id
@@ -147,6 +147,6 @@ def synced(work: Background, profile_id: str) -> str:
 
 @pytest.fixture
 def shelf(synced: str) -> list[str]:
-    """The ids of all images on the shelf, newest first."""
+    """The ids of all images, newest first."""
     with store.connection():
         return selections.list_ids(Selection(everything=Filter()))

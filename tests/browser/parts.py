@@ -1,4 +1,4 @@
-"""Where things stand on the dashboard, as a person names them, and what a card promises."""
+"""Locators for the parts of the dashboard, and assertions on cards."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ expect.set_options(timeout=8000)
 
 
 def long_shelf() -> World:
-    """More pictures than one page of the gallery shows; all rows carry a preview."""
+    """More images than one page of the gallery shows; all rows have a preview URL."""
     return World(uploaded=40, generated=30, videos=3, tiny_pictures=True, fife_url_kinds=Kind)
 
 
@@ -32,26 +32,29 @@ def download_panel(page: Page) -> Locator:
 
 
 def cards(page: Page, state: str = "") -> Locator:
-    return page.locator(".card").filter(has=page.locator(".chips", has_text=state))
+    """All cards, or those with a chip of exactly this text."""
+    if not state:
+        return page.locator(".card")
+    return page.locator(".card").filter(has=page.locator(".chip", has_text=re.compile(f"^{state}$")))
 
 
 def add_profile(page: Page, name: str, cookies: str) -> None:
     page.get_by_label("Name of the profile").fill(name)
-    page.get_by_label("Cookies of Flow").fill(cookies)
+    page.get_by_label("Flow cookies").fill(cookies)
     button(page, "Check and add").click()
 
 
 def name_of(card: Locator) -> str:
-    """The name in Flow of the image that a card shows."""
+    """The name in Flow of the image of a card."""
     with store.connection():
         return images.get_image(card.get_attribute("id").removeprefix("card-")).name
 
 
 def expect_picture(card: Locator) -> None:
-    """The card shows the thumbnail of its file, and the browser could draw it."""
+    """Asserts that the card shows a thumbnail that the browser can decode."""
     picture = card.locator("img")
     expect(picture).to_have_attribute("src", re.compile("/thumbnail"))
-    # Its natural width may be 0: pictures here have four pixels, divided by the density of the screen.
+    # Not by naturalWidth, which may be 0: these images have four pixels, divided by the pixel density.
     assert picture.evaluate("async image => (await image.decode(), image.complete)")
 
 

@@ -1,40 +1,29 @@
-"""Pictures of every page in every state, on a phone and on a desk, by day and by night.
+"""Screenshots of every page in every state, on a phone and a desktop, light and dark.
 
-    python tests/browser/screenshots.py [FOLDER]     page-state-width-theme.png, by default in the temp folder
-    python tests/browser/screenshots.py --readme     the README's picture, beside this file
+    python -m pytest tests/browser/screenshots.py              page-state-width-theme.png, in the temp folder
+    python -m pytest tests/browser/screenshots.py -k readme    only the README's picture, next to this file
 
-All of it shows the sample pictures of the simulated Flow; a temporary data folder is all that it touches.
+They show the sample pictures of the simulated Flow. The suite does not collect this file.
 """
 
-import faulthandler
-import shutil
-import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-from flask import Flask
+import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
 from states import states
 
-from webapp import create_app, store
-from webapp.cli.server import listen
-from webapp.config import Config
+from webapp import store
 from webapp.database.states import Role
-from webapp.demo import FlowServer
 from webapp.demo.samples import sample_world
 from webapp.store import runs
-from webapp.web.services import background_of
 
 README_PICTURE = Path(__file__).parent / "dashboard.png"
-SIZES = {390: 844, 1440: 900}
-ENDS = {360: 780, 3840: 2160}
-THEMES = ("light", "dark")
-MAX_SECONDS = 600
+FOLDER = Path(tempfile.gettempdir()) / "flowshelf-screenshots"
+HEIGHTS = {360: 780, 390: 844, 1440: 900, 3840: 2160}
+DESKS = [(width, theme) for width in (390, 1440) for theme in ("light", "dark")]
 DRAWN = """() => Promise.all(
     [...document.images]
         .filter((image) => image.getBoundingClientRect().top < innerHeight)
@@ -42,124 +31,67 @@ DRAWN = """() => Promise.all(
 ).then(() => {})"""
 
 
-def main(arguments: list[str]) -> None:
-    faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
-    if arguments == ["--readme"]:
-        take_readme_picture()
-    else:
-        default = Path(tempfile.gettempdir()) / "flowshelf-screenshots"
-        take_all(Path(arguments[0]) if arguments else default)
+@pytest.fixture
+def world():
+    return sample_world()
 
 
-def take_all(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with dashboard(FlowServer(sample_world())) as (flow, app, url), chromium() as browser:
-        desks = {(width, theme): desk(browser, url, width, theme) for width in SIZES for theme in THEMES}
-        for state, pages in states(flow, background_of(app)):
-            for name, look in pages.items():
-                for (width, theme), page in desks.items():
-                    look.show(page)
-                    drawn(page).save(folder / f"{name}-{state}-{width}-{theme}.png")
-        take_gallery_at_its_ends(folder, browser, url)
-    flow = FlowServer(sample_world())
-    with dashboard(flow, share=True) as (_, app, url), chromium() as browser:
-        take_shared(folder, flow, app, url, browser)
-    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+@pytest.fixture
+def app(running, request):
+    return running(timeout_seconds=(5.0, 60.0), **getattr(request, "param", {}))
 
 
-def take_gallery_at_its_ends(folder: Path, browser: Browser, url: str) -> None:
-    """On the narrowest phone and the widest screen."""
-    for width in ENDS:
-        page = desk(browser, url, width, "light")
-        page.goto("/")
-        drawn(page).save(folder / f"gallery-waiting-{width}-light.png")
-        page.context.close()
+@pytest.fixture
+def open_desk(open_page):
+    """A page in a window of this width; its height belongs to the width."""
+
+    def open_desk(width, theme):
+        return open_page(viewport={"width": width, "height": HEIGHTS[width]}, color_scheme=theme)
+
+    return open_desk
 
 
-def take_shared(folder: Path, flow: FlowServer, app: Flask, url: str, browser: Browser) -> None:
-    """What somebody sees who has to sign in, a guest, and the owner of a shared shelf."""
-    work, codes = background_of(app), app.extensions["flowshelf.sharing"].codes
+def save(page, path):
+    """Takes the screenshot when the pictures in view are loaded."""
+    path.parent.mkdir(exist_ok=True)
+    page.evaluate(DRAWN)
+    Image.open(BytesIO(page.screenshot())).convert("RGB").save(path, optimize=path == README_PICTURE)
+
+
+def test_pages_of_the_owner(open_desk, watch, flow, work):
+    watch.expect_status(404)
+    desks = {desk: open_desk(*desk) for desk in DESKS}
+    for state, pages in states(flow, work):
+        for name, look in pages.items():
+            for (width, theme), page in desks.items():
+                look.show(page)
+                save(page, FOLDER / f"{name}-{state}-{width}-{theme}.png")
+    for width in (min(HEIGHTS), max(HEIGHTS)):  # the narrowest phone and the widest screen
+        save(open_desk(width, "light"), FOLDER / f"gallery-waiting-{width}-light.png")
+
+
+@pytest.mark.parametrize("app", [{"share": True}], indirect=True)
+def test_pages_of_a_shared_shelf(app, open_desk, watch, work, profile_id):
+    """As its owner, a guest and somebody who has to sign in see it."""
+    codes = app.extensions["flowshelf.sharing"].codes
     guest, owner = (f"/enter?code={codes.code_of(role)}" for role in (Role.GUEST, Role.OWNER))
-    pages = {"sign-in": "/", "guest": guest, "share": f"{owner}&next=/share"}
     with store.connection():
-        profile_id = work.accounts.add("Ada", flow.world.cookie_header()).id
         work.syncs.wait(work.syncs.start(profile_id).id)
         work.downloads.wait_for_run(work.downloads.request_pending(profile_id, limit=9).id)
-    for width in SIZES:
-        for theme in THEMES:
-            page = desk(browser, url, width, theme)
-            for name, path in pages.items():
-                page.goto(path)
-                drawn(page).save(folder / f"{name}-shared-{width}-{theme}.png")
-            page.context.close()
+    watch.expect_status(401)
+    for width, theme in DESKS:
+        page = open_desk(width, theme)
+        for name, path in (("sign-in", "/"), ("guest", guest), ("share", f"{owner}&next=/share")):
+            page.goto(path)
+            save(page, FOLDER / f"{name}-shared-{width}-{theme}.png")
 
 
-def take_readme_picture() -> None:
-    """Downloads at about half, as they run: with their pace, and most cards on the shelf."""
-    flow = FlowServer(sample_world(), latency_seconds={"media": 0.3})
-    with dashboard(flow) as (flow, app, url), chromium() as browser, store.connection():
-        work, page = background_of(app), desk(browser, url, 1440, "light")
-        profile_id = work.accounts.add("Ada", flow.world.cookie_header()).id
+def test_readme(open_desk, flow, work, profile_id):
+    """While downloads run, when half of the images are there."""
+    flow.latency_seconds = {"media": 0.3}
+    with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
-        run = work.downloads.request_pending(profile_id)
-        wait_for_downloads(run.id, run.download_count // 2)
-        page.goto("/")
-        drawn(page).save(README_PICTURE, optimize=True)
-    print(f"{README_PICTURE}: {README_PICTURE.stat().st_size / 1000:.0f} kB")
-
-
-def wait_for_downloads(run_id: str, count: int) -> None:
-    pause = threading.Event()
-    while runs.get_run(run_id).done_count < count:
-        pause.wait(0.1)
-
-
-def desk(browser: Browser, url: str, width: int, theme: str) -> Page:
-    size = {"width": width, "height": (SIZES | ENDS)[width]}
-    return browser.new_page(base_url=url, viewport=size, color_scheme=theme, reduced_motion="reduce")
-
-
-def drawn(page: Page) -> Image.Image:
-    """What the page shows once the pictures in view have come."""
-    page.evaluate(DRAWN)
-    return Image.open(BytesIO(page.screenshot())).convert("RGB")
-
-
-@contextmanager
-def dashboard(flow: FlowServer, share: bool = False) -> Iterator[tuple[FlowServer, Flask, str]]:
-    with tempfile.TemporaryDirectory(prefix="flowshelf-") as folder, flow:
-        config = Config(
-            data_dir=Path(folder),
-            labs_url=flow.url,
-            media_url=flow.url,
-            picture_hosts=frozenset({flow.picture_host}),
-            port=0,
-            page_delay_seconds=0.0,
-            retry_pauses_seconds=(0.1,) * 4,
-            share=share,
-            host="127.0.0.1",
-        )
-        app = create_app(config)
-        work = background_of(app)
-        server = listen(app, config)
-        threading.Thread(target=server.run, daemon=True).start()
-        work.start()
-        try:
-            yield flow, app, f"http://127.0.0.1:{server.effective_port}"
-        finally:
-            work.stop()
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        sys.exit("no Chromium on this machine (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        run, pause = work.downloads.request_pending(profile_id), threading.Event()
+        while runs.get_run(run.id).done_count < run.download_count // 2:
+            pause.wait(0.1)
+        save(open_desk(1440, "light"), README_PICTURE)

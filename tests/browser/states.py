@@ -1,4 +1,4 @@
-"""A shelf brought through its states, one after the other, for whoever wants to look at its pages."""
+"""Brings a shelf through its states, one after the other, for whoever looks at its pages in each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ LEFT_PENDING = 3
 
 @dataclass(frozen=True)
 class Look:
-    """A page, or what lies over it after some clicks: the last of them brings what is waited for."""
+    """A page, or what some clicks open on it; `awaits` is visible once that is complete."""
 
     path: str
     clicks: tuple[str, ...] = ()
@@ -34,93 +34,82 @@ class Look:
         page.wait_for_selector(self.awaits)
 
 
-Pages = dict[str, Look]
+State = tuple[str, dict[str, Look]]
+TICKED = "#grid input[name=image_id]"
 GALLERY = {"gallery": Look("/")}
 DENSE = Look("/", ("button[value=dense]",), "[data-density=dense]")  # remembered from here on
-TICKED = "#grid input[name=image_id]"
-
-
-def ask(verb: str) -> Look:
-    return Look("/", (TICKED, "#more", f".menu [formaction*='/ask/{verb}']"), "main .facts")
-
-
-LAID_OVER = {
+QUESTIONS = {
+    verb: Look("/", (TICKED, "#more", f".menu [formaction*='/ask/{verb}']"), "main .facts")
+    for verb in ("hide", "delete")
+}
+OVERLAYS = {
     "lightbox": Look("/", (".card .look",), "#lightbox #image"),
     "menu": Look("/", (TICKED, "#more"), ".menu:popover-open"),
     "keys": Look("/profiles", ("[popovertarget=keys]",), "#keys:popover-open"),
 }
 
 
-def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[tuple[str, Pages]]:
-    """A state and the paths of the pages that show it; the shelf stays so until the next is asked for.
+def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[State]:
+    """Each state and the pages that show it; it lasts until the next one is asked for.
 
-    Holds this thread's connection to the database.
+    Keeps a database connection of the current thread open.
     """
     yield "empty", {"welcome": Look("/"), "problem": Look("/no-such-page")}
     with store.connection():
         profile_id = work.accounts.add(name, flow.world.cookie_header()).id
         yield "empty", GALLERY
-        yield from _syncing(flow, work, profile_id)
-        newest = images.list_page(Filter(profile_id=profile_id), limit=1).images[0]
+        with flow.holding("history", at=3) as gate:
+            run = work.syncs.start(profile_id)
+            reach(gate)
+            yield "syncing", GALLERY
+        work.syncs.wait(run.id)
+        (newest,) = images.list_page(Filter(profile_id=profile_id), limit=1).images
+        first = images.list_page(Filter(profile_id=profile_id), limit=6)
         picture = {"image": Look(f"/images/{newest.id}")}
-        yield "listed", GALLERY | {"older": _older_page(profile_id)} | picture
+        older = {"older": Look(f"/?profile={profile_id}&before={first.older_than}")}
+        yield "listed", GALLERY | older | picture
         flow.world.change(newest.name, content=b"this is no picture")
-        yield from _downloading(flow, work, profile_id)
+        yield from downloading(flow, work, profile_id)
         failed = runs.find_last_run(profile_id, RunKind.DOWNLOAD)
-        yield (
-            "failing",
-            GALLERY | picture | {"run": Look(f"/runs/{failed.id}"), "activity": Look("/activity")},
-        )
+        activity = {"run": Look(f"/runs/{failed.id}"), "activity": Look("/activity")}
+        yield "failing", GALLERY | picture | activity
         flow.world.change(newest.name, content=None)
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)
         work.exports.request(Selection(ids=(newest.id,)))
         work.examine(profile_id)
-        profile = f"/profiles/{profile_id}"
-        people = {"profiles": "/profiles", "profile": profile, "remove": f"{profile}/remove"}
-        people |= {"examination": f"{profile}/examination"}
-        views = {name: f"/{name}" for name in ("overview", "activity", "messages", "exports", "share")}
-        views |= {"help": "/help"} | {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
-        run = {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
-        yield "full", {name: Look(path) for name, path in (people | views | run).items()} | picture
-        yield (
-            "full",
-            {"gallery": Look(f"/?profile={profile_id}"), "hide": ask("hide"), "delete": ask("delete")},
-        )
-        yield "full", LAID_OVER
-        _lose_cookies(flow, work, profile_id)
-        yield "waiting", GALLERY | {"profile": Look(profile), "dense": DENSE}
+        yield "full", all_pages(profile_id) | picture | QUESTIONS | OVERLAYS
+        lose_cookies(flow, work, profile_id)
+        yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "dense": DENSE}
 
 
-def _syncing(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tuple[str, Pages]]:
-    with flow.holding("history", at=3) as gate:
-        run = work.syncs.start(profile_id)
-        _reach(gate)
-        yield "syncing", GALLERY
-    work.syncs.wait(run.id)
+def all_pages(profile_id: str) -> dict[str, Look]:
+    profile = f"/profiles/{profile_id}"
+    paths = {"profile": profile, "remove": f"{profile}/remove", "examination": f"{profile}/examination"}
+    paths |= {page: f"/{page}" for page in ("overview", "activity", "messages", "exports", "share")}
+    paths |= {"settings": "/settings", "help": "/help"}
+    paths |= {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
+    paths |= {"profiles": "/profiles", "gallery": f"/?profile={profile_id}"}
+    paths |= {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
+    return {page: Look(path) for page, path in paths.items()}
 
 
-def _downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tuple[str, Pages]]:
+def downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator[tuple[str, dict[str, Look]]]:
     count = counts.count_profile(profile_id).total - LEFT_PENDING
     last = images.list_page(Filter(profile_id=profile_id), limit=count).images[-1]
     with flow.holding("media", at=count // 2) as gate:
         run = work.downloads.request_pending(profile_id, limit=count)
-        _reach(gate)
+        reach(gate)
         yield "downloading", GALLERY | {"image": Look(f"/images/{last.id}")}
     work.downloads.wait_for_run(run.id)
 
 
-def _lose_cookies(flow: FlowServer, work: Background, profile_id: str) -> None:
+def lose_cookies(flow: FlowServer, work: Background, profile_id: str) -> None:
     flow.world.sign_out()
     flow.world.expire_tokens()
     work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
     work.syncs.wait(work.syncs.start(profile_id).id)
 
 
-def _older_page(profile_id: str) -> Look:
-    first = images.list_page(Filter(profile_id=profile_id), limit=6)
-    return Look(f"/?profile={profile_id}&before={first.older_than}")
-
-
-def _reach(gate: Gate) -> None:
+def reach(gate: Gate) -> None:
     if not gate.reached.wait(WAIT_SECONDS):
         raise TimeoutError("the simulated Flow was not asked")

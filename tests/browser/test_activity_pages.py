@@ -1,4 +1,4 @@
-"""Activity and overview in a real browser: what is said once, and bars that lead into the gallery."""
+"""Activity, overview and automatic sync in a real browser."""
 
 import re
 
@@ -14,13 +14,15 @@ pytestmark = pytest.mark.browser
 WAIT_SECONDS = 10
 
 
-def test_the_end_of_a_sync_is_said_once_in_all_pages_and_can_be_read_again(profile_id, open_page, watch):
+def test_the_message_of_a_sync_is_shown_in_one_page_and_kept_on_the_activity_page(
+    profile_id, open_page, watch
+):
     page = open_page("/activity")
     other = page.context.new_page()
     watch.follow(other)
     other.goto("/activity")
     for one in (other, page):
-        one.wait_for_function("localStorage['flowshelf-told'] !== undefined")
+        one.wait_for_function("localStorage['flowshelf-last-message'] !== undefined")
     page.bring_to_front()
     button(sync_panel(page), "Sync").click()
     toast = page.locator("#toasts .toast")
@@ -37,10 +39,10 @@ def test_the_end_of_a_sync_is_said_once_in_all_pages_and_can_be_read_again(profi
 
 
 @pytest.mark.proof
-def test_an_idle_page_hears_of_what_was_begun_elsewhere_and_is_left_as_it_was(
+def test_an_idle_page_shows_downloads_started_elsewhere_and_keeps_its_state(
     shelf, synced, open_page, work, flow
 ):
-    """On the second page of the gallery, on one image, and on a page without panels."""
+    """A later page of the gallery, the page of an image, and a page without panels."""
     older, image, profiles = [
         open_page(path) for path in (f"/?before={shelf[9]}", f"/images/{shelf[0]}", "/profiles")
     ]
@@ -64,16 +66,16 @@ def test_an_idle_page_hears_of_what_was_begun_elsewhere_and_is_left_as_it_was(
     assert older.evaluate("scrollY") == 200
 
 
-def test_the_page_of_a_wanted_image_rests_while_its_run_does_and_goes_on_with_it(
+def test_the_page_of_a_queued_image_stops_polling_while_its_run_is_paused(
     shelf, synced, open_page, work, flow
 ):
     with flow.holding("media", at=3) as gate, store.connection():
         run = work.downloads.request(synced, shelf)
         assert gate.reached.wait(WAIT_SECONDS)
-        wanted = next(
+        queued = next(
             each for each in shelf if images.get_image(each).latest_download.state == DownloadState.QUEUED
         )
-        page = open_page(f"/images/{wanted}")
+        page = open_page(f"/images/{queued}")
         expect(page.locator("#image")).to_have_attribute("hx-trigger", re.compile("every 1s"))
         work.downloads.pause(synced)
         expect(page.locator("#image")).to_have_attribute("hx-trigger", "runs-changed from:body")
@@ -83,7 +85,7 @@ def test_the_page_of_a_wanted_image_rests_while_its_run_does_and_goes_on_with_it
     expect(page.get_by_role("link", name="Download to this device")).to_be_visible()
 
 
-def test_a_column_of_the_chart_opens_the_gallery_with_its_images(synced, open_page):
+def test_a_column_of_a_chart_opens_the_gallery_with_its_images(synced, open_page):
     page = open_page("/overview")
     column = page.get_by_role("link", name="images, 0 downloaded").first
     name = column.locator("title").text_content()
@@ -94,9 +96,9 @@ def test_a_column_of_the_chart_opens_the_gallery_with_its_images(synced, open_pa
     expect(page.locator("#filter input[name=from]")).to_have_value(page.url.partition("from=")[2][:10])
 
 
-def test_hours_that_are_typed_are_the_schedule_that_is_saved(profile_id, open_page):
+def test_typing_hours_selects_an_hourly_automatic_sync(profile_id, open_page):
     page = open_page(f"/profiles/{profile_id}")
-    page.get_by_label("How many hours apart").fill("12")
-    button(page, "Save the schedule").click()
+    page.get_by_label("Hours between syncs").fill("12")
+    button(page, "Save").click()
     expect(page.get_by_label("Every")).to_be_checked()
-    expect(page.get_by_label("How many hours apart")).to_have_value("12")
+    expect(page.get_by_label("Hours between syncs")).to_have_value("12")

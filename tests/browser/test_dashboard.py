@@ -16,12 +16,12 @@ pytestmark = pytest.mark.browser
 
 WAIT_SECONDS = 10
 LONGER_THAN_A_POLL = 500
-MAX_LAST_LOOKS = 3
+MAX_LAST_POLLS = 3
 NO_COLOUR = "rgba(0, 0, 0, 0)"
 
 
 def curl(flow, cookies: str) -> str:
-    """What Chromium copies for a request to Flow."""
+    """What “Copy as cURL” of Chromium copies for a request to Flow."""
     return (
         f"curl '{flow.url}/fx/api/trpc/media.fetchUserHistoryDirectly?input=%7B%7D' \\\n"
         "  -H 'accept: */*' \\\n  -H 'content-type: application/json' \\\n"
@@ -30,7 +30,7 @@ def curl(flow, cookies: str) -> str:
     )
 
 
-def asks_again(page) -> bool:
+def polls(page) -> bool:
     try:
         with page.expect_request("**/panels/**", timeout=LONGER_THAN_A_POLL):
             return True
@@ -39,18 +39,18 @@ def asks_again(page) -> bool:
 
 
 def expect_no_more_polling(page) -> None:
-    """The last thing that a panel asks for is what its run came to."""
-    assert not all(asks_again(page) for _ in range(MAX_LAST_LOOKS))
+    """Asserts that the panels stop polling after the end of the run."""
+    assert not all(polls(page) for _ in range(MAX_LAST_POLLS))
 
 
 # Profiles
 
 
-def test_a_pasted_curl_command_adds_a_profile_with_the_name_and_mail_of_its_account(page, flow, world):
-    expect(page.get_by_role("heading", level=1)).to_have_text("A shelf for your Flow images")
+def test_a_pasted_curl_command_adds_a_profile_and_shows_its_account(page, flow, world):
+    expect(page.get_by_role("heading", level=1)).to_have_text("Keep your Google Flow images")
     add_profile(page, "My pictures", curl(flow, world.cookie_header()))
     expect(page.get_by_role("heading", level=1)).to_have_text("My pictures")
-    expect(page.get_by_text("The shelf is still empty")).to_be_visible()
+    expect(page.get_by_text("No images yet")).to_be_visible()
     page.get_by_role("link", name="Profiles").click()
     expect(page.get_by_role("listitem").filter(has_text="ada@example.com")).to_contain_text("Signed in")
     page.get_by_role("link", name="My pictures", exact=True).click()
@@ -58,9 +58,9 @@ def test_a_pasted_curl_command_adds_a_profile_with_the_name_and_mail_of_its_acco
     assert world.cookies().popitem()[1] not in page.content()
 
 
-def test_cookies_that_do_not_do_get_a_sentence_and_are_not_shown_again(page, watch):
+def test_useless_cookies_get_an_error_and_are_not_shown_again(page, watch):
     watch.expect_status(422)
-    cookies = page.get_by_label("Cookies of Flow")
+    cookies = page.get_by_label("Flow cookies")
     dead = "__Secure-next-auth.session-token=eyJhbGciOiJkaXIifQ..dead.dead.dead"
     for pasted, sentence in ((dead, "do not sign in to Flow"), ("my secret diary", "no cookies")):
         add_profile(page, "Ada", pasted)
@@ -74,17 +74,19 @@ def test_cookies_that_do_not_do_get_a_sentence_and_are_not_shown_again(page, wat
 # Phase 1
 
 
-def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_itself(profile_id, page, flow):
+def test_a_sync_shows_its_progress_can_be_paused_and_fills_the_gallery(profile_id, page, flow):
     panel = sync_panel(page)
     with flow.holding("history") as first, flow.holding("history", at=3):
-        with page.expect_response("**/panels/download"):  # it heard of the run before there was an image
+        with page.expect_response(
+            "**/panels/download"
+        ):  # it refreshed at the start of the run, before there was an image
             button(panel, "Sync").click()
         expect(panel.get_by_role("progressbar")).to_be_visible()
         first.release()
-        expect(panel).to_contain_text("Reading the history “uploads”, page 3")
+        expect(panel).to_contain_text("Reading uploads, page 3")
         expect(cards(page)).to_have_count(20)
-        expect(download_panel(page)).to_contain_text("20 images have no file yet")
-        expect(button(page, "Download all pending")).to_be_enabled()
+        expect(download_panel(page)).to_contain_text("20 images are not downloaded yet")
+        expect(button(page, "Download everything")).to_be_enabled()
         button(panel, "Pause").click()
         expect(panel).to_contain_text("Paused just now")
     expect(panel).to_contain_text("Paused just now")
@@ -92,12 +94,12 @@ def test_a_sync_tells_its_progress_is_paused_goes_on_and_fills_the_gallery_by_it
     expect(panel).to_contain_text("Synced just now")
     expect(panel.get_by_role("progressbar")).to_have_count(0)
     expect(page.locator("#toasts")).to_contain_text("Ada")
-    expect(cards(page, "Metadata only")).to_have_count(30)
-    expect(download_panel(page)).to_contain_text("30 images have no file yet")
+    expect(cards(page, "Not downloaded")).to_have_count(30)
+    expect(download_panel(page)).to_contain_text("30 images are not downloaded yet")
     expect_no_more_polling(page)
 
 
-def test_images_that_come_while_the_grid_is_asked_for_are_asked_for_after_it(profile_id, page, flow):
+def test_images_that_arrive_while_the_grid_loads_are_loaded_after_it(profile_id, page, flow):
     held = []
 
     def hold(route) -> None:
@@ -117,7 +119,7 @@ def test_images_that_come_while_the_grid_is_asked_for_are_asked_for_after_it(pro
     expect(cards(page)).to_have_count(30)
 
 
-def test_new_images_wait_for_a_word_while_pictures_are_ticked(synced, page, world):
+def test_new_images_wait_behind_a_link_while_images_are_ticked(synced, page, world):
     cards(page).first.get_by_role("checkbox").check()
     newest = world.add_uploaded(2)[-1]
     button(sync_panel(page), "Sync").click()
@@ -129,9 +131,7 @@ def test_new_images_wait_for_a_word_while_pictures_are_ticked(synced, page, worl
     assert name_of(cards(page).first) == newest
 
 
-def test_cookies_that_die_on_the_way_are_asked_for_and_the_work_goes_on_by_itself(
-    profile_id, page, flow, world
-):
+def test_a_sync_waits_for_new_cookies_and_then_continues_by_itself(profile_id, page, flow, world):
     with flow.holding("history", at=3) as gate:
         button(sync_panel(page), "Sync").click()
         assert gate.reached.wait(WAIT_SECONDS)
@@ -140,7 +140,7 @@ def test_cookies_that_die_on_the_way_are_asked_for_and_the_work_goes_on_by_itsel
     page.get_by_role("link", name="Paste new cookies").click()
     expect(page.get_by_text("Waiting for new cookies")).to_be_visible()
     world.sign_in()
-    page.get_by_label("Cookies of Flow").fill(world.cookie_header())
+    page.get_by_label("Flow cookies").fill(world.cookie_header())
     button(page, "Check and replace").click()
     expect(page.get_by_text("Signed in", exact=True)).to_be_visible()
     page.get_by_role("link", name="Show images").click()
@@ -148,38 +148,36 @@ def test_cookies_that_die_on_the_way_are_asked_for_and_the_work_goes_on_by_itsel
     expect(page.locator("#grid")).to_contain_text("30 images")
 
 
-def test_a_server_that_does_not_answer_is_said_and_the_page_goes_on_by_itself(profile_id, page, flow, watch):
+def test_a_page_reports_a_lost_server_and_recovers_by_itself(profile_id, page, flow, watch):
     watch.expect_no_network()
     with flow.holding("history", at=3) as gate:
         button(sync_panel(page), "Sync").click()
         assert gate.reached.wait(WAIT_SECONDS)
         page.context.set_offline(True)
-        expect(page.get_by_role("alert")).to_contain_text("Flowshelf does not answer")
+        expect(page.get_by_role("alert")).to_contain_text("Flowshelf does not respond")
         page.context.set_offline(False)
         expect(page.get_by_role("alert")).to_have_text("")
 
 
-def test_pictures_that_a_full_sync_misses_are_marked_as_soon_as_somebody_says_so(synced, page, world):
+def test_images_missing_in_a_full_sync_are_marked_after_confirmation(synced, page, world):
     for name in world.names()[:20]:
         world.delete(name)
     sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
-    expect(sync_panel(page)).to_contain_text(
-        "20 images of the shelf no longer stand in the history “uploads”"
-    )
-    expect(cards(page, "Gone from Flow")).to_have_count(0)
-    button(page, "Mark as gone").click()
-    expect(button(page, "Mark as gone")).to_have_count(0)
-    expect(cards(page, "Gone from Flow")).to_have_count(20)
+    expect(sync_panel(page)).to_contain_text("20 images were not found in Flow any more (uploads)")
+    expect(cards(page, "No longer in Flow")).to_have_count(0)
+    button(page, "Mark them").click()
+    expect(button(page, "Mark them")).to_have_count(0)
+    expect(cards(page, "No longer in Flow")).to_have_count(20)
 
 
-def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_away(synced, page, world):
+def test_an_older_panel_does_not_replace_the_response_to_a_command(synced, page, world):
     for name in world.names()[:20]:
         world.delete(name)
     sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
-    expect(button(page, "Mark as gone")).to_be_visible()
-    page.wait_for_load_state("networkidle")  # a panel that asks already would not ask again meanwhile
+    expect(button(page, "Mark them")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # a panel that is loading already would not load again
     old = page.request.get("/panels/sync").text()
     held = {}
 
@@ -190,17 +188,17 @@ def test_a_panel_that_was_asked_for_before_a_command_does_not_take_its_answer_aw
     with page.expect_request("**/panels/sync"):
         page.evaluate("htmx.trigger(document.body, 'runs-changed')")
     with page.expect_request("**/answer"):
-        button(page, "Mark as gone").click()
+        button(page, "Mark them").click()
     with page.expect_response("**/panels/sync"):
         held["GET"].fulfill(body=old, content_type="text/html")
     held["POST"].continue_()
-    expect(button(page, "Mark as gone")).to_have_count(0)
+    expect(button(page, "Mark them")).to_have_count(0)
 
 
 # Phase 2
 
 
-def test_a_card_is_downloaded_by_its_button_and_shows_what_came(synced, page, world):
+def test_the_button_of_a_card_downloads_it_and_shows_its_picture(synced, page, world):
     card = cards(page).nth(2)
     card.get_by_role("button", name="Download").click()
     expect(card).to_contain_text("Downloaded")
@@ -211,7 +209,7 @@ def test_a_card_is_downloaded_by_its_button_and_shows_what_came(synced, page, wo
     expect(download_panel(page)).to_contain_text("Finished just now: 1 image")
 
 
-def test_what_is_ticked_with_shift_is_downloaded_and_nothing_else(synced, page, world):
+def test_only_images_ticked_with_shift_are_downloaded(synced, page, world):
     boxes = page.locator(".card").get_by_role("checkbox")
     expect(page.locator("#download-selected")).to_be_disabled()
     boxes.nth(1).click()
@@ -234,12 +232,12 @@ def test_what_is_ticked_with_shift_is_downloaded_and_nothing_else(synced, page, 
 @pytest.mark.parametrize(
     ("path", "place", "swap"), [("/grid", "#grid", "outerHTML"), ("/cards", "#cards-news", "none")]
 )
-def test_what_is_pressed_on_a_card_is_not_exchanged_under_the_finger(synced, page, work, path, place, swap):
+def test_a_button_of_a_card_is_not_replaced_while_it_is_held_down(synced, page, work, path, place, swap):
     card = cards(page).nth(4)
     image_id = card.get_attribute("id").removeprefix("card-")
     card.get_by_role("button").hover()
     page.mouse.down()
-    with store.connection():  # somebody else downloads it: the card has news
+    with store.connection():  # downloaded elsewhere: the card has to change
         work.downloads.wait_for_run(work.downloads.request(synced, [image_id]).id)
     page.evaluate(
         "([path, target, swap, id]) => htmx.ajax('GET', path, {source: target, target, swap, values: {id}})",
@@ -250,17 +248,17 @@ def test_what_is_pressed_on_a_card_is_not_exchanged_under_the_finger(synced, pag
     expect(card).to_contain_text("Downloaded")
 
 
-def test_what_is_answered_to_a_press_is_not_lost_with_a_panel_that_is_exchanged(synced, page, work):
+def test_the_response_to_a_button_is_not_lost_when_its_panel_is_replaced(synced, page, work):
     card = cards(page).nth(4)
     held = []
 
     def answer_both(command) -> None:
-        answer = command.fetch()
+        response = command.fetch()
         with store.connection():
             work.downloads.wait_for_run(runs.find_last_run(synced, RunKind.DOWNLOAD).id)
         panel, as_it_was = held
         panel.fulfill(response=as_it_was)
-        command.fulfill(response=answer)
+        command.fulfill(response=response)
 
     page.route("**/panels/download", lambda route, _: held.extend((route, route.fetch())), times=1)
     page.route("**/downloads", answer_both, times=1)
@@ -270,24 +268,26 @@ def test_what_is_answered_to_a_press_is_not_lost_with_a_panel_that_is_exchanged(
     expect(card).to_contain_text("Downloaded")
 
 
-def test_a_press_is_not_lost_behind_requests_of_a_grid_that_is_exchanged(synced, page):
+def test_a_press_is_not_lost_while_the_grid_is_replaced(synced, page):
     card = cards(page).nth(4)
     held = []
     page.route("**/grid", lambda route, _: held.append(route))
     with page.expect_request("**/grid"):
         page.evaluate("htmx.ajax('GET', '/grid', {source: '#grid', target: '#grid', swap: 'outerHTML'}) && 0")
-    page.evaluate("htmx.trigger(document.body, 'runs-changed')")  # the totals, which stand in the grid
+    page.evaluate(
+        "htmx.trigger(document.body, 'runs-changed')"
+    )  # refreshes the totals, which are in the grid
     card.get_by_role("button").click()
     held.pop().continue_()
     expect(card).to_contain_text("Downloaded")
 
 
-def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, page, flow, world):
+def test_a_failed_download_shows_its_reason_and_can_be_retried(synced, page, flow, world):
     card, panel = cards(page).nth(4), download_panel(page)
     name = name_of(card)
     world.change(name, content=b"no picture at all")
     with flow.holding("media", at=16):
-        button(page, "Download all pending").click()
+        button(page, "Download everything").click()
         expect(panel.get_by_role("progressbar")).to_have_attribute(
             "aria-valuenow", re.compile("^[1-9][0-9]$")
         )
@@ -301,16 +301,16 @@ def test_a_failure_among_all_pending_says_why_and_retry_makes_it_good(synced, pa
     expect_picture(card)
     expect_file(world, name)
     expect(panel).to_contain_text("Finished just now: 1 image")
-    expect(button(page, "Download all pending")).to_be_disabled()
+    expect(button(page, "Download everything")).to_be_disabled()
     expect_no_more_polling(page)
 
 
 @pytest.mark.parametrize(
     ("word", "said"), [("Pause", "Paused."), ("Cancel", "Cancelled just now: 13 images")]
 )
-def test_what_was_on_its_way_when_a_run_is_stopped_is_shown_when_it_came(synced, page, flow, word, said):
+def test_running_downloads_finish_after_pause_or_cancel_and_are_shown(synced, page, flow, word, said):
     with flow.holding("media", at=8):
-        button(page, "Download all pending").click()
+        button(page, "Download everything").click()
         expect(cards(page, "Downloaded")).to_have_count(7)
         expect(cards(page, "Downloading")).to_have_count(6)
         button(download_panel(page), word).click()
@@ -321,9 +321,7 @@ def test_what_was_on_its_way_when_a_run_is_stopped_is_shown_when_it_came(synced,
     expect_no_more_polling(page)
 
 
-def test_a_double_click_starts_one_run_and_presses_nothing_that_came_into_its_place(
-    profile_id, page, flow, watch
-):
+def test_a_double_click_starts_one_run_and_presses_no_other_button(profile_id, page, flow, watch):
     flow.reset()
     with flow.holding("history") as gate:
         button(sync_panel(page), "Sync").dblclick()
@@ -331,7 +329,7 @@ def test_a_double_click_starts_one_run_and_presses_nothing_that_came_into_its_pl
     expect(sync_panel(page)).to_contain_text("Synced just now")
     assert flow.count("history") == 4
     panel = download_panel(page)
-    expect(panel.get_by_label("Newest")).to_have_value("20")  # the panel has heard of all that was synced
+    expect(panel.get_by_label("Newest")).to_have_value("20")  # the panel has refreshed after the sync
     with flow.holding("media", at=5):
         button(panel, "Download the newest").dblclick()
         button(panel, "Pause").hover()

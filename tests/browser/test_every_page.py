@@ -1,4 +1,4 @@
-"""What holds for every page in every state: it fits a phone, and nobody is shut out of it."""
+"""Every page in every state fits a phone and is accessible."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ SHIFTS = """() => {
     const seen = observer.takeRecords().filter((one) => one.value > 0.01 && !one.hadRecentInput);
     return seen.flatMap(({sources}) => sources.map(({node}) => node?.id || node?.className || String(node)));
 }"""
-AT_REST = ("empty", "full")  # elsewhere news may arrive while we look
-COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that a theme can break
+AT_REST = ("empty", "full")  # in other states the page may refresh while we look
+COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that depend on the theme
 GROUND = "getComputedStyle(document.documentElement).backgroundColor"
 SCHEME = "getComputedStyle(document.documentElement).colorScheme"
 MAX_TABS = 40
@@ -35,33 +35,33 @@ OUTLINE = """element => {
 
 @pytest.fixture
 def world() -> World:
-    """Three history pages again, of few cards, for they are looked at often."""
+    """Three history pages, but few cards, because every state is checked."""
     return World(uploaded=11, generated=3, tiny_pictures=True)
 
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The script that looks for what shuts people out; a page's policy lets it in by no other way."""
+    """The source of axe, the accessibility checker. Our content security policy forbids a script tag."""
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
 
 def shifts(page: Page) -> list[str]:
-    """What moved by itself while the page was drawn, as browsers see it."""
+    """The elements that caused layout shifts while the page loaded."""
     return page.evaluate(SHIFTS)
 
 
 def overflow(page: Page) -> dict[int, int]:
-    """By how many pixels the page is wider than narrow windows."""
+    """By how many pixels the page is too wide, for each narrow window width."""
     found = {}
     for width in NARROW:
         page.set_viewport_size({"width": width, "height": 844})
         wide = page.evaluate("document.documentElement.scrollWidth")
-        found[width] = max(0, wide - width)  # less where a lightbox keeps the place of a scroll bar
+        found[width] = max(0, wide - width)  # negative where a lightbox reserves space for a scroll bar
     return found
 
 
 def violations(page: Page, axe: str) -> list:
-    """What axe finds in light, and what it finds in the colours of the dark."""
+    """Serious violations that axe finds in the light theme, and colour violations in the dark theme."""
     page.evaluate(axe)
     found = page.evaluate(AXE, {})
     page.emulate_media(color_scheme="dark")
@@ -70,26 +70,24 @@ def violations(page: Page, axe: str) -> list:
     return [violation for violation in found if violation["impact"] in SERIOUS]
 
 
-def choose(page: Page, word: str) -> None:
-    """Press one of the three colours, and wait for the page that has it."""
-    button(page, word).click()
-    expect(button(page, word)).to_have_attribute("aria-pressed", "true")
+def choose_theme(page: Page, label: str) -> None:
+    """Chooses a theme and waits for the page in it."""
+    button(page, label).click()
+    expect(button(page, label)).to_have_attribute("aria-pressed", "true")
 
 
 def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
-    """Press Tab until the focus is where it should get to, and see it there."""
+    """Presses Tab until `target` has the focus, and asserts that the focus is visible."""
     for _ in range(MAX_TABS):
         page.keyboard.press(key)
         if target.evaluate("element => element === document.activeElement"):
             assert target.evaluate(OUTLINE)
             return
-    raise AssertionError(f"{MAX_TABS} times {key} did not lead to it")
+    raise AssertionError(f"{MAX_TABS} times {key} did not reach it")
 
 
 @pytest.mark.proof
-def test_every_page_in_every_state_fits_a_phone_and_shuts_nobody_out(
-    open_page, watch, flow, work, world, axe
-):
+def test_every_page_in_every_state_fits_a_phone_and_is_accessible(open_page, watch, flow, work, world, axe):
     watch.expect_status(404)
     page = open_page()
     for name in world.names()[:2]:
@@ -106,7 +104,7 @@ def test_every_page_in_every_state_fits_a_phone_and_shuts_nobody_out(
                 expect(cards(page).first.locator(".picture")).to_be_in_viewport()
 
 
-def test_what_is_drawn_before_the_rest_of_a_page_has_come_stays_where_it_is(profile_id, open_page):
+def test_nothing_moves_while_the_rest_of_a_page_loads(profile_id, open_page):
     page = open_page(viewport={"width": 390, "height": 844})
     tops = "['.side', '#filter'].map((part) => document.querySelector(part).getBoundingClientRect().top)"
     places, text = page.evaluate(tops), page.request.get("/").text()
@@ -116,23 +114,23 @@ def test_what_is_drawn_before_the_rest_of_a_page_has_come_stays_where_it_is(prof
     assert page.evaluate(tops) == places
 
 
-def test_the_switch_of_colours_is_stronger_than_the_system_and_remembered(profile_id, open_page, axe):
+def test_the_chosen_theme_overrides_the_system_and_is_remembered(profile_id, open_page, axe):
     for chosen, system in (("Dark", "light"), ("Light", "dark")):
         page = open_page("/overview", color_scheme=system)
         was, pale = page.evaluate(GROUND), page.evaluate(SCHEME)
-        choose(page, chosen)
+        choose_theme(page, chosen)
         assert page.url.endswith("/overview")
         assert page.evaluate(SCHEME) == chosen.lower() != pale
         assert page.evaluate(GROUND) != was
         page.evaluate(axe)
         assert page.evaluate(AXE, {"runOnly": COLOURS}) == []
-        choose(page, "As the system")
+        choose_theme(page, "System")
         assert page.evaluate(GROUND) == was
 
 
-def test_the_keyboard_alone_is_enough_and_its_focus_can_be_seen(profile_id, page):
+def test_everything_works_by_keyboard_with_a_visible_focus(profile_id, page):
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to the content")
+    skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")

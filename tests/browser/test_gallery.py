@@ -1,4 +1,4 @@
-"""The gallery in a real browser: scrolling on, keeping one's place, the lightbox, and the keyboard."""
+"""The gallery in a real browser: scrolling, scroll position, lightbox, keyboard."""
 
 import pytest
 from parts import cards, long_shelf
@@ -9,7 +9,7 @@ from webapp.database.models import Image
 from webapp.store.gallery import images
 
 pytestmark = pytest.mark.browser
-# Of Flow's five shapes and of none.
+# Flow's five aspect ratios, and another one.
 SIZES = ((1376, 768), (768, 1376), (1024, 1024), (1200, 896), (896, 1200), (3000, 1000))
 BOXES = """() => [...document.querySelectorAll(".card, .card .picture, .card img")]
     .map((part) => part.getBoundingClientRect()).map(({ x, y, width, height }) => [x, y, width, height])"""
@@ -26,7 +26,7 @@ def wait_for_cards(page, count):
 
 
 def scroll_to(page, image_id):
-    """Brings a card to the top, and waits until its row has been noted as the place."""
+    """Scrolls a card to the top and waits until the position has been saved."""
     page.evaluate("id => document.getElementById(`card-${id}`).scrollIntoView()", image_id)
     top = "id => document.getElementById(id)?.getBoundingClientRect().top"
     page.wait_for_function(f"id => ({top})(history.state?.card) === ({top})(`card-${{id}}`)", arg=image_id)
@@ -36,7 +36,7 @@ def height_of(page, image_id):
     return page.evaluate("id => document.getElementById(`card-${id}`).getBoundingClientRect().top", image_id)
 
 
-def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(shelf, open_page):
+def test_scrolling_loads_more_images_and_keeps_ticks(shelf, open_page):
     page = open_page()
     page.check(f"#card-{shelf[3]} input")
     scroll_to(page, shelf[50])
@@ -46,10 +46,10 @@ def test_scrolling_brings_the_rest_and_keeps_what_is_ticked(shelf, open_page):
     assert page.is_hidden("#pager-older")
 
 
-def test_after_many_pages_the_link_waits_to_be_pressed_and_forgets_nothing_that_is_ticked(shelf, open_page):
+def test_after_many_cards_more_are_loaded_only_by_the_link_which_keeps_ticks(shelf, open_page):
     def at_the_end():
         page = open_page()
-        page.evaluate("document.querySelector('.ahead').dataset.restsAt = 60")
+        page.evaluate("document.querySelector('.ahead').dataset.maxCards = 60")
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         expect(page.locator("footer")).to_be_in_viewport()
         return page
@@ -64,7 +64,7 @@ def test_after_many_pages_the_link_waits_to_be_pressed_and_forgets_nothing_that_
     assert page.is_checked(f"#card-{shelf[59]} input")
 
 
-def test_reload_and_back_find_the_same_picture_at_the_same_height(shelf, open_page):
+def test_reload_and_back_show_the_same_image_at_the_same_height(shelf, open_page):
     page = open_page(viewport={"width": 500, "height": 700})
     scroll_to(page, shelf[59])
     wait_for_cards(page, len(shelf))
@@ -80,7 +80,7 @@ def test_reload_and_back_find_the_same_picture_at_the_same_height(shelf, open_pa
     assert height_of(page, shelf[64]) == pytest.approx(was, abs=2)
 
 
-def test_scrolling_up_brings_what_is_newer_and_moves_nothing(shelf, open_page):
+def test_scrolling_up_loads_newer_images_and_moves_nothing(shelf, open_page):
     page = open_page(f"/?before={shelf[59]}", viewport={"width": 500, "height": 700})
     page.evaluate("scrollTo(0, document.querySelector('#pager-newer').getBoundingClientRect().top - 400)")
     was = height_of(page, shelf[60])
@@ -89,8 +89,8 @@ def test_scrolling_up_brings_what_is_newer_and_moves_nothing(shelf, open_page):
     assert height_of(page, shelf[60]) == pytest.approx(was, abs=2)
 
 
-def test_no_card_changes_its_place_or_shape_when_its_picture_arrives(shelf, open_page, work, synced):
-    """Also where Flow named no shape: the size of the picture tells it."""
+def test_no_card_moves_or_resizes_when_its_picture_loads(shelf, open_page, work, synced):
+    """Also without an aspect ratio from Flow: then the size tells the shape."""
     with store.connection():
         work.downloads.wait_for_run(work.downloads.request(synced, shelf[:6]).id)
         Image.update(aspect_ratio=None).execute()
@@ -119,7 +119,7 @@ def test_no_card_changes_its_place_or_shape_when_its_picture_arrives(shelf, open
     assert ratios == pytest.approx([16 / 9, 9 / 16, 1, 4 / 3, 3 / 4, 16 / 9], rel=0.02)
 
 
-def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(shelf, open_page):
+def test_arrow_keys_in_the_lightbox_follow_the_filter(shelf, open_page):
     page = open_page("/?sort=oldest")
     oldest = shelf[::-1]
     page.focus(f"#look-{oldest[1]}")
@@ -137,7 +137,7 @@ def test_an_image_opens_over_the_gallery_and_the_arrows_go_through_the_filter(sh
     assert page.evaluate(ON_FOCUS) == oldest[2]
 
 
-def test_a_card_that_stays_while_the_filter_changes_opens_within_the_new_one(shelf, open_page):
+def test_a_preserved_card_opens_within_the_new_filter(shelf, open_page):
     page = open_page()
     page.select_option("#filter [name=kind]", "uploaded")
     page.wait_for_url("**/?kind=uploaded")
@@ -161,20 +161,20 @@ def test_back_closes_the_lightbox_and_forward_opens_it_again(shelf, open_page):
     assert page.evaluate(ON_FOCUS) == shelf[4]
     page.go_forward()
     page.wait_for_selector(f"#lightbox[open] #image[data-image='{shelf[4]}']")
-    page.reload()  # the same address is a page of its own
+    page.reload()  # the URL of the lightbox is a page of its own
     assert page.locator("#lightbox").count() == 0
     assert page.is_visible("#to-next")
-    page.go_back()  # to a gallery that this page does not hold
+    page.go_back()  # the gallery has to be loaded again
     wait_for_cards(page, 60)
     page.go_forward()
     page.wait_for_selector(f"#lightbox[open] #image[data-image='{shelf[4]}']")
 
 
-def test_a_lightbox_that_has_nothing_to_show_yet_is_closed_by_escape_and_leaves_the_ticks(shelf, open_page):
+def test_escape_closes_a_loading_lightbox_and_keeps_ticks(shelf, open_page):
     page = open_page()
     page.check(f"#card-{shelf[1]} input")
     with page.expect_request(f"**/images/{shelf[4]}"):
-        page.route("**/images/*", lambda route: None)  # nothing answers yet
+        page.route("**/images/*", lambda route: None)  # no response yet
         page.click(f"#look-{shelf[4]}")
     page.wait_for_selector("#lightbox[open]")
     page.keyboard.press("Escape")
@@ -183,16 +183,16 @@ def test_a_lightbox_that_has_nothing_to_show_yet_is_closed_by_escape_and_leaves_
     assert page.is_checked(f"#card-{shelf[1]} input")
 
 
-def test_what_nobody_answered_is_asked_again_when_flowshelf_is_back(shelf, open_page, watch):
+def test_failed_requests_are_repeated_when_the_server_is_back(shelf, open_page, watch):
     watch.expect_no_network()
     page = open_page()
-    lost = page.get_by_role("alert").filter(has_text="Flowshelf does not answer")
+    lost = page.get_by_role("alert").filter(has_text="Flowshelf does not respond")
     page.context.set_offline(True)
     page.click(f"#look-{shelf[4]}")
     expect(lost).to_be_visible()
     page.wait_for_selector("#lightbox", state="hidden")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    page.wait_for_selector(".ahead[data-unanswered]", state="attached")
+    page.wait_for_selector(".ahead[data-failed]", state="attached")
     page.context.set_offline(False)
     wait_for_cards(page, len(shelf))
     page.context.set_offline(True)
@@ -202,10 +202,10 @@ def test_what_nobody_answered_is_asked_again_when_flowshelf_is_back(shelf, open_
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
 
 
-def test_what_is_downloaded_in_the_lightbox_shows_there_and_on_its_card(shelf, open_page):
+def test_a_download_in_the_lightbox_updates_the_card(shelf, open_page):
     page = open_page()
     page.click(f"#look-{shelf[2]}")
-    page.click("#lightbox >> text=Download")
+    page.click("#lightbox #get-file")
     page.wait_for_selector("#lightbox >> text=Open original")
     page.click("#lightbox [aria-label=Close]")
     page.wait_for_selector(f"#state-{shelf[2]}[data-state='done']")
@@ -220,7 +220,7 @@ def test_the_path_of_a_file_is_copied(shelf, open_page, work, profile_id):
     assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#file-path")
 
 
-def test_a_swipe_goes_on_and_a_zoomed_picture_stays(shelf, open_page):
+def test_a_swipe_shows_the_next_image_unless_zoomed(shelf, open_page):
     page = open_page(has_touch=True, viewport={"width": 390, "height": 800})
     page.click(f"#look-{shelf[1]}")
     page.wait_for_selector(f"#image[data-image='{shelf[1]}']")
@@ -236,14 +236,14 @@ def test_a_swipe_goes_on_and_a_zoomed_picture_stays(shelf, open_page):
 
 
 def swipe(page, start, end):
-    """A finger that goes over the picture from one place to another."""
+    """Swipes over the picture."""
     touch = page.context.new_cdp_session(page)
     for kind, x in (("touchStart", start), ("touchMove", (start + end) / 2), ("touchMove", end)):
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": 200}]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-def test_the_keyboard_alone_finds_selects_and_downloads(shelf, open_page, wait_until):
+def test_keys_move_select_and_download(shelf, open_page, wait_until):
     page = open_page()
     page.keyboard.press("ArrowDown")
     assert page.evaluate(ON_FOCUS) == shelf[0]
@@ -263,7 +263,7 @@ def test_the_keyboard_alone_finds_selects_and_downloads(shelf, open_page, wait_u
     assert page.locator(".card input:checked").count() == page.locator(".card").count()
 
 
-def test_the_grid_is_one_stop_of_tab_and_a_card_leads_through_its_controls(shelf, open_page):
+def test_the_grid_is_one_tab_stop_with_the_controls_of_one_card(shelf, open_page):
     page = open_page()
     scroll_to(page, shelf[50])
     wait_for_cards(page, len(shelf))
@@ -283,7 +283,7 @@ def test_the_grid_is_one_stop_of_tab_and_a_card_leads_through_its_controls(shelf
     expect(page.locator("#grid .densities button").last).to_be_focused()
 
 
-def test_a_search_is_left_with_escape_and_back_finds_it_and_the_place_again(shelf, open_page):
+def test_escape_leaves_a_search_and_back_restores_search_and_position(shelf, open_page):
     page = open_page(viewport={"width": 500, "height": 700})
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
@@ -291,7 +291,9 @@ def test_a_search_is_left_with_escape_and_back_finds_it_and_the_place_again(shel
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: ")
     with page.expect_response("**/?q=in*"):
         page.keyboard.press("Enter")
-    expect(page.locator("#filter")).not_to_have_attribute("aria-busy", "true")  # or none reads it out
+    expect(page.locator("#filter")).not_to_have_attribute(
+        "aria-busy", "true"
+    )  # otherwise screen readers would not read it
     found = page.eval_on_selector_all(".look", "all => all.map(one => one.dataset.image)")
     assert 8 < len(found) < len(shelf)
     expect(page.locator("#totals")).to_contain_text(f"Of {len(shelf)}: {len(found)} images, 0 downloaded")
@@ -308,7 +310,7 @@ def test_a_search_is_left_with_escape_and_back_finds_it_and_the_place_again(shel
     assert height_of(page, found[2]) == pytest.approx(was, abs=2)
 
 
-def test_keys_mean_nothing_while_somebody_types(shelf, open_page):
+def test_shortcuts_are_off_while_typing(shelf, open_page):
     page = open_page()
     page.keyboard.press("/")
     page.keyboard.type("a?d/ ")
@@ -326,7 +328,7 @@ def test_a_question_mark_lists_the_keys_and_escape_closes_the_list(shelf, open_p
     assert page.locator(".card input:checked").count() == 0
 
 
-def test_a_density_changes_at_once_and_without_losing_the_place(shelf, open_page, world, work, synced):
+def test_the_density_changes_at_once_and_keeps_the_position(shelf, open_page, world, work, synced):
     with store.connection():
         world.change(images.get_image(shelf[3]).name, content=b"no picture at all")
         work.downloads.wait_for_run(work.downloads.request(synced, [shelf[3]]).id)
@@ -338,7 +340,7 @@ def test_a_density_changes_at_once_and_without_losing_the_place(shelf, open_page
     assert page.is_checked(f"#card-{shelf[2]} input")
     page.hover(f"#look-{shelf[3]}")
     words, tick = (page.locator(f"#card-{shelf[3]} {part}").bounding_box() for part in (".words", ".tick"))
-    assert words["y"] + words["height"] <= tick["y"]  # over the picture, and over nothing to be pressed
+    assert words["y"] + words["height"] <= tick["y"]  # over the picture, but not over the checkbox
     expect(page.locator(f"#card-{shelf[3]} .words")).to_be_visible()
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_have_text("What Flow sent is not a picture.")
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_be_visible()
@@ -346,7 +348,7 @@ def test_a_density_changes_at_once_and_without_losing_the_place(shelf, open_page
     assert page.get_attribute("#grid", "data-density") == "dense"
 
 
-def test_without_javascript_links_do_all_of_it(shelf, open_page):
+def test_without_javascript_plain_links_lead_through_the_gallery(shelf, open_page):
     page = open_page(java_script_enabled=False)
     page.click(".pager a[rel=next]")
     assert page.url.endswith(f"/?before={shelf[59]}")
@@ -359,7 +361,7 @@ def test_without_javascript_links_do_all_of_it(shelf, open_page):
     assert page.get_attribute("#grid", "data-density") == "dense"
 
 
-def test_cards_that_left_the_grid_while_they_were_asked_for_are_no_complaint(synced, open_page):
+def test_a_response_with_cards_that_left_the_grid_logs_no_error(synced, open_page):
     page, held = open_page(), []
 
     def hold_first(route) -> None:

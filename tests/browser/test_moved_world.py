@@ -1,4 +1,4 @@
-"""The whole way at flow.google.com, on the demo's own world: sign in, sync, stop, resume, look, download."""
+"""A whole session at flow.google.com with the world of the demo: sign in, sync, pause, download, filter."""
 
 import re
 
@@ -24,7 +24,7 @@ def true_keys(world: World) -> set[str]:
     return {entry.media_key for entry in entries if entry.kind in (Kind.UPLOADED, Kind.GENERATED)}
 
 
-def test_from_a_paste_to_every_picture_with_a_stop_in_the_middle(page, flow, world):
+def test_an_account_at_flow_google_com_is_added_synced_paused_and_downloaded(page, flow, world):
     world.google.hides_email = world.google.hides_token = True
     add_profile(page, "Ada", f"curl '{flow.url}/' -H 'cookie: {world.google.cookie_header()}'")
     panel = sync_panel(page)
@@ -35,22 +35,20 @@ def test_from_a_paste_to_every_picture_with_a_stop_in_the_middle(page, flow, wor
         expect(panel).to_contain_text("Paused just now")
     button(panel, "Resume").click()
     expect(panel).to_contain_text("Synced just now")
-    expect(panel).to_contain_text("All projects were read.")
+    expect(panel).to_contain_text("All projects have been read.")
     expect(panel.get_by_text("skipped.")).to_contain_text("video")
     with store.connection():
         assert {image.media_key for image in Image.select()} == true_keys(world)
-    button(page, "Download all pending").click()
+    button(page, "Download everything").click()
     expect(download_panel(page)).to_contain_text(f"Finished just now: {len(true_keys(world))} images")
     page.reload()
-    expect(cards(page, "Metadata only")).to_have_count(0)
+    expect(cards(page, "Not downloaded")).to_have_count(0)
     with store.connection():
-        kept = {image.media_key for image in Image.select().where(Image.local_path.is_null(False))}
-    assert kept == true_keys(world)
+        downloaded = {image.media_key for image in Image.select().where(Image.local_path.is_null(False))}
+    assert downloaded == true_keys(world)
 
 
-def test_images_are_filtered_by_the_name_of_their_model_and_the_project_of_old_references(
-    page, work, world, open_page
-):
+def test_images_can_be_filtered_by_model_name_and_by_project(page, work, world, open_page):
     with store.connection():
         profile_id = work.accounts.add("Ada", world.google.cookie_header()).id
         work.syncs.wait(work.syncs.start(profile_id).id)

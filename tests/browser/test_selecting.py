@@ -1,4 +1,4 @@
-"""Selecting in a real browser: everything stays everything while cards come in, and acts as it says."""
+"""Selections in a real browser."""
 
 import json
 import zipfile
@@ -21,7 +21,7 @@ def world():
 
 @pytest.fixture
 def ids(shelf, work, synced):
-    """All images, newest first; the four newest have a file."""
+    """The ids of all images, newest first. The first four are downloaded."""
     with store.connection():
         run = work.downloads.request(synced, shelf[:4])
         assert work.downloads.wait_for_run(run.id).state == RunState.DONE
@@ -34,7 +34,7 @@ def page(open_page, ids):
     return open_page(viewport={"width": 1200, "height": 700}, permissions=permissions)
 
 
-def test_all_that_match_but_one_are_zipped_also_those_scrolled_in_later(page, ids, tmp_path):
+def test_a_zip_of_everything_except_one_includes_images_loaded_later(page, ids, tmp_path):
     cards = page.locator("#grid li.card")
     assert cards.count() < len(ids)
     page.check("#everything")
@@ -47,23 +47,23 @@ def test_all_that_match_but_one_are_zipped_also_those_scrolled_in_later(page, id
     assert page.locator("#selected-count").inner_text() == f"{len(ids) - 1} selected"
     page.click(".toolbar button:has-text('ZIP')")
     with page.expect_download() as download:
-        page.click("text=Download the ZIP")
+        page.click("text=Download ZIP")
     download.value.save_as(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as zipped:
         manifest = json.loads(zipped.read("manifest.json"))
     assert (manifest["count"], manifest["leftOut"]) == (3, len(ids) - 4)
 
 
-def test_hiding_comes_back_to_the_filter_it_began_in_and_is_undone(page, ids):
+def test_hiding_returns_to_its_filter_and_can_be_undone(page, ids):
     page.check("#everything")
     page.select_option("#filter [name=state]", "done")
     expect(page.locator("#grid li.card")).to_have_count(4)
-    page.wait_for_selector(".needs-selection:disabled")  # what was everything is nothing in another filter
+    page.wait_for_selector(".needs-selection:disabled")  # a new filter clears the selection
     page.check(f"#card-{ids[0]} input[name=image_id]")
     page.click("#more")
     page.click("text=Hide…")
     page.click("main button:has-text('Hide')")
-    page.wait_for_selector("text=1 image is hidden")
+    page.wait_for_selector("text=1 image is hidden now")
     assert "state=done" in page.url
     assert page.locator("#grid li.card").count() == 3
     page.click("text=Undo")

@@ -1,4 +1,4 @@
-"""A shared shelf in a real browser: by its links, as a guest, and on the page that renews them."""
+"""A shared Flowshelf in a real browser: links, guests, renewal of links."""
 
 import re
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def world() -> World:
-    """Without a preview in any row: a guest's cards must not ask for one."""
+    """Without preview URLs: cards of guests must not request any."""
     return World(uploaded=5, generated=4, tiny_pictures=True, fife_url_kinds=())
 
 
@@ -36,21 +36,21 @@ def link(app):
 
 @pytest.fixture
 def downloaded(work, synced):
-    """The two newest images, whose files are there."""
+    """The two newest images, downloaded."""
     with store.connection():
         newest = images.list_page(Filter(), limit=2).images
         work.downloads.wait_for_run(work.downloads.request(synced, [image.id for image in newest]).id)
     return newest
 
 
-def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
+def test_a_guest_can_view_search_and_save_and_sees_nothing_else(
     open_page, link, downloaded, axe, flow, world
 ):
     flow.reset()
     page = open_page(link[Role.GUEST])
     expect(page).to_have_url(re.compile("/$"))
     expect(cards(page)).to_have_count(9)
-    expect(page.get_by_text("No picture yet")).to_have_count(7)
+    expect(page.get_by_text("Not available yet")).to_have_count(7)
     assert (overflow(page), violations(page, axe)) == (dict.fromkeys(NARROW, 0), [])
     page.set_viewport_size({"width": 1280, "height": 900})
     for word in ("Sync", "Download", "Profiles", "Activity", "Share", "More actions"):
@@ -58,7 +58,7 @@ def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
         expect(button(page, word)).to_have_count(0)
     for key in ("a", "d", "Space", "Escape"):
         cards(page).first.locator(".look").focus()
-        page.keyboard.press(key)  # keys of the owner do nothing, and nothing breaks
+        page.keyboard.press(key)  # shortcuts of the owner do nothing
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Image")
     expect(dialog.get_by_role("heading", name="Details")).to_be_visible()
@@ -68,14 +68,14 @@ def test_a_guest_looks_searches_and_saves_and_is_offered_nothing_else(
     assert saved.value.path().read_bytes() == world.content(downloaded[0].name)
     page.keyboard.press("Escape")
     page.get_by_role("searchbox").fill("zzz")
-    expect(page.get_by_role("heading", name="No image matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No images found")).to_be_visible()
     assert flow.log == []
 
 
-def test_the_code_of_a_link_is_in_no_address_that_the_browser_remembers(open_page, link, watch):
+def test_the_code_of_a_link_is_not_in_the_browser_history(open_page, link, watch):
     watch.expect_status(401)
     page = open_page()
-    expect(page.get_by_role("heading", name="Sign in to this shelf")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in to Flowshelf")).to_be_visible()
     page.goto(f"{link[Role.GUEST]}&next=/?q=a")
     expect(page).to_have_url(re.compile(r"/\?q=a$"))
     page.go_back()
@@ -84,12 +84,12 @@ def test_the_code_of_a_link_is_in_no_address_that_the_browser_remembers(open_pag
     assert page.evaluate("history.length") <= 3
 
 
-def test_without_javascript_a_code_signs_in_and_links_are_renewed(open_page, link, watch, axe):
+def test_without_javascript_a_code_signs_in_and_a_link_can_be_renewed(open_page, link, watch, axe):
     watch.expect_status(401)
     page = open_page("/share", java_script_enabled=False)
     page.get_by_label("Code").fill("wrong")
     button(page, "Sign in").click()
-    expect(page.get_by_role("alert").filter(has_text="not right")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="This code is wrong")).to_be_visible()
     page.get_by_label("Code").fill(link[Role.OWNER].partition("=")[2].upper())
     button(page, "Sign in").click()
     expect(page).to_have_url(re.compile("/share$"))
@@ -101,11 +101,11 @@ def test_without_javascript_a_code_signs_in_and_links_are_renewed(open_page, lin
     expect(page.locator("#way-guest")).not_to_contain_text(guest_code)
     expect(page.locator("#way-guest svg path")).not_to_have_count(0)
     guest.reload()
-    expect(guest.get_by_role("heading", name="Sign in to this shelf")).to_be_visible()
+    expect(guest.get_by_role("heading", name="Sign in to Flowshelf")).to_be_visible()
     assert violations(guest, axe) == []
 
 
-def test_the_share_page_shuts_nobody_out(open_page, link, axe):
+def test_the_share_page_is_accessible(open_page, link, axe):
     page = open_page(f"{link[Role.OWNER]}&next=/share")
     for summary in page.locator("details > summary").all():
         summary.click()

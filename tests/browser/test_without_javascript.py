@@ -1,4 +1,4 @@
-"""All of it with JavaScript off: plain forms, plain links, and a page that is loaded again."""
+"""The dashboard without JavaScript."""
 
 import pytest
 from parts import add_profile, button, cards, download_panel, expect_file, expect_picture, name_of, sync_panel
@@ -6,7 +6,6 @@ from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.browser
 
-NOW = "Show how far it is now"
 MAX_RELOADS = 50
 
 
@@ -16,26 +15,26 @@ def page(open_page):
 
 
 def press(control: Locator) -> None:
-    """A button or link that brings a page."""
+    """Clicks a button or link and waits for the next page."""
     with control.page.expect_navigation():
         control.click()
 
 
 def reload_until(panel: Locator, text: str) -> None:
-    """Load the page again until it says so, as a person does who waits."""
+    """Reloads the page until the panel contains the text."""
     for _ in range(MAX_RELOADS):
         panel.page.reload()
         if text in panel.text_content():
             return
-    raise AssertionError(f"still not {text!r}: {panel.text_content()}")
+    raise AssertionError(f"{text!r} did not appear: {panel.text_content()}")
 
 
-def test_a_profile_is_added_synced_paused_and_read_page_by_page(page, grace, flow):
+def test_without_javascript_a_profile_is_added_synced_and_paused(page, grace, flow):
     add_profile(page, "Grace", grace.cookie_header())
     expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
     with flow.holding("history", at=3):
         press(button(sync_panel(page), "Sync"))
-        reload_until(sync_panel(page), "Reading the history “uploads”, page 3")
+        reload_until(sync_panel(page), "Reading uploads, page 3")
         press(button(sync_panel(page), "Pause"))
         expect(sync_panel(page)).to_contain_text("Paused just now")
     press(button(sync_panel(page), "Resume"))
@@ -48,7 +47,7 @@ def test_a_profile_is_added_synced_paused_and_read_page_by_page(page, grace, flo
     expect(cards(page)).to_have_count(60)
 
 
-def test_pictures_are_downloaded_one_by_one_ticked_and_all_of_them(synced, page, world, flow, watch):
+def test_without_javascript_images_are_downloaded_singly_ticked_and_all(synced, page, world, flow, watch):
     panel = download_panel(page)
     watch.expect_status(400)
     press(page.locator("#download-selected"))
@@ -64,11 +63,11 @@ def test_pictures_are_downloaded_one_by_one_ticked_and_all_of_them(synced, page,
         expect_picture(cards(page).nth(place))
         expect_file(world, name_of(cards(page).nth(place)))
     with flow.holding("media", at=10):
-        press(button(page, "Download all pending"))
+        press(button(page, "Download everything"))
         reload_until(panel, "done9")
         press(button(panel, "Pause"))
         expect(panel).to_contain_text("Paused.")
     press(button(panel, "Resume"))
     reload_until(panel, "Finished just now: 27 images")
-    expect(panel).to_contain_text("Everything that Flow still hands out is on the shelf.")
+    expect(panel).to_contain_text("Everything is downloaded.")
     expect(cards(page, "Downloaded")).to_have_count(30)

@@ -244,11 +244,11 @@ def test_each_profile_has_one_examination_at_a_time(moved_id, flow, client):
 
 def test_the_result_is_a_page_with_a_report_to_download(moved_id, client, world):
     gone = client.get(f"/profiles/{moved_id}/examination")
-    assert "Nothing is kept here" in gone.text
+    assert "There is no result to show" in gone.text
     response = client.post(f"/profiles/{moved_id}/examine")
     assert (response.status_code, response.headers["Location"]) == (303, f"/profiles/{moved_id}/examination")
     page = client.get(response.headers["Location"])
-    assert "All is well" in page.text
+    assert "Everything works" in page.text
     assert "Start page (GET /)" in page.text
     report = client.get(f"/profiles/{moved_id}/examination/report.json")
     assert report.headers["Content-Disposition"].startswith('attachment; filename="flowshelf-report-')

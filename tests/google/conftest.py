@@ -1,4 +1,4 @@
-"""What the tests of flow.google.com stand on: a source with secrets of its own at a simulated Flow."""
+"""Fixtures for the tests of flow.google.com: a source with stored cookies, and a simulated Flow."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from webapp.sources.http import HttpClient
 
 @pytest.fixture
 def world() -> World:
-    """An account that has moved, whose listing has several pages."""
+    """A moved account whose listing has several pages."""
     world = World(uploaded=9, generated=20, videos=2, tiny_pictures=True)
     world.projects.page_size = 4
     world.migrate()
@@ -36,7 +36,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def open_source(config: Config, credentials: Kept) -> Iterator[Callable[..., FlowGoogleSource]]:
-    """Opens a source with settings of its own; all are closed in the end."""
+    """Opens sources with settings of their own, and closes them after the test."""
     with ExitStack() as opened:
 
         def open_source(**settings: object) -> FlowGoogleSource:
@@ -59,7 +59,7 @@ def http(config: Config) -> Iterator[HttpClient]:
 
 @pytest.fixture
 def failure(world: World, credentials: Kept) -> Callable[..., FlowError]:
-    """The error of a call, of exactly one kind, in which no secret of the profile is found."""
+    """Expects an error of exactly one class without any secret of the profile, and returns it."""
 
     def failure(kind: type[FlowError], call: Callable, *arguments: object) -> FlowError:
         known = [*credentials.kept.values(), world.google.token, world.google.session_id]

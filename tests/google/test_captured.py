@@ -1,4 +1,4 @@
-"""Recorded payloads of flow.google.com, with made-up content: each gives exactly what its `expect` says."""
+"""Recorded payloads of flow.google.com, with made-up content: each is read as its `expect` says."""
 
 import json
 from pathlib import Path
@@ -24,8 +24,8 @@ def of_call(rpc):
     return pytest.mark.parametrize("fixture", named.values(), ids=named)
 
 
-def said(image):
-    """An image in the plain words of the fixtures."""
+def in_fixture_terms(image):
+    """An image in the terms of the fixtures."""
     return {
         "asset_id": image.media_key,
         "card_id": image.workflow_id,
@@ -51,7 +51,7 @@ def test_every_call_has_a_recorded_payload():
 @of_call("Zzl0ze")
 def test_a_recorded_project_gives_its_images(fixture):
     contents = read_contents(json.dumps(fixture["payload"]), PROJECT, HOSTS)
-    assert [said(image) for image in contents.images] == fixture["expect"]["images"]
+    assert [in_fixture_terms(image) for image in contents.images] == fixture["expect"]["images"]
     assert contents.ignored == fixture["expect"]["ignored"]
     assert contents.reading is Reading.READ
     assert contents.unknown == {}

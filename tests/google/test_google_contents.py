@@ -1,4 +1,4 @@
-"""What the records of a project mean, read without a network: every oddity costs as little as it can."""
+"""Reading the contents of a project, without a network: unreadable parts lose as little as possible."""
 
 import json
 from copy import deepcopy
@@ -21,15 +21,29 @@ SMALL, LARGE = "https://lh3.googleusercontent.com/small", "https://lh3.googleuse
 _UNSET = object()
 
 
-def record(asset_id="a-1", card_id="c-1", version="CAE", **said):
-    """A generated image as it was recorded; `said` bends its details and its arm."""
-    told = {"made": [1789219778, 452366000], "status": None, "prompt": "a red kite", "asked": _UNSET, **said}
-    shown = told["prompt"] if told["asked"] is _UNSET else told["asked"]
-    asked = [None, None, [[shown, None, [[[told["prompt"]]]]]], [], 1]
-    details = [told["made"], None, None, None, None, SMALL, asked, None, told["status"], 1, LARGE]
+def record(asset_id="a-1", card_id="c-1", version="CAE", **changed):
+    """A generated image of the recorded shape; `changed` replaces values of its details and its arm."""
+    given = {
+        "made": [1789219778, 452366000],
+        "status": None,
+        "prompt": "a red kite",
+        "asked": _UNSET,
+        **changed,
+    }
+    shown = given["prompt"] if given["asked"] is _UNSET else given["asked"]
+    asked = [None, None, [[shown, None, [[[given["prompt"]]]]]], [], 1]
+    details = [given["made"], None, None, None, None, SMALL, asked, None, given["status"], 1, LARGE]
     details += [None, None, 91234]
-    generated = [None, told.get("seed", 7), *[None] * 5, told["prompt"], told.get("model", 25), "", None]
-    generated += [card_id, None, LARGE, told.get("aspect", 3)]
+    generated = [
+        None,
+        given.get("seed", 7),
+        *[None] * 5,
+        given["prompt"],
+        given.get("model", 25),
+        "",
+        None,
+    ]
+    generated += [card_id, None, LARGE, given.get("aspect", 3)]
     return [
         asset_id,
         "p-1",
@@ -37,7 +51,7 @@ def record(asset_id="a-1", card_id="c-1", version="CAE", **said):
         version,
         None,
         details,
-        [generated, None, told.get("size", [1376, 768])],
+        [generated, None, given.get("size", [1376, 768])],
     ]
 
 
@@ -150,14 +164,14 @@ def test_a_record_without_a_descriptor_has_no_title():
 
 
 @pytest.mark.parametrize(
-    ("said", "archived"), [(True, True), (False, False), (None, False), (1, None), ([], None)]
+    ("value", "archived"), [(True, True), (False, False), (None, False), (1, None), ([], None)]
 )
-def test_the_descriptor_says_whether_an_image_is_archived(said, archived):
-    assert only([record()], [descriptor(archived=said)]).is_archived is archived
+def test_the_descriptor_says_whether_an_image_is_archived(value, archived):
+    assert only([record()], [descriptor(archived=value)]).is_archived is archived
 
 
 @pytest.mark.parametrize(
-    ("bent", "reason"),
+    ("damaged", "reason"),
     [
         (video(), Reason.VIDEO),
         (video(status=(2,)), Reason.VIDEO),
@@ -174,10 +188,10 @@ def test_the_descriptor_says_whether_an_image_is_archived(said, archived):
         (None, Reason.UNRECOGNISED),
     ],
 )
-def test_ignored_records_are_counted_by_reason_and_named(bent, reason):
-    found = page([record("other"), bent])
+def test_ignored_records_are_counted_by_reason_and_named(damaged, reason):
+    found = page([record("other"), damaged])
     assert ([image.name for image in found.images], found.ignored) == (["other"], {reason: 1})
-    name = bent[0] if isinstance(bent, list) else None
+    name = damaged[0] if isinstance(damaged, list) else None
     assert not isinstance(name, str) or name in found.names
     assert found.entry_count == 3
 
@@ -299,7 +313,7 @@ def test_the_original_url_ends_in_the_id_or_is_at_its_path():
     placed[6][0][13] = elsewhere
     assert original_url(named, "a-1", HOSTS) == original
     assert original_url(placed, "a-1", HOSTS) == elsewhere
-    assert original_url(placed, "a-2", HOSTS) is None, "a record of another image says nothing of this one"
+    assert original_url(placed, "a-2", HOSTS) is None, "the record is that of another image"
 
 
 @pytest.mark.parametrize(
@@ -318,7 +332,7 @@ def test_a_video_is_recognised_by_its_arm_or_its_url():
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("value", "read"),
     [
         ([1789219778, 452366000], "2026-09-12T13:29:38.452366Z"),
         ([1789219778], "2026-09-12T13:29:38.000000Z"),
@@ -338,8 +352,8 @@ def test_a_video_is_recognised_by_its_arm_or_its_url():
         (None, None),
     ],
 )
-def test_timestamps_are_read(said, read):
-    assert timestamp_of(said) == read
+def test_timestamps_are_read(value, read):
+    assert timestamp_of(value) == read
     assert read is None or times.timestamp(times.parsed(read)) == read
 
 
@@ -356,8 +370,8 @@ JSON = st.recursive(
 
 
 @st.composite
-def bent_records(draw):
-    """A recorded shape with something else at one of its places."""
+def damaged_records(draw):
+    """A record of a recorded shape with one value replaced."""
     whole = deepcopy(draw(st.sampled_from([record(), upload(), video()])))
     at = whole
     for _ in range(draw(st.integers(1, 4))):
@@ -367,12 +381,12 @@ def bent_records(draw):
     return whole
 
 
-@given(JSON, st.lists(JSON, max_size=4), bent_records())
-def test_any_payload_is_a_history_page_or_an_unknown_shape(payload, odd, bent):
+@given(JSON, st.lists(JSON, max_size=4), damaged_records())
+def test_any_payload_is_a_history_page_or_an_unknown_shape(payload, odd, damaged):
     for whole in (
         payload,
         [None, odd, [record(), *odd], odd],
-        [None, [descriptor(), *odd], [record("other"), bent], [ingredient(bent), ingredient(payload)]],
+        [None, [descriptor(), *odd], [record("other"), damaged], [ingredient(damaged), ingredient(payload)]],
     ):
         try:
             found = history_page_of(
@@ -385,9 +399,9 @@ def test_any_payload_is_a_history_page_or_an_unknown_shape(payload, odd, bent):
         assert all(image.created_at or image.is_ingredient for image in found.images)
 
 
-@given(bent_records())
-def test_a_damaged_record_does_not_lose_another(bent):
-    assert "other" in [image.name for image in page([bent, record("other")]).images]
+@given(damaged_records())
+def test_a_damaged_record_does_not_lose_another(damaged):
+    assert "other" in [image.name for image in page([damaged, record("other")]).images]
 
 
 @given(JSON)

@@ -1,4 +1,4 @@
-"""The simulated flow.google.com validates requests as the real one; its payloads have captured shapes."""
+"""The simulated flow.google.com validates requests like the real one; its payloads have captured shapes."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def send(flow):
 
 
 def row_of(response):
-    """The first row, found by its line: the simulation writes a list to a line."""
+    """The first row of a response; the simulation writes each list on a line of its own."""
     return json.loads(response.text.split("\n")[3])[0]
 
 
@@ -60,7 +60,7 @@ def contents_of(project_id):
 
 
 def places(value, *path):
-    """Where nested lists have text, numbers and flags, as pairs of path and type."""
+    """The path and the type of every text, number and flag in nested lists."""
     if isinstance(value, list):
         return {place for index, inner in enumerate(value) for place in places(inner, *path, index)}
     return {(path, type(value))} if value is not None else set()

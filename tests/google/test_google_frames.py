@@ -1,4 +1,4 @@
-"""The frame around answers, read without a network: cut, reordered, with many bytes a letter, and hostile."""
+"""Reading the frame around a response: cut, reordered, not ASCII, and hostile."""
 
 import json
 import tracemalloc
@@ -77,7 +77,7 @@ def test_any_bytes_are_a_reply_or_unreadable(body):
         except Unreadable as error:
             reply, cause = None, error.__context__
         assert isinstance(reply, Reply | None)
-        assert cause is None, "a cause may quote the answer"
+        assert cause is None, "a cause may quote the response"
         frames.token_in(whole)
         frames.is_cut(whole)
 
@@ -181,7 +181,7 @@ def test_values_are_read_one_after_another():
 
 
 def test_a_large_response_needs_little_more_memory_than_its_size():
-    """One emoji among 16 MB, of which Python would make 64 MB of text, twice."""
+    """With one emoji in 16 MB, Python would need 64 MB for the text, and twice that to decode it."""
     payload = json.dumps([None, None, [["a" * 60_000, "🪁"] for _ in range(270)]], ensure_ascii=False)
     body = framed([[row(payload)]])
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Images over real sockets: a fresh signed URL, then the bytes without any credentials."""
+"""Images of flow.google.com: a signed URL from a call, then the bytes."""
 
 import pytest
 

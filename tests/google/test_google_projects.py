@@ -1,4 +1,4 @@
-"""The projects over real sockets: what is asked, how a walk goes, rests and goes on, and what ends it."""
+"""Projects as history pages: the calls, cursors, the end of a walk, and failures."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The page that everything begins with, the token against forgery, and cookies that answers renew."""
+"""The start page, the token, the account, and renewed cookies."""
 
 from concurrent.futures import ThreadPoolExecutor
 

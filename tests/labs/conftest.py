@@ -1,4 +1,4 @@
-"""What the tests of the labs service stand on: a source with secrets of its own at a simulated Flow."""
+"""Fixtures for the tests of labs.google: a source with stored cookies, and a simulated Flow."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def open_source(config: Config, credentials: Kept) -> Iterator[Callable[..., LabsSource]]:
-    """Opens a source with settings of its own; all are closed in the end."""
+    """Opens sources with settings of their own, and closes them after the test."""
     with ExitStack() as opened:
 
         def open_source(**settings: object) -> LabsSource:
@@ -51,7 +51,7 @@ def source(open_source: Callable[..., LabsSource]) -> LabsSource:
 
 @pytest.fixture
 def fetch_all(source: LabsSource) -> Callable[[list[str]], list[bytes]]:
-    """Fetches images in as many threads at once."""
+    """Fetches images in parallel, each in a thread of its own."""
 
     def fetch_all(names: list[str]) -> list[bytes]:
         with ThreadPoolExecutor(len(names)) as pool:
@@ -73,7 +73,7 @@ def site(config: Config, credentials: Kept, http: HttpClient) -> LabsSite:
 
 @pytest.fixture
 def failure(world: World, credentials: Kept) -> Callable[..., FlowError]:
-    """The error of a call, of exactly one kind, in which no secret of the profile is found."""
+    """Expects an error of exactly one class without any secret of the profile, and returns it."""
 
     def failure(kind: type[FlowError], call: Callable, *arguments: object) -> FlowError:
         known = [*credentials.kept.values(), world.key, world.decoy_key, "ya29.", "AIzaSy"]

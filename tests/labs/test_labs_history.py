@@ -1,4 +1,4 @@
-"""The history over real sockets: what is asked, what a page holds, and what other answers mean."""
+"""The history of labs.google: requests, entries, and refusals."""
 
 import pytest
 
@@ -114,10 +114,10 @@ def test_a_redirect_says_signed_out_or_moved(source, flow, failure, location, ex
 
 def test_an_account_that_has_moved_is_not_signed_out(source, world, failure):
     world.migrate()
-    said = str(failure(AccountMoved, source.history_page, DRAWER, None))
-    assert "type flow.google.com in the address bar" in said
-    assert "the request named flow.google.com and choose “Copy as cURL”" in said
-    assert "labs.google" not in said
+    error = str(failure(AccountMoved, source.history_page, DRAWER, None))
+    assert "type flow.google.com in the address bar" in error
+    assert "the request named flow.google.com and choose “Copy as cURL”" in error
+    assert "labs.google" not in error
 
 
 def test_a_cursor_quoted_by_the_service_is_redacted(source, flow, failure):

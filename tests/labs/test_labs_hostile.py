@@ -1,4 +1,4 @@
-"""A hostile far side: whatever it answers is bounded, refused or ignored, and each failure is one of ours."""
+"""A hostile service: any response is bounded, refused or ignored, and raises only our own errors."""
 
 import gzip
 import json
@@ -76,14 +76,14 @@ LINES = st.lists(
     ),
     max_size=4,
 )
-BODIES = st.binary(max_size=300) | JSON.map(lambda said: json.dumps(said).encode())
-ANSWERS = st.builds(
+BODIES = st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode())
+RESPONSES = st.builds(
     lambda status, lines, body: Response(LABS, status, tuple(lines), body), STATUSES, LINES, BODIES
 )
 
 
 def allowed(kinds, call, *arguments):
-    """What a call returns, or None when it raises one of our own errors of these kinds."""
+    """The result of a call, None if it raises an error of these classes."""
     try:
         return call(*arguments)
     except kinds as error:
@@ -93,7 +93,7 @@ def allowed(kinds, call, *arguments):
     return None
 
 
-@given(ANSWERS)
+@given(RESPONSES)
 def test_any_response_raises_only_our_errors(response):
     for check in (check_passing, check_not_page, read_document, lambda it: check_destination(it, LABS)):
         allowed(FlowError, check, response)
@@ -102,13 +102,13 @@ def test_any_response_raises_only_our_errors(response):
     assert session is None or (0 < len(session.value) <= 8192 and len(session.account.email) <= 200)
 
 
-@given(ANSWERS, JSON, st.sampled_from(["ASSET_MANAGER", "PINHOLE"]), st.none() | st.text())
+@given(RESPONSES, JSON, st.sampled_from(["ASSET_MANAGER", "PINHOLE"]), st.none() | st.text())
 def test_any_refusal_of_a_history_becomes_one_sentence(response, document, history, cursor):
     refused = labs_history.refusal(response, document, history, cursor, [])
     assert refused is None or str(refused).count("\n") == 0
 
 
-@given(ANSWERS)
+@given(RESPONSES)
 def test_any_refusal_of_an_image_becomes_a_short_error(response):
     assert isinstance(labs_images.is_key_refusal(response), bool)
     refused = labs_images.refusal(response, [])
@@ -157,10 +157,10 @@ def test_any_set_cookie_renews_the_session_cookie_or_nothing(lines):
 
 
 @given(JSON | TEXTS)
-def test_any_time_is_read_or_none(said):
-    moment = expiry(said)
+def test_any_time_is_read_or_none(value):
+    moment = expiry(value)
     assert moment is None or len(times.timestamp(moment)) == 27
-    created = labs_history.created_at(said)
+    created = labs_history.created_at(value)
     assert created is None or times.timestamp(times.parsed(created)) == created
 
 
@@ -196,7 +196,7 @@ def test_pasted_json_may_be_nested_at_any_depth(document, depth):
         allowed(BadCookies, parse_cookies, text[:900_000], NOW)
 
 
-# Over real sockets
+# Requests
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Images over real sockets: where their bytes stand, and each row of the table of errors."""
+"""Images of labs.google: the fields with their bytes, and each row of the table of errors."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The API key over real sockets: found once, kept, and found again when it is refused."""
+"""The API key: extracted once, stored, and extracted again when it is refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Session and token over real sockets: who asks, how often, and what renews the cookies."""
+"""The session call: account, access token, and renewed cookies."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What the labs service's answers mean, read without a network: rows, times, URLs, cookies, scripts."""
+"""Reading responses of labs.google, without a network: entries, times, cookies, scripts."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ def entry(name: str = "CAMaJ", **shown: object) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("said", "read"),
+    ("value", "read"),
     [
         ("2025-10-29T13:56:15Z", "2025-10-29T13:56:15.000000Z"),
         ("2025-12-26T17:46:23.596639Z", "2025-12-26T17:46:23.596639Z"),
@@ -43,8 +43,8 @@ def entry(name: str = "CAMaJ", **shown: object) -> dict:
         (None, None),
     ],
 )
-def test_times_are_read(said, read):
-    assert created_at(said) == read
+def test_times_are_read(value, read):
+    assert created_at(value) == read
 
 
 def test_fields_are_bounded_and_fit_a_database():
@@ -71,25 +71,25 @@ def test_an_unknown_aspect_ratio_is_stored():
     assert strange.aspect_ratio == "IMAGE_ASPECT_RATIO_ROUND"
 
 
-def with_id(field: str, said: object, name: str = "CAMaJ") -> dict:
+def with_id(field: str, value: object, name: str = "CAMaJ") -> dict:
     changed = entry(name)
-    changed["media"]["mediaGenerationId"][field] = said
+    changed["media"]["mediaGenerationId"][field] = value
     return changed
 
 
-@pytest.mark.parametrize("said", [None, 7, True, [], {"a": 1}, "", "x" * 201, "\ud800", "a\0b"])
+@pytest.mark.parametrize("value", [None, 7, True, [], {"a": 1}, "", "x" * 201, "\ud800", "a\0b"])
 @pytest.mark.parametrize("field", ["mediaType", "mediaKey", "workflowId", "workflowStepId", "projectId"])
-def test_an_unreadable_id_does_not_lose_the_image(field, said):
-    (image,) = read_history_page(page_of(with_id(field, said)), GOOGLE_HOSTS).images
+def test_an_unreadable_id_does_not_lose_the_image(field, value):
+    (image,) = read_history_page(page_of(with_id(field, value)), GOOGLE_HOSTS).images
     key = "CAMaJ" if field == "mediaKey" else "k"
     assert (image.media_key, image.workflow_id) == (key, "k" if field == "workflowId" else "w")
     assert image.project_id is None
 
 
-@pytest.mark.parametrize("said", [None, 7.5, True, [], {"a": 1}, "", "\ud800"])
+@pytest.mark.parametrize("value", [None, 7.5, True, [], {"a": 1}, "", "\ud800"])
 @pytest.mark.parametrize("field", ["prompt", "seed", "aspectRatio", "modelNameType", "fifeUrl", "workflowId"])
-def test_an_unreadable_field_does_not_lose_the_image(field, said):
-    page = read_history_page(page_of(entry(**{field: said})), GOOGLE_HOSTS)
+def test_an_unreadable_field_does_not_lose_the_image(field, value):
+    page = read_history_page(page_of(entry(**{field: value})), GOOGLE_HOSTS)
     assert [image.media_key for image in page.images] == ["k"]
 
 

@@ -31,13 +31,13 @@ class StoredCredentials:
         profiles.renew_cookies(self._profile_id, sent, renewed, expire_at)
 
     def user_agent(self) -> str | None:
-        return profiles.get_user_agent(self._profile_id)
+        return profiles.find_user_agent(self._profile_id)
 
     def key(self) -> str | None:
-        return profiles.get_key(self._profile_id)
+        return profiles.find_key(self._profile_id)
 
     def set_key(self, key: str) -> None:
-        profiles.keep_key(self._profile_id, key)
+        profiles.set_key(self._profile_id, key)
 
 
 @dataclass(slots=True)

@@ -193,7 +193,7 @@ class Syncs:
                     log.info("sync %s of %s was requested again", run_id, profile_id)
                 if run := runs.find_run(run_id):  # None: its profile was removed
                     _log_end(run)
-                    store.look_at_sizes()
+                    store.refresh_statistics()
         except Exception:
             log.exception("sync %s: cannot go on now; trying again", run_id)
             stop.wait(self._config.retry_pauses_seconds[-1])

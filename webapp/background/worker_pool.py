@@ -33,7 +33,7 @@ class WorkerPool:
 
     def claim(self) -> Claim | None:
         """Claim the oldest queued download; deferred ones only when there is no other."""
-        claim = downloads.claim_download(self.run.id, besides=self.deferred)
+        claim = downloads.claim_download(self.run.id, except_ids=self.deferred)
         if claim is None and self.deferred:
             self.deferred.clear()
             claim = downloads.claim_download(self.run.id)

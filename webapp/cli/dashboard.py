@@ -147,8 +147,8 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
         work.start()
         lock.write_url(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
-        if codes := sharing_of(app).codes:
-            print_links(codes, links.base_urls(config.host, server.effective_port) or [url])
+        if sharing := sharing_of(app):
+            print_links(sharing.codes, links.base_urls(config.host, server.effective_port) or [url])
         if opens:
             webbrowser.open(url)
         gc.freeze()  # what exists now stays: the collector need not go through it while a request waits

@@ -1,17 +1,24 @@
-"""The database as a file: made, opened, migrated, refused and copied. Its rows belong to the store.
+"""The database as a file: create, migrate, check and copy it. Queries belong to `webapp.store`.
 
-SQLite's `user_version` says the version of the tables. peewee's runner notes in `schema_migration`
-which files of `migrations` a database has had; a new one is made as the models say and had all.
+SQLite's `user_version` is the version of the schema. peewee's migration runner records in the table
+`schema_migration` which files of `migrations` were applied. A new database is created from the models, with
+all migrations recorded as applied.
 
-problems    what SQLite says, in sentences
-looking     what is in a file, without changing it
-copying     a copy while others write
-opening     made, migrated, opened
+models      tables and columns
+states      the values of state columns
+indexes     partial and collated indexes
+triggers    tables that the database derives from the images by itself
+migrations  one file per change of the schema
+problems    SQLite's errors as sentences for a person
+inspection  read what a file is without changing it
+backup      copy a database while others write
+restore     put a copy back in the place of the database
+opening     create or migrate a database and open it
 """
 
 from webapp.database.backup import copy_database
-from webapp.database.inspection import Inspection, check, inspect, is_behind, latest_version, reading
-from webapp.database.opening import keep_open, look_at_sizes, open_database
+from webapp.database.inspection import Inspection, check, inspect, is_behind, latest_version, open_read_only
+from webapp.database.opening import keep_open, open_database, refresh_statistics
 from webapp.database.problems import problem_of, translate_errors
 
 __all__ = [
@@ -22,9 +29,9 @@ __all__ = [
     "is_behind",
     "keep_open",
     "latest_version",
-    "look_at_sizes",
     "open_database",
+    "open_read_only",
     "problem_of",
-    "reading",
+    "refresh_statistics",
     "translate_errors",
 ]

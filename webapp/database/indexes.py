@@ -1,27 +1,31 @@
-"""Indexes that peewee's declarations cannot say: partial and collated ones.
+"""Indexes that peewee cannot declare in a model, mostly partial and collated ones.
 
-Each answers a question of `webapp.store`; tests/test_query_plans.py shows which.
+Each serves queries of `webapp.store`; tests/test_query_plans.py shows which.
 """
 
 _IMAGES = "ON veo3_image_generations"
 _BY_TIME = "created_at, id"
 
+# A run that is not over. Queries spell the condition like this index: with bound parameters SQLite does not
+# recognise it, and reads all runs of the profile.
+OPEN_RUN = "state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')"
+
 INDEXES = (
-    # One sync and one download per profile at a time, by the database and not by an `if`.
-    """CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON run (profile_id, kind)
-       WHERE state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')""",
+    # At most one open sync and one open download run per profile. The database guarantees it, because two
+    # threads could both pass a check in Python.
+    f"CREATE UNIQUE INDEX IF NOT EXISTS one_open_run ON run (profile_id, kind) WHERE {OPEN_RUN}",
     "CREATE INDEX IF NOT EXISTS runs_by_time ON run (profile_id, kind, started_at)",
     "CREATE INDEX IF NOT EXISTS all_runs_by_time ON run (started_at, id)",
     "CREATE INDEX IF NOT EXISTS downloads_of_run ON download (run_id, state, id)",
     "CREATE INDEX IF NOT EXISTS downloads_by_state ON download (state, profile_id, is_permanent)",
-    # Whose an image is, and what a person types of its names.
+    # Images by their identifiers: exactly, and without case as a person types them.
     f"CREATE INDEX IF NOT EXISTS images_by_exact_key {_IMAGES} (media_key)",
     f"CREATE INDEX IF NOT EXISTS images_by_key {_IMAGES} (media_key COLLATE NOCASE)",
     f"CREATE INDEX IF NOT EXISTS images_by_name {_IMAGES} (name COLLATE NOCASE)",
     f"CREATE INDEX IF NOT EXISTS images_by_workflow {_IMAGES} (workflow_id COLLATE NOCASE)",
     f"CREATE INDEX IF NOT EXISTS images_of_workflow {_IMAGES} (workflow_id)",
     f"CREATE INDEX IF NOT EXISTS images_of_run {_IMAGES} (stored_run_id) WHERE stored_run_id IS NOT NULL",
-    # The pages of the gallery, by what they are filtered.
+    # Pages of the gallery, by filter.
     f"CREATE INDEX IF NOT EXISTS images_by_time {_IMAGES} ({_BY_TIME})",
     f"CREATE INDEX IF NOT EXISTS images_of_profile {_IMAGES} (profile_id, {_BY_TIME})",
     f"CREATE INDEX IF NOT EXISTS images_of_kind {_IMAGES} (kind, {_BY_TIME})",

@@ -1,4 +1,4 @@
-"""What is in a database file, found out without changing it or leaving a file beside it."""
+"""Read what a database file is, without changing it and without leaving a file next to it."""
 
 import sqlite3
 from contextlib import closing
@@ -17,8 +17,8 @@ WAIT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a database file says of itself: its version (0: none), the columns of its tables by their names,
-    the migrations it has had."""
+    """What a database file contains: the version of its schema (0 when it has none), the columns of each
+    table, and the names of the applied migrations."""
 
     version: int
     tables: dict[str, frozenset[str]]
@@ -26,18 +26,18 @@ class Inspection:
 
 
 def check(path: Path, steps: Path = migrations.FOLDER) -> Inspection:
-    """What is in a database file. Raises NewerDatabase or BadDatabase when it is not one of ours."""
+    """Inspect a database file. Raises NewerDatabase or BadDatabase when this program must not open it."""
     found = inspect(path)
     known = {step.stem for step in steps.glob("[0-9]*.py")}
     if found.version > latest_version(steps) or found.applied - known:
         raise NewerDatabase(
-            f"{path} was written by a newer Flowshelf (version {found.version} of the tables, this program "
+            f"{path} was written by a newer Flowshelf (its schema has version {found.version}, this program "
             f"knows {latest_version(steps)}). Nothing was changed. Install the newer Flowshelf to open it."
         )
     if found.version == 0 and Image._meta.table_name in found.tables:
         raise BadDatabase(
             f"{path} is a database of the Electron program, not of Flowshelf. Nothing was changed. Move it "
-            "to another folder and bring it in with “flowshelf import FILE”."
+            "to another folder and import it with “flowshelf import FILE”."
         )
     if found.version == 0 and found.tables:
         raise BadDatabase(
@@ -46,20 +46,20 @@ def check(path: Path, steps: Path = migrations.FOLDER) -> Inspection:
         )
     if found.version and not is_behind(found, steps) and (lacking := _lacking(found)):
         raise BadDatabase(
-            f"{path} says that it is of version {found.version} and lacks {lacking[0]}: no Flowshelf that "
-            "was released made it so. Nothing was changed. Put a backup in its place, or take another folder."
+            f"{path} claims schema version {found.version} but lacks {lacking[0]}: no released Flowshelf "
+            "wrote it. Nothing was changed. Put a backup in its place, or choose another folder."
         )
     return found
 
 
 def inspect(path: Path) -> Inspection:
-    """Look into a database file without changing it."""
-    with translate_errors(), closing(reading(path)) as reader:
+    """Read version, tables and applied migrations of a database file."""
+    with translate_errors(), closing(open_read_only(path)) as reader:
         (version,) = reader.execute("PRAGMA user_version").fetchone()
         named = reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         tables = {name: _columns(reader, name) for (name,) in named}
-        had = reader.execute(f"SELECT name FROM {HISTORY_TABLE}") if HISTORY_TABLE in tables else ()
-        return Inspection(version, tables, frozenset(name for (name,) in had))
+        applied = reader.execute(f"SELECT name FROM {HISTORY_TABLE}") if HISTORY_TABLE in tables else ()
+        return Inspection(version, tables, frozenset(name for (name,) in applied))
 
 
 def _columns(reader: sqlite3.Connection, table: str) -> frozenset[str]:
@@ -68,7 +68,7 @@ def _columns(reader: sqlite3.Connection, table: str) -> frozenset[str]:
 
 
 def _lacking(found: Inspection) -> list[str]:
-    """What the program works with and the database does not have."""
+    """The columns of our models that the database does not have."""
     return [
         f"{table._meta.table_name}.{column}"
         for table in TABLES
@@ -78,25 +78,30 @@ def _lacking(found: Inspection) -> list[str]:
 
 
 def is_behind(found: Inspection, steps: Path = migrations.FOLDER) -> bool:
-    """Whether a database lacks migrations that this program knows."""
+    """Whether a database has yet to be migrated."""
     return not {step.stem for step in steps.glob("[0-9]*.py")} <= found.applied
 
 
 def latest_version(steps: Path = migrations.FOLDER) -> int:
-    """The version of the tables that this program knows."""
+    """The version of the schema that this program works with."""
     return max((int(step.name[:4]) for step in steps.glob("[0-9]*.py")), default=FIRST_VERSION)
 
 
-def reading(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write and leaves no file behind. The caller closes it."""
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open a connection that cannot write and leaves no file behind. The caller closes it."""
     return sqlite3.connect(read_only_url(path), uri=True, timeout=WAIT_SECONDS)
 
 
 def read_only_url(path: Path) -> str:
-    """Of a file that nobody writes SQLite needs no journal, and else makes one even to read."""
+    """The URL to open a database for reading only.
+
+    SQLite creates a journal even to read, unless the file is opened as immutable. That is safe while nobody
+    writes, which the absence of a journal shows.
+    """
     is_closed = not any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
-    return address(path, "ro") + ("&immutable=1" if is_closed else "")
+    return url_of(path, "ro") + ("&immutable=1" if is_closed else "")
 
 
-def address(path: Path, mode: str) -> str:
+def url_of(path: Path, mode: str) -> str:
+    """The SQLite URL of a file; `mode` is "ro" or "rw"."""
     return f"{path.absolute().as_uri()}?mode={mode}"

@@ -1,10 +1,16 @@
-"""The database: tables and indexes. Queries live in `webapp.store`.
+"""Tables and columns. Queries belong to `webapp.store`.
 
-A change here needs its step in `webapp/database/migrations`, for databases that are there already.
+A change here needs a migration in `webapp/database/migrations` for existing databases.
 
-`veo3_image_generations` begins with the nine columns of the seed, word for word, because others
-read that table; our own columns follow and may be null.
+`veo3_image_generations` begins with the nine columns of the predecessor's table, unchanged, because other
+programs read them. Our own columns follow and may be null.
+
+Times are UTC text in the form of `webapp.times.timestamp`, so that they sort as text. Where peewee declares a
+foreign key `profile`, its raw column is annotated as `profile_id`, because peewee's type stubs do not know
+it.
 """
+
+from dataclasses import dataclass
 
 from peewee import (
     SQL,
@@ -19,10 +25,10 @@ from peewee import (
 )
 from playhouse.sqlite_ext import AutoIncrementField
 
-from webapp.database.states import DownloadState, ExportState, Health, RunState, ScheduleKind
+from webapp.database.states import DownloadState, ExportState, Health, RunState, ScheduleKind, SyncMode
 
-# One app per process at a time: `webapp.database` points this at its file. A thread that
-# forgot to open a connection gets an error instead of a connection that nobody closes.
+# `webapp.database.open_database` binds it to a file, one per process at a time. Without `autoconnect` a
+# thread that forgot to open a connection gets an error, instead of a connection that nobody closes.
 db = SqliteDatabase(None, autoconnect=False)
 
 
@@ -33,13 +39,12 @@ class BaseModel(Model):
 
 
 class Profile(BaseModel):
-    """One account of one person; `is_unchecked` while nobody could say whose its cookies are.
+    """One account of one person.
 
-    `account_email` and `account_key`, a hash of the account's number, are kept once a check brought them;
-    either alone tells accounts apart.
-
-    `service` is where its cookies sign it in, as `Source.name` has it. Until `cooldown_until` the service is
-    not asked anything, because it took the traffic for a machine's.
+    `account_email` and `account_key` (a hash of the account number) are stored once a check returned them;
+    either alone identifies the account. `is_unchecked`: the cookies were saved before anybody could check
+    whose they are. `service` is the `Source.name` of the service where the cookies sign in.
+    `cooldown_until`: until then no request is sent, because the service suspected automated traffic.
     """
 
     id = TextField(primary_key=True)
@@ -59,7 +64,7 @@ class Profile(BaseModel):
 
 
 class Secret(BaseModel):
-    """Write-only for everything above the sources: cookies and the API key of a profile."""
+    """Cookies and the API key of a profile. Only the sources read them; nothing shows them."""
 
     id = AutoField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
@@ -72,10 +77,12 @@ class Secret(BaseModel):
 
 
 class History(BaseModel):
-    """What is known of one history of a profile as a whole.
+    """One history of a profile.
 
-    `head_run_id` is the run that read its newest page last, after it had been asked for `head_asked_count`
-    times.
+    `responded_at`: when the service last returned a page of it. `refused_at`: since when the service is known
+    not to offer it. `synced_at`: when it was last read without leaving a gap. `head_run_id` is the run that
+    last read its newest page, and `head_asked_count` the `asked_count` of that run when it sent the request
+    (rule 11).
     """
 
     id = AutoField()
@@ -93,17 +100,17 @@ class History(BaseModel):
 
 
 class Project(BaseModel):
-    """A project of a profile, as the listing shows it, and when its media were read.
+    """A project of a profile: what the listing shows of it, and when it was read (rule 12).
 
-    `made_at` is the time on its card, `newest_at` that of its newest image as last read. `read_at` is null
-    until it was read for the first time; `read_walk_id` is the walk that read it whole last. `tried_at` and
-    `tried_walk_id` are of the last answer of any kind, and `failure` says why that one was not read.
-    `listed_walk_id` is the last walk whose listing showed it; a walk that saw the whole listing without it
-    leaves it `unlisted_at`. `due_walk_id`: the quick walk that is to read it.
+    `made_at` is the time on its card, `newest_at` the time of its newest image when last read. `read_at` is
+    null until the first reading; `read_walk_id` is the last walk that read all of its records. `tried_at` and
+    `tried_walk_id` belong to the last response of any kind; `failure` says why that response does not count
+    as read. `listed_walk_id` is the last walk whose listing showed it; `unlisted_at`: a walk saw the whole
+    listing without it. `due_walk_id` is the quick walk that has to read it.
 
-    `reader_version`: the version of Flowshelf that did not recognise all of its records.
-    `empty_walk_id`, `empty_count` and `empty_on` are of answers without records although the shelf has images
-    of it: the walk that met the last, on how many days, and the last of these days.
+    `reader_version` is the version of Flowshelf that did not recognise all of its records.
+    Responses without records, although images of the project are stored: `empty_walk_id` is the walk that got
+    the last one, `empty_count` the number of days with one, `empty_on` the last of these days.
     """
 
     id = AutoField()
@@ -132,19 +139,21 @@ class Project(BaseModel):
 
 
 class Walk(BaseModel):
-    """One way down a history. Its id, never used twice, orders the walks: an image was known before
-    a walk began exactly when an earlier walk stored it (a clock could be set back).
+    """One pass down a history, page by page (`webapp.sync.rules`).
 
-    `cursor` is the page to ask for next, '' the head, and `last_created_at` the time of the last entry
-    above it. `last_gap_id` is the newest gap there was when the walk began: a walk from the head that
-    reaches the end has closed all up to that one. While it `keeps_gap`, what lies below it is unknown, and
-    a gap stands where it stands; after a join that is so no more. `finished_at`: it will not go on.
-    `missing_count` is above zero while a full walk asks whether to mark so many images as gone, `by_project`
-    when it read them project by project. `is_quick`: of projects only those are read that are new or whose
-    turn it is.
+    Ids are never reused and order the walks: an image was known before a walk began exactly when a walk with
+    a lower id stored it. Times would not do, because a clock can be set back.
+
+    `cursor` is the next history page to read ('' is the head), `last_created_at` the time of the last entry
+    above it. `from_head`: it began at the newest page. `last_gap_id` is the newest gap when the walk began: a
+    walk from the head that reaches the end closes all gaps up to that one. `keeps_gap`: what lies below is
+    unknown, so the walk has a gap at its cursor; false once it has caught up. `finished_at`: the walk is
+    over. `missing_count` is above zero while a person is asked whether to mark that many images as gone;
+    `by_project` says that the walk read the images project by project. `is_quick`: it only reads projects
+    that are new or due.
     """
 
-    # AUTOINCREMENT, because SQLite otherwise hands out a deleted highest id again.
+    # AUTOINCREMENT, because SQLite otherwise reuses the highest id after its row was deleted.
     id = AutoIncrementField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
     profile_id: TextField
@@ -163,10 +172,11 @@ class Walk(BaseModel):
 
 
 class Gap(BaseModel):
-    """A place below which nothing is known for sure: where the next walk has to go on.
+    """A place in a history below which images may be unknown: where a later walk continues (rule 1).
 
-    `cursor` '' is the head. `walk` is the walk that came to this place, null when none began yet.
-    `after_created_at` is the time of the last entry above it.
+    `cursor` is the first history page below it ('' is the head), `after_created_at` the time of the last
+    entry above it (null at the head). `may_join`: it may be closed by catching up (rule 3). `walk` is the
+    walk that stopped here, null when none did. `reason` and `opened_at` say why and when the gap was opened.
     """
 
     id = AutoIncrementField()
@@ -185,12 +195,40 @@ class Gap(BaseModel):
         indexes = ((("profile", "history", "cursor"), True),)
 
 
-class Run(BaseModel):
-    """One sync or download that a person asked for, with its counts and how it ended.
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """What a sync run was asked to do. Every sync run has these columns of `run`, no download run has
+    them."""
 
-    `asked_count`: how often somebody asked for this quick sync; it ends only once the head was read after the
-    last time. A count and no time, because a clock can be set back.
-    `ignored_reasons` is a JSON object of the counts that `ignored_count` sums up.
+    mode: SyncMode
+    histories: tuple[str, ...]
+    start_cursor: str | None = None
+    max_pages: int | None = None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it is a quick sync without limits, which rule 11 is about."""
+        return self.mode == SyncMode.NEW and self.start_cursor is None and self.max_pages is None
+
+    def columns(self) -> dict[str, str | int | None]:
+        """The columns of `run` that hold this request."""
+        return {
+            "mode": self.mode,
+            "histories": ",".join(self.histories),
+            "start_cursor": self.start_cursor,
+            "max_pages": self.max_pages,
+        }
+
+
+class Run(BaseModel):
+    """One sync or one batch of downloads (`kind`), with its counts and how it ended.
+
+    `asked_count`: how often this quick sync was requested; it ends only once the head was read after the last
+    request (rule 11). It is a count and not a time, because a clock can be set back.
+    `ignored_reasons` is a JSON object with the parts of `ignored_count` by reason. `sample` is the outline of
+    a response that could not be read, for a report. `history_page_count` are the pages of the present
+    `history`, `page_count` those of the whole run. `downloads_new`: its new images are downloaded when it
+    ends.
     """
 
     id = TextField(primary_key=True)
@@ -205,7 +243,7 @@ class Run(BaseModel):
     sample = TextField(null=True)
     started_at = TextField()
     finished_at = TextField(null=True)
-    # sync
+    # Sync runs only. The first four are the request: see `sync_request`.
     mode = TextField(null=True)
     histories = TextField(null=True)
     start_cursor = TextField(null=True)
@@ -222,15 +260,29 @@ class Run(BaseModel):
     last_cursor = TextField(null=True)
     is_scheduled = BooleanField(default=False)
     downloads_new = BooleanField(default=False)
-    # download
+    # Download runs only.
     download_count = IntegerField(default=0)
     done_count = IntegerField(default=0)
     failed_count = IntegerField(default=0)
     done_bytes = IntegerField(default=0)
 
+    @property
+    def sync_request(self) -> SyncRequest:
+        """What a sync run was asked to do. Raises ValueError for a download run."""
+        if self.mode is None or self.histories is None:
+            raise ValueError(f"run {self.id} is not a sync run")
+        histories = tuple(self.histories.split(","))
+        return SyncRequest(SyncMode(self.mode), histories, self.start_cursor, self.max_pages)
+
 
 class Image(BaseModel):
-    """One image of a history: first the seed's nine columns, then ours."""
+    """One image of a history.
+
+    `stored_walk_id` and `stored_run_id` say what stored it, `seen_walk_id` the last walk that saw it.
+    `local_path` is the file, null until it was downloaded; `downloaded_at`, `size_bytes`, `sha256` and
+    `damaged_at` belong to that file. `gone_upstream_at`: Flow no longer has the image. `hidden_at`: a person
+    hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again when asked for by name.
+    """
 
     id = TextField(primary_key=True)
     profile_id = TextField()
@@ -265,7 +317,7 @@ class Image(BaseModel):
     width = IntegerField(null=True)
     height = IntegerField(null=True)
 
-    # What `store.gallery.filters.with_download` adds.
+    # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"
 
     class Meta:
@@ -273,7 +325,10 @@ class Image(BaseModel):
 
 
 class Tally(BaseModel):
-    """How many images that are not hidden are of one sort; kept by `triggers`; '' is not known."""
+    """A group of images that are not hidden: its size, and the bytes of its files.
+
+    Maintained by `webapp.database.triggers.tally`. The text '' means that the image has no such value.
+    """
 
     id = AutoField()
     profile_id = TextField()
@@ -290,7 +345,7 @@ class Tally(BaseModel):
 
 
 class Schedule(BaseModel):
-    """A quick sync that Flowshelf begins by itself, every `hours` when it is hourly."""
+    """When a profile is synced automatically, with a quick sync; `hours` is the interval of an hourly one."""
 
     profile = ForeignKeyField(Profile, primary_key=True, on_delete="CASCADE")
     profile_id: TextField
@@ -300,7 +355,7 @@ class Schedule(BaseModel):
 
 
 class Message(BaseModel):
-    """How a run ended, or why it stopped, said once to whoever looks. `kind` is the run's new state."""
+    """A notification of how a run ended or why it stopped. `kind` is the new state of the run."""
 
     id = AutoIncrementField()
     profile = ForeignKeyField(Profile, on_delete="CASCADE")
@@ -313,8 +368,11 @@ class Message(BaseModel):
 
 
 class Download(BaseModel):
-    """The latest wish for one image: the queue of the pool. `is_permanent` tells a failure that
-    asking again will not change from one that may pass."""
+    """The latest download of one image. These rows are the queue from which the worker pool claims.
+
+    `folder` is where to write the file, null for the profile's own folder. `is_permanent`: it failed, and
+    would fail again.
+    """
 
     id = AutoField()
     image = ForeignKeyField(Image, unique=True, on_delete="CASCADE", backref="download")
@@ -331,7 +389,8 @@ class Download(BaseModel):
 
 
 class ImageEvent(BaseModel):
-    """Something that became of an image; written by `triggers` only. `reason` is of a failure."""
+    """Something that happened to an image. Only `webapp.database.triggers.events` writes it; `reason` is set
+    for failures."""
 
     id = AutoField()
     image = ForeignKeyField(Image, on_delete="CASCADE")
@@ -342,9 +401,10 @@ class ImageEvent(BaseModel):
 
 
 class Export(BaseModel):
-    """A ZIP of images (`image_ids`, a JSON list) that is prepared in the background and kept for a day.
+    """A ZIP of images, prepared in the background and deleted after a day.
 
-    `size_bytes` is what the files came to when it was asked for; `left_out_count` are images without a file.
+    `image_ids` is a JSON list. `size_bytes` is the total of the files when the ZIP was requested, `zip_bytes`
+    the size of the finished ZIP. `left_out_count` counts images that turned out to have no file.
     """
 
     id = TextField(primary_key=True)
@@ -362,9 +422,9 @@ class Export(BaseModel):
 
 
 class Session(BaseModel):
-    """A browser that signed in while the shelf was shared, by the hash of what its cookie holds.
+    """A browser's sign-in to a shared Flowshelf, identified by the hash of its cookie.
 
-    It ends when the code it signed in with is renewed: `code_hash` is that of no code any more.
+    It is valid while `code_hash` is the hash of the current code: a new code signs all browsers out.
     """
 
     id_hash = TextField(primary_key=True)
@@ -374,7 +434,7 @@ class Session(BaseModel):
 
 
 class Setting(BaseModel):
-    """What a person chose on the settings page: a field of `Config` and the text that was typed for it."""
+    """A choice of the settings page: the name of a field of `Config`, and the text that a person typed."""
 
     name = TextField(primary_key=True)
     value = TextField()
@@ -382,5 +442,5 @@ class Setting(BaseModel):
 
 _OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
 TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session, Setting)
-# A backup leaves their rows out unless it is asked for them.
+# Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Session)

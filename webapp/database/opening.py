@@ -1,4 +1,4 @@
-"""Point the program at its database: make it when it is missing, migrate it when it is older."""
+"""Open the program's database: create it when it is missing, migrate it when it is older."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from webapp import storage
 from webapp.database import migrations
 from webapp.database.backup import copy_database
 from webapp.database.indexes import INDEXES
-from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, address, check, latest_version
+from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, check, latest_version, url_of
 from webapp.database.models import TABLES, db
 from webapp.database.problems import translate_errors
 from webapp.database.triggers import REBUILD, STATEMENTS
@@ -21,35 +21,38 @@ log = logging.getLogger(__name__)
 
 
 def open_database(path: Path, *, on_network: bool = False, steps: Path = migrations.FOLDER) -> None:
-    """Point the program at its database, make it when it is missing, and bring it to this version.
+    """Bind `db` to the file at `path`, after creating or migrating it.
 
-    On a network share SQLite's write-ahead log does not work: another journal is used there. Raises
-    NewerDatabase and BadDatabase for a file that is not ours to open, and leaves it as it is.
+    On a network share SQLite's write-ahead log does not work, so a rollback journal is used there.
+    Raises NewerDatabase and BadDatabase for a file that this program must not open, and does not change it.
     """
     with storage.translate_errors(path.parent), translate_errors():
         if path.exists():
             check(path, steps)
         else:
-            # Made with its final mode: SQLite gives its -wal and -shm files the mode of the database.
+            # Created with its final mode: SQLite gives its -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        _allow_nobody_else(path)
+        _restrict_to_owner(path)
         journal = "truncate" if on_network else "wal"
         pragmas = {"journal_mode": journal, "foreign_keys": 1, "synchronous": "normal"}
-        # mode=rw: a database that is taken away while we run must not come back as an empty one.
-        db.init(address(path, "rw"), uri=True, pragmas=pragmas, timeout=WAIT_SECONDS)
+        # mode=rw: when the file disappears while we run, SQLite must not create an empty one in its place.
+        db.init(url_of(path, "rw"), uri=True, pragmas=pragmas, timeout=WAIT_SECONDS)
         with db.connection_context():
-            _make_or_migrate(path, Runner(db, str(steps), HISTORY_TABLE))
+            _create_or_migrate(path, Runner(db, str(steps), HISTORY_TABLE))
 
 
 def keep_open() -> sqlite3.Connection:
-    """A connection that only stays until it is closed. When the last one closes, SQLite writes its
-    journal back and removes it, which costs a request more than its queries do."""
+    """Open a connection that does nothing until the caller closes it.
+
+    When the last connection closes, SQLite merges and removes its write-ahead log. Doing that after each
+    request would cost more than the request's queries.
+    """
     keeper = sqlite3.connect(db.database, uri=True, check_same_thread=False)
     keeper.execute("PRAGMA user_version").fetchone()
     return keeper
 
 
-def _make_or_migrate(path: Path, runner: Runner) -> None:
+def _create_or_migrate(path: Path, runner: Runner) -> None:
     if not db.get_tables():
         with db.atomic("IMMEDIATE"):
             db.create_tables(TABLES)
@@ -60,19 +63,22 @@ def _make_or_migrate(path: Path, runner: Runner) -> None:
         moment = now()[:19].replace(":", "")
         backup = path.with_name(f"{path.stem}-before-{pending[-1].name[:4]}-{moment}.bak")
         copy_database(path, backup)
-        # A warning, because commands show nothing less.
-        log.warning("The database gets new tables. As it was, without cookies, it is kept as %s", backup)
+        # A warning, because commands print nothing below that level.
+        log.warning("The database is being updated. A copy without cookies was saved as %s", backup)
         _drop_derived()
         for step in pending:
             runner.up(step.name)
             db.pragma("user_version", step.idx)
-            log.info("The database is at version %s now (%s)", step.idx, step.name)
-    _derive()
+            log.info("The database has version %s now (%s)", step.idx, step.name)
+    _create_derived()
 
 
 def _drop_derived() -> None:
-    """Triggers must not see what a migration does, and what they keep is counted anew after it, also when it
-    was cut short."""
+    """Drop triggers and full-text indexes: a migration must not fire triggers.
+
+    `_create_derived` rebuilds them afterwards. When the program is killed in between, it does so at the next
+    start, because then `image_text` is missing.
+    """
     with db.atomic("IMMEDIATE"):
         found = db.execute_sql(
             "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR sql LIKE 'CREATE VIRTUAL %'"
@@ -81,21 +87,21 @@ def _drop_derived() -> None:
             db.execute_sql(f'DROP {kind} "{name}"')
 
 
-def _derive() -> None:
-    """What can be made anew from the rows: indexes, triggers, and what the triggers keep."""
+def _create_derived() -> None:
+    """Create what follows from the rows: indexes, triggers, and the tables that the triggers maintain."""
     with db.atomic("IMMEDIATE"):
         is_derived = db.table_exists("image_text")
         for statement in (*INDEXES, *STATEMENTS, *(() if is_derived else REBUILD)):
             db.execute_sql(statement)
-    look_at_sizes()
+    refresh_statistics()
 
 
-def look_at_sizes() -> None:
-    """Let SQLite take a look at its indexes, to choose well between them. It reads some hundred entries of
-    each, which takes a few hundredths of a second however many rows there are.
+def refresh_statistics() -> None:
+    """Let SQLite sample its indexes, so that its planner chooses well between them.
 
-    Only at our own tables: the tables of the word index are FTS5's, whose statements lose their way when
-    SQLite believes them to be as small as they once were; each page would cost more than the one before.
+    With `analysis_limit` this takes a few hundredths of a second, however many rows there are. Only our own
+    tables: FTS5's statements on its internal tables get a bad plan when the recorded sizes are outdated, and
+    each history page would then cost more than the one before.
     """
     db.execute_sql("PRAGMA analysis_limit = 400")
     for table in TABLES:
@@ -103,8 +109,8 @@ def look_at_sizes() -> None:
     db.execute_sql("DELETE FROM sqlite_stat1 WHERE tbl LIKE 'image_text%'")
 
 
-def _allow_nobody_else(path: Path) -> None:
-    """Also for what SQLite keeps beside it: a process that was killed leaves those files behind."""
+def _restrict_to_owner(path: Path) -> None:
+    """Set mode 0600, also on the files of SQLite that a killed process left behind."""
     for file in (path, *path.parent.glob(f"{path.name}-*")):
         if file.stat().st_mode & 0o777 != 0o600:
             file.chmod(0o600)

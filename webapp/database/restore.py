@@ -1,4 +1,4 @@
-"""Put a copy of a database back into the data folder, while nobody has it open."""
+"""Restore a database from a copy, while nobody has it open."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from webapp import storage
 from webapp.database.backup import copy_database
-from webapp.database.inspection import check, inspect, reading
+from webapp.database.inspection import check, inspect, open_read_only
 from webapp.database.models import Session
 from webapp.database.problems import translate_errors
 from webapp.database.triggers import STATEMENTS
@@ -21,11 +21,11 @@ JOURNALS = ("-wal", "-shm", "-journal")
 
 
 def restore_database(source: Path, target: Path) -> Path | None:
-    """Check the copy `source` and put it in the place of the database `target`.
+    """Check the copy `source` and replace the database `target` by it.
 
-    Browsers that were signed in have to sign in again. Returns where the present database is kept; None when
-    there was none. The caller holds the lock of the data folder. Raises BadDatabase or NewerDatabase for a
-    copy that cannot be used, DiskFull and FolderGone; then the present database is as it was.
+    Returns where the previous database was saved, None when there was none. All browsers have to sign in
+    again. The caller holds the lock of the data folder. Raises BadDatabase or NewerDatabase for a copy that
+    cannot be used, DiskFull and FolderGone; the previous database is then unchanged.
     """
     _require_usable(source)
     part = target.with_name(f".{target.name}-restored.part")
@@ -33,12 +33,12 @@ def restore_database(source: Path, target: Path) -> Path | None:
         copy_database(source, part, with_secrets=True)
         _clean(part)
         with storage.translate_errors(target.parent):
-            kept = _keep_present(target)
-            # From here on the old name means the new database, at one moment.
+            saved = _save_previous(target)
+            # One rename: whoever opens `target` finds either the previous database or the whole copy.
             os.replace(part, target)
     finally:
         _remove([part, *_journals_of(part)])
-    return kept
+    return saved
 
 
 def _require_usable(source: Path) -> None:
@@ -46,7 +46,7 @@ def _require_usable(source: Path) -> None:
         raise BadDatabase(f"{source} is not a file. Name a copy that “flowshelf backup” wrote.")
     if check(source).version == 0:
         raise BadDatabase(f"{source} is empty: it is no copy of a Flowshelf database. Nothing was changed.")
-    with translate_errors(), closing(reading(source)) as copy:
+    with translate_errors(), closing(open_read_only(source)) as copy:
         foreign = [
             name
             for kind, name in copy.execute("SELECT type, name FROM sqlite_master")
@@ -54,17 +54,17 @@ def _require_usable(source: Path) -> None:
         ]
         if foreign:
             raise BadDatabase(
-                f"{source} holds “{foreign[0]}”, a view or trigger that Flowshelf did not make: it would run "
-                "with your data. Nothing was changed. Take a copy that “flowshelf backup” wrote."
+                f"{source} contains “{foreign[0]}”, a view or trigger that Flowshelf did not make: it would "
+                "run on your data. Nothing was changed. Use a copy that “flowshelf backup” wrote."
             )
         (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok" or copy.execute("PRAGMA foreign_key_check").fetchone():
-            raise BadDatabase(f"{source} is damaged. Nothing was changed. Take an older copy.")
+            raise BadDatabase(f"{source} is damaged. Nothing was changed. Use an older copy.")
 
 
 def _clean(path: Path) -> None:
-    """Sign everybody out. The triggers go too, and are made anew at the next start: a name like that of ours
-    does not show what a trigger does."""
+    """Delete all sessions and triggers. The next start creates the triggers again; those of the copy may do
+    something else under the same names."""
     with translate_errors(), closing(sqlite3.connect(path, isolation_level=None)) as copy:
         if Session._meta.table_name in inspect(path).tables:
             copy.execute(f"DELETE FROM {Session._meta.table_name}")
@@ -73,36 +73,37 @@ def _clean(path: Path) -> None:
             copy.execute(f'DROP TRIGGER "{name}"')
 
 
-def _keep_present(target: Path) -> Path | None:
-    """Give the present database a second name next to it, and end its journal: one that stays would be played
-    into the restored database, which it does not belong to.
+def _save_previous(target: Path) -> Path | None:
+    """Give the previous database a second name next to it, and remove its journals.
 
-    The journal is copied before SQLite sees it, because SQLite deletes one that it cannot read.
+    SQLite would apply a journal that stays to the restored database, to which it does not belong. Journals
+    are copied first, because SQLite deletes one that it cannot read.
     """
     moment = now()[:19].replace(":", "")
-    kept = target.with_name(f"{target.stem}-before-restore-{moment}.bak")
-    copies = [_copy(journal, kept, target) for journal in _journals_of(target) if journal.exists()]
+    saved = target.with_name(f"{target.stem}-before-restore-{moment}.bak")
+    copies = [_copy(journal, saved, target) for journal in _journals_of(target) if journal.exists()]
     if not target.exists():
         _remove(_journals_of(target))
         return None
     try:
-        os.link(target, kept)
+        os.link(target, saved)
     except OSError:  # a file system without hard links
-        storage.replace_file(kept, target.read_bytes())
-    if _writes_journal_back(target):
+        storage.replace_file(saved, target.read_bytes())
+    if _is_checkpointed(target):
         _remove(copies)
     _remove(_journals_of(target))
-    return kept
+    return saved
 
 
-def _copy(journal: Path, kept: Path, target: Path) -> Path:
-    copy = kept.with_name(kept.name + journal.name.removeprefix(target.name))
+def _copy(journal: Path, saved: Path, target: Path) -> Path:
+    copy = saved.with_name(saved.name + journal.name.removeprefix(target.name))
     storage.replace_file(copy, journal.read_bytes())
     return copy
 
 
-def _writes_journal_back(path: Path) -> bool:
-    """Let SQLite write the journal into its database; False for a damaged one, whose journal is kept."""
+def _is_checkpointed(path: Path) -> bool:
+    """Let SQLite write the journal into its database. False when the database is damaged: then the copies of
+    its journals are needed."""
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as present:
             (is_busy, *_) = present.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -1,18 +1,21 @@
-"""The states that profiles, runs, walks and wishes can be in, and the roles of people."""
+"""The states of profiles, runs, walks, downloads and exports, and the roles of visitors.
+
+Most values are stored in the database and sent by the API, so they must not change.
+"""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Who is asking. Without sharing everybody is the owner."""
+    """Who sends a request. Unless Flowshelf is shared, everybody is the owner."""
 
     OWNER = "owner"
     GUEST = "guest"
-    ANONYMOUS = "stranger"
+    ANONYMOUS = "anonymous"
 
 
 class Health(StrEnum):
-    """What the last word of the service about a profile's cookies was."""
+    """What the service last said about a profile's cookies."""
 
     UNCHECKED = "unchecked"
     WELL = "well"
@@ -27,7 +30,8 @@ class RunKind(StrEnum):
 
 
 class RunState(StrEnum):
-    """A sync run ends when it is paused, its gap stays; a paused download run keeps its wishes."""
+    """PAUSED ends a sync run, and its gap stays for Resume; a paused download run keeps its queue and goes
+    on when it is resumed."""
 
     RUNNING = "running"
     WAITING = "waiting_for_cookies"
@@ -38,6 +42,8 @@ class RunState(StrEnum):
 
 
 class SyncMode(StrEnum):
+    """NEW is the quick sync. `webapp.sync.rules` says how each mode walks (rules 4 to 6)."""
+
     NEW = "new"
     ALL = "all"
     FULL = "full"
@@ -45,7 +51,11 @@ class SyncMode(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What can become of an image after it was stored. FILE_GONE: its file was not there any more."""
+    """What can happen to a stored image.
+
+    DELETED: a person deleted its file. FILE_GONE: the file was missing from the disk.
+    GONE and BACK: Flow no longer has the image, or shows it again.
+    """
 
     DOWNLOADED = "downloaded"
     FAILED = "failed"
@@ -59,10 +69,14 @@ class EventKind(StrEnum):
 
 
 class PageOutcome(StrEnum):
-    """What a page of a history means for the walk that met it."""
+    """What a history page means for its walk.
 
-    CONTINUE = "on"
-    CAUGHT_UP = "joined"
+    CONTINUE: what lies below is still unknown. CAUGHT_UP: everything below is known (rule 3).
+    END: it is the last page of the history (rule 2).
+    """
+
+    CONTINUE = "continue"
+    CAUGHT_UP = "caught_up"
     END = "end"
 
 
@@ -74,7 +88,7 @@ class DownloadState(StrEnum):
 
 
 class ExportState(StrEnum):
-    """INTERRUPTED: the process ended before it was prepared."""
+    """INTERRUPTED: the process ended before the ZIP was complete."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -84,7 +98,7 @@ class ExportState(StrEnum):
 
 
 class ScheduleKind(StrEnum):
-    """When a profile is synced without being asked: never, so often, or once at each start."""
+    """When a profile is synced automatically: never, every few hours, or once at each start."""
 
     OFF = "off"
     HOURLY = "hourly"

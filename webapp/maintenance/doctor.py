@@ -132,7 +132,7 @@ def check_disks(config: Config) -> Iterator[Check]:
 def _pending_bytes(config: Config) -> float:
     """The disk space that the pending images will need, estimated from the average file; 0 when unknown."""
     try:
-        with database.translate_errors(), closing(database.reading(config.database_path)) as reader:
+        with database.translate_errors(), closing(database.open_read_only(config.database_path)) as reader:
             (needed,) = reader.execute(
                 f"""SELECT avg(size_bytes) * sum(local_path IS NULL AND hidden_at IS NULL
                     AND not_wanted_at IS NULL AND gone_upstream_at IS NULL)
@@ -149,7 +149,7 @@ def check_database(config: Config) -> Check:
         return Check("database", False, f"{path} does not exist yet. Start Flowshelf once to create it.")
     try:
         found = database.check(path)
-        with database.translate_errors(), closing(database.reading(path)) as reader:
+        with database.translate_errors(), closing(database.open_read_only(path)) as reader:
             (verdict,) = reader.execute("PRAGMA integrity_check(1)").fetchone()
             is_whole = verdict == "ok" and reader.execute("PRAGMA foreign_key_check").fetchone() is None
     except FlowshelfError as error:
@@ -167,7 +167,7 @@ def check_database(config: Config) -> Check:
 
 
 def _index_bytes(path: Path) -> int:
-    with database.translate_errors(), closing(database.reading(path)) as reader:
+    with database.translate_errors(), closing(database.open_read_only(path)) as reader:
         (found,) = reader.execute("SELECT SUM(LENGTH(block)) FROM image_text_data").fetchone()
     return found
 

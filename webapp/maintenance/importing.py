@@ -22,7 +22,8 @@ from webapp.sources import clean_name
 from webapp.sources.fields import MAX_NAME, MAX_WORD
 from webapp.sources.labs.history_pages import created_at
 from webapp.sources.signed_urls import is_picture_url
-from webapp.store.gallery import images, imports
+from webapp.store import imports
+from webapp.store.gallery import images
 from webapp.store.history import walks
 from webapp.times import now, timestamp
 
@@ -41,7 +42,7 @@ COLUMNS = (
 CHUNK_ROWS = 100
 MAX_PICTURE_BYTES = 200 * 1024 * 1024
 # All rows of one INSERT must have the same columns.
-_NO_PICTURE = images.NO_FILE | dict.fromkeys(("width", "height"))
+_NO_PICTURE = dict(images.NO_FILE) | dict.fromkeys(("width", "height"))
 # A number from the first on is a time in seconds (from 2001 on), from the second on one in milliseconds.
 _MIN_SECONDS, _MIN_MILLISECONDS = 1_000_000_000, 100_000_000_000
 
@@ -100,7 +101,7 @@ class OldTable:
             raise BadRequest(f"{self.path} is not an SQLite database, or is damaged.") from error
 
     def _open(self) -> sqlite3.Connection:
-        reader = database.reading(self.path)
+        reader = database.open_read_only(self.path)
         reader.text_factory = lambda text: text.decode("utf-8", "replace")
         return reader
 
@@ -149,7 +150,7 @@ class Import:
         self.report.by_profile.update(owner_ids)
         # A walk must not stop at an imported image: nothing says that the images below it are here too.
         for profile_id in set(owner_ids):
-            walks.forbid_joins(profile_id, self._config.histories, "images were imported")
+            walks.forbid_catching_up(profile_id, self._config.histories, "images were imported")
 
     def _skip(self, profile_id: str, old: Row, image: Image) -> None:
         """The image is here already. Import its file all the same if it has none yet."""
@@ -158,7 +159,7 @@ class Import:
         if is_pending and image.profile_id == profile_id:
             file = self._file(profile_id, old, image.name, image.media_key)
             if file:
-                imports.take_file(image, file)
+                imports.add_file(image, file)
 
     def _file(self, profile_id: str, old: Row, name: str, media_key: str) -> Row:
         """The columns that describe an image's file; empty when there is no whole picture."""

@@ -1,80 +1,82 @@
-"""Every query and every transaction, split by subject; returns lists and values, never lazy queries.
+"""Every query and every transaction. Functions return lists and values, never lazy queries.
 
-profiles    who is on the shelf, their secrets and health
-histories   gaps and walks
-pages       the images of a history page
-projects    what was read of projects, and which a quick sync reads
-unmet       images that a full walk did not meet
-runs        what was asked for and how it ended
-messages    what was said of that
-schedules   when profiles are synced without being asked
-sessions    browsers that signed in to a shared shelf
-overview    the shelf in numbers
-imports     images of the Electron program
-images      what the gallery reads, and what becomes of a file
-months      where in time the images of a filter lie
-downloads   wishes: the queue that the pool claims from
+profiles    profiles, their secrets, accounts and health
+sessions    browsers that signed in to a shared Flowshelf
+settings    choices of the settings page
+history/    phase 1: gaps and walks, history pages, projects, images that a full sync did not find
+runs/       sync runs, the download queue, exports, schedules, messages
+gallery/    what the gallery shows and counts: images, filters, selections
+imports     images taken over from the Electron predecessor
+
+Verbs: `find_*` may return None, `get_*` raises, `list_*`, `add_*`, `claim_*` takes atomically, `finish_*`,
+`fail_*`, `request_*`, and `note_*` records what was observed.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
+from typing import TypeVar
 
-from webapp.database import keep_open, look_at_sizes, open_database, problem_of
+from webapp.database import keep_open, open_database, problem_of, refresh_statistics
 from webapp.database.models import db
 
-__all__ = ["keep_open", "look_at_sizes", "open_database", "problem_of"]
+__all__ = ["keep_open", "open_database", "problem_of", "refresh_statistics"]
 
-# SQLite's stock limit is 32,766 variables in one statement; Debian's is higher and would hide it.
+T = TypeVar("T")
+
+# SQLite's default limit is 32,766 variables in one statement; Debian's build allows more and would hide a
+# statement that exceeds it.
 ROWS_PER_STATEMENT = 500
 
-_writing = threading.RLock()
+# Reentrant, because functions that open a transaction call each other.
+_write_lock = threading.RLock()
 
 
-def writing() -> AbstractContextManager:
-    """A place in the line of all who write, for a statement that is a transaction by itself.
+def writing() -> AbstractContextManager[bool]:
+    """The lock of all writers, for a single statement that needs no transaction around it.
 
-    SQLite would let the threads sleep instead, up to a tenth of a second at a time.
+    SQLite allows one writer at a time. Without this lock the other threads would poll for SQLite's own lock,
+    sleeping for up to a tenth of a second at a time.
     """
-    return _writing
+    return _write_lock
 
 
-def connection() -> AbstractContextManager:
+def connection() -> AbstractContextManager[None]:
     """An open connection of this thread for the length of a `with` block."""
     return db.connection_context()
 
 
 @contextmanager
 def connection_for_pages() -> Iterator[None]:
-    """Like `connection`, for a thread that stores one history page after the other."""
+    """Like `connection`, with settings for a thread that stores one history page after the other."""
     with connection():
-        # What SQLite keeps to take back a single statement: it would write a file for each.
+        # The journal of a single statement stays in memory; otherwise SQLite creates a file for each.
         db.execute_sql("PRAGMA temp_store = memory")
-        # 16 MB: each page changes much of what the one before has changed, and the later it is written back,
-        # the fewer times.
+        # Checkpoint every 16 MB: consecutive history pages change many of the same database pages, and a late
+        # checkpoint writes each of them once.
         db.execute_sql("PRAGMA wal_autocheckpoint = 4000")
         yield
 
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """A writing transaction. IMMEDIATE, because a read that turns into a write inside a deferred one
-    fails at once with "database is locked" when another thread wrote in between.
+    """A write transaction; inside another one it is a savepoint.
+
+    It begins IMMEDIATE. A deferred transaction that first reads and then writes fails at once with "database
+    is locked" when another thread wrote in between.
     """
     with writing(), db.atomic("IMMEDIATE"):
         yield
 
 
-def chunked(rows: list, size: int = ROWS_PER_STATEMENT) -> Iterator[list]:
-    """`rows` in pieces that fit into one statement."""
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+def chunked(rows: Sequence[T], size: int = ROWS_PER_STATEMENT) -> Iterator[list[T]]:
+    """`rows` in chunks that fit into one statement."""
+    for start in range(0, len(rows), size):
+        yield list(rows[start : start + size])
 
 
 def open_connection() -> None:
-    """For a request; everything else uses `connection`."""
+    """Open this thread's connection, for a request. Everything else uses `connection`."""
     db.connect()
 
 

@@ -1,8 +1,9 @@
-"""What a person chose on the settings page, as the text that was typed; `webapp.config` reads it."""
+"""Choices of the settings page, as the text that was typed. `webapp.config` parses them."""
 
 from collections.abc import Mapping
 
 from webapp.database.models import Setting
+from webapp.store import transaction
 
 
 def list_chosen() -> dict[str, str]:
@@ -11,7 +12,8 @@ def list_chosen() -> dict[str, str]:
 
 
 def save_chosen(values: Mapping[str, str]) -> None:
-    """Replace all choices by these; a name that is missing goes back to its default."""
-    Setting.delete().execute()
-    for name, value in values.items():
-        Setting.insert(name=name, value=value).execute()
+    """Replace all choices by `values`. A setting that is missing from them goes back to its default."""
+    with transaction():
+        Setting.delete().execute()
+        for name, value in values.items():
+            Setting.create(name=name, value=value)

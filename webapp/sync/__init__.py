@@ -1,6 +1,6 @@
-"""Phase 1: walk a history page by page and store what it says, without any file.
+"""Phase 1: read histories page by page and store what they say, without any file.
 
-rules    what a page means, decided by pure functions
-engine   carries a run on
-missing  what a full sync says of images that it did not meet
+rules    the numbered rules of walks, and the decisions among them as pure functions
+engine   runs a sync
+missing  sentences about images that a full sync did not find
 """

@@ -1,4 +1,4 @@
-"""What a full sync says of images that it did not meet, and what a person answers to its question."""
+"""Sentences about images that a full sync did not find, and a person's answer to its question (rule 5)."""
 
 from webapp.store import runs
 from webapp.store.history import missing
@@ -6,14 +6,14 @@ from webapp.store.history.missing import MissingImages
 
 
 def answer_question(walk_id: int, *, mark: bool) -> None:
-    """Take a person's answer to what the end of a full walk left open, and say it where it was asked."""
+    """Apply a person's answer to the question of a full sync, and put it in the place of the question."""
     if count := missing.answer_question(walk_id, mark=mark):
-        answered = _marked_note(count) if mark else _kept_note(count)
-        runs.replace_note(walk_id, _question_note(count), answered)
+        answer = _marked_note(count) if mark else _unmarked_note(count)
+        runs.replace_note(walk_id, _question_note(count), answer)
 
 
 def missing_note(found: MissingImages) -> str:
-    """What the end of a full walk says of images that it did not meet; empty when it met all."""
+    """The sentences for the end of a full sync about images that it did not find; empty when it found all."""
     notes = []
     if found.marked_count:
         notes.append(_marked_note(found.marked_count))
@@ -27,10 +27,10 @@ def _marked_note(count: int) -> str:
 
 
 def _question_note(count: int) -> str:
-    return f"{_missing(count)}. Nothing was marked yet: look into Flow first, then say what became of them."
+    return f"{_missing(count)}. Nothing was marked yet: look into Flow first, then answer the question here."
 
 
-def _kept_note(count: int) -> str:
+def _unmarked_note(count: int) -> str:
     return f"{_missing(count)}. {_subject(count)} left as before, as you said."
 
 

@@ -1,41 +1,74 @@
-"""The rules by which a history is walked, and the pure decisions among them.
+"""The rules by which a history is walked, and those of their decisions that are pure functions.
 
-Flow lists newest first. Below every part of a history that we know lies either its end or a **gap**: a row
-with a profile, a history and a cursor (`''` is the head). Comments elsewhere name these rules by number.
+Flow lists a history newest first, in pages. Below every part of a history that is known lies either its end
+or a **gap**: a row with the profile, the history and a cursor, from which the next walk continues. The cursor
+`''` is the head, the newest page. A new profile has one gap, the head. Comments elsewhere cite these rules by
+number.
 
-1.  A walk is a gap being closed. Images of a page, counts and the gap's new place are one transaction:
-    nothing is fetched twice for it, and nothing is missed.
-2.  The end: a page with entries and no next token closes the gap. An answer with neither is asked for once
-    more; where the shelf has images of the history, the run stops and nothing is closed or marked.
-3.  Caught up: the gap may join, the page has a usable image, all of them were known before this walk began,
-    and none is newer than the last entry above. A page without usable images proves nothing; fifty of them
-    stop the run.
-4.  A quick sync walks from the head until it has caught up, then closes the remaining gaps, newest first.
-5.  `all` and `full` do not stop where they catch up. `full` is one walk that Resume continues; at its end it
-    marks as gone what it did not meet, and asks first when that is more than a tenth. Nothing is deleted.
-6.  Resume continues the newest gap. A cursor of the caller that is no gap opens one and removes none.
-7.  A refused cursor makes its gap the head, which does not join. A refused first page, or a place that was
-    handed out in this very run, stops the run and keeps the gap.
-8.  A token that repeats, or a page that brings no name this walk has not met, stops the run.
-9.  Entries that are no usable image are counted, never fatal. A response without the frame that we know stops
-    the run as `flow_changed`. A history that the service refuses does not stop the other.
-10. A name is unique on the shelf. An image that another profile has stays that profile's: here it counts as
-    known and met. Sync never touches files, or what a person hid or does not want.
-11. What was asked for is what is done: a quick sync that somebody asks for while it is under way ends only
-    when the head was read after that; all who asked share one more reading.
-12. Projects, where nothing shows which of them changed. A quick sync reads new ones, the ten most recently
-    active, thirty others in turn, and five of those in trouble. *Read* means that the answer had its frame
-    and every record was of a kind we know. A refusal is not read, nor is an empty answer although the shelf
-    has images of the project; given on three days while others read well, it is believed, and Full asks.
-    A project that the listing does not show any more is asked for once: not found means deleted.
-13. Gone: Full marks an image only when the project it is filed under was read whole by this very walk, or is
-    deleted, and its id was met nowhere in the walk. Every id that an answer shows counts as met.
+1.  **A walk is a gap being closed.** The images of a page, the counts and the new place of the gap are stored
+    in one transaction. A crash, a failure, Pause and `maxPages` leave the gap where the walk stood, with its
+    `may_join`. So no page is read twice for it, and no image is missed.
+2.  **The end.** A page with entries and without a next token closes the gap. A response with neither is
+    requested once more. If it comes again at the head of a history of which images are stored, or below the
+    head, the run stops as `history_empty`; nothing is closed or marked. At the head of a history without
+    stored images it is the end: the history is empty.
+3.  **Caught up.** A walk has caught up when its gap allows it (`may_join`), the page has at least one usable
+    image, all usable images of the page were known to this profile before the walk began, and none of them is
+    newer than the last entry above the page. A page without usable images proves nothing, so the walk goes
+    on; fifty such pages in a row stop the run and keep the gap.
+4.  **A quick sync** (`new`) walks from the head until it has caught up, then closes the remaining gaps,
+    newest first. When nothing is new, it reads one page of each history.
+5.  **`all` and `full`** do not stop where they catch up. Their gap is closed there, and they go on without
+    one. A walk from the head that reaches the end closes every gap of the history that was open when it
+    began. `full` is one walk that Resume continues, also in later runs. It refreshes the images that it
+    passes. At its end it marks as gone upstream what was stored before it began and not seen since; if that
+    is more than a tenth of the history's images, a person is asked first. Seeing an image again clears the
+    mark. Nothing is deleted.
+6.  **Resume** continues the newest gap. A cursor that the caller gives means the gap with that cursor; if
+    there is none, a gap is opened there once Flow has accepted the cursor, and no other gap is removed.
+7.  **A refused cursor** ends its walk and replaces its gap by the head gap with `may_join` false: the next
+    walk starts at the head and does not stop early. If the first page is refused, or a cursor that this very
+    run was given, the run stops as `cursor_refused` and keeps the gap. Otherwise it could go from the head to
+    the refusal for ever.
+8.  **Circles.** A token that repeats, or a page all of whose names this walk has seen, stops the run and
+    keeps the gap. Names of ignored entries count. They are remembered as 8-byte hashes.
+9.  **Failures.** Entries that are no usable image are counted and never stop a run. A response of an unknown
+    shape stops the run as `flow_changed` and is stored as a redacted sample for a report; the gallery works
+    as before. A history that the service refuses, though it never returned a page of it, is marked as not
+    offered and does not stop the others.
+10. **One name, one image.** A name is unique among all profiles. An image that another profile has stays that
+    profile's row. For this profile it counts as known (3, 8) and seen (13), and as ignored with the reason
+    `other_profile`, which the panel shows. When the other profile is removed, the histories and projects of
+    those who saw its images are due again. A known image is skipped, but a fresher preview URL and values
+    that were missing are taken over. A sync never changes `local_path`, or what a person hid or does not
+    want. After an import the head gap has `may_join` false.
+11. **A sync shows what Flow had when it was requested.** A quick sync without cursor and `maxPages` may be
+    requested again while it is under way, or while it continues after a restart. It then ends only after its
+    head was read once more; all requests since then share that reading. A sync that a person requests calls
+    the service, at most every ten seconds, even while the profile waits for cookies.
+12. **Projects** (flow.google.com). Nothing in the listing shows which projects changed. So a quick sync reads
+    new ones, the ten most recently active (by their newest image as last read, or by when they were made),
+    thirty others in turn, the longest unread first, and five that could not be read, the longest untried
+    first; the panel says how far back that reaches. `full` reads all. *Read* means that the response had its
+    frame and every record was recognised or of a known kind. A project that was never read in this sense is
+    new and always due. One with unrecognised records is due again after an update of Flowshelf. A refusal is
+    not read, and neither is an empty response although images of the project are stored; nothing is marked
+    then, and the project is one of the five, never of the thirty, even if it was never read. An empty
+    response with a good frame that came on three days, while other projects could be read, counts as read;
+    `full` then asks before it marks these images. A project that is not found, and that the listing no longer
+    shows, was deleted: it is requested once and not reported. Only the listing says which projects are to be
+    read; one that is known from an ingredient is only a label. What an ingredient says fills in missing
+    values; title and archived come from the record in the image's own project.
+13. **Gone.** `full` marks an image only if the project under which it is filed was read completely by this
+    very walk, or was deleted, and its id was seen nowhere in the walk. Every id in a response counts as seen,
+    even if its record was unfinished, odd or of an unknown kind.
 
-After a restart interrupted walks go on by themselves; paused ones stay paused. No gap is ever dropped.
+After a restart interrupted walks continue by themselves; paused ones stay paused. No gap is ever dropped.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from webapp.database.models import Run, Walk
@@ -48,16 +81,17 @@ MAX_PAGES_WITHOUT_IMAGE = 50
 
 @dataclass(slots=True)
 class Visited:
-    """What one walk has met since this process carries it on: names (as 8-byte hashes) and tokens."""
+    """What one walk has seen since this process began or continued it: names as 8-byte hashes, and
+    cursors."""
 
     names: set[bytes] = field(default_factory=set)
     cursors: set[str] = field(default_factory=set)
     pages_without_image: int = 0
 
 
-def is_caught_up(page: HistoryPage, known: dict[str, int], walk: Walk) -> bool:
-    """Rule 3: the page has usable images, all were known before this walk began, and none is newer
-    than the last entry above. `known` maps names to the id of the walk that stored them."""
+def is_caught_up(page: HistoryPage, known: Mapping[str, int], walk: Walk) -> bool:
+    """Rule 3, apart from `may_join`. `known` maps the names of stored images to the id of the walk that
+    stored them."""
     return bool(page.images) and all(
         known.get(image.name, walk.id) < walk.id and not _is_newer(image.created_at, walk.last_created_at)
         for image in page.images
@@ -68,26 +102,27 @@ def _is_newer(created_at: str | None, above: str | None) -> bool:
     return created_at is not None and above is not None and created_at > above
 
 
-def outcome_of(page: HistoryPage, known: dict[str, int], walk: Walk, *, may_join: bool) -> PageOutcome:
-    """What a page means for the walk that met it."""
+def outcome_of(page: HistoryPage, known: Mapping[str, int], walk: Walk, *, may_catch_up: bool) -> PageOutcome:
+    """What a page means for its walk (rules 2 and 3). `known` is as in `is_caught_up`."""
     if page.next_cursor is None:
         return PageOutcome.END
-    if may_join and walk.keeps_gap and is_caught_up(page, known, walk):
+    if may_catch_up and walk.keeps_gap and is_caught_up(page, known, walk):
         return PageOutcome.CAUGHT_UP
     return PageOutcome.CONTINUE
 
 
 def check_progress(visited: Visited, page: HistoryPage, *, is_project: bool = False) -> None:
-    """Rules 3 and 8: raises when the history goes round in circles or brings no images for ever.
+    """Add a page to what the walk has seen. Raises CircularHistory or FlowError when it leads nowhere (rules
+    3, 8).
 
-    A project may be empty, and one that moved in the listing meanwhile may come twice.
+    A project may be empty, and it may come twice, because the listing can change during the walk.
     """
     hashes = {hashlib.blake2b(name.encode(), digest_size=8).digest() for name in page.names}
     is_visited = not is_project and bool(hashes) and hashes <= visited.names
     if page.next_cursor in visited.cursors or is_visited:
         raise CircularHistory(
-            "Flow repeats itself: it handed out pages of this history that this sync has already seen. "
-            "The sync stopped and remembers the place; press Resume to go on from there later."
+            "Flow repeats itself: it returned pages of this history that this sync has already read. The "
+            "sync stopped and remembers the place; press Resume later to continue from there."
         )
     visited.names |= hashes
     if page.next_cursor:
@@ -96,12 +131,13 @@ def check_progress(visited: Visited, page: HistoryPage, *, is_project: bool = Fa
     if visited.pages_without_image >= MAX_PAGES_WITHOUT_IMAGE:
         raise FlowError(
             f"Flow sent {MAX_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
-            "and remembers the place; press Resume to go on from there."
+            "and remembers the place; press Resume to continue from there."
         )
 
 
-def failure_note(failures: list[tuple[str, int]], tried_count: int) -> str:
-    """What the end of a sync says of projects that could not be read; empty when there is none."""
+def failure_note(failures: Sequence[tuple[str, int]], tried_count: int) -> str:
+    """The sentence about projects that could not be read; empty when there are none. `failures` are reasons
+    with their counts."""
     count = sum(number for _, number in failures)
     if not count:
         return ""
@@ -114,12 +150,12 @@ def failure_note(failures: list[tuple[str, int]], tried_count: int) -> str:
 
 
 def read_nothing(run: Run) -> bool:
-    """Whether a run met records and recognised none, or a full one met images and kept none of them."""
+    """Whether a sync run saw records but recognised none, or a full one saw images but could store none."""
     ignored = json.loads(run.ignored_reasons)
-    kept_count = run.synced_count + run.skipped_count + ignored.get(Reason.OTHER_PROFILE, 0)
+    usable_count = run.synced_count + run.skipped_count + ignored.get(Reason.OTHER_PROFILE, 0)
     unrecognised_count = ignored.get(Reason.UNRECOGNISED, 0)
     unready_count = ignored.get(Reason.NOT_READY, 0) + ignored.get(Reason.FAILED, 0)
-    recognised_count = kept_count + sum(ignored.values()) - unrecognised_count
+    recognised_count = usable_count + sum(ignored.values()) - unrecognised_count
     if unrecognised_count and recognised_count <= 0:
         return True
-    return run.mode == SyncMode.FULL and not kept_count and unready_count > 0
+    return run.sync_request.mode == SyncMode.FULL and not usable_count and unready_count > 0

@@ -1,8 +1,9 @@
-"""All that a request passes: security, access, compression, sharing, and the views.
+"""Everything between a request and the layers below: security, access, compression, sharing and the views.
 
-security       Host and Origin of every request, sign-in on a shared shelf, security headers
-access         who is asking, and which views are open to whom
-compression    compressed text, cached assets
-sharing        the two codes, and the sessions of browsers that signed in with them
+security       checks Host and Origin, finds out the role of each request, adds security headers
+access         the role of the current request, and which views each role may use
+compression    gzip for text, and long-lived caching for static files
+sharing        sign-in on a shared Flowshelf: codes, sessions, links
+services       the background work and the sharing of the running app
 views          pages, panels, forms and the JSON API
 """

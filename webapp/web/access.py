@@ -1,54 +1,63 @@
-"""Who is asking, and what a view says of who may.
+"""The role of the current request, and which views each role may use.
 
-A view is the owner's unless it is marked: one that is new, or was forgotten, is closed to everybody else.
+Denied by default: only the owner may use a view that is not registered here, so a view that somebody forgot
+to mark is closed to guests and to anonymous visitors.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from flask import g, request
 
 from webapp.database.states import Role
 
-# What a role may ask for beside its own.
-_BELOW = {
+View = Callable[..., object]
+ViewT = TypeVar("ViewT", bound=View)
+
+# The lowest role that may use a view. Weak, because each app brings a view for static files of its own.
+_open_to: WeakKeyDictionary[View, Role] = WeakKeyDictionary()
+# The roles whose views a role may use.
+_INCLUDED = {
     Role.OWNER: (Role.OWNER, Role.GUEST, Role.ANONYMOUS),
     Role.GUEST: (Role.GUEST, Role.ANONYMOUS),
     Role.ANONYMOUS: (Role.ANONYMOUS,),
 }
 
 
-def open_to_guests(view: Callable) -> Callable:
-    """Mark a view that may be asked by whoever holds the guest link: it changes nothing, calls nobody, and
-    what it shows is for guests to see."""
-    view.open_to = Role.GUEST
+def open_to_guests(view: ViewT) -> ViewT:
+    """Let guests use a view. It must change nothing on the server, send no request to Flow, and show only
+    what guests may see."""
+    _open_to[view] = Role.GUEST
     return view
 
 
-def open_to_anonymous(view: Callable) -> Callable:
-    """Mark a view that anybody in the network may ask, without signing in."""
-    view.open_to = Role.ANONYMOUS
+def open_to_anonymous(view: ViewT) -> ViewT:
+    """Let everybody on the network use a view without signing in."""
+    _open_to[view] = Role.ANONYMOUS
     return view
 
 
-def may_ask(role: Role, view: Callable | None) -> bool:
-    """Whether a role may ask for a view. None is an address that leads nowhere: only strangers are not
-    told that."""
-    open_to = Role.GUEST if view is None else getattr(view, "open_to", Role.OWNER)
-    return open_to in _BELOW[role]
+def is_allowed(role: Role, view: View | None) -> bool:
+    """Whether a role may use a view. `view` is None when the URL matches no route: guests get the 404, an
+    anonymous visitor must not learn which URLs exist."""
+    open_to = Role.GUEST if view is None else _open_to.get(view, Role.OWNER)
+    return open_to in _INCLUDED[role]
 
 
-def let_in(role: Role) -> None:
-    """Note who asks, for the rest of this request."""
+def set_role(role: Role) -> None:
+    """Set the role for the rest of this request."""
     g.role = role
 
 
 def cookie_name() -> str:
-    """Cookies know no ports: two Flowshelfs of one machine would sign each other out under one name."""
+    """The name of the session cookie. It contains the port, because browsers send cookies to every port of a
+    host: two Flowshelfs on one machine would otherwise overwrite each other's session."""
     return f"flowshelf_{request.environ['SERVER_PORT']}"
 
 
 def role() -> Role:
-    """Who asks; a stranger until the guard has found out."""
+    """The role of the current request; anonymous until `security` has determined it."""
     return g.get("role", Role.ANONYMOUS)
 
 

@@ -1,13 +1,13 @@
-"""Who may ask: Host and Origin of every request, sign-in when the shelf is shared, security headers.
+"""Checks on every request: Host, Origin and the role of whoever sends it; security headers on every response.
 
-A page of another site must not be able to make a browser on this machine press our buttons (Origin),
-nor to reach us under a name of its own (Host, against DNS rebinding). What a role may ask for is said by
-each view (`webapp.web.access`), and denied unless it is said.
+Checking Origin stops a page of another site from making a browser on this machine submit our forms (CSRF).
+Checking Host stops such a page from reaching us under a domain name of its own (DNS rebinding). Each view
+declares which roles may use it (`webapp.web.access`); everything else is denied.
 """
 
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
@@ -19,18 +19,25 @@ from webapp.web import access
 from webapp.web.sharing import Sharing
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Nobody but the owner has reason to send more than a code or a short question.
+# Guests and anonymous visitors send nothing larger than a code or a short query.
 MAX_FOREIGN_REQUEST_BYTES = 16 * 1024
-# Room for ten thousand ticked images, or for any cookies. Read whole, however many fields that may be.
+# Enough for a selection of ten thousand images, or for any pasted cookies.
 MAX_FORM_BYTES = 2 * 1024 * 1024
-SIGN_IN = "Sign in first: open the link that the owner of this shelf gave you, or type its code."
-NOT_FOR_GUESTS = "Guests may look, search and save pictures. This is for the owner of the shelf."
+SIGN_IN = (
+    "Sign in first: open the link that you got from the owner of this Flowshelf, or type the code in it."
+)
+NOT_FOR_GUESTS = (
+    "Only the owner of this Flowshelf can do this. As a guest you can view, search and save images."
+)
+OTHER_SITE = "This request came from a page of another site, so Flowshelf ignored it. Nothing was changed."
 
 
 def protect(app: Flask, config: Config) -> None:
-    """Check every request before anything else happens, and harden every answer."""
+    """Check Host and Origin of every request before anything else, and add security headers to every
+    response."""
     own_names = _own_names() | config.allowed_hosts
     policy = content_security_policy(config.all_picture_hosts)
+    # Only the owner sees previews from Google's servers.
     foreign_policy = content_security_policy(())
 
     @app.before_request
@@ -44,7 +51,7 @@ def protect(app: Flask, config: Config) -> None:
     def add_headers(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = policy if access.is_owner() else foreign_policy
         response.headers["X-Content-Type-Options"] = "nosniff"
-        # Not no-referrer: under it a plain form sends `Origin: null` and would be refused above.
+        # Not no-referrer: with it, browsers send `Origin: null` with plain forms, and we would refuse them.
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -52,29 +59,34 @@ def protect(app: Flask, config: Config) -> None:
         return response
 
 
-def ask_to_sign_in(app: Flask, sharing: Sharing) -> None:
-    """Find out who asks, and refuse what is not for them; needs the request's database connection."""
-    # Style sheet and scripts: the sign-in page needs them, and they are in every copy of Flowshelf.
+def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
+    """Determine the role of every request, and refuse views that are not open to it.
+
+    `sharing` is None when Flowshelf is not shared. Register it after the database connection is opened:
+    sessions are looked up there.
+    """
+    # The sign-in page needs the style sheet and scripts, and there is nothing private in them.
     access.open_to_anonymous(app.view_functions["static"])
 
     @app.before_request
     def check_role() -> None:
-        access.let_in(who_asks(sharing))
+        access.set_role(role_of_request(sharing))
         if not access.is_owner():
             request.max_content_length = MAX_FOREIGN_REQUEST_BYTES
-            # A part of a file is copied out by a thread, which a slow reader could hold; a whole one is not.
+            # No partial downloads: a worker thread copies out a byte range itself, so slow readers could
+            # occupy all threads. Whole files are sent by waitress's main loop.
             request.environ.pop("HTTP_RANGE", None)
         elif request.mimetype == "application/x-www-form-urlencoded":
             request.max_content_length = MAX_FORM_BYTES
-        require_role(access.role(), current_app.view_functions.get(request.endpoint))
+        require_role(access.role(), current_app.view_functions.get(request.endpoint or ""))
 
 
-def who_asks(sharing: Sharing) -> Role:
-    """By the code in the Authorization header, else by the session of the cookie.
+def role_of_request(sharing: Sharing | None) -> Role:
+    """The role of the code in the Authorization header, otherwise that of the session cookie.
 
-    Raises WrongCode or Locked for a code that is not right.
+    Without sharing everybody who can reach the port is the owner. Raises WrongCode or Locked.
     """
-    if not sharing.is_on:
+    if sharing is None:
         return Role.OWNER
     if request.endpoint == "static":
         return Role.ANONYMOUS
@@ -84,45 +96,46 @@ def who_asks(sharing: Sharing) -> Role:
     return (session_id and sharing.role_of_session(session_id)) or Role.ANONYMOUS
 
 
-def require_role(role: Role, view: Callable | None) -> None:
-    """Raises SignInNeeded or Forbidden when a view is not for this role."""
-    if access.may_ask(role, view):
+def require_role(role: Role, view: access.View | None) -> None:
+    """Raises SignInNeeded or Forbidden unless this role may use the view."""
+    if access.is_allowed(role, view):
         return
     raise SignInNeeded(SIGN_IN) if role is Role.ANONYMOUS else Forbidden(NOT_FOR_GUESTS)
 
 
 def check_host(host: str, own_names: frozenset[str]) -> None:
-    """Raises Forbidden unless `host` is an IP literal or a name of this machine."""
+    """Raises Forbidden unless `host` is an IP address or a name of this machine."""
     name = _host_name(host)
-    if name in own_names or _is_address(name):
+    if name in own_names or _is_ip_address(name):
         return
     raise Forbidden(
-        f"Flowshelf does not answer to the name “{name[:80]}”. Open it by its address, for example "
-        "http://127.0.0.1 with its port, or by this machine's own name."
+        f"Flowshelf cannot be opened under the name “{name[:80]}”. Use an address with its port instead, for "
+        "example http://127.0.0.1:8765, or the name of this machine."
     )
 
 
 def check_origin(origin: str | None, host: str) -> None:
-    """Raises Forbidden when a browser says that a page of another place sent this."""
-    if origin is not None and _place(origin) != host.lower():
-        raise Forbidden("This was sent by a page of another site, and nothing was done.")
+    """Raises Forbidden if the browser names another site as the origin. Scripts send no Origin."""
+    if origin is not None and _netloc(origin) != host.lower():
+        raise Forbidden(OTHER_SITE)
 
 
 def check_fetch_site(site: str | None) -> None:
+    """The same by Sec-Fetch-Site; "none" means that a person typed the URL."""
     if site not in (None, "same-origin", "none"):
-        raise Forbidden("This was sent by a page of another site, and nothing was done.")
+        raise Forbidden(OTHER_SITE)
 
 
 def content_security_policy(picture_hosts: Iterable[str]) -> str:
-    """Scripts and styles of our own only; pictures also from where signed preview URLs may point."""
-    pictures = " ".join(("'self'", "data:", *sorted(map(_picture_source, picture_hosts))))
+    """Allows scripts and styles from this server only, and images also from the hosts of preview URLs."""
+    image_sources = " ".join(("'self'", "data:", *sorted(map(_image_source, picture_hosts))))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; font-src 'self'; "
-        f"img-src {pictures}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"img-src {image_sources}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
-def _picture_source(host: str) -> str:
+def _image_source(host: str) -> str:
     is_loopback = _host_name(host) in LOOPBACK_HOSTS
     return f"http://{host}" if is_loopback else f"https://{host}"
 
@@ -133,7 +146,7 @@ def _own_names() -> frozenset[str]:
     return frozenset({"localhost", name, short, f"{short}.local"})
 
 
-def _place(origin: str) -> str:
+def _netloc(origin: str) -> str:
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -141,7 +154,7 @@ def _place(origin: str) -> str:
 
 
 def _host_name(host: str) -> str:
-    """The name in `name:port`, without the brackets of an IPv6 literal; '' when the port is no number."""
+    """The name in `name:port`, without the brackets of an IPv6 address; '' if the port is invalid."""
     try:
         parts = urlsplit(f"//{host}")
         return (parts.hostname or "").lower() if parts.port != 0 else ""
@@ -149,7 +162,7 @@ def _host_name(host: str) -> str:
         return ""
 
 
-def _is_address(name: str) -> bool:
+def _is_ip_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:

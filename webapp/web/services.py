@@ -1,4 +1,4 @@
-"""The services of the running app that a request can reach: its background work and its sharing."""
+"""The background work and the sharing of the running app, for the views that need them."""
 
 from flask import Flask, current_app
 
@@ -8,8 +8,8 @@ from webapp.web.sharing import Sharing
 _BACKGROUND, _SHARING = "flowshelf", "flowshelf.sharing"
 
 
-def install(app: Flask, background: Background, sharing: Sharing) -> None:
-    """Attach both to the app that is being put together."""
+def install(app: Flask, background: Background, sharing: Sharing | None) -> None:
+    """Attach both to an app. `sharing` is None when Flowshelf is not shared."""
     app.extensions[_BACKGROUND] = background
     app.extensions[_SHARING] = sharing
 
@@ -18,14 +18,15 @@ def background_of(app: Flask) -> Background:
     return app.extensions[_BACKGROUND]
 
 
-def sharing_of(app: Flask) -> Sharing:
+def sharing_of(app: Flask) -> Sharing | None:
     return app.extensions[_SHARING]
 
 
 def background() -> Background:
-    """The background work of the app that answers this request; commands go to it."""
+    """The background work of the app that handles the current request."""
     return background_of(current_app)
 
 
-def sharing() -> Sharing:
+def sharing() -> Sharing | None:
+    """The sharing of the app that handles the current request; None when it is not shared."""
     return sharing_of(current_app)

@@ -1,4 +1,4 @@
-"""Columns and a state under the names that the field has for them. Nothing else changes."""
+"""Rename columns and one state to standard words. No value changes otherwise."""
 
 RENAMED = (
     ("profile", "rests_until", "cooldown_until"),

@@ -1,18 +1,20 @@
-"""How a database of an earlier Flowshelf becomes one of this Flowshelf: one small file per step.
+"""Migrations: one small file per change of the schema, applied in order by `webapp.database.opening`.
 
-A step is `0002_what_it_does.py`, the next free number first, with `up(migrator, db)` as peewee's
-`playhouse.migrations` runs it:
+A file is named `0002_what_it_does.py`, with the next free number, and has a function `up(migrator, db)`,
+which peewee's `playhouse.migrations` calls:
 
     from peewee import TextField
 
     def up(migrator, db):
         migrator.migrate(migrator.add_column("run", "colour", TextField(null=True)))
 
-Say tables and columns in full there, by `db.execute_sql` or models of the file's own, and never by
-`webapp.database.models`, which go on changing. Indexes and triggers are made afterwards by themselves; a
-step only drops those that changed under the same name. A test holds that a migrated database
-has the same as a new one. The number of the last file is the version of the database; version 1 is what the
-first release made. A released file is never changed again.
+Spell out tables and columns, with `db.execute_sql` or with models defined in the file. Do not import
+`webapp.database.models`: those change later, and a migration must always do the same. Indexes and triggers
+are created after the migrations, if they are missing; a migration only drops those whose definition changed
+under the same name. A test checks that a migrated database has the same schema as a new one.
+
+The number of the last file is the version of the schema; version 1 is that of the first release. A released
+file is never changed.
 """
 
 from pathlib import Path

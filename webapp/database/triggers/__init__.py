@@ -1,15 +1,15 @@
-"""What the database keeps in step by itself, in the transaction of whoever changes a row.
+"""Triggers: tables that SQLite derives from the images, in the transaction that changes them.
 
-events      what became of each image
-tally       how many images there are of each sort
-text        which words stand in prompts and titles
+events      the history of each image
+tally       counts of images, grouped
+text        the full-text index of prompts and titles
 
-Triggers, because no writer may forget them, other programs that write to the table included.
+They are triggers so that no writer can forget them, not even another program that writes to the table.
 """
 
 from webapp.database.triggers import events, tally, text
 
 STATEMENTS = (*tally.STATEMENTS, *text.STATEMENTS, *events.STATEMENTS)
 
-# Makes what is derived anew from the images.
+# Rebuild from the images what can be derived from them; events cannot.
 REBUILD = (*tally.REBUILD, *text.REBUILD)

@@ -1,10 +1,11 @@
-"""What became of images: columns say how things are, a line of `image_event` stays when they change."""
+"""`image_event`: the history of each image. The columns of an image only hold its present state."""
 
 from webapp.database.states import EventKind
 
 _NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
 
-# The kind of an event, the column that tells of it, when, and at what moment.
+# For each kind of event: the column whose change it records, the condition, and the column with its time
+# (None: now).
 _OF_IMAGES = (
     (EventKind.DOWNLOADED, "downloaded_at", "new.downloaded_at IS NOT NULL", "new.downloaded_at"),
     (EventKind.FILE_GONE, "local_path", "new.local_path IS NULL AND new.not_wanted_at IS NULL", None),
@@ -17,7 +18,7 @@ _OF_IMAGES = (
 )
 
 
-def _noted(kind: EventKind, moment: str | None, image: str = "new.id", reason: str = "NULL") -> str:
+def _recorded(kind: EventKind, moment: str | None, image: str = "new.id", reason: str = "NULL") -> str:
     at = f"COALESCE({moment}, {_NOW})" if moment else _NOW
     return f"""BEGIN INSERT INTO image_event (image_id, kind, reason, created_at)
        VALUES ({image}, '{kind}', {reason}, {at}); END"""
@@ -25,14 +26,14 @@ def _noted(kind: EventKind, moment: str | None, image: str = "new.id", reason: s
 
 def _of_image(kind: EventKind, column: str, condition: str, moment: str | None) -> str:
     return f"""CREATE TRIGGER IF NOT EXISTS image_{kind} AFTER UPDATE OF {column} ON veo3_image_generations
-       WHEN new.{column} IS NOT old.{column} AND {condition} {_noted(kind, moment)}"""
+       WHEN new.{column} IS NOT old.{column} AND {condition} {_recorded(kind, moment)}"""
 
 
 STATEMENTS = (
     *(_of_image(*event) for event in _OF_IMAGES),
     f"""CREATE TRIGGER IF NOT EXISTS image_imported AFTER INSERT ON veo3_image_generations
-       WHEN new.local_path IS NOT NULL {_noted(EventKind.DOWNLOADED, "new.downloaded_at")}""",
+       WHEN new.local_path IS NOT NULL {_recorded(EventKind.DOWNLOADED, "new.downloaded_at")}""",
     f"""CREATE TRIGGER IF NOT EXISTS download_failed AFTER UPDATE OF state ON download
        WHEN new.state = 'failed'
-       {_noted(EventKind.FAILED, "new.finished_at", "new.image_id", "new.error")}""",
+       {_recorded(EventKind.FAILED, "new.finished_at", "new.image_id", "new.error")}""",
 )

@@ -1,10 +1,12 @@
-"""The words of prompts and titles, found by any three letters in a row (FTS5, trigram tokenizer).
+"""The full-text index of prompts and titles (FTS5 with the trigram tokenizer: it finds any substring of at
+least three characters).
 
-A row of the index has the rowid of its image. SQLite keeps rowids as long as nobody runs VACUUM, which
-Flowshelf never does; its copies keep them too.
+A row of the index has the rowid of its image. Rowids change only by VACUUM, which Flowshelf never runs; its
+backups copy them.
 """
 
-# Two spaces at the end: so the last two letters begin a trigram as well, and can be found by it.
+# The two spaces at the end make the last two characters the beginning of a trigram, so that a search for one
+# or two characters finds them.
 _WORDS = "COALESCE({0}.prompt, '') || char(10) || COALESCE({0}.title, '') || '  '"
 _ADD = f"INSERT INTO image_text (rowid, words) VALUES (new.rowid, {_WORDS.format('new')});"
 _REMOVE = (
@@ -13,8 +15,9 @@ _REMOVE = (
 
 STATEMENTS = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS image_text USING fts5(words, content='', tokenize='trigram')",
-    # Of eight pieces of the index one is made, not of four: storing a page costs less, and pages stored late
-    # hardly more than the first. From sixteen on, FTS5 would merge at one go what it else does bit by bit.
+    # Merge eight segments of the index at a time instead of four. A history page then costs less to store,
+    # and hardly more when the index is large. At sixteen segments FTS5 would merge all at once, which takes
+    # long.
     "INSERT INTO image_text (image_text, rank) VALUES ('automerge', 8)",
     "CREATE VIRTUAL TABLE IF NOT EXISTS image_trigrams USING fts5vocab(image_text, row)",
     f"CREATE TRIGGER IF NOT EXISTS text_insert AFTER INSERT ON veo3_image_generations BEGIN {_ADD} END",

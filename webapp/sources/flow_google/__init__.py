@@ -14,7 +14,7 @@
     examination  each call once, for a report
     outlines     payloads without their content
 
-Only calls that read are made (PROTOCOL.md), with the person's own cookies and an honest user agent.
+Only calls that read are made (PROTOCOL.md), with the person's own cookies.
 """
 
 import json
@@ -163,9 +163,9 @@ class FlowGoogleSource:
     def _project_page(
         self, project: RemoteProject, skipped: list[RemoteProject], next_cursor: str | None
     ) -> HistoryPage:
-        """A project as a history page. If it is refused, the page says so and a walk goes on behind it.
+        """A project as a history page. If it is refused, the page says so, so that a walk can continue.
 
-        ProjectFailed and FlowUnavailable carry such a page, to be used once retries have not helped.
+        ProjectFailed and FlowUnavailable carry a page of this kind, for the case that retries do not help.
         """
 
         def history_page(found: Contents) -> HistoryPage:

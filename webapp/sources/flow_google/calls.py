@@ -71,14 +71,14 @@ class Calls:
         return reply
 
     def call_once(self, rpc: str, arguments: list[object], max_bytes: int) -> Reply:
-        """The reply to a single attempt, whatever it says: for a call whose refusal has no meaning."""
+        """The reply to a single attempt, without retries: for a call whose refusal does not matter."""
         reply, _ = self._try(self._start_pages.page(), rpc, arguments, max_bytes, is_about_one=True)
         if _is_unusual_activity(reply):
             raise UnusualActivity(COOLDOWN_SECONDS)
         return reply
 
     def identify(self, page: StartPage, rpc: str, arguments: list[object], max_bytes: int) -> Caller:
-        """Send a call without a token, because its refusal says whose cookies these are.
+        """Send a call without a token: its refusal names the account of the cookies.
 
         Raises what `call` raises.
         """

@@ -37,7 +37,7 @@ def response_outline(responses: list[Response]) -> object:
 
 
 def _chunk_outline(value: object) -> object:
-    """Rows keep their name if it is a known one."""
+    """The outline of the rows in a chunk of a response, with known row names."""
     if not isinstance(value, list):
         return outline(value)
     rows = [row if isinstance(row, list) else [row] for row in value[:MAX_ITEMS]]

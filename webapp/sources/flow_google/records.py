@@ -1,8 +1,8 @@
 """One record of flow.google.com: which kind of media it is, and the image that it describes.
 
 The paths are those of recorded payloads (September and October 2026). The kind is decided by which arm of
-the record is filled: `[6]` image, `[7]` video, `[10]` sound; the length of the record says nothing. A field
-that cannot be read stays empty; the image is kept without it.
+the record is filled (they are like a `oneof` of protobuf): `[6]` image, `[7]` video, `[10]` sound. The length
+of the record says nothing. A field that cannot be read is None; the image is stored without it.
 """
 
 from collections.abc import Iterator, Set
@@ -55,7 +55,7 @@ def valid_id(value: object) -> str | None:
 
 
 def reason_ignored(record: object) -> Reason | None:
-    """Why a record is not kept as an image, None for an image that is ready.
+    """Why a record is ignored; None for an image that is ready.
 
     An image without a status is ready: only videos have one. An unknown status is not recognised.
     """
@@ -123,7 +123,7 @@ def read_image(
 def _kind(generated: object, uploaded: object, prompt_text: str | None) -> str | None:
     """Generated, uploaded, or None for unknown.
 
-    Uploads of the old Flow are in the place of generated images, but have neither model nor prompt.
+    An upload of the old Flow fills the slot of generated images, but has neither model nor prompt.
     """
     if isinstance(uploaded, list):
         return KIND_UPLOADED

@@ -140,7 +140,7 @@ class StartPageCache:
         """Fetch another page, unless one was fetched with the same cookies a moment ago.
 
         The pause is ten seconds for cookies that do not sign in (a person may press Sync again), and a
-        minute for cookies that yield a page whose calls are refused.
+        minute for cookies that give a page with which calls are refused.
         """
         if self._generation == self._requests.generation():
             if self._signed_out and self._clock() - self._fetched_at < SIGNED_OUT_PAUSE_SECONDS:

@@ -61,7 +61,7 @@ def path(history: str, cursor: str | None, page_size: int) -> str:
 def read_history_page(document: object, picture_hosts: Set[str]) -> HistoryPage:
     """The history page in the JSON of a response. Raises UnknownShape.
 
-    Only the outer objects are required. An image with an unreadable field is kept without that field,
+    Only the outer objects are required. An image with an unreadable field is stored without that field,
     other entries are counted by reason. Preview URLs on hosts other than `picture_hosts` are left out.
     """
     result = _result(document)

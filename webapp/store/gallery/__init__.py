@@ -1,11 +1,10 @@
-"""What the gallery shows: images, by which filter or selection, how many of them, and when.
+"""What the gallery shows.
 
-images        single images, and what happens to an image's file
 filters       which images a filter or a selection means
-search        text and names that a person types
-selections    what a selection holds, and the marks set on all of it
-counts        how many images match, without reading all of them where possible
-months        the months that can hold images of a filter
-overview      the shelf in numbers
-imports       images taken over from the Electron predecessor
+search        the text of a filter: words of prompts and titles, and the beginnings of names
+months        month ranges, so that a rare combination is found without going through all images
+images        pages of the gallery, single images, and what happens to an image's file
+counts        how many images match, from `image_tally` where possible
+selections    what a selection contains, and hiding and showing all of it
+overview      counts for the overview page
 """

@@ -1,8 +1,8 @@
-"""How many images there are of what a filter means, without going through all of them where possible."""
+"""How many images match a filter, from `image_tally` where possible instead of reading all images."""
 
 from dataclasses import dataclass, replace
 
-from peewee import Case, Expression, Select, fn
+from peewee import Case, Field, ModelSelect, Select, fn
 
 from webapp.database.models import Download, Image, Tally, db
 from webapp.database.states import DownloadState
@@ -10,15 +10,15 @@ from webapp.store.gallery import search
 from webapp.store.gallery.filters import FileState, Filter, Sort, matching
 from webapp.store.runs.downloads import ACTIVE
 
-# Up to so many are counted one by one for a first answer.
+# A first answer counts at most this many images one by one.
 MAX_COUNTED = 10_000
-MONTH = 7  # so much of a day names it
+MONTH_LENGTH = len("2026-01")
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts of images and the bytes of their files. `is_capped`: there are at least so many, and what
-    else is counted is of these."""
+    """Counts of images and the bytes of their files. `is_capped`: there are more than `total`, and the other
+    values are not complete."""
 
     total: int
     downloaded: int
@@ -28,32 +28,34 @@ class Totals:
 
 
 def count_first(filter_: Filter) -> Totals:
-    """Counts that are there at once: exact ones, or the first ten thousand."""
+    """Counts that take a few milliseconds: exact ones, or those of the first MAX_COUNTED images."""
     if totals := _tallied(filter_) or _estimated(filter_):
         return totals
-    may_be_much = _sums(Filter())[0] > MAX_COUNTED  # a word that cannot be looked up may still be rare
-    if may_be_much and _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
+    # No candidates means that the text is common or that the index cannot look it up. Among few images it may
+    # be rare all the same.
+    has_many = _sums(Filter())[0] > MAX_COUNTED
+    if has_many and _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
         return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True)
     return _counted(matching(filter_), MAX_COUNTED)
 
 
 def count_all(filter_: Filter) -> Totals:
-    """Exact counts, which may take a second at a million images."""
+    """Exact counts. With a million images they may take a second."""
     return _tallied(filter_) or count_images(matching(filter_, as_whole=True))
 
 
 def count_profile(profile_id: str | None) -> Totals:
-    """What the gallery shows of a profile, or of all."""
+    """Exact counts of the images of a profile, or of all profiles, that are not hidden."""
     return count_all(Filter(profile_id=profile_id))
 
 
 def count_shelf(profile_id: str | None) -> int:
-    """The images of a profile, or of all, that are not hidden."""
+    """How many images of a profile, or of all profiles, are not hidden."""
     return _sums(Filter(profile_id=profile_id))[0]
 
 
 def count_listed(images: list[Image]) -> Totals:
-    """Counts of images that are here, with their wishes: nothing has to be asked for them."""
+    """Counts of images that the caller has with their downloads; needs no query."""
     files = [image for image in images if image.local_path]
     downloads = [image.latest_download for image in images if image.latest_download and not image.local_path]
     failed_count = sum(download.state == DownloadState.FAILED for download in downloads)
@@ -66,30 +68,31 @@ def count_images(images: Select) -> Totals:
 
 
 def count_by_month(filter_: Filter) -> dict[str, int] | None:
-    """In which months images lie that match a filter in what is tallied, and how many; other images match in
-    none. None when it asks for hidden images, which are not tallied."""
+    """How many images per month match the tallied values of a filter. No month is missing, but the filter's
+    other conditions may match fewer images. None for hidden images, which are not tallied."""
     if filter_.state is FileState.HIDDEN:
         return None
     rows = _tally(filter_).select(Tally.month, fn.SUM(Tally.image_count)).group_by(Tally.month)
-    return {month: count for month, count in rows.tuples() if count}
+    return {month: count for month, count in rows.tuples().iterator() if count}
 
 
-def list_tallied(filter_: Filter) -> list[tuple] | None:
-    """What the tally says of a filter, sort by sort; None when it asks for more than is tallied."""
+def list_tallied(filter_: Filter) -> list[tuple[object, ...]] | None:
+    """The rows of `image_tally` for a filter; None when it has conditions that are not tallied."""
     if filter_.since or filter_.until or not _is_tallied(filter_):
         return None
-    return list(_tally(filter_).where(Tally.image_count > 0).order_by(Tally.id).tuples())
+    return list(_tally(filter_).where(Tally.image_count > 0).order_by(Tally.id).tuples().iterator())
 
 
 def list_values(column: str, profile_id: str | None) -> list[str]:
-    """The values of a tallied column that occur, for the choices of a filter."""
+    """The values that occur in a tallied column, for the choices of a filter."""
     field = getattr(Tally, column)
     rows = _tally(Filter(profile_id=profile_id)).select(field).where(Tally.image_count > 0, field != "")
-    return sorted(value for (value,) in rows.distinct().tuples())
+    return sorted(rows.distinct().scalars())
 
 
 def count_state(state: FileState, profile_id: str | None) -> int:
-    """Images in one state; what stands in a queue of more than ten thousand is counted there."""
+    """How many images are in a state. A queue of more than MAX_COUNTED is counted without looking at its
+    images."""
     filter_ = Filter(profile_id=profile_id, state=state)
     if state is FileState.PENDING:
         return _count_pending(profile_id)
@@ -98,25 +101,26 @@ def count_state(state: FileState, profile_id: str | None) -> int:
     return count_all(filter_).total
 
 
-def _tally(filter_: Filter) -> Select:
-    plain = {
-        Tally.profile_id: filter_.profile_id,
-        Tally.kind: filter_.kind,
-        Tally.aspect_ratio: filter_.aspect_ratio,
-        Tally.model_name: filter_.model_name,
-    }
-    conditions = [column == value for column, value in plain.items() if value]
+def _tally(filter_: Filter) -> "ModelSelect[Tally]":
+    """The rows of `image_tally` that match the tallied values of a filter; of its days only the months."""
+    values: list[tuple[Field, str | None]] = [
+        (Tally.profile_id, filter_.profile_id),
+        (Tally.kind, filter_.kind),
+        (Tally.aspect_ratio, filter_.aspect_ratio),
+        (Tally.model_name, filter_.model_name),
+    ]
+    conditions = [column == value for column, value in values if value]
     if filter_.state in (FileState.DONE, FileState.PENDING):
         conditions.append(Tally.has_file == (filter_.state is FileState.DONE))
     if filter_.since:
-        conditions.append(Tally.month >= filter_.since[:MONTH])
+        conditions.append(Tally.month >= filter_.since[:MONTH_LENGTH])
     if filter_.until:
-        conditions.append(Tally.month <= filter_.until[:MONTH])
+        conditions.append(Tally.month <= filter_.until[:MONTH_LENGTH])
     return Tally.select().where(*conditions) if conditions else Tally.select()
 
 
 def _tallied(filter_: Filter) -> Totals | None:
-    """The counts of a filter that asks for nothing that is not tallied."""
+    """The counts of a filter if all of its conditions are tallied, otherwise None."""
     if not _is_tallied(filter_) or filter_.since or filter_.until:
         return None
     total, downloaded, size_bytes = _sums(filter_)
@@ -127,19 +131,22 @@ def _tallied(filter_: Filter) -> Totals | None:
 
 
 def _estimated(filter_: Filter) -> Totals | None:
-    """The first answer when the months of what is tallied say that it is none, or that it is very many."""
+    """The first answer if the tally shows that there are no images, or more than MAX_COUNTED."""
     months = count_by_month(filter_)
-    if months is not None and not months:
+    if months is None:
+        return None
+    if not months:
         return Totals(0, 0, 0, 0)
     if not _is_tallied(filter_):
         return None
-    ends = [day[:MONTH] for day in (filter_.since, filter_.until) if day]
-    is_much = sum(count for month, count in months.items() if month not in ends) > MAX_COUNTED
-    return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True) if is_much else None
+    # The first and the last month may be covered in part only, so their images are not counted.
+    partial = [day[:MONTH_LENGTH] for day in (filter_.since, filter_.until) if day]
+    has_many = sum(count for month, count in months.items() if month not in partial) > MAX_COUNTED
+    return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True) if has_many else None
 
 
 def _is_tallied(filter_: Filter) -> bool:
-    """Whether a filter asks for nothing that is not tallied, of its days at least the months."""
+    """Whether all conditions of a filter are tallied, its days at least by their months."""
     of_tally = Filter(
         profile_id=filter_.profile_id,
         kind=filter_.kind,
@@ -152,10 +159,10 @@ def _is_tallied(filter_: Filter) -> bool:
 
 
 def _sums(filter_: Filter) -> tuple[int, int, int]:
-    """Images, files and their bytes, of a filter that asks for nothing that is not tallied."""
+    """The numbers of images and files and the bytes of the files, for a filter that is tallied."""
     files = fn.SUM(Case(None, [(Tally.has_file, Tally.image_count)], 0))
     sums = [fn.COALESCE(each, 0) for each in (fn.SUM(Tally.image_count), files, fn.SUM(Tally.size_bytes))]
-    return _tally(filter_).select(*sums).tuples().get()
+    return _tally(filter_).select(*sums).scalar(as_tuple=True)
 
 
 def _is_text_alone(filter_: Filter) -> bool:
@@ -163,44 +170,47 @@ def _is_text_alone(filter_: Filter) -> bool:
     return is_alone and bool(filter_.text.strip()) and filter_.sort is not Sort.DOWNLOADED
 
 
-def _counted(images: Select, most: int | None) -> Totals:
+def _counted(images: Select, max_count: int | None) -> Totals:
+    """Counts of the images of a query, at most `max_count` of them."""
     file = Image.local_path.is_null(False)
     columns = {
         "file": Case(None, [(file, 1)], 0),
-        "failed": _is(Download.state == DownloadState.FAILED),
+        "failed": Case(None, [(~file & (Download.state == DownloadState.FAILED), 1)], 0),
         "bytes": Case(None, [(file, fn.COALESCE(Image.size_bytes, 0))], 0),
     }
     rows = images.select(*(column.alias(name) for name, column in columns.items()))
-    if most is not None:
-        rows = rows.limit(most + 1)
+    if max_count is not None:
+        rows = rows.limit(max_count + 1)
     sums = [fn.COALESCE(fn.SUM(getattr(rows.c, name)), 0) for name in columns]
-    total, *others = Image.select(fn.COUNT(), *sums).from_(rows).tuples().get()
-    return Totals(min(total, most or total), *others, is_capped=most is not None and total > most)
-
-
-def _is(condition: Expression) -> Case:
-    return Case(None, [(condition & Image.local_path.is_null(), 1)], 0)
+    counts = Image.select(fn.COUNT(), *sums).from_(rows)
+    total, file_count, failed_count, size_bytes = counts.scalar(as_tuple=True)
+    if max_count is not None and total > max_count:
+        return Totals(max_count, file_count, failed_count, size_bytes, is_capped=True)
+    return Totals(total, file_count, failed_count, size_bytes)
 
 
 def _count_pending(profile_id: str | None) -> int:
+    """Calculated from the counts of the other states, because pending images have no index of their own."""
     everything = count_profile(profile_id)
     gone = matching(Filter(profile_id=profile_id, state=FileState.GONE)).where(Image.local_path.is_null())
     gone_active = gone.where(Download.state.in_(ACTIVE))
-    decided = (count_state(state, profile_id) for state in (FileState.ACTIVE, FileState.FAILED))
+    not_pending = (count_state(state, profile_id) for state in (FileState.ACTIVE, FileState.FAILED))
     without_file = everything.total - everything.downloaded
-    return max(0, without_file - gone.count() - sum(decided) + gone_active.count())
+    return max(0, without_file - gone.count() - sum(not_pending) + gone_active.count())
 
 
 def count_downloadable(profile_id: str) -> int:
-    """Pending images of a profile that nobody has wished for yet; see `downloads.list_pending_query`.
+    """How many pending images of a profile are not queued yet (pending as in `downloads.pending_query`).
 
-    What is queued has no file, unless it is damaged: so the queue is counted without looking at its images.
+    Queued images are counted in the queue, without looking at the images: they have no file, except for
+    damaged ones. Those among them that were left out already are not subtracted twice.
     """
     total, downloaded, _ = _sums(Filter(profile_id=profile_id))
-    left_out, queued, queued_besides = (
-        db.execute_sql(question, (profile_id,)).fetchone()[0] for question in _NOT_DOWNLOADABLE
+    left_out, queued, queued_left_out = (
+        db.execute_sql(statement, (profile_id,)).fetchone()[0]
+        for statement in (_COUNT_LEFT_OUT, _COUNT_QUEUED, _COUNT_QUEUED_LEFT_OUT)
     )
-    return max(0, total - downloaded - left_out - (queued - queued_besides))
+    return max(0, total - downloaded - left_out - (queued - queued_left_out))
 
 
 def _count_queued(profile_id: str | None) -> int:
@@ -208,17 +218,17 @@ def _count_queued(profile_id: str | None) -> int:
     return (queued.where(Download.profile_id == profile_id) if profile_id else queued).count()
 
 
-def _marked(*marks: str) -> str:
+def _select_marked(*marks: str) -> str:
     return " UNION ".join(f"SELECT id FROM veo3_image_generations WHERE {mark} IS NOT NULL" for mark in marks)
 
 
-# As text, because each tab asks them every second, and peewee takes longer to write them than SQLite to
-# answer.
-_LEFT_OUT = f"""SELECT COUNT(*) FROM veo3_image_generations
+# By hand: every open tab asks for these counts each second, for each profile, and peewee takes longer to
+# build these nested statements than SQLite to run them (benchmark `load`, the gallery while ten tabs poll).
+_COUNT_LEFT_OUT = f"""SELECT COUNT(*) FROM veo3_image_generations
     WHERE profile_id = ? AND local_path IS NULL AND hidden_at IS NULL AND id IN (
-        {_marked("not_wanted_at", "gone_upstream_at")}
+        {_select_marked("not_wanted_at", "gone_upstream_at")}
         UNION SELECT image_id FROM download WHERE state = '{DownloadState.FAILED}' AND is_permanent)"""
-_QUEUED = f"""SELECT COUNT(*) FROM download
+_COUNT_QUEUED = f"""SELECT COUNT(*) FROM download
     WHERE profile_id = ? AND state IN ('{DownloadState.QUEUED}', '{DownloadState.RUNNING}')"""
-_BESIDES = _marked("not_wanted_at", "gone_upstream_at", "hidden_at", "damaged_at")
-_NOT_DOWNLOADABLE = (_LEFT_OUT, _QUEUED, f"{_QUEUED} AND image_id IN ({_BESIDES})")
+_COUNT_QUEUED_LEFT_OUT = f"""{_COUNT_QUEUED} AND image_id IN (
+    {_select_marked("not_wanted_at", "gone_upstream_at", "hidden_at", "damaged_at")})"""

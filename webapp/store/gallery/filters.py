@@ -1,7 +1,7 @@
-"""Which images are meant: by a filter of the gallery, or by a selection of it with exceptions.
+"""Which images are meant: by a filter of the gallery, or by a selection.
 
-A filter is one value that the address of a page spells out; everything that shows, counts, downloads
-or exports images asks with it.
+A filter is a value that the URL of a page spells out. Everything that shows, counts, downloads or exports
+images takes a filter or a selection.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from peewee import JOIN, SQL, Expression, Field, Select, Tuple
+from peewee import JOIN, SQL, Expression, Field, ModelSelect, Select, Tuple
 
 from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
@@ -24,7 +24,8 @@ class Sort(StrEnum):
 
 
 class FileState(StrEnum):
-    """What is known of an image's file. HIDDEN ones show nowhere else."""
+    """What is known of an image's file. PENDING images can be downloaded, ACTIVE ones are queued or running.
+    HIDDEN images match no other state."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -37,11 +38,11 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Images of one profile (None: of all) that match in every respect that is given.
+    """Images that match every value that is given.
 
-    Every word of `text` has to occur in the prompt or the title, or the whole of it to begin the name,
-    media key or workflow id. Versions of one picture share their workflow id.
-    `since` and `until` are days as `YYYY-MM-DD`, both included.
+    `text`: every word occurs in the prompt or the title, or the whole text begins the name, media key or
+    workflow id. `workflow_id` is shared by the versions of one picture. `since` and `until` are days as
+    `YYYY-MM-DD`, both included.
     """
 
     profile_id: str | None = None
@@ -58,7 +59,7 @@ class Filter:
 
     @property
     def fields(self) -> tuple[Field, Field]:
-        """What the sorting compares; the id makes it unique."""
+        """The columns to sort by; the id makes the order unique."""
         return (Image.downloaded_at if self.sort is Sort.DOWNLOADED else Image.created_at), Image.id
 
     def ordered(self, images: Select, *, backwards: bool = False) -> Select:
@@ -66,7 +67,7 @@ class Filter:
         return images.order_by(*(each if ascends else each.desc() for each in self.fields))
 
     def beyond(self, image: Image, *, backwards: bool = False) -> Expression:
-        """Images that come after `image` in this sorting, or before it."""
+        """The condition that an image comes after `image` in this order, or before it if `backwards`."""
         ascends = (self.sort is Sort.OLDEST) != backwards
         here = Tuple(*(getattr(image, each.name) for each in self.fields))
         return Tuple(*self.fields) > here if ascends else Tuple(*self.fields) < here
@@ -74,7 +75,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Images chosen one by one (`ids`), or all that match `everything` but `except_ids`."""
+    """Images chosen one by one (`ids`), or all that match `everything` except `except_ids`."""
 
     ids: tuple[str, ...] = ()
     everything: Filter | None = None
@@ -82,80 +83,87 @@ class Selection:
 
 
 def matching(filter_: Filter, *, as_whole: bool = False) -> Select:
-    """The images that a filter means, each with its latest wish as `wish`, in no order.
+    """The images that a filter means, in no order, each with its latest download as `latest_download`.
 
-    `as_whole`: all of them are wanted, not the first by time.
+    `as_whole`: the caller reads all of them, and not the first ones by time. That decides how text is
+    searched.
     """
     return with_download().where(*_conditions(filter_, as_whole))
 
 
 def selected(selection: Selection) -> Select:
-    """The images that a selection means, each with its latest wish as `wish`, in no order."""
+    """The images that a selection means, in no order, each with its latest download as `latest_download`."""
     if selection.everything is None:
         return with_download().where(Image.id.in_(listed(selection.ids)))
     return matching(selection.everything, as_whole=True).where(Image.id.not_in(listed(selection.except_ids)))
 
 
 def listed(ids: Iterable[str | int]) -> SQL:
-    """Any number of ids as one variable: a statement may have some thousands of them only."""
+    """Any number of ids as one variable, because the number of variables in a statement is limited."""
     return SQL("(SELECT value FROM json_each(?))", [json.dumps(list(ids))])
 
 
-def with_download() -> Select:
+def with_download() -> "ModelSelect[Image]":
+    """All images, each with its latest download as `latest_download`, None when there is none."""
     return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="latest_download")
 
 
 def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
-    plain = {
-        Image.profile_id: filter_.profile_id,
-        Image.aspect_ratio: filter_.aspect_ratio,
-        Image.kind: filter_.kind,
-        Image.model_name: filter_.model_name,
-        Image.project_id: filter_.project_id,
-        Image.workflow_id: filter_.workflow_id,
-    }
-    conditions = [column == value for column, value in plain.items() if value]
+    values: list[tuple[Field, str | None]] = [
+        (Image.profile_id, filter_.profile_id),
+        (Image.aspect_ratio, filter_.aspect_ratio),
+        (Image.kind, filter_.kind),
+        (Image.model_name, filter_.model_name),
+        (Image.project_id, filter_.project_id),
+        (Image.workflow_id, filter_.workflow_id),
+    ]
+    conditions = [column == value for column, value in values if value]
     if filter_.text.strip():
-        conditions.append(_mentioning(filter_.text.strip(), as_whole))
+        conditions.append(_mentions(filter_.text.strip(), as_whole))
     conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
     if filter_.since:
         conditions.append(Image.created_at >= filter_.since)
     if filter_.until:
-        conditions.append(Image.created_at < f"{filter_.until}~")  # behind every moment of that day
+        conditions.append(Image.created_at < f"{filter_.until}~")  # "~" sorts after every time of that day
     if filter_.sort is Sort.DOWNLOADED:
         conditions.append(Image.downloaded_at.is_null(False))
-    return conditions + _STATE_CONDITIONS.get(filter_.state, [])
+    if filter_.state:
+        conditions += _STATE_CONDITIONS[filter_.state]
+    return conditions
 
 
-def _mentioning(text: str, as_whole: bool) -> Expression:
+def _mentions(text: str, as_whole: bool) -> Expression:
     candidates = search.find_candidates(text)
     if candidates is not None:
         return search.ROWID.in_(listed(candidates))
-    has_words = (as_whole and search.has_words(text)) or search.reads(text)
+    by_index = search.has_words(text) if as_whole else None
+    has_words = search.contains_words(text) if by_index is None else by_index
     return has_words | search.begins_name(text)
 
 
-def _with_download(*states: DownloadState) -> Expression:
-    """Asked so, and not of the joined wish, SQLite begins with the few wishes in such a state."""
+def _has_download(*states: DownloadState) -> Expression:
+    """A subquery instead of a condition on the joined download: SQLite then begins with the few downloads in
+    such a state."""
     return Image.id.in_(Download.select(Download.image).where(Download.state.in_(states)))
 
 
-def _marked(mark: Field) -> Expression:
-    """Few images bear a mark, often none, and of an index without entries SQLite knows no size."""
+def _is_marked(mark: Field) -> Expression:
+    """A subquery, so that SQLite begins with the few marked images. It has no statistics of an empty index,
+    and would otherwise prefer another one."""
     return Image.id.in_(Image.select(Image.id).where(mark.is_null(False)))
 
 
 _NO_FILE = Image.local_path.is_null()
-_STATE_CONDITIONS = {
+_STATE_CONDITIONS: dict[FileState, list[Expression]] = {
     FileState.PENDING: [
         _NO_FILE,
         Image.gone_upstream_at.is_null(),
         Download.state.is_null() | (Download.state == DownloadState.DONE),
     ],
-    FileState.ACTIVE: [_NO_FILE, _with_download(*ACTIVE)],
+    FileState.ACTIVE: [_NO_FILE, _has_download(*ACTIVE)],
     FileState.DONE: [Image.local_path.is_null(False)],
-    FileState.FAILED: [_NO_FILE, _with_download(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
-    FileState.GONE: [_marked(Image.gone_upstream_at)],
-    FileState.DAMAGED: [_marked(Image.damaged_at)],
-    FileState.HIDDEN: [_marked(Image.hidden_at)],
+    FileState.FAILED: [_NO_FILE, _has_download(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
+    FileState.GONE: [_is_marked(Image.gone_upstream_at)],
+    FileState.DAMAGED: [_is_marked(Image.damaged_at)],
+    FileState.HIDDEN: [_is_marked(Image.hidden_at)],
 }

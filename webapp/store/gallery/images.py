@@ -1,11 +1,12 @@
-"""What the gallery, the API and `verify` read of images, and what becomes of an image's file."""
+"""Pages of the gallery, single images, and what happens to an image's file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from peewee import Expression
 
-from webapp.database.models import Image, ImageEvent, db
+from webapp.database.models import Image, ImageEvent
 from webapp.errors import UnknownImage
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
 from webapp.store.gallery import months
@@ -14,16 +15,16 @@ from webapp.store.gallery.selections import list_in_order
 from webapp.times import now
 
 MAX_VERSIONS = 24
-_NOTE_SIZE = """UPDATE veo3_image_generations SET width = ?, height = ?
-    WHERE id = ? AND local_path = ? AND width IS NULL"""
-# A row without a file. How large the picture is stays known.
-NO_FILE = dict.fromkeys(("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at"))
+# The columns of an image without a file. Width and height stay, because a new file has the same.
+NO_FILE: Mapping[str, None] = dict.fromkeys(
+    ("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at")
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the gallery, newest first, and the ids to go on from in both directions. `is_whole`: it
-    is the only one."""
+class GalleryPage:
+    """One page of the gallery. `older_than` and `newer_than` are the ids from which the next and the previous
+    page continue, None when there is none. `is_whole`: it is the only page."""
 
     images: list[Image]
     older_than: str | None
@@ -32,15 +33,15 @@ class Page:
 
 
 def get_image(image_id: str) -> Image:
-    """One image with its latest wish as `wish`."""
+    """An image with its latest download as `latest_download`."""
     if image := with_download().where(Image.id == image_id).first():
         return image
-    raise UnknownImage("There is no such image on this shelf.")
+    raise UnknownImage("There is no such image.")
 
 
 def list_versions(image: Image) -> list[Image]:
-    """The images of a profile that share a card with one, itself among them, the oldest first; empty when
-    it stands alone."""
+    """The images that share a card with an image, itself included, oldest first; empty when there are no
+    others."""
     versions = list(
         matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id))
         .order_by(Image.created_at, Image.id)
@@ -50,23 +51,24 @@ def list_versions(image: Image) -> list[Image]:
 
 
 def list_events(image_id: str) -> list[ImageEvent]:
-    """What became of an image since it was stored, what came first at the top."""
+    """What happened to an image since it was stored, oldest first."""
     return list(ImageEvent.select().where(ImageEvent.image == image_id).order_by(ImageEvent.id))
 
 
-def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: str | None = None) -> Page:
-    """A page by keyset, so that new images arriving at the head never shift it.
+def list_page(
+    filter_: Filter, *, limit: int, before: str | None = None, after: str | None = None
+) -> GalleryPage:
+    """A page of the gallery, by keyset: images that a sync adds at the beginning do not shift it.
 
-    `before` and `after` are ids of images: what comes after the one in the filter's sorting (older, when
-    the newest come first), and what comes in front of the other. An id that is not there any more is the
-    beginning.
+    It contains what follows the image with the id `before` in the filter's order, or what precedes the image
+    with the id `after`. Without either, or when that image was removed, it is the first page.
     """
     edge = Image.get_or_none(Image.id == (before or after)) if before or after else None
     if edge and after:
-        rows = _walk(filter_, edge, limit + 1, backwards=True)
+        rows = _list_beyond(filter_, edge, limit + 1, backwards=True)
         has_newer, rows = len(rows) > limit, rows[:limit][::-1]
         return _page(rows, has_newer=has_newer, has_older=True)
-    rows = _walk(filter_, edge, limit + 1)
+    rows = _list_beyond(filter_, edge, limit + 1)
     has_older = len(rows) > limit
     return _page(
         rows[:limit],
@@ -77,26 +79,28 @@ def list_page(filter_: Filter, *, limit: int, before: str | None = None, after: 
 
 
 def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
-    """The ids of the images in front of and after an image within a filter."""
-    before, after = _walk(filter_, image, 1, backwards=True), _walk(filter_, image, 1)
+    """The ids of the images before and after an image in a filter's order, None where there is none."""
+    before, after = _list_beyond(filter_, image, 1, backwards=True), _list_beyond(filter_, image, 1)
     return before[0].id if before else None, after[0].id if after else None
 
 
-def _walk(filter_: Filter, edge: Image | None, count: int, *, backwards: bool = False) -> list[Image]:
-    """The first images of a filter in its sorting, or the next ones from an edge on."""
-    ids, found = matching(filter_).select(Image.id), []
+def _list_beyond(filter_: Filter, edge: Image | None, count: int, *, backwards: bool = False) -> list[Image]:
+    """The first `count` images of a filter in its order, or the next ones beyond `edge`."""
+    ids = matching(filter_).select(Image.id)
     if edge:
         ids = ids.where(filter_.beyond(edge, backwards=backwards))
     ids = filter_.ordered(ids, backwards=backwards)
-    for stretch in months.list_stretches(filter_, edge, count, backwards=backwards):
-        found += [image_id for (image_id,) in ids.where(*stretch).limit(count - len(found)).tuples()]
+    found: list[str] = []
+    for month_range in months.list_ranges(filter_, edge, count, backwards=backwards):
+        found += ids.where(*month_range).limit(count - len(found)).scalars()
         if len(found) == count:
             break
-    return list_in_order(found)  # whole rows of these alone: ten thousand may have been sorted for them
+    # Only now whole rows: the search may have sorted the ids of ten thousand images for these few.
+    return list_in_order(found)
 
 
-def _page(rows: list[Image], *, has_newer: bool, has_older: bool, is_whole: bool = False) -> Page:
-    return Page(
+def _page(rows: list[Image], *, has_newer: bool, has_older: bool, is_whole: bool = False) -> GalleryPage:
+    return GalleryPage(
         images=rows,
         older_than=rows[-1].id if rows and has_older else None,
         newer_than=rows[0].id if rows and has_newer else None,
@@ -105,33 +109,35 @@ def _page(rows: list[Image], *, has_newer: bool, has_older: bool, is_whole: bool
 
 
 def count_files() -> int:
-    """Images that should have a file, hidden ones too."""
+    """How many images should have a file, hidden ones included."""
     return Image.select().where(Image.local_path.is_null(False)).count()
 
 
 def mark_not_wanted(image_ids: Iterable[str]) -> None:
-    """Left out of “all pending” until a person asks for them by name."""
+    """Leave images out of “all pending” until a person asks for them by name."""
     _update(image_ids, not_wanted_at=now())
 
 
 def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
-    """The ids of those of `names` that the profile has."""
-    ids = {}
+    """The ids of the profile's images by name; names that it does not have are left out."""
+    ids: dict[str, str] = {}
     for chunk in chunked(list(names)):
+        # The profile is compared here, because SQLite might prefer its index and read all of its images.
         rows = Image.select(Image.profile_id, Image.name, Image.id).where(Image.name.in_(chunk))
-        ids |= {name: image_id for owner, name, image_id in rows.tuples() if owner == profile_id}
+        ids |= {name: id_ for owner, name, id_ in rows.tuples().iterator() if owner == profile_id}
     return ids
 
 
 def list_by_ids(image_ids: Iterable[str]) -> list[Image]:
-    images = []
+    """Images in no order; ids that do not exist are left out."""
+    images: list[Image] = []
     for chunk in chunked(list(image_ids)):
         images.extend(Image.select().where(Image.id.in_(chunk)))
     return images
 
 
 def list_with_file(after_id: str = "", profile_id: str | None = None) -> list[Image]:
-    """A statement's worth of images that have a file, in the order of their ids."""
+    """The next ROWS_PER_STATEMENT images with a file, in the order of their ids."""
     images = Image.select().where(Image.local_path.is_null(False), Image.id > after_id)
     if profile_id:
         images = images.where(Image.profile_id == profile_id)
@@ -139,33 +145,37 @@ def list_with_file(after_id: str = "", profile_id: str | None = None) -> list[Im
 
 
 def list_unmeasured(after_id: str, limit: int) -> list[tuple[str, str]]:
-    """Ids and paths of images that have a file and whose size is not known, in the order of their ids."""
+    """Ids and paths of images with a file but without width and height, in the order of their ids."""
     unmeasured = Image.local_path.is_null(False), Image.width.is_null(), Image.id > after_id
     rows = Image.select(Image.id, Image.local_path).where(*unmeasured)
-    return list(rows.order_by(Image.id).limit(limit).tuples())
+    return list(rows.order_by(Image.id).limit(limit).tuples().iterator())
 
 
 def note_sizes(sizes: Iterable[tuple[str, str, tuple[int, int]]]) -> None:
-    """Write down the sizes of images that were measured in their files, by ids and paths; where another
-    file came meanwhile, its own size is there already."""
+    """Store (id, path, (width, height)) of measured files, unless an image got another file meanwhile, which
+    brought its own size."""
     with transaction():
-        for image_id, path, size in sizes:
-            db.execute_sql(_NOTE_SIZE, (*size, image_id, path))
+        for image_id, path, (width, height) in sizes:
+            is_same_file = (Image.id == image_id) & (Image.local_path == path) & Image.width.is_null()
+            Image.update(width=width, height=height).where(is_same_file).execute()
 
 
-def mark_as_found(seen: Iterable[Image], **fields) -> int:
-    """Change the rows of images whose files were looked at, unless another file came meanwhile."""
+def mark_as_found(seen: Iterable[Image], **fields: Any) -> int:
+    """Change the rows of images whose files were examined, and return how many were changed.
+
+    Rows that got another file since they were read stay as they are.
+    """
     with transaction():
-        return sum(Image.update(**fields).where(_is_as_seen(image)).execute() for image in seen)
+        return sum(Image.update(**fields).where(_is_unchanged(image)).execute() for image in seen)
 
 
-def _is_as_seen(image: Image) -> Expression:
+def _is_unchanged(image: Image) -> Expression:
     same_bytes = Image.sha256.is_null() if image.sha256 is None else Image.sha256 == image.sha256
     return (Image.id == image.id) & (Image.local_path == image.local_path) & same_bytes
 
 
 def mark_missing(image_ids: Iterable[str]) -> None:
-    """The files of these images are not there: the rows are pending again."""
+    """Record that the files of images are missing, which makes the images pending again."""
     _update(image_ids, **NO_FILE)
 
 
@@ -174,10 +184,11 @@ def mark_damaged(image_ids: Iterable[str], moment: str) -> None:
 
 
 def note_fresh_preview(image_id: str, fife_url: str) -> None:
+    """Store a renewed preview URL."""
     Image.update(fife_url=fife_url).where(Image.id == image_id).execute()
 
 
-def _update(image_ids: Iterable[str], **fields) -> None:
+def _update(image_ids: Iterable[str], **fields: object) -> None:
     with transaction():
         for chunk in chunked(list(image_ids)):
             Image.update(**fields).where(Image.id.in_(chunk)).execute()

@@ -1,35 +1,40 @@
-"""Where in time the images of a filter lie, as far as the tally knows: a walk by time leaves out the rest.
+"""Splits a filter's query into ranges of months that contain matching images.
 
-An index finds what is of one kind, or of one profile. What has to be both is met seldom on the way when
-the two seldom go together, and never when they exclude each other.
+An index finds the images of one kind, or of one profile, in order of time. Images that are both may be rare
+or may not exist, and the query would then go through all the others. `image_tally` knows the months in which
+the combination occurs, so only those are queried.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from peewee import Expression
 
 from webapp.database.models import Image
 from webapp.store.gallery import search
-from webapp.store.gallery.counts import MONTH, count_by_month
+from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month
 from webapp.store.gallery.filters import FileState, Filter, Sort
 
-_BEHIND = chr(0x10FFFF)
+# Sorts after every other character.
+_LAST = chr(0x10FFFF)
 
 
-def list_stretches(
+def list_ranges(
     filter_: Filter, edge: Image | None, count: int, *, backwards: bool = False
 ) -> list[tuple[Expression, ...]]:
-    """Conditions to ask for the next images of a filter one after the other, until `count` are found."""
-    if not _is_worth_it(filter_):
+    """Conditions to query one after the other until `count` images beyond `edge` are found.
+
+    Each limits the query to some months; a single empty one does not limit it.
+    """
+    months = count_by_month(filter_) if _pays_off(filter_) else None
+    if months is None:
         return [()]
     ascends = (filter_.sort is Sort.OLDEST) != backwards
-    months = count_by_month(filter_)
     ahead = sorted((month for month in months if _is_ahead(month, edge, ascends)), reverse=not ascends)
-    return [_between(min(stretch), max(stretch)) for stretch in _joined(ahead, months, count)]
+    return [_between(min(range_), max(range_)) for range_ in _grouped(ahead, months, count)]
 
 
-def _is_worth_it(filter_: Filter) -> bool:
-    """Whether several things have to come together, and nothing leads to a few images anyway."""
+def _pays_off(filter_: Filter) -> bool:
+    """Whether a filter combines several tallied values, and no other condition limits it to a few images."""
     tallied = (filter_.profile_id, filter_.kind, filter_.aspect_ratio, filter_.model_name)
     has_state = filter_.state in (FileState.DONE, FileState.PENDING)
     if sum(map(bool, tallied)) + has_state < 2 or (filter_.state and not has_state):
@@ -42,27 +47,28 @@ def _is_worth_it(filter_: Filter) -> bool:
 def _is_ahead(month: str, edge: Image | None, ascends: bool) -> bool:
     if edge is None:
         return True
-    here = edge.created_at[:MONTH]
+    here = edge.created_at[:MONTH_LENGTH]
     return month >= here if ascends else month <= here
 
 
-def _joined(ahead: list[str], months: dict[str, int], count: int) -> Iterator[list[str]]:
-    """Months that follow each other, as many as have `count` images together."""
-    stretch, found = [], 0
+def _grouped(ahead: Sequence[str], months: Mapping[str, int], count: int) -> Iterator[list[str]]:
+    """Runs of consecutive months, each cut off as soon as it contains `count` images."""
+    range_: list[str] = []
+    found = 0
     for month in ahead:
-        if stretch and (found >= count or not _touch(stretch[-1], month)):
-            yield stretch
-            stretch, found = [], 0
-        stretch.append(month)
+        if range_ and (found >= count or not _are_consecutive(range_[-1], month)):
+            yield range_
+            range_, found = [], 0
+        range_.append(month)
         found += months[month]
-    if stretch:
-        yield stretch
+    if range_:
+        yield range_
 
 
-def _touch(one: str, other: str) -> bool:
+def _are_consecutive(one: str, other: str) -> bool:
     first, second = (int(month[:4]) * 12 + int(month[5:]) for month in (one, other))
     return abs(first - second) == 1
 
 
 def _between(first: str, last: str) -> tuple[Expression, ...]:
-    return Image.created_at >= first, Image.created_at < last + _BEHIND
+    return Image.created_at >= first, Image.created_at < last + _LAST

@@ -1,10 +1,11 @@
-"""What a person types to find images: words of their prompts and titles, or the beginning of a name.
+"""What a person types to find images: words of prompts and titles, or the beginning of a name.
 
-Rare words are found by the index of trigrams. When it has too many answers to sort, the images are gone
-through by time instead, as such words are met often.
+Rare words are looked up in the full-text index, whose matches are then sorted. A common word has too many
+matches to sort; then the images are read in order of time and each is checked, because matches come up soon.
 """
 
 import threading
+from collections.abc import Iterable
 
 from peewee import SQL, Column, Expression, fn
 
@@ -12,90 +13,99 @@ from webapp.database.models import Image, db
 
 MAX_CANDIDATES = 10_000
 MAX_TRIGRAMS = 1_000
-# By their number: SQLite finds a row by it at once, and one by its id in two steps.
+# SQLite finds a row by its rowid directly, and by our text id in two steps.
 ROWID = Column(Image._meta.table, "rowid")
 _NAMES = (Image.name, Image.media_key, Image.workflow_id)
+# By hand, like all that follows on `image_text`: peewee has no model of FTS5's virtual tables.
 _MATCHES = "SELECT rowid FROM image_text WHERE image_text MATCH ?"
+_LIST_TRIGRAMS = "SELECT term FROM image_trigrams WHERE term >= ? AND term < ? LIMIT ?"
+# Sorts after every other character.
 _LAST = chr(0x10FFFF)
-_asked = threading.local()
+# The latest search of each thread; see `find_candidates`.
+_cache = threading.local()
 
 
 def find_candidates(text: str) -> list[int] | None:
-    """The rowids of all images that `text` means; None when they are more than can be sorted in time."""
-    # The page of an answer and its counts ask for the same; they share it while nobody writes in between.
+    """The rowids of all images that match `text`; None when there are too many to sort.
+
+    A request asks several times for the same text: for its page and for its counts. So the latest result of
+    this thread is reused as long as nobody wrote to the database.
+    """
     connection = db.connection()
-    seen = (text, connection.total_changes, db.pragma("data_version"))
-    if getattr(_asked, "by", None) is not connection or _asked.seen != seen:
-        _asked.by, _asked.seen, _asked.found = connection, seen, _find(text)
-    return _asked.found
+    key = (text, connection.total_changes, db.pragma("data_version"))
+    if getattr(_cache, "connection", None) is not connection or _cache.key != key:
+        _cache.connection, _cache.key, _cache.found = connection, key, _find(text)
+    return _cache.found
 
 
 def has_words(text: str) -> Expression | None:
-    """The condition that all words of `text` stand in prompt or title, as a question to the index; None
-    when it cannot be asked."""
-    asked = _query(text.split())
-    return ROWID.in_(SQL(f"({_MATCHES})", [asked])) if asked else None
+    """The condition that prompt or title contain all words of `text`, by the full-text index; None when the
+    index cannot be queried for them."""
+    query = _query(text.split())
+    return ROWID.in_(SQL(f"({_MATCHES})", [query])) if query else None
 
 
-def reads(text: str) -> Expression:
-    """The condition that all words of `text` stand in prompt or title, image by image."""
-    # Python is not asked of the many that have neither.
+def contains_words(text: str) -> Expression:
+    """The condition that prompt or title contain all words of `text`, checked image by image."""
+    # Spares the call into Python for the many images that have neither.
     has_any = Image.prompt.is_null(False) | Image.title.is_null(False)
     return has_any & fn.mentions(Image.prompt, Image.title, text)
 
 
 def mentions(prompt: str | None, title: str | None, text: str) -> bool:
-    """Whether every word of `text` stands in a prompt or title; for SQL."""
+    """Whether prompt and title together contain every word of `text`. SQL can call it."""
     words = f"{prompt or ''}\n{title or ''}".lower()
     return all(word in words for word in text.lower().split())
 
 
 def begins_name(text: str) -> Expression:
-    """The condition that a name, media key or workflow id begins with `text`, in any case."""
+    """The condition that a name, media key or workflow id begins with `text`, ignoring case."""
     first, *others = [field.collate("NOCASE").between(text, text + _LAST) for field in _NAMES]
     return first | others[0] | others[1]
 
 
 def _find(text: str) -> list[int] | None:
-    found = _with_words(text.split())
+    found = _find_by_words(text.split())
     if found is None:
         return None
-    found |= _with_name(text)
+    found |= _find_by_name(text)
     return list(found) if len(found) <= MAX_CANDIDATES else None
 
 
-def _with_words(words: list[str]) -> set[int] | None:
-    asked = _query(words)
-    if asked is None:
+def _find_by_words(words: Iterable[str]) -> set[int] | None:
+    query = _query(words)
+    if query is None:
         return None
-    rows = db.execute_sql(f"{_MATCHES} LIMIT ?", (asked, MAX_CANDIDATES + 1)).fetchall()
+    rows = db.execute_sql(f"{_MATCHES} LIMIT ?", (query, MAX_CANDIDATES + 1)).fetchall()
     return {rowid for (rowid,) in rows} if len(rows) <= MAX_CANDIDATES else None
 
 
-def _query(words: list[str]) -> str | None:
-    """What FTS5 is asked for words; None when that is too much."""
-    asked = [_expression(word) for word in words]
-    return None if None in asked else " AND ".join(asked)
+def _query(words: Iterable[str]) -> str | None:
+    """The FTS5 query for all of `words`; None when it would be too long."""
+    expressions = []
+    for word in words:
+        expression = _expression(word)
+        if expression is None:
+            return None
+        expressions.append(expression)
+    return " AND ".join(expressions)
 
 
 def _expression(word: str) -> str | None:
-    """A word as FTS5 is asked for it: any three letters in a row find themselves, fewer all trigrams that
-    begin with them. None when these are too many."""
+    """The FTS5 query for one word. For one or two characters, which the trigram index does not find itself,
+    it lists all trigrams that begin with them; None when these are too many."""
     if len(word) > 2:
         return _quoted(word)
-    rows = db.execute_sql(
-        "SELECT term FROM image_trigrams WHERE term >= ? AND term < ? LIMIT ?",
-        (word.lower(), word.lower() + _LAST, MAX_TRIGRAMS + 1),
-    ).fetchall()
+    bounds = (word.lower(), word.lower() + _LAST, MAX_TRIGRAMS + 1)
+    rows = db.execute_sql(_LIST_TRIGRAMS, bounds).fetchall()
     if len(rows) > MAX_TRIGRAMS:
         return None
-    terms = [term for (term,) in rows] or [word + _LAST]  # which stands nowhere
+    terms = [term for (term,) in rows] or [word + _LAST]  # a term that matches nothing
     return f"({' OR '.join(map(_quoted, terms))})"
 
 
-def _with_name(text: str) -> set[int]:
-    rows = Image.select(ROWID).where(begins_name(text)).limit(MAX_CANDIDATES + 1)
-    return {rowid for (rowid,) in rows.tuples()}
+def _find_by_name(text: str) -> set[int]:
+    return set(Image.select(ROWID).where(begins_name(text)).limit(MAX_CANDIDATES + 1).scalars())
 
 
 def _quoted(word: str) -> str:

@@ -1,10 +1,10 @@
-"""What a selection holds, and the marks that are set on all of it at once."""
+"""What a selection contains, and hiding and showing all of it at once."""
 
 import hashlib
 from collections import defaultdict
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
-from peewee import Case, Select, fn
+from peewee import Case, Expression, Select, fn
 
 from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
@@ -17,74 +17,84 @@ from webapp.times import now
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
-    """What a selection comes to; bytes are known of images that have a file."""
+class SelectionSummary:
+    """How many images a selection contains, how many of them have a file, and the bytes of these files."""
 
     image_count: int
     file_count: int
     size_bytes: int
 
+    def __sub__(self, other: "SelectionSummary") -> "SelectionSummary":
+        return SelectionSummary(
+            self.image_count - other.image_count,
+            self.file_count - other.file_count,
+            self.size_bytes - other.size_bytes,
+        )
 
-def summary_of(selection: Selection) -> Sum:
+
+def summary_of(selection: Selection) -> SelectionSummary:
     if selection.everything is None:
-        return _sum(count_images(selected(selection)))
-    everything = _sum(count_all(selection.everything))
+        return _summary(count_images(selected(selection)))
+    everything = _summary(count_all(selection.everything))
     if not selection.except_ids:
         return everything
-    excepted = Image.id.in_(listed(selection.except_ids))
-    left_out = _sum(count_images(matching(selection.everything, as_whole=True).where(excepted)))
-    return Sum(*(whole - part for whole, part in zip(astuple(everything), astuple(left_out), strict=True)))
+    is_excepted = Image.id.in_(listed(selection.except_ids))
+    # Subtracted, because the count of everything may come from the tally and these are few.
+    excepted = count_images(matching(selection.everything, as_whole=True).where(is_excepted))
+    return everything - _summary(excepted)
 
 
-def _sum(totals: Totals) -> Sum:
-    return Sum(totals.total, totals.downloaded, totals.size_bytes)
+def _summary(totals: Totals) -> SelectionSummary:
+    return SelectionSummary(totals.total, totals.downloaded, totals.size_bytes)
 
 
 def fingerprint_of(selection: Selection) -> str:
-    """A text that is the same only while the selection holds the same images and these the same files.
+    """A text that changes when the selection contains other images, or these have other files.
 
-    Sums instead of a digest of all rows: these are a million at most, and nobody forges them. Where they are
-    tallied, what is hidden of them tells the rest.
+    It consists of sums over the rows instead of a digest of all ids: it need not resist forgery, and a
+    selection may have a million images. For a filter that is tallied, the rows of the tally and the sums over
+    hidden images are enough.
     """
-    tallied = selection.everything and list_tallied(selection.everything)
+    tallied = list_tallied(selection.everything) if selection.everything else None
     if tallied is not None:
         hidden = _sums_of(with_download().where(Image.hidden_at.is_null(False)))
         return hashlib.sha256(repr((tallied, hidden)).encode()).hexdigest()
     return " ".join(map(str, _sums_of(selected(selection))))
 
 
-def _sums_of(images: Select) -> tuple:
+def _sums_of(images: Select) -> tuple[float, ...]:
     file = Image.local_path.is_null(False)
     sums = (ROWID, ROWID * (ROWID % 65_521), Case(None, [(file, ROWID)], 0), Image.size_bytes)
-    return images.select(fn.COUNT(Image.id), *(fn.TOTAL(each) for each in sums)).tuples().get()
+    columns = (fn.COUNT(Image.id), *(fn.TOTAL(each) for each in sums))
+    return images.select(*columns).scalar(as_tuple=True)
 
 
 def list_ids(selection: Selection) -> list[str]:
-    """The ids of a selection in its filter's order, newest first when they were chosen one by one."""
+    """The ids of a selection in its filter's order; newest first when they were chosen one by one."""
     order = selection.everything or Filter()
-    return [image_id for (image_id,) in order.ordered(selected(selection)).select(Image.id).tuples()]
+    return list(order.ordered(selected(selection)).select(Image.id).scalars())
 
 
 def list_ids_by_profile(selection: Selection, *, failed_only: bool = False) -> dict[str, list[str]]:
-    """The ids of a selection, or of those whose download failed, by profile."""
+    """The ids of a selection by profile; `failed_only`: those of images whose download failed."""
     order = selection.everything or Filter()
     rows = order.ordered(selected(selection)).select(Image.profile_id, Image.id)
     if failed_only:
         rows = rows.where(Download.state == DownloadState.FAILED, Image.local_path.is_null())
-    ids = defaultdict(list)
-    for profile_id, image_id in rows.tuples():
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for profile_id, image_id in rows.tuples().iterator():
         ids[profile_id].append(image_id)
     return ids
 
 
 def list_in_order(image_ids: list[str]) -> list[Image]:
-    """A piece of a selection with its wishes; what was removed meanwhile is left out."""
+    """Images in the order of `image_ids`, with their downloads. Those that were removed are left out."""
     by_id = {image.id: image for image in list_outcomes(image_ids)}
     return [by_id[image_id] for image_id in image_ids if image_id in by_id]
 
 
 def hide(selection: Selection) -> str:
-    """Hide the images of a selection. The moment that is returned names this very act, to undo it."""
+    """Hide the images of a selection. Returns the time, which identifies this action for `undo_hiding`."""
     moment = now()
     _mark(selection, Image.hidden_at.is_null(), hidden_at=moment)
     return moment
@@ -95,7 +105,7 @@ def show_again(selection: Selection) -> None:
 
 
 def undo_hiding(moment: str) -> None:
-    """Show again exactly what was hidden at that moment."""
+    """Show again the images that were hidden at this time, as returned by `hide`."""
     Image.update(hidden_at=None).where(Image.hidden_at == moment).execute()
 
 
@@ -103,7 +113,7 @@ def count_hidden_at(moment: str) -> int:
     return Image.select().where(Image.hidden_at == moment).count()
 
 
-def _mark(selection: Selection, condition, **fields) -> None:
+def _mark(selection: Selection, condition: Expression, **fields: object) -> None:
     ids = selected(selection).select(Image.id)
     with transaction():
         Image.update(**fields).where(Image.id.in_(ids), condition).execute()

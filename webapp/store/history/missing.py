@@ -1,32 +1,35 @@
-"""Images that a full walk did not meet: which are marked as gone, and which a person is asked about."""
+"""Images that a full walk did not see: some are marked as gone, a person is asked about the others (rules 5,
+13)."""
 
 from dataclasses import dataclass
 
+from peewee import Expression, Select
+
 from webapp.database.models import Image, Project, Walk
 from webapp.store import transaction
-from webapp.store.history.projects import EMPTY_DAYS, not_visited
+from webapp.store.history.projects import EMPTY_DAYS, is_not_visited
 from webapp.times import now
 
 
 @dataclass(frozen=True, slots=True)
 class MissingImages:
-    """How many images a full walk did not meet: `marked_count` were marked as gone, `asked_count` are left
-    to a person."""
+    """How many images a full walk did not see: `marked_count` were marked as gone, and a person is asked
+    about `asked_count`."""
 
     marked_count: int = 0
     asked_count: int = 0
 
 
 def mark_missing_images(walk: Walk, *, by_project: bool) -> MissingImages:
-    """Mark at the end of a full walk what it did not meet; call it inside a transaction.
+    """Mark as gone what a full walk did not see. Call it at its end, in the transaction of its last page.
 
-    `by_project`: an image is only called gone when the project it is filed under was read whole by this very
-    walk, or is deleted. A person is asked when that is more than a tenth of the history's images, and about
-    images of projects that answered without records again and again.
+    `by_project`: only images of projects that this walk read completely, or that were deleted. A person is
+    asked instead about more than a tenth of the history's images, and about images of projects that
+    repeatedly came without records.
     """
     missing_images = _missing(walk, by_project)
     count = Image.select().where(missing_images).count()
-    if count * 10 > Image.select().where(_of_history(walk)).count():
+    if count * 10 > Image.select().where(_is_of_history(walk)).count():
         return _ask(walk, count, by_project)
     certain = missing_images & ~_is_in_empty_project(walk) if by_project else missing_images
     marked_count = Image.update(gone_upstream_at=now()).where(certain).execute()
@@ -34,7 +37,9 @@ def mark_missing_images(walk: Walk, *, by_project: bool) -> MissingImages:
 
 
 def answer_question(walk_id: int, *, mark: bool) -> int:
-    """A person's answer to what the end of a full walk left open; how many images the question was about."""
+    """Apply a person's answer to the question of a full walk. Returns how many images it was about, 0 when
+    the question was answered before."""
+    # One transaction, so that of two answers only the first has an effect.
     with transaction():
         walk = Walk.get_or_none(Walk.id == walk_id, Walk.missing_count > 0)
         if walk is None:
@@ -50,23 +55,23 @@ def _ask(walk: Walk, count: int, by_project: bool) -> MissingImages:
     return MissingImages(asked_count=count)
 
 
-def _of_history(walk: Walk):
+def _is_of_history(walk: Walk) -> Expression:
     return (Image.profile_id == walk.profile_id) & (Image.history == walk.history)
 
 
-def _missing(walk: Walk, by_project: bool):
-    return not_visited(walk) & _is_in_read_project(walk) if by_project else not_visited(walk)
+def _missing(walk: Walk, by_project: bool) -> Expression:
+    return is_not_visited(walk) & _is_in_read_project(walk) if by_project else is_not_visited(walk)
 
 
-def _is_in_read_project(walk: Walk):
-    # A person may answer after a later walk has read the project, which did not meet the image either.
+def _is_in_read_project(walk: Walk) -> Expression:
+    # `>=`: the answer may come after a later walk read the project, which did not see the image either.
     is_read = (Project.read_walk_id >= walk.id) | Project.deleted_at.is_null(False)
     return Image.project_id.in_(_remote_ids(walk, is_read))
 
 
-def _is_in_empty_project(walk: Walk):
+def _is_in_empty_project(walk: Walk) -> Expression:
     return Image.project_id.in_(_remote_ids(walk, Project.empty_count >= EMPTY_DAYS))
 
 
-def _remote_ids(walk: Walk, condition):
+def _remote_ids(walk: Walk, condition: Expression) -> Select:
     return Project.select(Project.remote_id).where(Project.profile == walk.profile_id, condition)

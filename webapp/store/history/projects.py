@@ -1,37 +1,34 @@
-"""Projects: what the listing shows of them, what came of asking for them, and which a quick sync reads.
+"""Projects: what the listing shows of them, how reading them went, and which a quick sync reads (rule 12).
 
-*Read* means that the response had its frame and every record was of a kind we know. A refusal is not
-read, nor is a response without records although the shelf has images of the project; such projects are
-in `failure` and tried again. One without trouble that was never read is new. A project that is known by
-an ingredient alone has no row: only the listing says what is to be read.
+*Read* means that the response had the expected frame and every record was of a known kind. A refusal does not
+count as read, nor does a response without records although images of the project are stored: such a project
+has a `failure` and is tried again. A project without a failure that was never read is new. A project that is
+known only from an ingredient has no row, because only the listing says which projects are to be read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import metadata
+from typing import Any
 
-from peewee import fn
+from peewee import EXCLUDED, Expression, ModelSelect, fn
 
-from webapp.database.models import Image, Project, Walk, db
+from webapp.database.models import Image, Project, Walk
 from webapp.sources import HistoryPage, Reading, RemoteProject
+from webapp.store import chunked
 from webapp.times import now
 
 # How many projects a quick sync reads besides new ones.
-QUICK_RECENT, QUICK_IN_TURN, QUICK_TROUBLED = 10, 30, 5
-# On so many days an empty response counts as what it says.
+QUICK_RECENT, QUICK_IN_TURN, QUICK_FAILED = 10, 30, 5
+# An empty response is believed when it came on this many days.
 EMPTY_DAYS = 3
 
 UNRECOGNISED = "nothing in it was recognised"
 EMPTY = "it came without records, although the shelf has images of it"
 NOT_FOUND = "not found, although the list shows it"
 
-_LIST_PROJECT = """INSERT INTO project (profile_id, remote_id, title, made_at, listed_walk_id, empty_count)
-    VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (profile_id, remote_id) DO UPDATE SET title = excluded.title,
-    made_at = COALESCE(excluded.made_at, made_at), listed_walk_id = excluded.listed_walk_id,
-    unlisted_at = NULL, deleted_at = NULL"""
-
 
 def list_projects(profile_id: str | None) -> list[Project]:
-    """The projects of a profile, or of all, by their titles."""
+    """The projects of a profile, or of all profiles, by title."""
     projects = Project.select()
     if profile_id:
         projects = projects.where(Project.profile == profile_id)
@@ -40,18 +37,19 @@ def list_projects(profile_id: str | None) -> list[Project]:
 
 def find_title(profile_id: str, remote_id: str | None) -> str | None:
     project = Project.get_or_none(Project.profile == profile_id, Project.remote_id == remote_id)
-    return project and project.title
+    return project.title if project else None
 
 
 # What a walk reads
 
 
 def plan_quick(walk: Walk) -> None:
-    """Mark the known projects that a quick walk reads: the most recently active, others in turn (the longest
-    unread first), some of those in trouble, and those that an earlier Flowshelf did not wholly recognise.
+    """Choose the known projects that a quick walk reads, by setting their `due_walk_id`.
 
-    New projects need no mark. The marks are stored, so that a walk goes on as it was meant after a restart.
-    Call it inside a transaction.
+    These are the most recently active ones, others in turn (longest unread first), some that could not be
+    read, and those with records that an earlier version of Flowshelf did not recognise. New projects are
+    always read. The choice is stored, so that the walk can continue after a restart. Call it inside a
+    transaction.
     """
     listed = (Project.profile == walk.profile_id) & Project.unlisted_at.is_null()
     is_known = listed & Project.read_at.is_null(False) & Project.failure.is_null()
@@ -59,43 +57,44 @@ def plan_quick(walk: Walk) -> None:
     recent = _ids(Project.select().where(is_known).order_by(active_at.desc(), Project.id), QUICK_RECENT)
     others = Project.select().where(is_known, Project.id.not_in(recent))
     in_turn = _ids(others.order_by(Project.read_at, Project.id), QUICK_IN_TURN)
-    troubled = Project.select().where(listed, Project.failure.is_null(False))
-    retried = _ids(troubled.order_by(Project.tried_at, Project.id), QUICK_TROUBLED)
+    failed = Project.select().where(listed, Project.failure.is_null(False))
+    retried = _ids(failed.order_by(Project.tried_at, Project.id), QUICK_FAILED)
     is_outdated = listed & Project.reader_version.is_null(False) & (Project.reader_version != _our_version())
     is_due = Project.id.in_([*recent, *in_turn, *retried]) | is_outdated
     Project.update(due_walk_id=walk.id).where(Project.profile == walk.profile_id, is_due).execute()
 
 
 def list_passed_over(walk: Walk) -> set[str]:
-    """The remote ids that a walk need not ask for: it did so already or, when it is quick, their turn comes
-    later."""
+    """The remote ids of projects that a walk does not read: it already tried them or, if it is quick, they
+    are not due."""
     is_tried = Project.tried_walk_id == walk.id
     is_new = Project.read_at.is_null() & Project.failure.is_null()
     is_due = fn.COALESCE(Project.due_walk_id, 0) == walk.id
-    passed = is_tried | (~is_new & ~is_due) if walk.is_quick else is_tried
-    rows = Project.select(Project.remote_id).where(Project.profile == walk.profile_id, passed)
-    return {remote_id for (remote_id,) in rows.tuples()}
+    is_passed = is_tried | (~is_new & ~is_due) if walk.is_quick else is_tried
+    passed = Project.select(Project.remote_id).where(Project.profile == walk.profile_id, is_passed)
+    return set(passed.scalars())
 
 
-def list_unlisted(walk: Walk, besides: Iterable[str]) -> list[RemoteProject]:
-    """Projects of images that a full walk has not met and whose listing did not show them: they may have been
-    deleted. Each is asked for once; `besides` are those of the page that is still to be stored."""
+def list_unlisted(walk: Walk, except_ids: Iterable[str]) -> list[RemoteProject]:
+    """Projects that may have been deleted: a full walk did not see some of their images, its listing did not
+    show them, and it has not tried them yet. `except_ids` are those on the page that is not stored yet."""
     is_unlisted = fn.COALESCE(Project.listed_walk_id, 0) < walk.id
     is_untried = fn.COALESCE(Project.tried_walk_id, 0) < walk.id
-    of_missing = Image.select(Image.project_id).where(not_visited(walk))
+    of_missing = Image.select(Image.project_id).where(is_not_visited(walk))
     missed = Project.select().where(
         Project.profile == walk.profile_id,
         is_unlisted,
         is_untried,
         Project.deleted_at.is_null(),
         Project.remote_id.in_(of_missing),
-        Project.remote_id.not_in(list(besides)),
+        Project.remote_id.not_in(list(except_ids)),
     )
     return [RemoteProject(each.remote_id, each.title, each.made_at) for each in missed.order_by(Project.id)]
 
 
-def not_visited(walk: Walk):
-    """Images of a walk's history that it neither stored nor saw."""
+def is_not_visited(walk: Walk) -> Expression:
+    """The condition that an image of the walk's history, not marked as gone, was neither stored nor seen by
+    it."""
     return (
         (Image.profile_id == walk.profile_id)
         & (Image.history == walk.history)
@@ -105,37 +104,69 @@ def not_visited(walk: Walk):
     )
 
 
-# What came of it
+# How reading them went
 
 
 def note_page(walk: Walk, page: HistoryPage, *, is_listed: bool = True) -> None:
-    """Keep what a page of projects says of them; call it in the transaction that stores its images.
+    """Store what a page says about projects. Call it in the transaction that stores the images of the page.
 
-    `is_listed` is False for a project that was asked for although the listing did not show it.
+    `is_listed` is False for a project that was read although the listing did not show it.
     """
-    listed = [*page.passed, page.project] if is_listed and page.project else page.passed
-    for project in listed:
-        db.execute_sql(_LIST_PROJECT, (walk.profile_id, project.id, project.title, project.made_at, walk.id))
+    _note_listed(walk, [*page.passed, page.project] if is_listed and page.project else page.passed)
     if page.project and page.reading:
-        changes = _outcome(walk, page, is_listed) | {"tried_at": now(), "tried_walk_id": walk.id}
-        Project.update(**changes).where(_is_project(walk, page.project.id)).execute()
+        columns = _columns_of(walk, page.project, page.reading, page, is_listed)
+        columns |= {"tried_at": now(), "tried_walk_id": walk.id}
+        Project.update(**columns).where(_is_project(walk, page.project.id)).execute()
 
 
-def _outcome(walk: Walk, page: HistoryPage, is_listed: bool) -> dict:
-    """The columns that a reading changes."""
-    read = _read(walk, page)
-    outcomes = {
-        Reading.READ: read,
-        # Not whole, so what it does not show may be there all the same.
-        Reading.PARTLY: read | {"read_walk_id": Project.read_walk_id, "reader_version": _our_version()},
-        Reading.UNRECOGNISED: {"failure": UNRECOGNISED, "reader_version": _our_version()},
-        Reading.NOT_FOUND: {"failure": NOT_FOUND} if is_listed else {"failure": None, "deleted_at": now()},
-        Reading.REFUSED: {"failure": page.failure or "refused"},
-    }
-    return _empty(walk, page) if page.reading is Reading.EMPTY else outcomes[page.reading]
+def _note_listed(walk: Walk, listed: Sequence[RemoteProject]) -> None:
+    rows = [
+        {
+            "profile": walk.profile_id,
+            "remote_id": project.id,
+            "title": project.title,
+            "made_at": project.made_at,
+            "listed_walk_id": walk.id,
+        }
+        for project in listed
+    ]
+    for chunk in chunked(rows):
+        Project.insert_many(chunk).on_conflict(
+            conflict_target=[Project.profile, Project.remote_id],
+            preserve=[Project.title, Project.listed_walk_id],
+            update={
+                Project.made_at: fn.COALESCE(EXCLUDED.made_at, Project.made_at),
+                Project.unlisted_at: None,
+                Project.deleted_at: None,
+            },
+        ).execute()
 
 
-def _read(walk: Walk, page: HistoryPage) -> dict:
+def _columns_of(
+    walk: Walk, project: RemoteProject, reading: Reading, page: HistoryPage, is_listed: bool
+) -> dict[str, Any]:
+    """The columns that reading a project changes."""
+    match reading:
+        case Reading.READ:
+            return _read(walk, page)
+        case Reading.PARTLY:
+            # `read_walk_id` stays: an image that this page did not show may be among the unrecognised
+            # records.
+            return _read(walk, page) | {
+                "read_walk_id": Project.read_walk_id,
+                "reader_version": _our_version(),
+            }
+        case Reading.UNRECOGNISED:
+            return {"failure": UNRECOGNISED, "reader_version": _our_version()}
+        case Reading.NOT_FOUND:
+            return {"failure": NOT_FOUND} if is_listed else {"failure": None, "deleted_at": now()}
+        case Reading.REFUSED:
+            return {"failure": page.failure or "refused"}
+        case Reading.EMPTY:
+            return _empty(walk, project, page)
+
+
+def _read(walk: Walk, page: HistoryPage) -> dict[str, Any]:
     made = [image.created_at for image in page.images if image.created_at and not image.is_ingredient]
     return {
         "read_at": now(),
@@ -149,24 +180,27 @@ def _read(walk: Walk, page: HistoryPage) -> dict:
     }
 
 
-def _empty(walk: Walk, page: HistoryPage) -> dict:
-    """Nothing there is believed at once only where nothing was."""
-    project = Project.get(_is_project(walk, page.project.id))
-    has_images = Image.select().where(
+def _empty(walk: Walk, project: RemoteProject, page: HistoryPage) -> dict[str, Any]:
+    """A response without records is only believed when none of the project's images are stored, or when it
+    came on EMPTY_DAYS days."""
+    stored = Image.select().where(
         Image.profile_id == walk.profile_id,
-        Image.project_id == project.remote_id,
+        Image.project_id == project.id,
         Image.gone_upstream_at.is_null(),
     )
-    if not has_images.exists():
+    if not stored.exists():
         return _read(walk, page)
-    if project.empty_count >= EMPTY_DAYS:
+    if Project.get(_is_project(walk, project.id)).empty_count >= EMPTY_DAYS:
         return {"read_at": now(), "read_walk_id": walk.id, "failure": None}
     return {"failure": EMPTY, "empty_walk_id": walk.id}
 
 
 def finish_listing(walk: Walk) -> None:
-    """A walk has seen the whole listing: what it did not show is listed no more. And empty responses count,
-    once a day, when other projects were read well beside them. Call it inside a transaction."""
+    """Record the end of a walk that saw the whole listing. Call it in the transaction of its last page.
+
+    Projects that it did not show are no longer listed. Empty responses are counted, at most one a day,
+    provided that the walk also read a project with images: otherwise the service may be at fault.
+    """
     of_profile, moment = Project.profile == walk.profile_id, now()
     is_missing = (fn.COALESCE(Project.listed_walk_id, 0) < walk.id) & Project.unlisted_at.is_null()
     Project.update(unlisted_at=moment).where(of_profile, is_missing).execute()
@@ -183,57 +217,60 @@ def finish_listing(walk: Walk) -> None:
 
 
 def count_tried(walk: Walk) -> int:
+    """How many projects a walk tried to read."""
     return (
         Project.select().where(Project.profile == walk.profile_id, Project.tried_walk_id == walk.id).count()
     )
 
 
 def count_failures(walk: Walk) -> list[tuple[str, int]]:
-    """Why projects could not be read by a walk, the most frequent reason first."""
+    """The reasons why a walk could not read projects, with their counts, the most frequent first."""
     count = fn.COUNT(Project.id)
-    troubled = Project.select(Project.failure, count).where(
+    failed = Project.select(Project.failure, count).where(
         Project.profile == walk.profile_id,
         Project.tried_walk_id == walk.id,
         Project.failure.is_null(False),
     )
-    return list(troubled.group_by(Project.failure).order_by(count.desc(), Project.failure).tuples())
+    reasons = failed.group_by(Project.failure).order_by(count.desc(), Project.failure)
+    return list(reasons.tuples().iterator())
 
 
 def is_none_read(walk: Walk) -> bool:
-    """Whether a walk asked for projects and none could be read; an empty or missing one is an answer."""
+    """Whether a walk tried to read projects and every one failed. Empty and missing projects do not count as
+    failed here, because the service did respond."""
     refused = (count for failure, count in count_failures(walk) if failure not in (EMPTY, NOT_FOUND))
     tried_count = count_tried(walk)
     return tried_count > 0 and tried_count == sum(refused)
 
 
 def find_longest_unread(profile_id: str) -> Project | None:
-    """The listed project that was read the longest ago; None when the last walk read every one."""
+    """The listed project that was read the longest ago; None when the last walk read all of them."""
     listed = Project.select().where(Project.profile == profile_id, Project.unlisted_at.is_null())
     is_behind = fn.COALESCE(Project.tried_walk_id, 0) < fn.COALESCE(Project.listed_walk_id, 0)
     return listed.where(is_behind).order_by(Project.read_at).first()
 
 
 def count_unread(profile_id: str) -> int:
-    """Listed projects that were never read."""
+    """How many listed projects were never read."""
     is_unread = Project.unlisted_at.is_null() & Project.read_at.is_null()
     return Project.select().where(Project.profile == profile_id, is_unread).count()
 
 
 def forget_readings(profile_id: str) -> None:
-    """Every project of a profile is new again: the next sync reads all of them."""
+    """Make every project of a profile new again, so that the next sync reads all of them."""
     Project.update(read_at=None, read_walk_id=None, failure=None).where(
         Project.profile == profile_id
     ).execute()
 
 
-def _ids(rows, limit: int) -> list[int]:
-    return [row_id for (row_id,) in rows.select(Project.id).limit(limit).tuples()]
+def _ids(projects: "ModelSelect[Project]", limit: int) -> list[int]:
+    return list(projects.select(Project.id).limit(limit).scalars())
 
 
-def _is_project(walk: Walk, remote_id: str):
+def _is_project(walk: Walk, remote_id: str) -> Expression:
     return (Project.profile == walk.profile_id) & (Project.remote_id == remote_id)
 
 
 def _our_version() -> str:
-    """Which Flowshelf reads: after an update it may recognise more."""
+    """The version of Flowshelf: a later one may recognise more records."""
     return metadata.version("flowshelf")

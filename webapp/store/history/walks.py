@@ -1,39 +1,41 @@
-"""Gaps and walks: what is known of a history, and where the next walk has to go on.
+"""Gaps and walks: which parts of a history are known, and where the next walk continues.
 
-What we know of a history is stretches; below every known stretch lies the end or a gap. A gap moves
-only in the transaction that stores the images above its new place, so that a crash leaves it where
-the walk stood.
+Below every known part of a history lies its end or a gap. A gap only moves in the transaction that stores the
+images above its new place, so a crash can neither lose an image nor read a page twice. The numbered rules are
+in `webapp.sync.rules`.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
-from peewee import Case, fn
+from peewee import Case, Expression, fn
 
 from webapp.database.models import Gap, History, Image, Run, Walk, db
 from webapp.database.states import PageOutcome
 from webapp.sources import HistoryPage, Reason
 from webapp.store import transaction
 from webapp.store.history.projects import forget_readings, plan_quick
-from webapp.store.profiles import make_history
+from webapp.store.profiles import ensure_history
 from webapp.times import now
 
-# As text, because for each page peewee takes longer to write these than SQLite to answer them.
-_MAY_JOIN = "SELECT COALESCE(MIN(may_join), 1) FROM gap WHERE walk_id = :walk_id"
+# By hand: each of these runs once per history page, and peewee takes longer to build such a statement than
+# SQLite to run it (benchmark `metadata`, history pages per second).
+_MAY_CATCH_UP = "SELECT COALESCE(MIN(may_join), 1) FROM gap WHERE walk_id = :walk_id"
 _ADVANCE_WALK = """UPDATE walk SET cursor = :cursor, last_created_at = :last_created_at,
     keeps_gap = :keeps_gap, finished_at = :finished_at WHERE id = :walk_id"""
-_IS_THERE = "profile_id = :profile_id AND history = :history AND cursor = :cursor"
-_MAY_JOIN_THERE = f"{_MAY_JOIN} OR ({_IS_THERE})"
-_MAKE_ROOM = f"DELETE FROM gap WHERE {_IS_THERE} AND walk_id IS NOT :walk_id"
+_IS_AT_CURSOR = "profile_id = :profile_id AND history = :history AND cursor = :cursor"
+_MAY_BOTH_CATCH_UP = f"{_MAY_CATCH_UP} OR ({_IS_AT_CURSOR})"
+_REMOVE_OTHER_GAP = f"DELETE FROM gap WHERE {_IS_AT_CURSOR} AND walk_id IS NOT :walk_id"
 _MOVE_GAP = """UPDATE gap SET cursor = :cursor, after_created_at = :last_created_at, may_join = :may_join
     WHERE walk_id = :walk_id"""
 _NOTE_RESPONSE = """UPDATE history SET responded_at = :responded_at, refused_at = NULL
     WHERE profile_id = :profile_id AND name = :history"""
 
-# Questions
+# What is known
 
 
 def list_gaps(profile_id: str, history: str | None = None) -> list[Gap]:
-    """The gaps of a profile, newest first: the head before all others."""
+    """The gaps of a profile, newest first: the head, then by `after_created_at`."""
     gaps = Gap.select().where(Gap.profile == profile_id)
     if history is not None:
         gaps = gaps.where(Gap.history == history)
@@ -46,7 +48,7 @@ def list_histories(profile_id: str) -> list[History]:
 
 
 def find_open_full_walk(profile_id: str, history: str) -> Walk | None:
-    """The full walk that was begun and is not finished; Resume continues it."""
+    """The unfinished full walk of a history, which Resume continues (rule 5)."""
     return (
         Walk.select()
         .where(Walk.profile == profile_id, Walk.history == history, Walk.is_full, Walk.finished_at.is_null())
@@ -56,18 +58,19 @@ def find_open_full_walk(profile_id: str, history: str) -> Walk | None:
 
 
 def list_walks_with_question(profile_id: str) -> list[Walk]:
-    """Finished full walks that ask whether to mark many images as gone upstream."""
+    """Full walks that wait for a person's answer: mark their missing images as gone upstream?"""
     return list(Walk.select().where(Walk.profile == profile_id, Walk.missing_count > 0).order_by(Walk.id))
 
 
-def may_join(walk: Walk) -> bool:
-    """Whether the gap that this walk closes may be closed by meeting known images."""
-    return bool(db.execute_sql(_MAY_JOIN, {"walk_id": walk.id}).fetchone()[0])
+def may_catch_up(walk: Walk) -> bool:
+    """Whether the walk's gap may be closed by catching up (rule 3)."""
+    return bool(db.execute_sql(_MAY_CATCH_UP, {"walk_id": walk.id}).fetchone()[0])
 
 
 def has_responded(profile_id: str, history: str) -> bool:
+    """Whether the service ever returned a page of this history."""
     return (
-        History.select().where(history_row(profile_id, history), History.responded_at.is_null(False)).exists()
+        History.select().where(_is_history(profile_id, history), History.responded_at.is_null(False)).exists()
     )
 
 
@@ -79,16 +82,19 @@ def has_images(profile_id: str, history: str) -> bool:
 
 
 def begin_at_head(run: Run, history: str, *, is_full: bool = False, is_quick: bool = False) -> Walk:
-    """A walk from the head: it takes the head gap, which is opened when there is none.
+    """Begin a walk at the head. It takes over the head gap, which is opened when there is none.
 
-    Of projects a quick one reads only some.
+    `is_quick`: it reads only some projects, which are chosen now (rule 12).
     """
+    # One transaction: a walk whose gap is not its own would close a gap that it never read.
     with transaction():
-        make_history(run.profile_id, history)
-        gap = _gap_at(run.profile_id, history, "") or _open_gap(run.profile_id, history, "a sync began here")
+        ensure_history(run.profile_id, history)
+        gap = _find_gap(run.profile_id, history, "") or _open_gap(
+            run.profile_id, history, "a sync began here"
+        )
         if is_full:
             _abandon_full_walks(run.profile_id, history)
-        walk = _make_walk(run, history, from_head=True, is_full=is_full, is_quick=is_quick)
+        walk = _add_walk(run, history, from_head=True, is_full=is_full, is_quick=is_quick)
         if is_quick:
             plan_quick(walk)
         Gap.update(walk=walk).where(Gap.id == gap.id).execute()
@@ -96,28 +102,31 @@ def begin_at_head(run: Run, history: str, *, is_full: bool = False, is_quick: bo
 
 
 def begin_at_gap(run: Run, gap: Gap, *, is_quick: bool = False) -> Walk:
-    """The walk that stands at a gap goes on, or a new one begins there."""
+    """Continue the walk that stopped at a gap, or begin a new one there."""
     if gap.cursor == "":
         return begin_at_head(run, gap.history, is_quick=is_quick)
     with transaction():
-        if gap.walk_id:
+        if gap.walk:
             return continue_walk(run, gap.walk)
-        walk = _make_walk(run, gap.history, cursor=gap.cursor, last_created_at=gap.after_created_at)
+        walk = _add_walk(run, gap.history, cursor=gap.cursor, last_created_at=gap.after_created_at)
         Gap.update(walk=walk).where(Gap.id == gap.id).execute()
     return walk
 
 
 def begin_at_cursor(run: Run, history: str, cursor: str) -> Walk:
-    """A walk from a place that the caller names. A gap stands there only once Flow accepted it."""
+    """Begin a walk at the caller's cursor, or at the gap with that cursor (rule 6).
+
+    A new gap is opened only with the first page, because the service may refuse the cursor.
+    """
     with transaction():
-        make_history(run.profile_id, history)
-        if gap := _gap_at(run.profile_id, history, cursor):
+        ensure_history(run.profile_id, history)
+        if gap := _find_gap(run.profile_id, history, cursor):
             return begin_at_gap(run, gap)
-        return _make_walk(run, history, cursor=cursor)
+        return _add_walk(run, history, cursor=cursor)
 
 
 def continue_walk(run: Run, walk: Walk) -> Walk:
-    """Let `run` carry an unfinished walk on."""
+    """Let `run` continue an unfinished walk; returns it as it is stored now."""
     with transaction():
         Run.update(walk=walk, history=walk.history).where(Run.id == run.id).execute()
         Walk.update(finished_at=None).where(Walk.id == walk.id).execute()
@@ -125,18 +134,22 @@ def continue_walk(run: Run, walk: Walk) -> Walk:
 
 
 def begin_history(run_id: str, history: str) -> None:
-    """A run turns to the next of its histories: no walk of it has begun there."""
+    """Move a run on to the next of its histories, in which it has no walk yet."""
     Run.update(history=history, walk=None, history_page_count=0).where(Run.id == run_id).execute()
 
 
 def note_head_read(run: Run, history: str, asked_count: int) -> None:
-    """The newest page of a history came; it was asked for when somebody had asked for the run so often."""
-    read = {"head_run_id": run.id, "head_asked_count": asked_count}
-    History.update(**read).where(history_row(run.profile_id, history)).execute()
+    """Record that the newest page of a history was read (rule 11).
+
+    `asked_count` is the run's `asked_count` from before the page was requested: requests that came later are
+    not served by it.
+    """
+    columns = {"head_run_id": run.id, "head_asked_count": asked_count}
+    History.update(**columns).where(_is_history(run.profile_id, history)).execute()
 
 
 def list_unserved(run: Run) -> list[str]:
-    """Histories of a run whose head was not read since somebody asked for it last."""
+    """The histories of a sync run whose head was not read since it was last requested (rule 11)."""
     if not run.asked_count:
         return []
     served = History.select(History.name).where(
@@ -144,12 +157,12 @@ def list_unserved(run: Run) -> list[str]:
         History.head_run_id == run.id,
         History.head_asked_count >= run.asked_count,
     )
-    found = {name for (name,) in served.tuples()}
-    return [name for name in run.histories.split(",") if name not in found]
+    names = set(served.scalars())
+    return [name for name in run.sync_request.histories if name not in names]
 
 
-def _make_walk(run: Run, history: str, *, cursor: str = "", **fields) -> Walk:
-    last_gap_id = Gap.select(fn.MAX(Gap.id)).where(gap_of(run.profile_id, history)).scalar() or 0
+def _add_walk(run: Run, history: str, *, cursor: str = "", **fields: Any) -> Walk:
+    last_gap_id = Gap.select(fn.MAX(Gap.id)).where(_is_gap_of(run.profile_id, history)).scalar() or 0
     walk = Walk.create(
         profile=run.profile_id,
         history=history,
@@ -164,7 +177,8 @@ def _make_walk(run: Run, history: str, *, cursor: str = "", **fields) -> Walk:
 
 
 def _abandon_full_walks(profile_id: str, history: str) -> None:
-    """A new full walk takes the place of unfinished ones; their gaps stay and are closed like others."""
+    """Make unfinished full walks ordinary ones, because a new full walk begins. Their gaps stay and are
+    closed like others; their open questions are withdrawn."""
     Walk.update(is_full=False, missing_count=0).where(
         Walk.profile == profile_id, Walk.history == history, Walk.is_full
     ).execute()
@@ -173,13 +187,17 @@ def _abandon_full_walks(profile_id: str, history: str) -> None:
 # Where a walk stands
 
 
-def advance_walk(walk: Walk, page: HistoryPage, step: PageOutcome, *, is_last: bool) -> None:
-    """Move a walk and its gap past a page, inside the transaction that stores the page; `walk` as well."""
+def advance_walk(walk: Walk, page: HistoryPage, outcome: PageOutcome, *, is_last: bool) -> None:
+    """Move a walk and its gap past a history page, in the database and in `walk`.
+
+    Call it inside the transaction that stores the images of the page (rule 1): if the gap moved first, a
+    crash would lose them; if it moved later, they would be read twice.
+    """
     walk.cursor = page.next_cursor or walk.cursor
     walk.last_created_at = page.last_created_at or walk.last_created_at
-    walk.keeps_gap = walk.keeps_gap and step is PageOutcome.CONTINUE
+    walk.keeps_gap = walk.keeps_gap and outcome is PageOutcome.CONTINUE
     walk.finished_at = now() if is_last else None
-    place = {
+    place: dict[str, object] = {
         "walk_id": walk.id,
         "profile_id": walk.profile_id,
         "history": walk.history,
@@ -193,96 +211,109 @@ def advance_walk(walk: Walk, page: HistoryPage, step: PageOutcome, *, is_last: b
         _move_gap(walk, place)
     else:
         Gap.delete().where(Gap.walk == walk).execute()
-    if step is PageOutcome.END and walk.from_head:
-        Gap.delete().where(gap_of(walk.profile_id, walk.history), Gap.id <= walk.last_gap_id).execute()
+    # The head walk has read everything that was open when it began. A gap that was opened later stays.
+    if outcome is PageOutcome.END and walk.from_head:
+        Gap.delete().where(_is_gap_of(walk.profile_id, walk.history), Gap.id <= walk.last_gap_id).execute()
 
 
-def _move_gap(walk: Walk, place: dict) -> None:
-    """The walk's gap stands at `place` now; a gap that stood there is the same place and becomes one
-    with it, and joins only where both of them would have."""
-    (joins,) = db.execute_sql(_MAY_JOIN_THERE, place).fetchone()
-    db.execute_sql(_MAKE_ROOM, place)
-    if not db.execute_sql(_MOVE_GAP, place | {"may_join": joins}).rowcount:
+def _move_gap(walk: Walk, place: dict[str, object]) -> None:
+    """Move the walk's gap to `place`, or open it there if the walk has none yet.
+
+    Another gap at the same cursor is merged into it. The result may only catch up where both of them could.
+    """
+    (may_join,) = db.execute_sql(_MAY_BOTH_CATCH_UP, place).fetchone()
+    # First remove the other gap: a history has one gap per cursor.
+    db.execute_sql(_REMOVE_OTHER_GAP, place)
+    if not db.execute_sql(_MOVE_GAP, place | {"may_join": may_join}).rowcount:
         gap = _open_gap(walk.profile_id, walk.history, "a sync stopped here", walk.cursor)
-        Gap.update(after_created_at=walk.last_created_at, may_join=joins, walk=walk).where(
+        Gap.update(after_created_at=walk.last_created_at, may_join=may_join, walk=walk).where(
             Gap.id == gap.id
         ).execute()
 
 
 def note_response(walk: Walk, *, is_complete: bool) -> None:
-    """The history of a walk was answered; when that `is_complete` and no gap is left, it is in sync."""
+    """Record that the service returned a page of the walk's history.
+
+    `is_complete`: the walk has reached the end or caught up. The history is in sync if it then has no gap.
+    """
     moment = now()
-    answered = {"responded_at": moment, "profile_id": walk.profile_id, "history": walk.history}
-    db.execute_sql(_NOTE_RESPONSE, answered)
-    if is_complete and not Gap.select().where(gap_of(walk.profile_id, walk.history)).exists():
-        History.update(synced_at=moment).where(history_row(walk.profile_id, walk.history)).execute()
+    response = {"responded_at": moment, "profile_id": walk.profile_id, "history": walk.history}
+    db.execute_sql(_NOTE_RESPONSE, response)
+    if is_complete and not Gap.select().where(_is_gap_of(walk.profile_id, walk.history)).exists():
+        History.update(synced_at=moment).where(_is_history(walk.profile_id, walk.history)).execute()
 
 
-# When what is known says nothing of what lies around it
+# When known images say nothing about those below them
 
 
-def forbid_joins(profile_id: str, names: Iterable[str], reason: str) -> None:
-    """Images came in that no walk has stored: the next walk of each history goes from the head and does not
-    stop where it meets what is known. Call it inside a transaction."""
+def forbid_catching_up(profile_id: str, names: Iterable[str], reason: str) -> None:
+    """Make the next walk of each history start at the head and not stop at known images.
+
+    For images that no walk stored: those below them may be unknown. Call it inside a transaction.
+    """
     for name in names:
-        make_history(profile_id, name)
-        if _gap_at(profile_id, name, "") is None:
+        ensure_history(profile_id, name)
+        if _find_gap(profile_id, name, "") is None:
             _open_gap(profile_id, name, reason)
     Gap.update(may_join=False).where(Gap.profile == profile_id).execute()
 
 
 def reread_shared(profile_id: str) -> None:
-    """A profile is about to be removed: images that others met and left to it are to come to those others."""
+    """Make the other profiles that saw images of this one read their histories again (rule 10).
+
+    For a profile that is about to be removed: its images can then be stored for the others.
+    """
     with transaction():
         for other_id in list_profiles_that_share(profile_id):
             forget_readings(other_id)
             names = [history.name for history in list_histories(other_id)]
-            forbid_joins(other_id, names, "images of a removed profile may be there")
+            forbid_catching_up(other_id, names, "images of a removed profile may be there")
 
 
 def list_profiles_that_share(profile_id: str) -> list[str]:
-    """Profiles whose syncs met images that were on the shelf of another profile already, besides this one."""
+    """The ids of other profiles whose syncs saw images that another profile already had."""
     sharing = Run.select(Run.profile).where(
         Run.profile != profile_id, Run.ignored_reasons.contains(Reason.OTHER_PROFILE.value)
     )
-    return [other_id for (other_id,) in sharing.distinct().tuples()]
+    return list(sharing.distinct().scalars())
 
 
 # When Flow refuses
 
 
 def reopen_at_head(walk: Walk) -> Gap | None:
-    """A refused cursor: the walk ends, and its gap becomes the head gap that does not join.
+    """End a walk whose cursor was refused, and replace its gap by a head gap that may not catch up (rule 7).
 
-    Returns that gap, None when the walk had none (it only went over what is known).
+    Returns that gap, or None when the walk had no gap because it had already caught up.
     """
+    # One transaction: without its gap the walk's place would be lost, and with both the refused cursor would
+    # be tried again.
     with transaction():
         Walk.update(finished_at=now(), is_full=False).where(Walk.id == walk.id).execute()
         if not Gap.delete().where(Gap.walk == walk).execute():
             return None
-        head = _gap_at(walk.profile_id, walk.history, "")
-        head = head or _open_gap(
-            walk.profile_id, walk.history, "Flow no longer knew the place of an older gap"
-        )
+        head = _find_gap(walk.profile_id, walk.history, "")
+        head = head or _open_gap(walk.profile_id, walk.history, "Flow no longer knew the cursor of a gap")
         Gap.update(may_join=False).where(Gap.id == head.id).execute()
         return Gap.get_by_id(head.id)
 
 
 def note_refused_history(profile_id: str, history: str) -> None:
-    History.update(refused_at=now()).where(history_row(profile_id, history)).execute()
+    """Record that the service does not offer a history to this account."""
+    History.update(refused_at=now()).where(_is_history(profile_id, history)).execute()
 
 
-def _gap_at(profile_id: str, history: str, cursor: str) -> Gap | None:
-    return Gap.get_or_none(gap_of(profile_id, history), Gap.cursor == cursor)
+def _find_gap(profile_id: str, history: str, cursor: str) -> Gap | None:
+    return Gap.get_or_none(_is_gap_of(profile_id, history), Gap.cursor == cursor)
 
 
 def _open_gap(profile_id: str, history: str, reason: str, cursor: str = "") -> Gap:
     return Gap.create(profile=profile_id, history=history, cursor=cursor, reason=reason, opened_at=now())
 
 
-def gap_of(profile_id: str, history: str):
+def _is_gap_of(profile_id: str, history: str) -> Expression:
     return (Gap.profile == profile_id) & (Gap.history == history)
 
 
-def history_row(profile_id: str, name: str):
+def _is_history(profile_id: str, name: str) -> Expression:
     return (History.profile == profile_id) & (History.name == name)

@@ -1,31 +1,39 @@
-"""What was asked for and how it ended: sync runs and download runs."""
+"""Runs: what was requested, how far it is, and how it ended.
+
+This module holds what sync runs and download runs have in common.
+
+downloads   the download queue, from which the worker pool claims
+failures    failed downloads by reason
+exports     ZIP files and their queue
+schedules   when profiles are synced automatically
+messages    notifications of how runs ended
+"""
 
 import secrets
 import zlib
+from dataclasses import replace
+from typing import Any
 
 from peewee import SQL, IntegrityError, Tuple, fn
 
-from webapp.database.models import Profile, Run, Walk
+from webapp.database.indexes import OPEN_RUN
+from webapp.database.models import Profile, Run, SyncRequest, Walk
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.errors import Busy, RunEnded, UnknownRun
 from webapp.sources import Capabilities
 from webapp.store import transaction
 from webapp.store.history import walks
 from webapp.store.profiles import get_profile
-from webapp.store.runs.messages import tell_change
+from webapp.store.runs.messages import add_message
 from webapp.times import now
 
-# The row's own number, newest first: a clock could be set back, and the last run would be an older one.
-_BY_COMING = SQL("rowid DESC")
-
-# As text: panels ask these every second, and peewee takes longer to write them than SQLite to answer.
-_OF_KIND = "SELECT rowid FROM run WHERE profile_id = ?1 AND kind = ?2"
-_LAST_RUN = f"""SELECT * FROM run WHERE rowid = COALESCE(
-    ({_OF_KIND} AND (state IN ('{RunState.RUNNING}', '{RunState.WAITING}')
-        OR (kind = '{RunKind.DOWNLOAD}' AND state = '{RunState.PAUSED}'))),
-    ({_OF_KIND} ORDER BY rowid DESC LIMIT 1))"""
-_LAST_SYNC_IN = f"""SELECT * FROM run WHERE profile_id = ? AND kind = '{RunKind.SYNC}' AND history = ?
-    ORDER BY rowid DESC LIMIT 1"""
+# By rowid and not by time: a clock can be set back, and an older run would then count as the newest.
+_NEWEST_FIRST = SQL("rowid DESC")
+# The condition of the index `one_open_run`, which SQLite only uses when the query spells it the same.
+_IS_OPEN = SQL(f"({OPEN_RUN})")
+# By hand: run four times for each history page, and peewee takes longer to build such a statement than SQLite
+# to run it (benchmark `metadata`, history pages per second).
+_FIND_RUN = "SELECT * FROM run WHERE id = ?"
 
 
 def get_run(run_id: str) -> Run:
@@ -35,36 +43,40 @@ def get_run(run_id: str) -> Run:
 
 
 def find_run(run_id: str) -> Run | None:
-    # Asked four times for each page of a history, and peewee takes longer to write it than SQLite to answer.
-    return next(iter(Run.raw("SELECT * FROM run WHERE id = ?", run_id)), None)
+    return next(iter(Run.raw(_FIND_RUN, run_id)), None)
 
 
 def find_state(run_id: str) -> str | None:
     run = find_run(run_id)
-    return run and run.state
+    return run.state if run else None
 
 
 def find_open_run(profile_id: str, kind: RunKind) -> Run | None:
-    """The one run of that kind that still has something to do (a paused sync run has not)."""
-    return Run.get_or_none(Run.profile == profile_id, Run.kind == kind, _is_open())
+    """The profile's run of this kind that is not over; there is at most one. A paused sync run is over."""
+    return Run.select().where(Run.profile == profile_id, Run.kind == kind, _IS_OPEN).first()
 
 
 def find_last_run(profile_id: str, kind: RunKind) -> Run | None:
-    """The run that still has something to do, else the last one."""
-    return next(iter(Run.raw(_LAST_RUN, profile_id, kind)), None)
+    """The open run of this kind, otherwise the newest one."""
+    of_kind = Run.select().where(Run.profile == profile_id, Run.kind == kind)
+    return find_open_run(profile_id, kind) or of_kind.order_by(_NEWEST_FIRST).first()
 
 
 def find_last_sync_in(profile_id: str, history: str) -> Run | None:
-    """The last sync run whose last page was one of that history."""
-    return next(iter(Run.raw(_LAST_SYNC_IN, profile_id, history)), None)
+    """The newest sync run whose last page was one of that history."""
+    of_history = Run.select().where(
+        Run.profile == profile_id, Run.kind == RunKind.SYNC, Run.history == history
+    )
+    return of_history.order_by(_NEWEST_FIRST).first()
 
 
 def list_runs(*, profile_id: str | None = None, before: str | None = None, limit: int) -> list[Run]:
-    """Runs with their profiles, newest first, older than the run with the id `before`."""
+    """Runs with their profiles, newest first; `before` is the id of the run after which the list begins."""
     runs = Run.select(Run, Profile).join(Profile)
     if profile_id:
         runs = runs.where(Run.profile == profile_id)
-    if edge := before and find_run(before):
+    edge = find_run(before) if before else None
+    if edge:
         runs = runs.where(Tuple(Run.started_at, Run.id) < Tuple(edge.started_at, edge.id))
     return list(runs.order_by(Run.started_at.desc(), Run.id.desc()).limit(limit))
 
@@ -74,10 +86,11 @@ def is_any_active() -> bool:
 
 
 def version() -> str:
-    """A short word that is another one as soon as a run began, ended or changed its state."""
-    newest = Run.select(Run.id).order_by(_BY_COMING).scalar()
-    under_way = Run.select(Run.id, Run.state).where(_is_open()).order_by(Run.id).tuples()
-    return f"{zlib.crc32(repr((newest, list(under_way))).encode()):08x}"
+    """A short text that changes as soon as any run starts, ends or changes its state."""
+    newest = Run.select(Run.id).order_by(_NEWEST_FIRST).scalar()
+    # Sorted here: to sort them by id, SQLite would read all runs along the index of ids.
+    under_way = sorted(Run.select(Run.id, Run.state).where(_IS_OPEN).tuples().iterator())
+    return f"{zlib.crc32(repr((newest, under_way)).encode()):08x}"
 
 
 def list_runs_in(state: RunState) -> list[Run]:
@@ -85,7 +98,7 @@ def list_runs_in(state: RunState) -> list[Run]:
 
 
 def is_active(profile_id: str, kind: RunKind) -> bool:
-    """The seed's `isSyncingMetadata` and `isDownloadingImages`."""
+    """The API's `isSyncingMetadata` and `isDownloadingImages`."""
     return (
         Run.select()
         .where(Run.profile == profile_id, Run.kind == kind, Run.state == RunState.RUNNING)
@@ -94,17 +107,17 @@ def is_active(profile_id: str, kind: RunKind) -> bool:
 
 
 def count_open() -> dict[str, int]:
-    """Runs that have something to do, by what they do or wait for."""
-    is_of = {
+    """How many syncs and downloads are running, and how many runs wait for cookies, by the API's names."""
+    conditions = {
         "syncs": (Run.kind == RunKind.SYNC) & (Run.state == RunState.RUNNING),
         "downloads": (Run.kind == RunKind.DOWNLOAD) & (Run.state == RunState.RUNNING),
         "waitingForCookies": Run.state == RunState.WAITING,
     }
-    return {name: Run.select().where(condition).count() for name, condition in is_of.items()}
+    return {name: Run.select().where(condition).count() for name, condition in conditions.items()}
 
 
 def find_last_error() -> Run | None:
-    """The run that ended or stopped with an error last."""
+    """The run that was the last to end or stop with an error."""
     moment = fn.COALESCE(Run.finished_at, Run.started_at)
     return Run.select().where(Run.error.is_null(False)).order_by(moment.desc()).first()
 
@@ -119,32 +132,26 @@ def start_sync(
     is_scheduled: bool = False,
     downloads_new: bool = False,
 ) -> Run:
-    """A new sync run, or the one under way when it was asked the same.
+    """Add a sync run, or return the open one when it has the same request.
 
-    A quick sync that is asked for once more reads the head once more before it ends.
-
-    `downloads_new`: what it stores is to be downloaded when it ends. Raises Busy with the id of the run
-    that holds the place when that was asked something else.
+    Asking for a quick sync that is under way makes it read the head once more before it ends (rule 11).
+    `downloads_new`: download its new images when it ends. Raises Busy, with the id of the open run, when that
+    has another request.
     """
-    asked = {
-        "mode": mode,
-        "histories": ",".join(histories),
-        "start_cursor": start_cursor,
-        "max_pages": max_pages,
-    }
+    request = SyncRequest(mode, histories, start_cursor, max_pages)
+    # One transaction: of two threads that ask at once, the second finds the run of the first.
     with transaction():
         profile = get_profile(profile_id)
         run = find_open_run(profile_id, RunKind.SYNC)
-        is_quick = mode == SyncMode.NEW and start_cursor is None and max_pages is None
         if run is None:
             marks = {
                 "is_scheduled": is_scheduled,
                 "downloads_new": downloads_new,
-                "asked_count": int(is_quick),
+                "asked_count": int(request.is_quick),
             }
-            return _make_run(profile, RunKind.SYNC, **marks, **asked)
-        is_same = all(getattr(run, name) == value for name, value in asked.items())
-        if is_same and is_quick:
+            return _add_run(profile, RunKind.SYNC, **marks, **request.columns())
+        is_same = run.sync_request == request
+        if is_same and request.is_quick:
             Run.update(asked_count=Run.asked_count + 1).where(Run.id == run.id).execute()
     if not is_same:
         raise Busy(f"Another sync of “{profile.name}” is under way. Wait for it, or pause it first.", run.id)
@@ -152,40 +159,43 @@ def start_sync(
 
 
 def open_download_run(profile_id: str) -> Run:
-    """The profile's open download run, made when there is none. Call it inside a transaction."""
+    """The profile's open download run; a new one when there is none. Call it inside a transaction."""
     run = find_open_run(profile_id, RunKind.DOWNLOAD)
-    return run or _make_run(get_profile(profile_id), RunKind.DOWNLOAD)
+    return run or _add_run(get_profile(profile_id), RunKind.DOWNLOAD)
 
 
 def switch_service(run_id: str, capabilities: Capabilities) -> None:
-    """A sync whose account has moved since it was asked for reads the histories of the other service."""
+    """Restart a sync run on the histories of another service, if its account has moved since it was added."""
     run = get_run(run_id)
-    if set(run.histories.split(",")).isdisjoint(capabilities.available):
-        begins_anew = {"history": None, "walk": None, "start_cursor": None, "history_page_count": 0}
-        Run.update(histories=",".join(capabilities.histories), **begins_anew).where(
-            Run.id == run_id
-        ).execute()
+    if set(run.sync_request.histories).isdisjoint(capabilities.available):
+        request = replace(run.sync_request, histories=capabilities.histories, start_cursor=None)
+        restarted = {"history": None, "walk": None, "history_page_count": 0}
+        Run.update(**request.columns(), **restarted).where(Run.id == run_id).execute()
 
 
-def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **fields) -> bool:
-    """Move a run on when it is in one of the states `before`, and keep what is to be said of it; False
-    when somebody else was first."""
+def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **fields: Any) -> bool:
+    """Change a run's state if it is one of `before`, and add the message about it.
+
+    Checking and changing is one UPDATE, so of several threads only one succeeds: False for the others. The
+    message is added in the same transaction, so whoever sees the new state finds the message too.
+    """
     if after not in (RunState.RUNNING, RunState.WAITING):
         fields["finished_at"] = now()
     change = Run.update(state=after, **fields).where(Run.id == run_id, Run.state.in_(before))
     try:
         with transaction():
             if has_changed := bool(change.execute()):
-                tell_change(get_run(run_id))
+                add_message(get_run(run_id))
             return has_changed
-    except IntegrityError:  # another run of that kind was opened meanwhile
+    except IntegrityError:  # `one_open_run`: the profile has another open run of this kind by now
         return False
 
 
 def finish_sync(run_id: str) -> bool:
-    """A sync has read all that was asked for and is done.
+    """End a sync run that has read everything.
 
-    False when somebody has asked for it once more since its last look, or it is not running any more.
+    False when somebody requested it again meanwhile, or it is not running any more. Both are checked in the
+    transaction that ends the run, so that no request falls between the check and the end.
     """
     with transaction():
         run = find_run(run_id)
@@ -195,30 +205,29 @@ def finish_sync(run_id: str) -> bool:
 
 
 def require_running(run_id: str) -> None:
-    """Raises RunEnded when a run was paused or removed; call it in the transaction that writes for it."""
+    """Raises RunEnded when a run was paused or removed.
+
+    Call it in the transaction that writes for the run: once a run was paused, another thread may continue its
+    walk.
+    """
     run = find_run(run_id)
     if run is None or run.state != RunState.RUNNING:
-        raise RunEnded("The sync was paused, or its profile removed, while it was under way.")
+        raise RunEnded("The sync was paused, or its profile was removed, while it was under way.")
 
 
 def add_note(run_id: str, note: str) -> None:
-    """Say one more thing about a run, beside how it ended."""
+    """Append a sentence to the note that a run shows besides its result."""
     run = get_run(run_id)
     Run.update(note=f"{run.note} {note}" if run.note else note).where(Run.id == run_id).execute()
 
 
-def replace_note(walk_id: int, note: str, by: str) -> None:
-    """Say `by` where the runs that carried a walk say `note`."""
+def replace_note(walk_id: int, note: str, replacement: str) -> None:
+    """Replace a sentence in the notes of the runs that worked on a walk."""
     walk = Walk.get_or_none(Walk.id == walk_id)
     if walk:
-        carried = (Run.profile == walk.profile_id) & (Run.finished_at >= walk.began_at)
-        Run.update(note=fn.REPLACE(Run.note, note, by)).where(carried).execute()
+        since_then = (Run.profile == walk.profile_id) & (Run.finished_at >= walk.began_at)
+        Run.update(note=fn.REPLACE(Run.note, note, replacement)).where(since_then).execute()
 
 
-def _make_run(profile: Profile, kind: RunKind, **fields) -> Run:
+def _add_run(profile: Profile, kind: RunKind, **fields: Any) -> Run:
     return Run.create(id=secrets.token_hex(8), profile=profile, kind=kind, started_at=now(), **fields)
-
-
-def _is_open():
-    is_paused_download = (Run.kind == RunKind.DOWNLOAD) & (Run.state == RunState.PAUSED)
-    return Run.state.in_((RunState.RUNNING, RunState.WAITING)) | is_paused_download

@@ -1,12 +1,13 @@
-"""Wishes for images: the queue that the pool claims from, and what became of each.
+"""The download queue: one row per image, from which the worker pool claims, and how each download ended.
 
-Every change of a wish changes the image and the counts of its run in the same transaction.
+Every change of a download changes the image and the counts of its run in the same transaction.
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from peewee import JOIN, SQL, Expression, Select, fn
 
@@ -19,22 +20,23 @@ from webapp.times import now
 
 ACTIVE = (DownloadState.QUEUED, DownloadState.RUNNING)
 
-# As text, because for each image peewee takes longer to write these than SQLite to answer them.
+# By hand: each of these five runs once per downloaded image, and peewee takes longer to build such a
+# statement than SQLite to run it (benchmark `downloads`, images per second).
 _CLAIM_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.RUNNING}' WHERE id = (
-    SELECT wish.id FROM download AS wish JOIN run ON run.id = wish.run_id
-    WHERE wish.run_id = ? AND wish.state = '{DownloadState.QUEUED}' AND run.state = '{RunState.RUNNING}'
-      AND wish.id NOT IN (SELECT value FROM json_each(?))
-    ORDER BY wish.id LIMIT 1) RETURNING id"""
-# In the order of a Claim.
-_WHAT_WAS_TAKEN = """SELECT wish.id, wish.run_id, image.id, image.profile_id, image.name, image.media_key,
-    wish.folder, NOT EXISTS (
+    SELECT queued.id FROM download AS queued JOIN run ON run.id = queued.run_id
+    WHERE queued.run_id = ? AND queued.state = '{DownloadState.QUEUED}' AND run.state = '{RunState.RUNNING}'
+      AND queued.id NOT IN (SELECT value FROM json_each(?))
+    ORDER BY queued.id LIMIT 1) RETURNING id"""
+# The columns are the fields of a Claim, in order.
+_GET_CLAIM = """SELECT claimed.id, claimed.run_id, image.id, image.profile_id, image.name, image.media_key,
+    claimed.folder, NOT EXISTS (
         SELECT 1 FROM veo3_image_generations AS other
         WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid)
-    FROM download AS wish JOIN veo3_image_generations AS image ON image.id = wish.image_id
-    WHERE wish.id = ?"""
+    FROM download AS claimed JOIN veo3_image_generations AS image ON image.id = claimed.image_id
+    WHERE claimed.id = ?"""
 _FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
-_FILL_ROW = """UPDATE veo3_image_generations
+_SET_FILE = """UPDATE veo3_image_generations
     SET local_path = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
     damaged_at = NULL, width = ?, height = ?, aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
 _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_bytes + ? WHERE id = ?"
@@ -42,9 +44,10 @@ _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_byt
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One wish that a worker took, with what it needs to know of the image.
+    """A download that a worker has taken, with what it needs to know about the image.
 
-    `has_plain_name`: no image stored earlier has the same media key, compared without case.
+    `folder` is where to write the file, None for the profile's own folder. `has_plain_name`: no image stored
+    earlier has the same media key, ignoring case, so the file can be named after it.
     """
 
     download_id: int
@@ -58,36 +61,39 @@ class Claim:
 
 
 def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | None = None) -> Run:
-    """Wish for images by id, into `folder` or the profile's own; wishes under way stay as they are.
+    """Queue images by id, to be written into `folder` or the profile's own. Open downloads stay as they are.
 
-    Asking for an image by name ends its being not wanted.
+    Images that a person had marked as not wanted lose that mark.
     """
     with transaction():
         run = open_download_run(profile_id)
         for chunk in chunked(list(image_ids)):
-            is_asked = Image.id.in_(chunk) & (Image.profile_id == profile_id)
-            Image.update(not_wanted_at=None).where(is_asked, Image.not_wanted_at.is_null(False)).execute()
+            is_requested = Image.id.in_(chunk) & (Image.profile_id == profile_id)
+            Image.update(not_wanted_at=None).where(is_requested, Image.not_wanted_at.is_null(False)).execute()
             lacks_file = Image.local_path.is_null() | Image.damaged_at.is_null(False)
-            _download(run, Image.select().where(is_asked, lacks_file), folder)
+            _add_downloads(run, Image.select().where(is_requested, lacks_file), folder)
     return get_run(run.id)
 
 
 def request_pending(profile_id: str, limit: int | None = None, folder: str | None = None) -> Run | None:
-    """Wish for all pending images, or the newest `limit` of them, into `folder` or the profile's own;
-    None when there is none."""
-    pending = list_pending_query(profile_id).order_by(Image.created_at.desc(), Image.id.desc())
+    """Queue all pending images, or the newest `limit` of them, to be written into `folder` or the profile's
+    own.
+
+    When nothing is pending, returns the open run, if there is one.
+    """
+    pending = pending_query(profile_id).order_by(Image.created_at.desc(), Image.id.desc())
     with transaction():
         images = Image.select().where(Image.id.in_(pending.limit(limit if limit is not None else -1)))
         if not images.exists():
             return find_open_run(profile_id, RunKind.DOWNLOAD)
         run = open_download_run(profile_id)
-        _download(run, images.order_by(Image.created_at.desc(), Image.id.desc()), folder)
+        _add_downloads(run, images.order_by(Image.created_at.desc(), Image.id.desc()), folder)
     return get_run(run.id)
 
 
-def list_pending_query(profile_id: str) -> Select:
-    """Images without a file that somebody may want: not hidden, not deleted here, not gone, and not
-    refused for good when they were last asked for."""
+def pending_query(profile_id: str) -> Select:
+    """The ids of pending images, as a query for use inside others: images without a file, unless they are
+    hidden, not wanted or gone upstream, or their last download failed permanently."""
     refused = Download.select(Download.image).where(
         Download.profile_id == profile_id, Download.state == DownloadState.FAILED, Download.is_permanent
     )
@@ -102,26 +108,30 @@ def list_pending_query(profile_id: str) -> Select:
 
 
 def list_pending_of_run(run_id: str) -> list[str]:
-    """The pending images that a sync run stored, newest first."""
+    """The ids of the pending images that a sync run stored, newest first."""
     run = get_run(run_id)
-    pending = list_pending_query(run.profile_id).where(Image.stored_run_id == run_id)
-    return [image.id for image in pending.order_by(Image.created_at.desc(), Image.id.desc())]
+    pending = pending_query(run.profile_id).where(Image.stored_run_id == run_id)
+    return list(pending.order_by(Image.created_at.desc(), Image.id.desc()).scalars())
 
 
 def count_active(profile_id: str) -> int:
-    """Images of a profile that are wished for and not decided."""
+    """How many images of a profile are queued or running."""
     return Download.select().where(Download.profile_id == profile_id, Download.state.in_(ACTIVE)).count()
 
 
 def count_queue() -> tuple[int, int]:
     """How many downloads of all profiles are queued, and how many are running."""
     counts = Download.select(Download.state, fn.COUNT(Download.id)).where(Download.state.in_(ACTIVE))
-    by_state = dict(counts.group_by(Download.state).tuples())
+    by_state: dict[str, int] = dict(counts.group_by(Download.state).tuples().iterator())
     return by_state.get(DownloadState.QUEUED, 0), by_state.get(DownloadState.RUNNING, 0)
 
 
-def _download(run: Run, images: Select, folder: str | None) -> None:
-    # What a thread still fetches for a cancelled run is asked for again: its file is taken over then.
+def _add_downloads(run: Run, images: Select, folder: str | None) -> None:
+    """Queue images for a run. Those that are queued or running for another run stay there.
+
+    Except for a cancelled run, whose worker may still fetch an image: that one is queued again, and the file
+    that the worker leaves is used.
+    """
     cancelled = Run.select(Run.id).where(Run.state == RunState.CANCELLED)
     fixed = [SQL("?", [value]) for value in (run.id, folder, DownloadState.QUEUED, False)]
     downloads = images.select(Image.id, Image.profile_id, *fixed)
@@ -141,11 +151,16 @@ def _download(run: Run, images: Select, folder: str | None) -> None:
     Run.update(download_count=Run.download_count + download_count).where(Run.id == run.id).execute()
 
 
-def claim_download(run_id: str, *, besides: Iterable[int] = ()) -> Claim | None:
-    """Take the oldest wish of a running run, `besides` some; None when nothing is left to take."""
+def claim_download(run_id: str, *, except_ids: Iterable[int] = ()) -> Claim | None:
+    """Take the oldest queued download of a run, except `except_ids`; None when nothing is left or the
+    run is not running.
+
+    Finding and taking is one UPDATE: no other worker can take the same row, and none is taken for a run that
+    was paused meanwhile.
+    """
     with writing():
-        taken = db.execute_sql(_CLAIM_DOWNLOAD, (run_id, json.dumps(list(besides)))).fetchall()
-        return Claim(*db.execute_sql(_WHAT_WAS_TAKEN, taken[0]).fetchone()) if taken else None
+        claimed = db.execute_sql(_CLAIM_DOWNLOAD, (run_id, json.dumps(list(except_ids)))).fetchall()
+        return Claim(*db.execute_sql(_GET_CLAIM, claimed[0]).fetchone()) if claimed else None
 
 
 def finish_download(
@@ -158,19 +173,23 @@ def finish_download(
     height: int,
     aspect_ratio: str | None = None,
 ) -> None:
-    """The file stands under its final name: the row may say so now, and its shape if it lacked one.
+    """Record that the file is complete under its final name; nothing happens when the claim is no longer
+    valid.
 
-    The size of the picture is that of the file, whatever a listing said.
+    Width and height are those of the file, whatever a listing said. `aspect_ratio` is stored if the image has
+    none. Call it after the file was renamed: a row must never name a file that may be incomplete.
     """
     moment = now()
     with transaction():
         if db.execute_sql(_FINISH_DOWNLOAD, (moment, claim.download_id, claim.run_id)).rowcount:
             file = (path, size_bytes, sha256, moment, width, height, aspect_ratio)
-            db.execute_sql(_FILL_ROW, (*file, claim.image_id))
+            db.execute_sql(_SET_FILE, (*file, claim.image_id))
             db.execute_sql(_COUNT_DONE, (size_bytes, claim.run_id))
 
 
 def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool) -> None:
+    """Record why a download failed; `code` and `sentence` are those of the error. Nothing happens when the
+    claim is no longer valid. An image that is gone upstream is marked as such."""
     with transaction():
         if _leave_queue(
             claim, DownloadState.FAILED, error_code=code, error=sentence, is_permanent=is_permanent
@@ -181,7 +200,7 @@ def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool)
 
 
 def release_download(claim: Claim) -> None:
-    """Nothing was decided about a wish: it is wanted again, or dropped when its run was cancelled."""
+    """Give a claim back: the download is queued again, or dropped when its run was cancelled."""
     is_ours = _is_claimed(claim)
     with transaction():
         if Run.select().where(Run.id == claim.run_id, Run.state == RunState.CANCELLED).exists():
@@ -191,16 +210,16 @@ def release_download(claim: Claim) -> None:
 
 
 def requeue_interrupted(run_id: str, *, in_flight: Iterable[int] = ()) -> None:
-    """What was claimed by a thread or process that is no more is wanted again; `in_flight` are the
-    wishes that threads of this process work on."""
+    """Queue again what a thread or process claimed that no longer exists. `in_flight` are the ids of
+    downloads that threads of this process are working on."""
     Download.update(state=DownloadState.QUEUED).where(
         Download.run == run_id, Download.state == DownloadState.RUNNING, Download.id.not_in(list(in_flight))
     ).execute()
 
 
 def requeue_interrupted_runs() -> None:
-    """At start: no thread works on a wish. Those of runs that go on are wanted; those of runs that ended
-    meanwhile, by a cancel, are dropped."""
+    """At start, when no thread exists yet: queue running downloads again. Those of runs that have ended, for
+    example by Cancel, are dropped."""
     ended = Run.select(Run.id).where(Run.state.in_((RunState.CANCELLED, RunState.DONE, RunState.FAILED)))
     with transaction():
         Download.delete().where(Download.state.in_(ACTIVE), Download.run.in_(ended)).execute()
@@ -208,12 +227,17 @@ def requeue_interrupted_runs() -> None:
 
 
 def list_folders_in_use() -> list[Path]:
-    """Folders into which wishes that are not decided yet are to be written, beside the usual ones."""
+    """The folders of queued and running downloads, apart from the profiles' own."""
     rows = Download.select(Download.folder).where(Download.state.in_(ACTIVE), Download.folder.is_null(False))
-    return [Path(folder) for (folder,) in rows.distinct().tuples()]
+    return [Path(folder) for folder in rows.distinct().scalars()]
 
 
 def finish_run_if_complete(run_id: str) -> bool:
+    """End a run that has nothing left to do; False when it has, or is not running.
+
+    Looking and ending is one transaction, so that an image that is queued meanwhile is not left behind in a
+    run that has ended.
+    """
     with transaction():
         if _active(run_id).exists():
             return False
@@ -221,7 +245,7 @@ def finish_run_if_complete(run_id: str) -> bool:
 
 
 def cancel_run(run_id: str) -> None:
-    """Drop the wishes that were not begun; those under way are finished."""
+    """End a run and drop its queued downloads. Those that are running are finished."""
     with transaction():
         changed = change_state(
             run_id, (RunState.RUNNING, RunState.PAUSED, RunState.WAITING), RunState.CANCELLED
@@ -231,16 +255,17 @@ def cancel_run(run_id: str) -> None:
 
 
 def count_left(run_id: str) -> int:
+    """How many downloads of a run are queued or running."""
     return _active(run_id).count()
 
 
 def count_queued(run_id: str) -> int:
-    """Wishes of a run that nobody has claimed."""
+    """How many downloads of a run nobody has claimed."""
     return _active(run_id).where(Download.state == DownloadState.QUEUED).count()
 
 
 def is_any_active(image_ids: Iterable[str]) -> bool:
-    """Whether a wish for one of these images is still undecided."""
+    """Whether the download of one of these images is queued or running."""
     return any(
         Download.select().where(Download.image.in_(chunk), Download.state.in_(ACTIVE)).exists()
         for chunk in chunked(list(image_ids))
@@ -248,8 +273,8 @@ def is_any_active(image_ids: Iterable[str]) -> bool:
 
 
 def list_outcomes(image_ids: Iterable[str]) -> list[Image]:
-    """The images with their latest wish as `wish` (None when there is none), in no order."""
-    images = []
+    """Images in no order, each with its latest download as `latest_download`, None when there is none."""
+    images: list[Image] = []
     for chunk in chunked(list(image_ids)):
         images.extend(
             Image.select(Image, Download)
@@ -260,6 +285,7 @@ def list_outcomes(image_ids: Iterable[str]) -> list[Image]:
 
 
 def list_failures(run_id: str) -> list[Download]:
+    """The failed downloads of a run, with their images."""
     failed = Download.select(Download, Image).join(Image)
     return list(
         failed.where(Download.run == run_id, Download.state == DownloadState.FAILED).order_by(Download.id)
@@ -267,17 +293,18 @@ def list_failures(run_id: str) -> list[Download]:
 
 
 def count_failures_by_reason(run_id: str) -> list[tuple[str, int]]:
+    """The sentences of a run's failed downloads with their counts, the most frequent first."""
     rows = (
         Download.select(Download.error, fn.COUNT(Download.id))
         .where(Download.run == run_id, Download.state == DownloadState.FAILED)
         .group_by(Download.error)
         .order_by(fn.COUNT(Download.id).desc())
     )
-    return list(rows.tuples())
+    return list(rows.tuples().iterator())
 
 
-def _leave_queue(claim: Claim, state: DownloadState, **fields) -> bool:
-    """False when the wish is no longer ours to decide: its profile was removed, or another run has it."""
+def _leave_queue(claim: Claim, state: DownloadState, **fields: Any) -> bool:
+    """False when the claim is no longer valid: the profile was removed, or another run has the image."""
     return bool(Download.update(state=state, finished_at=now(), **fields).where(_is_claimed(claim)).execute())
 
 

@@ -1,9 +1,10 @@
-"""ZIPs that were asked for: the queue of the thread that prepares them, and how far each is."""
+"""Exports: requested ZIP files, the queue of the thread that prepares them, and the progress of each."""
 
 import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from peewee import fn
 
@@ -14,13 +15,13 @@ from webapp.store import transaction
 from webapp.times import now, timestamp
 
 ACTIVE = (ExportState.WAITING, ExportState.RUNNING)
-KEPT_FOR = timedelta(days=1)
-# Without the ids, which may be many: a page that looks at the progress does not need them.
+LIFETIME = timedelta(days=1)
+# All columns but the ids, which may be many and are not needed to show the progress.
 _SHOWN = [field for field in Export._meta.sorted_fields if field is not Export.image_ids]
 
 
 def add_export(image_ids: Sequence[str], size_bytes: int) -> Export:
-    """Put a ZIP of these images in line; `size_bytes` is what their files come to."""
+    """Queue a ZIP of these images; `size_bytes` is the total size of their files."""
     return Export.create(
         id=secrets.token_hex(8),
         image_ids=json.dumps(list(image_ids)),
@@ -45,18 +46,18 @@ def list_image_ids(export_id: str) -> list[str]:
 
 
 def count_bytes_to_come() -> int:
-    """What the ZIPs in line will still write."""
+    """How many bytes the queued ZIPs have yet to write."""
     left = fn.COALESCE(fn.SUM(Export.size_bytes - Export.done_bytes), 0)
     return Export.select(left).where(Export.state.in_(ACTIVE)).scalar()
 
 
 def count_waiting() -> int:
-    """ZIPs that are prepared or in line."""
+    """How many ZIPs are queued or being prepared."""
     return Export.select().where(Export.state.in_(ACTIVE)).count()
 
 
 def claim_export() -> Export | None:
-    """Take the oldest in line; None when there is none."""
+    """Take the oldest queued export, as a RUNNING one; None when the queue is empty."""
     with transaction():
         waiting = Export.select(*_SHOWN).where(Export.state == ExportState.WAITING)
         export = waiting.order_by(Export.created_at).first()
@@ -66,12 +67,12 @@ def claim_export() -> Export | None:
 
 
 def note_progress(export_id: str, *, done_count: int, done_bytes: int, left_out_count: int) -> bool:
-    """False when it is not wanted any more."""
+    """False when the export was removed or interrupted meanwhile."""
     return _change(export_id, done_count=done_count, done_bytes=done_bytes, left_out_count=left_out_count)
 
 
 def finish_export(export_id: str, zip_bytes: int) -> bool:
-    """False when it is not wanted any more."""
+    """False when the export was removed or interrupted meanwhile."""
     return _change(export_id, state=ExportState.DONE, zip_bytes=zip_bytes, finished_at=now())
 
 
@@ -80,13 +81,13 @@ def fail_export(export_id: str, sentence: str) -> None:
 
 
 def interrupt_exports(states: Sequence[ExportState] = ACTIVE) -> None:
-    """Those in `states` were left unfinished, as by a process that ended; nobody works on them any more."""
+    """Mark exports in `states` as interrupted: no thread works on them any more."""
     fields = {"state": ExportState.INTERRUPTED, "finished_at": now()}
     Export.update(**fields).where(Export.state.in_(states)).execute()
 
 
 def request_again(export_id: str) -> None:
-    """Put one that was interrupted or failed in line once more."""
+    """Queue an interrupted or failed export again."""
     fresh = {"done_count": 0, "done_bytes": 0, "left_out_count": 0, "error": None, "finished_at": None}
     ended = (ExportState.INTERRUPTED, ExportState.FAILED)
     Export.update(state=ExportState.WAITING, created_at=now(), **fresh).where(
@@ -99,9 +100,11 @@ def remove_export(export_id: str) -> None:
 
 
 def remove_old_exports(moment: datetime) -> None:
-    Export.delete().where(Export.finished_at < timestamp(moment - KEPT_FOR)).execute()
+    """Remove the exports that had ended a LIFETIME before `moment`."""
+    Export.delete().where(Export.finished_at < timestamp(moment - LIFETIME)).execute()
 
 
-def _change(export_id: str, **fields) -> bool:
+def _change(export_id: str, **fields: Any) -> bool:
+    """Change an export that is still RUNNING; False when it is not."""
     is_running = (Export.id == export_id) & (Export.state == ExportState.RUNNING)
     return bool(Export.update(**fields).where(is_running).execute())

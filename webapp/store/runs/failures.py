@@ -1,4 +1,4 @@
-"""Images whose latest wish failed, by reason, so that they can be asked for again together."""
+"""Images whose latest download failed, grouped by reason so that a group can be requested again."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ MAX_IMAGES = 24
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Images that failed with the same sentence: how many, and the first of them with their wishes."""
+    """Images whose download failed with the same sentence: `count` of them, of which `images` are the
+    first."""
 
     reason: str
     is_permanent: bool
@@ -21,23 +22,23 @@ class FailureGroup:
 
 
 def list_groups(profile_id: str, run_id: str | None = None) -> list[FailureGroup]:
-    """The failures of a profile's latest wishes, of one run when it is named; the largest group first."""
+    """The failed downloads of a profile, or of one of its runs; the largest group first."""
     failed = _failed(profile_id, run_id)
     count = fn.COUNT(Download.id)
-    rows = Download.select(Download.error, fn.MAX(Download.is_permanent), count).where(failed)
+    groups = Download.select(Download.error, fn.MAX(Download.is_permanent), count).where(failed)
+    groups = groups.group_by(Download.error).order_by(count.desc())
     return [
-        FailureGroup(reason, bool(is_permanent), amount, _first_images(failed & (Download.error == reason)))
-        for reason, is_permanent, amount in rows.group_by(Download.error).order_by(count.desc()).tuples()
+        FailureGroup(reason, bool(is_permanent), size, _first_images(failed & (Download.error == reason)))
+        for reason, is_permanent, size in list(groups.tuples().iterator())
     ]
 
 
 def list_failed_ids(profile_id: str, *, run_id: str | None = None, reason: str | None = None) -> list[str]:
-    """The images of a profile whose latest wish failed: of one run, for one reason, or all."""
+    """The images of a profile whose latest download failed: all, those of a run, or those with a reason."""
     failed = _failed(profile_id, run_id)
     if reason is not None:
         failed &= Download.error == reason
-    rows = Download.select(Download.image).where(failed).order_by(Download.id)
-    return [image_id for (image_id,) in rows.tuples()]
+    return list(Download.select(Download.image).where(failed).order_by(Download.id).scalars())
 
 
 def _first_images(failed: Expression) -> list[Image]:

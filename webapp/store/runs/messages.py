@@ -1,4 +1,4 @@
-"""What is said when a run ends or has to wait, kept so that it can be shown once and read again."""
+"""Notifications of how runs ended or why they wait. Each is shown once and stays readable on its page."""
 
 from peewee import fn
 
@@ -6,14 +6,14 @@ from webapp.database.models import Message, Profile, Run
 from webapp.database.states import RunKind, RunState
 from webapp.times import now
 
-MAX_KEPT = 500
+MAX_STORED = 500
 
 
-def tell_change(run: Run) -> None:
-    """Keep what is to be said of a run's new state, if anything is. Call it inside the transaction that
-    changed the state, so that whoever sees the one finds the other.
+def add_message(run: Run) -> None:
+    """Add the message about a run's new state, if there is one, and delete the oldest beyond MAX_STORED.
 
-    What a person did on purpose (Pause, Cancel) needs no word; a pause with an error nobody asked for.
+    A person's own Pause or Cancel needs no message; a pause with an error was not theirs. Call it inside the
+    transaction that changed the state.
     """
     paused_itself = run.state == RunState.PAUSED and run.error
     if not paused_itself and run.state not in (RunState.DONE, RunState.FAILED, RunState.WAITING):
@@ -21,11 +21,11 @@ def tell_change(run: Run) -> None:
     sentence = _sentence(run)
     Message.create(profile=run.profile_id, run=run.id, kind=run.state, sentence=sentence, created_at=now())
     newest = Message.select(Message.id).order_by(Message.id.desc())
-    Message.delete().where(Message.id <= newest.offset(MAX_KEPT).limit(1)).execute()
+    Message.delete().where(Message.id <= newest.offset(MAX_STORED).limit(1)).execute()
 
 
 def list_messages(*, profile_id: str | None = None, before: int | None = None, limit: int) -> list[Message]:
-    """Messages with their profiles, newest first, older than the one with the id `before`."""
+    """Messages with their profiles, newest first; `before` is the id that the list begins after."""
     messages = Message.select(Message, Profile).join(Profile)
     if profile_id:
         messages = messages.where(Message.profile == profile_id)
@@ -35,9 +35,9 @@ def list_messages(*, profile_id: str | None = None, before: int | None = None, l
 
 
 def list_messages_since(message_id: int, limit: int) -> list[Message]:
-    """The newest `limit` messages that came after the one with that id, in the order of their coming."""
-    rows = Message.select(Message, Profile).join(Profile).where(Message.id > message_id)
-    return list(rows.order_by(Message.id.desc()).limit(limit))[::-1]
+    """The newest `limit` messages with an id above `message_id`, oldest first, with their profiles."""
+    newer = Message.select(Message, Profile).join(Profile).where(Message.id > message_id)
+    return list(newer.order_by(Message.id.desc()).limit(limit))[::-1]
 
 
 def newest_message_id() -> int:
@@ -45,20 +45,16 @@ def newest_message_id() -> int:
 
 
 def _sentence(run: Run) -> str:
-    what = "sync" if run.kind == RunKind.SYNC else "downloads"
+    subject, waits = ("sync", "waits") if run.kind == RunKind.SYNC else ("downloads", "wait")
     name = f"“{run.profile.name}”"
     if run.state == RunState.DONE:
         return _synced(run, name) if run.kind == RunKind.SYNC else _downloaded(run, name)
-    start = {
-        RunState.FAILED: f"The {what} of {name} stopped.",
-        RunState.PAUSED: f"The {what} of {name} paused.",
-        RunState.WAITING: f"The {what} of {name} {_verb(run)} for new cookies.",
-    }[run.state]
-    return f"{start} {run.error or ''}".rstrip()
-
-
-def _verb(run: Run) -> str:
-    return "waits" if run.kind == RunKind.SYNC else "wait"
+    verb = {
+        RunState.FAILED: "stopped",
+        RunState.PAUSED: "paused",
+        RunState.WAITING: f"{waits} for new cookies",
+    }[RunState(run.state)]
+    return f"The {subject} of {name} {verb}. {run.error or ''}".rstrip()
 
 
 def _synced(run: Run, name: str) -> str:
@@ -68,9 +64,9 @@ def _synced(run: Run, name: str) -> str:
 
 
 def _downloaded(run: Run, name: str) -> str:
-    said = f"{_images(run.done_count, 'image')} of {name} downloaded"
-    return f"{said}, {run.failed_count:,} failed." if run.failed_count else f"{said}."
+    downloaded = f"{_images(run.done_count, 'image')} of {name} downloaded"
+    return f"{downloaded}, {run.failed_count:,} failed." if run.failed_count else f"{downloaded}."
 
 
-def _images(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def _images(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

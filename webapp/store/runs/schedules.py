@@ -1,4 +1,4 @@
-"""When profiles are synced without being asked, and when that is next due."""
+"""When profiles are synced automatically, and when the next sync is due."""
 
 from datetime import datetime, timedelta
 
@@ -12,22 +12,22 @@ from webapp.store.runs import find_open_run
 from webapp.times import parsed, timestamp
 
 MAX_HOURS = 24 * 31
-# No sync of these can succeed before a person did something.
+# In these states no sync can succeed before a person did something.
 _STUCK = (Health.WAITING_FOR_COOKIES, Health.MOVED)
 
 
 def get_schedule(profile_id: str) -> Schedule:
-    """The schedule of a profile; one that is off when nobody set any."""
+    """The schedule of a profile; OFF when none was set."""
     return Schedule.get_or_none(Schedule.profile == profile_id) or Schedule(profile=profile_id)
 
 
 def list_schedules(kind: ScheduleKind) -> list[Schedule]:
-    """The schedules of that kind, each with its profile."""
+    """The schedules of a kind, each with its profile."""
     return list(Schedule.select(Schedule, Profile).join(Profile).where(Schedule.kind == kind))
 
 
 def set_schedule(profile_id: str, kind: ScheduleKind, *, hours: int, downloads_new: bool) -> None:
-    """Raises BadRequest for a number of hours that makes no sense."""
+    """Raises BadRequest unless `hours` is between 1 and MAX_HOURS."""
     if not 1 <= hours <= MAX_HOURS:
         raise BadRequest(f"Choose between 1 and {MAX_HOURS} hours.")
     fields = {"kind": kind, "hours": hours, "downloads_new": downloads_new}
@@ -37,11 +37,14 @@ def set_schedule(profile_id: str, kind: ScheduleKind, *, hours: int, downloads_n
 
 
 def next_due(schedule: Schedule, moment: datetime) -> datetime | None:
-    """When the next run is due: so many hours after the last sync of the profile ended, however that was
-    begun and however it ended; at once when there was none. None: not by the clock, or one is open."""
+    """When the next sync is due; None when the schedule is not hourly or a sync is open.
+
+    It is due `schedule.hours` after the last sync of the profile ended, whoever started that and however it
+    ended; `moment` (the present) when there was none.
+    """
     if schedule.kind != ScheduleKind.HOURLY or find_open_run(schedule.profile_id, RunKind.SYNC):
         return None
-    # An end that lies ahead is from before the clock was set back, and says nothing about now.
+    # An end in the future was recorded before the clock was set back; it says nothing about the present.
     ended = Run.select(fn.MAX(Run.finished_at)).where(
         Run.profile == schedule.profile_id, Run.kind == RunKind.SYNC, Run.finished_at <= timestamp(moment)
     )
@@ -50,5 +53,5 @@ def next_due(schedule: Schedule, moment: datetime) -> datetime | None:
 
 
 def is_held(schedule: Schedule) -> bool:
-    """Whether the profile waits for its person: new cookies, or a move that they have to see to."""
+    """Whether automatic syncs wait until a person pasted new cookies or moved the account."""
     return schedule.profile.health in _STUCK

@@ -1,8 +1,8 @@
-"""Sharing on the LAN: two codes, and the sessions of browsers that signed in with them.
+"""Sharing on the local network: access codes for two roles, and the sessions of browsers that signed in.
 
-codes       the owner's and the guest's code, in share.json
-tries       wrong codes, counted by where they came from
-links       links with a code, the addresses of this machine, QR codes
+codes       the codes of the owner and of guests, stored in share.json
+attempts    limits guessing: counts wrong codes per address
+links       sign-in links, the addresses of this machine, QR codes
 """
 
 import hashlib
@@ -14,38 +14,43 @@ from webapp.database.states import Role
 from webapp.errors import WrongCode
 from webapp.store import sessions
 from webapp.times import now, timestamp
-from webapp.web.sharing.attempts import Tries
+from webapp.web.sharing.attempts import AttemptLimiter
 from webapp.web.sharing.codes import Codes
 
 SESSION_DAYS = 90
-WRONG = "This code is not right. It may have been renewed: ask the owner of this shelf for the new link."
+WRONG = "This code is wrong, or it has been replaced. Ask the owner of this Flowshelf for the current link."
 
 
 class Sharing:
-    """Who gets in, and as whom. When it is not `is_on`, everybody who can reach the port is the owner."""
+    """Signs browsers and scripts in while Flowshelf is shared. An app that is not shared has no Sharing:
+    everybody who can reach its port is the owner."""
 
     def __init__(self, config: Config) -> None:
-        self.is_on = config.share
         self.host = config.host
-        self.codes = Codes(config.data_dir) if config.share else None
-        self._tries = Tries()
+        self.codes = Codes(config.data_dir)
+        self._attempts = AttemptLimiter()
 
     def role_of_code(self, code: str, address: str) -> Role:
-        """Raises WrongCode, or Locked when the address has guessed too often: then even a right code is not
-        told from a wrong one."""
-        role = self.codes.role_of(code)
-        if not self._tries.is_right(address, role is not None):
+        """The role that a code gives. `address` is the client's IP address.
+
+        Raises WrongCode, or Locked after too many wrong codes from this address. While it is locked, the
+        right code is refused as well, so that further guessing is pointless.
+        """
+        role = self.codes.find_role(code)
+        self._attempts.note(address, is_right=role is not None)
+        if role is None:
             raise WrongCode(WRONG)
         return role
 
     def role_of_session(self, session_id: str) -> Role | None:
+        """The role of a session; None if it is unknown, too old, or began with a code since replaced."""
         session = sessions.find_session(_hash(session_id), since=_oldest())
         if session is None or session.code_hash != self._code_hash(Role(session.role)):
             return None
         return Role(session.role)
 
     def begin_session(self, role: Role) -> str:
-        """A new session; what its cookie is to hold. The database learns only a hash of it."""
+        """Start a session and return its id for the cookie. The database stores only a hash of the id."""
         session_id = secrets.token_urlsafe(32)
         sessions.add_session(_hash(session_id), role, self._code_hash(role), since=_oldest(), at=now())
         return session_id
@@ -57,7 +62,7 @@ class Sharing:
         return sessions.count_sessions(self._code_hash(role), since=_oldest())
 
     def renew(self, role: Role) -> None:
-        """Another code for a role. All sessions of that role end with the old one."""
+        """Replace the code of a role, which ends all sessions of that role."""
         self.codes.renew(role)
         sessions.remove_sessions(role)
 
@@ -66,9 +71,10 @@ class Sharing:
 
 
 def _hash(secret: str) -> str:
-    """Enough for what has more than a hundred random bits: nobody can go through those."""
+    """Fast and without salt: secrets of more than a hundred random bits cannot be found by trying."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _oldest() -> str:
+    """The time before which sessions have expired."""
     return timestamp(datetime.now(UTC) - timedelta(days=SESSION_DAYS))

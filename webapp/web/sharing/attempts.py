@@ -1,4 +1,4 @@
-"""Wrong codes, counted by where they came from: five of them lock that place for a while."""
+"""Limits guessing: five wrong codes from an address lock it for five minutes."""
 
 import ipaddress
 import math
@@ -10,48 +10,49 @@ from webapp.errors import Locked
 
 MAX_WRONG = 5
 LOCK_SECONDS = 300
-# Of so many places the latest are remembered.
-MAX_PLACES = 10_000
+# Only the latest addresses are remembered, to limit the memory that an attacker can fill.
+MAX_ADDRESSES = 10_000
 LOCKED = "Too many wrong codes came from your address. Wait {minutes} min, then try again."
 
 
-class Tries:
-    """Kept in memory only; `clock` tells seconds that never go back."""
+class AttemptLimiter:
+    """Counts wrong codes per address, in memory only. `clock` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        # Held from the check to the count: requests at the same moment must not get extra attempts.
         self._lock = threading.Lock()
+        # Per network: the count of wrong codes, and when the last of them came.
         self._wrong: dict[str, tuple[int, float]] = {}
 
-    def is_right(self, address: str, is_right: bool) -> bool:
-        """Count a try and hand back whether it was right. Raises Locked, without a look at it, when the
-        place has tried too often.
+    def note(self, address: str, *, is_right: bool) -> None:
+        """Count an attempt. Raises Locked if the address is locked, whether the code is right or not.
 
-        A right one does not wipe out wrong ones: a guest could go on guessing the owner's code otherwise.
+        A right code does not reset the count: otherwise a guest could reset it with the guest code while
+        guessing the owner's.
         """
-        place = _place(address)
+        network = _network_of(address)
         with self._lock:
-            wrong, last = self._wrong.get(place, (0, -math.inf))
-            left = last + LOCK_SECONDS - self._clock()
-            if wrong >= MAX_WRONG and left > 0:
-                raise Locked(LOCKED.format(minutes=math.ceil(left / 60)), math.ceil(left))
+            wrong_count, last = self._wrong.get(network, (0, -math.inf))
+            seconds_left = last + LOCK_SECONDS - self._clock()
+            if wrong_count >= MAX_WRONG and seconds_left > 0:
+                raise Locked(LOCKED.format(minutes=math.ceil(seconds_left / 60)), math.ceil(seconds_left))
             if not is_right:
-                self._note(place, wrong + 1 if left > 0 else 1)
-        return is_right
+                self._set(network, wrong_count + 1 if seconds_left > 0 else 1)
 
-    def _note(self, place: str, wrong: int) -> None:
-        self._wrong.pop(place, None)
-        self._wrong[place] = (wrong, self._clock())
-        if len(self._wrong) > MAX_PLACES:
+    def _set(self, network: str, wrong_count: int) -> None:
+        self._wrong.pop(network, None)  # to move it to the end: the first entry is always the oldest
+        self._wrong[network] = (wrong_count, self._clock())
+        if len(self._wrong) > MAX_ADDRESSES:
             del self._wrong[next(iter(self._wrong))]
 
 
-def _place(address: str) -> str:
-    """An IPv6 machine has as many addresses as it likes: its whole network of 64 bits counts as one."""
+def _network_of(address: str) -> str:
+    """An IPv4 address itself; the /64 network of an IPv6 address, because one machine can use all of it."""
     try:
-        known = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if known.version == 4 or known.ipv4_mapped:
-        return str(known)
-    return str(ipaddress.ip_network((int(known) >> 64 << 64, 64)))
+    if parsed.version == 4 or parsed.ipv4_mapped:
+        return str(parsed)
+    return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))

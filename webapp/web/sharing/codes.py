@@ -1,4 +1,4 @@
-"""The owner's and the guest's code: made once, kept in the data folder as share.json, for its owner only."""
+"""The access codes of the owner and of guests: created once, and stored in share.json with mode 0600."""
 
 import hmac
 import json
@@ -11,14 +11,14 @@ from webapp.storage import replace_file
 
 SHARE_NAME = "share.json"
 ROLES = (Role.OWNER, Role.GUEST)
-# Without letters and digits that look alike: a code may be read from one screen and typed on another.
+# Without characters that look alike (i, l and 1; o and 0): a code may be typed by hand on another device.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP_LENGTH = 5, 5
-SHORTEST_CODE = 16
+MIN_CODE_LENGTH = 16
 
 
 class Codes:
-    """The codes of one data folder. Raises FlowshelfError when share.json is there and makes no sense."""
+    """The codes of one data folder. Raises FlowshelfError if share.json exists but is invalid."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / SHARE_NAME
@@ -28,10 +28,12 @@ class Codes:
     def code_of(self, role: Role) -> str:
         return self._codes[role]
 
-    def role_of(self, code: str) -> Role | None:
-        """Whose code that is. Takes the same time whatever is wrong with it."""
-        found = [role for role in ROLES if hmac.compare_digest(_plain(self._codes[role]), _plain(code))]
-        return found[0] if found else None
+    def find_role(self, code: str) -> Role | None:
+        """The role of a code. Compares in constant time, so that timing tells nothing about a wrong code."""
+        roles = [
+            role for role in ROLES if hmac.compare_digest(_normalized(self._codes[role]), _normalized(code))
+        ]
+        return roles[0] if roles else None
 
     def renew(self, role: Role) -> None:
         self._codes = self._codes | {role: _new_code()}
@@ -43,32 +45,32 @@ class Codes:
 
 
 def read_codes(data_dir: Path) -> dict[Role, str] | None:
-    """The codes as they lie in a data folder; None when it was never shared."""
+    """The codes stored in a data folder; None if it was never shared."""
     path = data_dir / SHARE_NAME
     try:
-        written = json.loads(path.read_bytes())
-        codes = {role: written[role] for role in ROLES}
-        plain = {_plain(code) for code in codes.values()}
+        stored = json.loads(path.read_bytes())
+        codes = {role: stored[role] for role in ROLES}
+        normalized = {_normalized(code) for code in codes.values()}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FlowshelfError(
-            f"{path} cannot be read as the two codes of this shelf. Delete it: new links are made then, and "
-            "the old ones end."
+            f"The access codes in {path} cannot be read. Delete this file: Flowshelf then makes new links, "
+            "and the old ones stop working."
         ) from error
-    if len(plain) < len(ROLES) or min(map(len, plain)) < SHORTEST_CODE:
+    if len(normalized) < len(ROLES) or min(map(len, normalized)) < MIN_CODE_LENGTH:
         raise FlowshelfError(
-            f"The codes in {path} are too short or the same. Delete it: new links are made then, and the old "
-            "ones end."
+            f"The access codes in {path} are too short, or both are the same. Delete this file: Flowshelf "
+            "then makes new links, and the old ones stop working."
         )
     return codes
 
 
 def _new_code() -> str:
-    """25 letters, 123 bits: nobody guesses one."""
+    """25 random characters, 123 bits: impossible to guess."""
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
 
 
-def _plain(code: str) -> bytes:
-    """A code as it is compared, however it was typed."""
+def _normalized(code: str) -> bytes:
+    """A code as it is compared: capitals, spaces and hyphens do not matter."""
     return "".join(letter for letter in code.lower() if letter.isalnum()).encode(errors="replace")

@@ -1,4 +1,4 @@
-"""Links with a code, the addresses of this machine in its networks, and QR codes for phones."""
+"""Sign-in links, the addresses of this machine in its networks, and QR codes for phones."""
 
 import io
 import ipaddress
@@ -10,15 +10,16 @@ from markupsafe import Markup
 
 from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS
 
-# Addresses of elsewhere and of usual networks. To ask which way a packet would go there sends none.
-_SOMEWHERE = {
+# Addresses on the internet and in common private networks. Connecting a UDP socket to one of them sends
+# nothing, but makes the system choose the local address that it would use.
+_PROBES = {
     socket.AF_INET: ("198.51.100.1", "192.168.0.1", "10.0.0.1", "172.16.0.1"),
     socket.AF_INET6: ("2001:db8::1", "fd00::1"),
 }
 
 
 def base_urls(host: str, port: int) -> list[str]:
-    """Where a server that listens on `host` can be opened from other machines; nowhere from a loopback."""
+    """The URLs under which other machines reach a server that listens on `host`; none for a loopback host."""
     if host in LOOPBACK_HOSTS:
         return []
     if host not in (EVERY_ADDRESS, "::"):
@@ -28,7 +29,7 @@ def base_urls(host: str, port: int) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine as only it can."""
+    """Whether a Host header is a loopback name, which only works on this machine itself."""
     return urlsplit(f"//{host}").hostname in LOOPBACK_HOSTS
 
 
@@ -40,39 +41,40 @@ def enter_url(base: str, code: str) -> str:
     return f"{base.rstrip('/')}/enter?{urlencode({'code': code})}"
 
 
-def lan_addresses(family: int = socket.AF_INET) -> list[str]:
-    """The addresses of this machine that others can reach, the one it would use itself first."""
-    found = [_outgoing(family, somewhere) for somewhere in _SOMEWHERE[family]]
+def lan_addresses(family: socket.AddressFamily = socket.AF_INET) -> list[str]:
+    """The addresses under which other machines reach this one; that of the default route comes first."""
+    candidates = [_local_address(family, target) for target in _PROBES[family]]
     try:
-        named = socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(socket.gethostname(), None, family, socket.SOCK_STREAM)
     except OSError:
-        named = []
-    found += [place[0] for *_, place in named]
-    return list(dict.fromkeys(address for address in found if address and _is_reachable(address)))
+        resolved = []
+    candidates += [str(sockaddr[0]) for *_, sockaddr in resolved]
+    return list(dict.fromkeys(address for address in candidates if address and _is_reachable(address)))
 
 
-def _outgoing(family: int, somewhere: str) -> str | None:
+def _local_address(family: socket.AddressFamily, target: str) -> str | None:
+    """The local address that the system would use to reach `target`; None without a route."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect((somewhere, 9))
+            probe.connect((target, 9))
             return probe.getsockname()[0]
         except OSError:
             return None
 
 
 def _is_reachable(address: str) -> bool:
-    known = ipaddress.ip_address(address.partition("%")[0])
-    return not (known.is_loopback or known.is_unspecified or known.is_link_local)
+    parsed = ipaddress.ip_address(address.partition("%")[0])  # without the zone of an IPv6 address
+    return not (parsed.is_loopback or parsed.is_unspecified or parsed.is_link_local)
 
 
 def qr_svg(text: str) -> Markup:
-    """A QR code to stand in a page; always dark on light, as cameras want it."""
+    """A QR code as inline SVG; always dark on light, because many cameras cannot read inverted codes."""
     code = segno.make(text, micro=False)
     return Markup(code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff"))
 
 
 def qr_lines(text: str) -> str:
-    """A QR code of block characters, for a terminal with light letters on dark or the other way round."""
-    drawn = io.StringIO()
-    segno.make(text, micro=False).terminal(drawn, border=2, compact=True)
-    return drawn.getvalue()
+    """A QR code of block characters, for terminals with dark or light background."""
+    output = io.StringIO()
+    segno.make(text, micro=False).terminal(output, border=2, compact=True)
+    return output.getvalue()

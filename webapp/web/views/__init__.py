@@ -1,27 +1,35 @@
-"""What the browser and scripts ask: thin views that read, command and render.
+"""Thin views: they read a request, ask `store` or command `background`, and render a response.
 
-pages       whole pages and panels, by GET
-detail      one image: its page, its file and its thumbnails
-commands    forms and buttons, by POST
-selecting   what is done with a selection: sum, names, metadata, hide, delete
-zips        ZIPs of a selection
-examining   what a service sends, and a report of it
-share       signing in and out, and the links of a shared shelf
-api         the JSON API
-health      how this Flowshelf is
-problems    errors as a page, a fragment or JSON
-activity    runs, failures, messages and schedules
-overview    the shelf in charts
-help        the help pages
-panels      what the sync and download panels say
-formats     numbers, sizes and times for people
-model_names models by the names that people know
-words       runs, schedules and histories in words
-reasons     why records were not kept as images
+gallery            the gallery and its fragments
+image              one image: its page, its file, its thumbnails
+panels             the sync and download panels
+commands           the buttons of the panels and of the gallery
+selections         commands for selected images: copy names, export metadata, hide, delete files
+exports            ZIPs of selected images
+profiles           profiles: pages and forms
+examination        examination of the responses of Flow, with a report
+activity           runs, failures, messages, automatic syncs
+overview           charts of all images
+settings           the settings page
+help               the help pages
+share              sign-in, and the links of a shared Flowshelf
+preferences        size of the images, light or dark
+api                the JSON API (json_body reads requests, api_values makes responses)
+health             /healthz
+problems           error responses
+
+filter_parameters  filters and selections in URLs and forms
+return_path        the page to return to after a form
+formats            numbers, sizes and times as text
+labels             the words for states, runs and histories
+image_display      how an image is shown
+model_names        public names of image models
+ignored_reasons    why a sync skipped entries
 """
 
 from flask import Flask
 
+from webapp.web.access import is_guest, is_owner
 from webapp.web.views import (
     activity,
     api,
@@ -29,14 +37,20 @@ from webapp.web.views import (
     examination,
     exports,
     formats,
+    gallery,
     health,
     help,
     ignored_reasons,
     image,
+    image_display,
     labels,
     model_names,
     overview,
+    panels,
+    preferences,
     problems,
+    profiles,
+    return_path,
     selections,
     settings,
     share,
@@ -44,11 +58,14 @@ from webapp.web.views import (
 
 
 def register_views(app: Flask) -> None:
-    app.register_blueprint(image.pages)
+    app.register_blueprint(gallery.gallery)
+    app.register_blueprint(image.image_pages)
+    app.register_blueprint(panels.panels)
     app.register_blueprint(commands.commands)
-    app.register_blueprint(selections.selecting)
-    app.register_blueprint(exports.zips)
-    app.register_blueprint(examination.examining)
+    app.register_blueprint(selections.selection_commands)
+    app.register_blueprint(exports.export_pages)
+    app.register_blueprint(profiles.profiles)
+    app.register_blueprint(examination.examination)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
     app.register_blueprint(share.share)
@@ -56,8 +73,12 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(api.api)
     app.register_blueprint(health.health)
     app.register_blueprint(help.help_pages)
+    preferences.register(app)
     problems.register(app)
     formats.register(app)
-    model_names.register(app)
+    image_display.register(app)
     labels.register(app)
+    model_names.register(app)
     ignored_reasons.register(app)
+    return_path.register(app)
+    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest}

@@ -1,6 +1,7 @@
-"""What happened and what comes next: runs, their failures, messages and schedules."""
+"""Activity: runs, failed downloads, messages, and the schedule of automatic syncs."""
 
 import json
+from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,41 +12,41 @@ from webapp.store import profiles, runs
 from webapp.store.history import walks
 from webapp.store.runs import downloads, failures, messages, schedules
 from webapp.web.services import background
-from webapp.web.views.filter_parameters import way_back
+from webapp.web.views.filter_parameters import requested_profile_id
 from webapp.web.views.labels import history_sentence
-from webapp.web.views.pages import chosen_profile_id
 from webapp.web.views.panels import download_panel, list_histories, sync_panel
+from webapp.web.views.return_path import return_path
 
 activity = Blueprint("activity", __name__)
 
 RUNS_PER_PAGE = 20
 MESSAGES_PER_PAGE = 50
 MAX_TOASTS = 5
-# More than any message has: SQLite's largest number.
-NO_MESSAGE = 2**63 - 1
+# The largest integer of SQLite: no message has a larger id.
+MAX_MESSAGE_ID = 2**63 - 1
 
 
 @activity.get("/activity")
 def show_activity() -> str:
-    profile_id = chosen_profile_id()
-    everyone = profiles.list_profiles()
-    shown = [profile for profile in everyone if profile_id in (None, profile.id)]
+    profile_id = requested_profile_id()
+    all_profiles = profiles.list_profiles()
+    shown = [profile for profile in all_profiles if profile_id in (None, profile.id)]
     return render_template(
         "activity.html",
-        profiles=everyone,
+        profiles=all_profiles,
         sync=sync_panel(profile_id),
         download=download_panel(profile_id),
         schedules=[schedules.get_schedule(profile.id) for profile in shown],
         failures=[(profile, failures.list_groups(profile.id)) for profile in shown],
         messages=messages.list_messages(profile_id=profile_id, limit=6),
-        **_shown_runs(profile_id),
+        **_run_list(profile_id),
     )
 
 
 @activity.get("/activity/runs")
 def show_runs() -> str:
-    """The history of runs alone, for a page on which one has just ended."""
-    return render_template("partials/runs.html", **_shown_runs(chosen_profile_id()))
+    """The list of runs alone, to refresh a page when a run begins or ends."""
+    return render_template("partials/runs.html", **_run_list(requested_profile_id()))
 
 
 @activity.get("/runs/<run_id>")
@@ -63,12 +64,12 @@ def show_run(run_id: str) -> str:
 
 @activity.post("/profiles/<profile_id>/failures/retry")
 def retry_failures(profile_id: str) -> ResponseReturnValue:
-    """Wish again for what failed: all of it, or that of one run, or for one reason."""
+    """Download again what failed: all of it, or only from one run, or only for one reason."""
     profile_id = profiles.get_profile(profile_id).id
     run_id, reason = request.form.get("run") or None, request.form.get("reason")
     ids = failures.list_failed_ids(profile_id, run_id=run_id, reason=reason)
     background().downloads.request(profile_id, ids)
-    return redirect(way_back(), code=303)
+    return redirect(return_path(), code=303)
 
 
 # Messages
@@ -76,9 +77,9 @@ def retry_failures(profile_id: str) -> ResponseReturnValue:
 
 @activity.get("/messages")
 def show_messages() -> str:
-    """All messages that are kept, a page at a time."""
-    profile_id = chosen_profile_id()
-    before = min(request.args.get("before", NO_MESSAGE, type=int), NO_MESSAGE)
+    """All messages, a page at a time."""
+    profile_id = requested_profile_id()
+    before = min(request.args.get("before", MAX_MESSAGE_ID, type=int), MAX_MESSAGE_ID)
     rows = messages.list_messages(profile_id=profile_id, before=before, limit=MESSAGES_PER_PAGE + 1)
     return render_template(
         "messages.html",
@@ -90,14 +91,15 @@ def show_messages() -> str:
 
 @activity.get("/messages/new")
 def show_toasts() -> ResponseReturnValue:
-    """What a page asks now and then: messages that its browser has not shown yet, and the news that a run
-    began or ended; 204 when neither is so.
+    """Polled by every page: the messages that its browser has not shown yet, and whether a run began or ended
+    since. 204 if there is neither.
 
-    A browser that never asked before is told which message is the newest and shows none.
+    `since` is the last message that the browser has shown. Without it, as in a new browser, no old message is
+    shown. `runs` is the version of the runs that the page shows.
     """
     newest, version = messages.newest_message_id(), runs.version()
     since = min(max(request.args.get("since", newest, type=int), 0), newest)
-    known = request.args.get("runs", version)
+    shown_version = request.args.get("runs", version)
     if since == newest and request.args.get("runs") == version:
         return "", 204
     page = render_template(
@@ -106,21 +108,26 @@ def show_toasts() -> ResponseReturnValue:
         version=version,
         is_active=runs.is_any_active(),
     )
-    answer = make_response(page)
-    # Only where it is news: a slow answer must not take back what another page of the browser was told since.
-    news = {} if request.args.get("since", type=int) == newest else {"told": {"newest": newest}}
-    answer.headers["HX-Trigger"] = json.dumps(news | ({} if known == version else {"runs-changed": {}}))
-    return answer
+    events: dict[str, dict[str, int]] = {}
+    # Only if it changes something. Pages of a browser share this number, so a slow response must not set it
+    # back after another page has moved it on.
+    if request.args.get("since", type=int) != newest:
+        events["messages-shown"] = {"newest": newest}
+    if shown_version != version:
+        events["runs-changed"] = {}
+    response = make_response(page)
+    response.headers["HX-Trigger"] = json.dumps(events)
+    return response
 
 
-# Schedules
+# Automatic syncs
 
 
 @activity.post("/profiles/<profile_id>/schedule")
 def set_schedule(profile_id: str) -> ResponseReturnValue:
     form = request.form
     if form.get("kind") not in list(ScheduleKind) or not form.get("hours", "1").isdecimal():
-        raise BadRequest("Choose when to sync: by hand, at each start, or every so many hours.")
+        raise BadRequest("Choose when to sync automatically: off, when Flowshelf starts, or every few hours.")
     schedules.set_schedule(
         profile_id,
         ScheduleKind(form["kind"]),
@@ -128,10 +135,11 @@ def set_schedule(profile_id: str) -> ResponseReturnValue:
         downloads_new=form.get("downloads_new") == "yes",
     )
     background().schedule.wake()
-    return redirect(url_for("pages.show_profile", profile_id=profile_id, _anchor="schedule"), code=303)
+    return redirect(url_for("profiles.show_profile", profile_id=profile_id, _anchor="schedule"), code=303)
 
 
-def _shown_runs(profile_id: str | None) -> dict:
+def _run_list(profile_id: str | None) -> dict[str, Any]:
+    """The values of `partials/runs.html`: the requested page of runs, newest first."""
     before = request.args.get("before")
     rows = runs.list_runs(profile_id=profile_id, before=before, limit=RUNS_PER_PAGE + 1)
     return {

@@ -1,16 +1,29 @@
-"""The JSON API: the seed's channels one for one, and what scripts need beside them."""
+"""The JSON API: an endpoint for each IPC channel of the Electron predecessor, and more for scripts."""
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import UnsupportedMediaType
 
 from webapp import store
+from webapp.background.downloads import Downloads
+from webapp.background.syncs import Syncs
 from webapp.database.models import Image, Profile, Run
 from webapp.database.states import RunKind, RunState, SyncMode
-from webapp.errors import BadRequest, Cancelled, FlowUnavailable, Paused, SignedOut, UnknownImage, error_of
+from webapp.errors import (
+    BadRequest,
+    Cancelled,
+    FlowshelfError,
+    FlowUnavailable,
+    Paused,
+    SignedOut,
+    UnknownImage,
+    error_of,
+)
 from webapp.maintenance import verify
 from webapp.sources import clean_name
 from webapp.storage import allowed_folder
@@ -43,13 +56,14 @@ def success(data: object, status: int = 200) -> ResponseReturnValue:
 
 
 @api.before_request
-def take_json_only() -> None:
-    """A form of another site can be sent without asking first; JSON cannot."""
+def require_json() -> None:
+    """Raises 415 for any other media type. Browsers let another site submit a form to us without a preflight
+    request, but not JSON."""
     if request.method not in ("GET", "HEAD", "OPTIONS") and request.mimetype not in ("", "application/json"):
         raise UnsupportedMediaType
 
 
-# Phase 1
+# Phase 1: metadata sync
 
 
 @api.post("/api/image-veo3/sync-metadata")
@@ -60,45 +74,46 @@ def sync_metadata() -> ResponseReturnValue:
         profile.id,
         mode=body.choice("mode", list(SyncMode), SyncMode.ALL),
         histories=_histories(body, profile.id),
-        start_cursor=body.text("startCursor", default=None, longest=4000),
-        max_pages=body.number("maxPages", default=None),
+        start_cursor=body.find_text("startCursor", max_length=4000),
+        max_pages=body.find_number("maxPages"),
     )
     if not body.flag("wait", default=True):
         return success({"runId": run.id}, 202)
     run = background().syncs.wait(run.id)
-    _raise_unless_done(run)
+    _require_done(run)
     return success(sync_result(run))
 
 
 def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
-    """One history as the seed has it, or several for a caller that walks them; an empty list is all."""
+    """The histories to sync: `history` names one, as for the predecessor; `histories` several, [] all."""
     capabilities = background().connections.capabilities(profile_id)
-    several = body.texts("histories", default=None)
+    several = body.find_texts("histories")
     if several is not None:
-        asked = tuple(dict.fromkeys(several)) or capabilities.histories
+        requested = tuple(dict.fromkeys(several)) or capabilities.histories
     else:
-        asked = (body.text("history", default=capabilities.default_history),)
-    if unknown := [name for name in asked if name not in capabilities.available]:
-        here = ", ".join(capabilities.available)
-        raise BadRequest(f"There is no history {unknown[0][:60]}. Histories here: {here}.")
-    return asked
+        requested = (body.find_text("history") or capabilities.default_history,)
+    if unknown := [name for name in requested if name not in capabilities.available]:
+        available = ", ".join(capabilities.available)
+        raise BadRequest(f"There is no history {unknown[0][:60]}. This profile has: {available}.")
+    return requested
 
 
-def _raise_unless_done(run: Run) -> None:
+def _require_done(run: Run) -> None:
+    """Raises the error that a run stopped with, Paused, Cancelled or SignedOut; nothing if it is done."""
     match run.state:
         case RunState.PAUSED if run.error_code:
-            raise error_of(run.error_code, run.error)
+            raise error_of(run.error_code, run.error or "")
         case RunState.PAUSED | RunState.RUNNING:
-            raise Paused("The run was paused. Its place is kept; resume it to go on.")
+            raise Paused("The run was paused. Nothing is lost: resume it to continue where it stopped.")
         case RunState.CANCELLED:
             raise Cancelled("The run was cancelled.")
         case RunState.WAITING:
-            raise SignedOut(run.error)
+            raise SignedOut(run.error or "")
         case RunState.FAILED:
-            raise error_of(run.error_code, run.error)
+            raise error_of(run.error_code or FlowshelfError.code, run.error or "")
 
 
-# Phase 2
+# Phase 2: downloads
 
 
 @api.post("/api/image-veo3/download-single")
@@ -120,19 +135,19 @@ def download_single() -> ResponseReturnValue:
 
 @api.post("/api/image-veo3/download-batch")
 def download_batch() -> ResponseReturnValue:
-    """By name; beside the seed, `pending` asks for all pending images, or the newest so many."""
+    """By `imageNames`. Or by `pending`: true for all that are not downloaded yet, a number for the newest."""
     body = read_body()
     profile = profiles.get_profile(body.text("profileId"))
     if body.has("pending"):
         return _download_pending(profile, body)
     names = list(dict.fromkeys(clean_name(name) for name in body.texts("imageNames")))
     ids = images.find_ids(profile.id, names)
-    wanted = [ids[name] for name in names if name in ids]
-    run = background().downloads.request(profile.id, wanted, _folder(body))
+    known_ids = [ids[name] for name in names if name in ids]
+    run = background().downloads.request(profile.id, known_ids, _folder(body))
     if run and not body.flag("wait", default=True):
         return success({"runId": run.id}, 202)
     unknown = [name for name in names if name not in ids]
-    return success(batch_result(_outcomes(run, wanted), unknown))
+    return success(batch_result(_outcomes(run, known_ids), unknown))
 
 
 def _download_pending(profile: Profile, body: Body) -> ResponseReturnValue:
@@ -143,21 +158,22 @@ def _download_pending(profile: Profile, body: Body) -> ResponseReturnValue:
     if not body.flag("wait", default=True):
         return success({"runId": run.id}, 202)
     run = background().downloads.wait_for_run(run.id)
-    _raise_unless_done(run)
+    _require_done(run)
     return success(run_result(run))
 
 
-def _folder(body: Body):
-    path = body.text("localStoragePath", default=None, longest=4000)
+def _folder(body: Body) -> Path | None:
+    """The folder that a caller names for its downloads. Raises BadPath outside the storage roots."""
+    path = body.find_text("localStoragePath", max_length=4000)
     return allowed_folder(path, background().downloads.roots) if path else None
 
 
 def _outcomes(run: Run | None, image_ids: list[str]) -> list[Image]:
-    """What became of images once nothing is undecided about them. Raises when their run stopped short."""
+    """The images once their downloads have finished. Raises if the run stopped before that."""
     if run:
         run = background().downloads.wait(run.id, image_ids)
         if downloads.is_any_active(image_ids):
-            _raise_unless_done(run)
+            _require_done(run)
     by_id = {image.id: image for image in downloads.list_outcomes(image_ids)}
     return [by_id[image_id] for image_id in image_ids if image_id in by_id]
 
@@ -170,23 +186,25 @@ def _outcomes(run: Run | None, image_ids: list[str]) -> list[Image]:
 def get_local_images() -> ResponseReturnValue:
     body = read_body()
     profile = profiles.get_profile(body.text("profileId"))
-    limit = body.number("limit", default=None)
-    before = body.text("before", default=None)
+    limit = body.find_number("limit")
+    before = body.find_text("before")
     if before:
         images.get_image(before)
     value = image_value if is_owner() else guest_image_value
     return Response(_image_list(profile.id, limit, before, value), mimetype="application/json")
 
 
-def _image_list(profile_id: str, limit: int | None, before: str | None, value: Callable) -> Iterator[str]:
-    """The answer piece by piece: it runs after the request's connection was closed, and a reader may
-    leave in the middle, so each piece opens its own."""
+def _image_list(
+    profile_id: str, limit: int | None, before: str | None, value: Callable[[Image], dict[str, Any]]
+) -> Iterator[str]:
+    """The response as a stream of chunks. Flask closes the request's database connection before it sends
+    them, and a client may leave half-way, so each chunk opens and closes a connection of its own."""
     yield '{"success": true, "data": ['
     separator, left = "", limit
     while left is None or left > 0:
         with store.connection():
-            size = store.ROWS_PER_STATEMENT if left is None else min(left, store.ROWS_PER_STATEMENT)
-            page = images.list_page(Filter(profile_id=profile_id), limit=size, before=before)
+            row_count = store.ROWS_PER_STATEMENT if left is None else min(left, store.ROWS_PER_STATEMENT)
+            page = images.list_page(Filter(profile_id=profile_id), limit=row_count, before=before)
             chunk = [json.dumps(value(image)) for image in page.images]
         if chunk:
             yield separator + ", ".join(chunk)
@@ -199,7 +217,7 @@ def _image_list(profile_id: str, limit: int | None, before: str | None, value: C
 
 @api.get("/api/runs/<run_id>")
 def get_run(run_id: str) -> ResponseReturnValue:
-    """Beside the run itself: `waitsFor` is why nothing goes on at the moment, while Flow does not answer."""
+    """A run. `waitsFor` says why it makes no progress while Flow does not respond."""
     run = runs.get_run(run_id)
     value = run_value(run)
     if run.state == RunState.RUNNING:
@@ -210,24 +228,41 @@ def get_run(run_id: str) -> ResponseReturnValue:
     return success(value)
 
 
-@api.post("/api/runs/<run_id>/<any(pause, resume, cancel):verb>")
-def steer_run(run_id: str, verb: str) -> ResponseReturnValue:
+@api.post("/api/runs/<run_id>/pause")
+def pause_run(run_id: str) -> ResponseReturnValue:
     run = runs.get_run(run_id)
-    steer = _verbs_of(RunKind(run.kind)).get(verb)
-    if steer is None:
-        raise BadRequest("A sync run that ended stays so: begin another one with the mode “resume” to go on.")
-    under_way = runs.find_open_run(run.profile_id, RunKind(run.kind))
-    if under_way and under_way.id == run.id:  # one that ended must not stop the next one
-        steer(run.profile_id)
+    if _is_open(run):
+        _runner_of(run).pause(run.profile_id)
     return success(run_value(runs.get_run(run_id)))
 
 
-def _verbs_of(kind: RunKind) -> dict[str, Callable[[str], None]]:
-    """What can be done to a run that is under way, by the word of the address."""
-    syncs, work = background().syncs, background().downloads
-    if kind == RunKind.SYNC:
-        return {"pause": syncs.pause, "cancel": syncs.cancel}
-    return {"pause": work.pause, "resume": work.resume, "cancel": work.cancel}
+@api.post("/api/runs/<run_id>/resume")
+def resume_run(run_id: str) -> ResponseReturnValue:
+    run = runs.get_run(run_id)
+    if run.kind == RunKind.SYNC:
+        raise BadRequest("A sync run cannot be resumed. Start a new sync with the mode “resume” instead.")
+    if _is_open(run):
+        background().downloads.resume(run.profile_id)
+    return success(run_value(runs.get_run(run_id)))
+
+
+@api.post("/api/runs/<run_id>/cancel")
+def cancel_run(run_id: str) -> ResponseReturnValue:
+    run = runs.get_run(run_id)
+    if _is_open(run):
+        _runner_of(run).cancel(run.profile_id)
+    return success(run_value(runs.get_run(run_id)))
+
+
+def _is_open(run: Run) -> bool:
+    """Whether this run has not ended. Commands go to the profile, not to a run: without this check, a command
+    for a run that has ended would hit the next run of its profile."""
+    current = runs.find_open_run(run.profile_id, RunKind(run.kind))
+    return current is not None and current.id == run.id
+
+
+def _runner_of(run: Run) -> Syncs | Downloads:
+    return background().syncs if run.kind == RunKind.SYNC else background().downloads
 
 
 # Profiles
@@ -236,7 +271,7 @@ def _verbs_of(kind: RunKind) -> dict[str, Callable[[str], None]]:
 @api.post("/api/profiles")
 def add_profile() -> ResponseReturnValue:
     body = read_body()
-    profile = background().accounts.add(body.text("name"), body.text("cookies", longest=None))
+    profile = background().accounts.add(body.text("name"), body.text("cookies", max_length=None))
     return success(profile_value(profile), 201)
 
 
@@ -250,14 +285,16 @@ def replace_cookies(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     body = read_body()
     background().replace_cookies(
-        profile_id, body.text("cookies", longest=None), is_confirmed=body.flag("sameAccount", default=False)
+        profile_id,
+        body.text("cookies", max_length=None),
+        is_confirmed=body.flag("sameAccount", default=False),
     )
     return success(profile_value(profiles.get_profile(profile_id)))
 
 
 @api.post("/api/profiles/<profile_id>/check")
 def check_profile(profile_id: str) -> ResponseReturnValue:
-    """Ask Flow whom the cookies sign in."""
+    """Check with Flow whether the cookies still sign in, and to which account."""
     profiles.get_profile(profile_id)
     background().check(profile_id)
     return success(profile_value(profiles.get_profile(profile_id)))
@@ -265,21 +302,21 @@ def check_profile(profile_id: str) -> ResponseReturnValue:
 
 @api.post("/api/profiles/<profile_id>/examine")
 def examine_profile(profile_id: str) -> ResponseReturnValue:
-    """Ask each reading call of the profile's service once, for a report without anything of the account."""
+    """Make each kind of read request to Flow once. The report contains nothing about the account."""
     profiles.get_profile(profile_id)
     return success(examination_value(background().examine(profile_id)))
 
 
 @api.delete("/api/profiles/<profile_id>")
 def remove_profile(profile_id: str) -> ResponseReturnValue:
-    """The files stay, unless the address ends `?files=true`."""
+    """Downloaded files are kept, except with `?files=true`."""
     background().remove_profile(profile_id, with_files=request.args.get("files") == "true")
     return success({"profileId": profile_id})
 
 
 @api.post("/api/verify")
 def verify_files() -> ResponseReturnValue:
-    """What `flowshelf verify` asks of a server that owns the data folder."""
+    """For `flowshelf verify` while this server holds the lock of the data folder."""
     body = read_body()
     report = verify.verify(
         background().downloads.roots,

@@ -1,8 +1,9 @@
-"""Rows as the JSON API tells them: the seed's names and shapes, and never a secret."""
+"""Rows as JSON values: names and shapes of the Electron predecessor where it had them, and never a secret."""
 
 import platform
 import sys
 from importlib import metadata
+from typing import Any
 
 from webapp.background.examination import Examination
 from webapp.database.models import Image, Profile, Run
@@ -16,10 +17,10 @@ from webapp.store.runs import downloads
 from webapp.web.views.ignored_reasons import ignored_by_reason
 from webapp.web.views.panels import list_histories, list_open_gaps
 
-SYNC_FIRST = "This image is not on the shelf: sync metadata first, then download it."
+SYNC_FIRST = "This image is not in Flowshelf yet: sync metadata first, then download it."
 
 
-def sync_result(run: Run) -> dict:
+def sync_result(run: Run) -> dict[str, Any]:
     result = {
         "synced": run.synced_count,
         "skipped": run.skipped_count,
@@ -31,12 +32,14 @@ def sync_result(run: Run) -> dict:
 
 
 def failure_of(image: Image) -> FlowshelfError:
-    if image.latest_download is None or image.latest_download.error is None:
+    """Why an image has no file after its download has ended."""
+    download = image.latest_download
+    if download is None or download.error is None:
         return Cancelled("The download was cancelled.")
-    return error_of(image.latest_download.error_code, image.latest_download.error)
+    return error_of(download.error_code or FlowshelfError.code, download.error)
 
 
-def batch_result(outcomes: list[Image], unknown: list[str]) -> dict:
+def batch_result(outcomes: list[Image], unknown: list[str]) -> dict[str, Any]:
     failures = [{"name": name, "code": UnknownImage.code, "error": SYNC_FIRST} for name in unknown]
     for image in outcomes:
         if not image.local_path:
@@ -50,8 +53,8 @@ def batch_result(outcomes: list[Image], unknown: list[str]) -> dict:
     }
 
 
-def image_value(image: Image) -> dict:
-    """The seed's fields, then ours; null ones are left out."""
+def image_value(image: Image) -> dict[str, Any]:
+    """First the predecessor's fields, then ours. Fields that are null are left out."""
     value = {
         "id": image.id,
         "profileId": image.profile_id,
@@ -79,17 +82,17 @@ def image_value(image: Image) -> dict:
     return {name: field for name, field in value.items() if field is not None}
 
 
-# Where the file lies is nobody's business, nor what the owner calls things in Flow; and whoever has the
-# address may look at Flow's picture.
+# Private: paths on this machine, and the names that the owner gave to things in Flow. A preview URL shows the
+# image to everybody who knows it.
 NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived")
 
 
-def guest_image_value(image: Image) -> dict:
+def guest_image_value(image: Image) -> dict[str, Any]:
     return {name: field for name, field in image_value(image).items() if name not in NOT_FOR_GUESTS}
 
 
-# The columns of exported metadata. Preview addresses are not among them: they soon expire, and whoever
-# has one may look.
+# The columns of exported metadata. Without preview URLs: they soon expire, and show the image to everybody
+# who knows them.
 EXPORT_FIELDS = (
     "name",
     "mediaKey",
@@ -117,12 +120,12 @@ EXPORT_FIELDS = (
 )
 
 
-def export_value(image: Image) -> dict:
+def export_value(image: Image) -> dict[str, Any]:
     value = image_value(image) | {"seed": image.seed, "hiddenAt": image.hidden_at}
     return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
 
 
-def run_value(run: Run) -> dict:
+def run_value(run: Run) -> dict[str, Any]:
     value = {
         "runId": run.id,
         "profileId": run.profile_id,
@@ -139,7 +142,7 @@ def run_value(run: Run) -> dict:
     return {name: field for name, field in value.items() if field is not None}
 
 
-def run_counts(run: Run) -> dict:
+def run_counts(run: Run) -> dict[str, Any]:
     if run.kind == RunKind.SYNC:
         return {
             "pages": run.page_count,
@@ -156,7 +159,7 @@ def run_counts(run: Run) -> dict:
     }
 
 
-def run_result(run: Run) -> dict:
+def run_result(run: Run) -> dict[str, Any]:
     if run.kind == RunKind.SYNC:
         return sync_result(run)
     failed = downloads.list_failures(run.id)
@@ -171,8 +174,8 @@ def run_result(run: Run) -> dict:
     }
 
 
-def profile_value(profile: Profile) -> dict:
-    """The seed's state of a profile and its health; never a secret."""
+def profile_value(profile: Profile) -> dict[str, Any]:
+    """The predecessor's state of a profile, and its health."""
     gaps = list_open_gaps(profile.id, list_histories(profile.id))
     totals = counts.count_profile(profile.id)
     return {
@@ -193,7 +196,7 @@ def profile_value(profile: Profile) -> dict:
     }
 
 
-def report_value(report: VerifyReport) -> dict:
+def report_value(report: VerifyReport) -> dict[str, Any]:
     return {
         "isWell": report.is_well,
         "counts": report.counts,
@@ -202,7 +205,7 @@ def report_value(report: VerifyReport) -> dict:
     }
 
 
-def examination_value(examination: Examination) -> dict:
+def examination_value(examination: Examination) -> dict[str, Any]:
     return {
         "isWell": examination.is_well,
         "service": examination.service,
@@ -211,7 +214,7 @@ def examination_value(examination: Examination) -> dict:
     }
 
 
-def step_value(step: Step) -> dict:
+def step_value(step: Step) -> dict[str, Any]:
     return {
         "asked": step.asked,
         "came": step.came,
@@ -222,9 +225,9 @@ def step_value(step: Step) -> dict:
     }
 
 
-def examination_report(examination: Examination) -> dict:
-    """What a person sends to strangers: nothing in it is of the account, and nothing of this machine but
-    its system."""
+def examination_report(examination: Examination) -> dict[str, Any]:
+    """A report that a person can publish. It contains nothing about the account, and of this machine only the
+    operating system."""
     return {
         "flowshelf": metadata.version("flowshelf"),
         "python": platform.python_version(),

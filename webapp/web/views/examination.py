@@ -1,4 +1,4 @@
-"""What a profile's service sends: examined by a button, shown as a page, and a report to save."""
+"""Examination of the responses of Flow: the button that starts it, its result, and a report to save."""
 
 import json
 from datetime import UTC, datetime
@@ -6,41 +6,45 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from webapp.background.examination import Examination
 from webapp.errors import FlowshelfError
 from webapp.store import profiles
 from webapp.web.services import background
 from webapp.web.views.api_values import examination_report
-from webapp.web.views.pages import profile_page
+from webapp.web.views.profiles import render_profile
 
-examining = Blueprint("examination", __name__)
+examination = Blueprint("examination", __name__)
 
 
-@examining.post("/profiles/<profile_id>/examine")
+@examination.post("/profiles/<profile_id>/examine")
 def examine(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     try:
         background().examine(profile_id)
     except FlowshelfError as error:
-        return make_response(profile_page(profile_id, problem=str(error)), 422)
+        return make_response(render_profile(profile_id, problem=str(error)), 422)
     return redirect(url_for("examination.show_examination", profile_id=profile_id), code=303)
 
 
-@examining.get("/profiles/<profile_id>/examination")
+@examination.get("/profiles/<profile_id>/examination")
 def show_examination(profile_id: str) -> ResponseReturnValue:
-    """The last examination; after ten minutes there is none."""
+    """The result of the last examination. Results are kept for ten minutes."""
     profile, last = profiles.get_profile(profile_id), background().examinations.last(profile_id)
-    report = json.dumps(examination_report(last), indent=1, ensure_ascii=False) if last else ""
+    report = _report_text(last) if last else ""
     return render_template("examination.html", profile=profile, examination=last, report=report)
 
 
-@examining.get("/profiles/<profile_id>/examination/report.json")
+@examination.get("/profiles/<profile_id>/examination/report.json")
 def send_report(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     last = background().examinations.last(profile_id)
     if last is None:
         return redirect(url_for("examination.show_examination", profile_id=profile_id))
-    text = json.dumps(examination_report(last), indent=1, ensure_ascii=False) + "\n"
-    response = Response(text, content_type="application/json; charset=utf-8")
+    response = Response(_report_text(last), content_type="application/json; charset=utf-8")
     file_name = f"flowshelf-report-{datetime.now(UTC):%Y-%m-%d}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
+
+
+def _report_text(last: Examination) -> str:
+    return json.dumps(examination_report(last), indent=1, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""ZIPs of selections: asked for, prepared in the background, looked at, fetched and dropped."""
+"""ZIPs of selected images: request, progress, download, removal. They are prepared in the background."""
 
 from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -11,42 +11,44 @@ from webapp.store.runs import exports
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import selection_of
 
-zips = Blueprint("exports", __name__)
+export_pages = Blueprint("exports", __name__)
 
 
-@zips.post("/exports")
+@export_pages.post("/exports")
 def request_export() -> ResponseReturnValue:
     export = background().exports.request(selection_of(request.form))
-    return _to_page(export.id)
+    return _redirect_to(export.id)
 
 
-@zips.get("/exports")
+@export_pages.get("/exports")
 def show_exports() -> str:
     return render_template("exports.html", exports=exports.list_exports())
 
 
-@zips.get("/exports/<export_id>")
+@export_pages.get("/exports/<export_id>")
 def show_export(export_id: str) -> str:
-    """Asks for itself again while the ZIP is being prepared."""
+    """The page refreshes itself while the ZIP is being prepared."""
     return render_template("export.html", export=exports.get_export(export_id))
 
 
-@zips.get("/exports/<export_id>/file")
+@export_pages.get("/exports/<export_id>/file")
 def send_export(export_id: str) -> Response:
     export = exports.get_export(export_id)
     path = background().exports.path_of(export.id)
     if export.state != ExportState.DONE or not path.is_file():
-        raise UnknownExport("This ZIP is not there: it is not ready yet, or it was cleared away.")
+        raise UnknownExport(
+            "This ZIP cannot be downloaded: it is not ready yet, or it was deleted after a day."
+        )
     return send_file(path, conditional=True, as_attachment=True, download_name=_file_name(export))
 
 
-@zips.post("/exports/<export_id>/again")
+@export_pages.post("/exports/<export_id>/again")
 def request_again(export_id: str) -> ResponseReturnValue:
     background().exports.request_again(export_id)
-    return _to_page(export_id)
+    return _redirect_to(export_id)
 
 
-@zips.post("/exports/<export_id>/remove")
+@export_pages.post("/exports/<export_id>/remove")
 def remove_export(export_id: str) -> ResponseReturnValue:
     background().exports.remove(export_id)
     return redirect(url_for("exports.show_exports"), code=303)
@@ -57,5 +59,5 @@ def _file_name(export: Export) -> str:
     return f"flowshelf-{day}-{export.done_count}-{'image' if export.done_count == 1 else 'images'}.zip"
 
 
-def _to_page(export_id: str) -> ResponseReturnValue:
+def _redirect_to(export_id: str) -> ResponseReturnValue:
     return redirect(url_for("exports.show_export", export_id=export_id), code=303)

@@ -1,8 +1,9 @@
-"""Filters and selections as addresses and forms spell them."""
+"""Filters and selections, read from and written to the parameters of URLs and forms."""
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
@@ -12,16 +13,16 @@ from webapp.store.gallery.filters import FileState, Filter, Selection, Sort
 from webapp.store.profiles import get_profile
 from webapp.web.access import is_owner
 
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
+
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAX_CHARACTERS = 200
-# The value of `everything` in a form of which the ticked images are to be left out.
+# The value of the field `everything` when the ticked images are the exceptions.
 ALL_BUT_TICKED = "but-ticked"
-# What the gallery says of the command that led to it.
-SAID = ("hid", "deleted", "kept")
 
 
 def filter_of(args: Mapping[str, str]) -> Filter:
-    """The filter that an address spells. Raises UnknownProfile, BadRequest for what makes no sense."""
+    """The filter of the parameters `args`. Raises UnknownProfile, or BadRequest for an invalid value."""
     profile_id = args.get("profile") or None
     return Filter(
         profile_id=get_profile(profile_id).id if profile_id else None,
@@ -38,23 +39,22 @@ def filter_of(args: Mapping[str, str]) -> Filter:
     )
 
 
-def filter_asked() -> Filter:
-    """The filter of this request's address. Raises Forbidden for what is not to be shown to who asks."""
+def requested_filter() -> Filter:
+    """The filter of the current URL. Raises Forbidden if a guest asks for images that guests may not see."""
     filter_ = filter_of(request.args)
     if filter_.state and filter_.state not in file_states():
-        raise Forbidden("Guests are shown the pictures of this shelf, not what became of the others.")
+        raise Forbidden("Guests can only filter for downloaded images.")
     return filter_
 
 
 def file_states() -> list[FileState]:
-    """What can be asked of an image's file. What the owner hid is hidden from guests, and what failed is no
-    business of theirs."""
+    """The states to filter by. Guests must not find hidden images, and need not know of failures."""
     return list(FileState) if is_owner() else [FileState.DONE]
 
 
 def filter_args(filter_: Filter) -> dict[str, str]:
-    """The shortest words of an address that spell a filter."""
-    words = {
+    """The URL parameters of a filter, without those that have their default value."""
+    args = {
         "profile": filter_.profile_id,
         "q": filter_.text,
         "state": filter_.state,
@@ -67,59 +67,54 @@ def filter_args(filter_: Filter) -> dict[str, str]:
         "to": filter_.until,
         "sort": filter_.sort if filter_.sort is not Sort.NEWEST else None,
     }
-    return {word: str(value) for word, value in words.items() if value}
+    return {name: str(value) for name, value in args.items() if value}
 
 
-def selection_of(form: MultiDict) -> Selection:
-    """The images that a form means: the one whose button was pressed, all that match but some, or those
-    that were ticked. Raises BadRequest when that is none.
+def gallery_url(**args: Any) -> str:
+    """The URL of the gallery with these parameters; None leaves one out. Any, as for `url_for` itself."""
+    return url_for("gallery.show_gallery", **args)
 
-    Without JavaScript the ticks themselves are the exceptions, when `everything` says so.
+
+def requested_profile_id() -> str | None:
+    """The profile that the URL or form names; None for all. Raises UnknownProfile."""
+    profile_id = request.values.get("profile")
+    return get_profile(profile_id).id if profile_id else None
+
+
+def selection_of(form: MultiDict[str, str]) -> Selection:
+    """The images that a form stands for: the one whose button was pressed, or all that match a filter except
+    some, or the ticked ones. Raises BadRequest if there are none.
+
+    Without JavaScript, `everything` can turn the ticked images into the exceptions (ALL_BUT_TICKED).
     """
     if only := form.get("only"):
         return Selection(ids=(only,))
     if everything := form.get("everything"):
-        left_out = form.getlist("image_id" if everything == ALL_BUT_TICKED else "except")
-        return Selection(everything=filter_of(form), except_ids=frozenset(left_out))
+        exceptions = form.getlist("image_id" if everything == ALL_BUT_TICKED else "except")
+        return Selection(everything=filter_of(form), except_ids=frozenset(exceptions))
     ids = tuple(dict.fromkeys(form.getlist("image_id")))
     if not ids:
-        raise BadRequest("No image is selected. Tick some pictures first, or press the button of one.")
+        raise BadRequest("No image is selected. Tick some images first, or use the button of a single image.")
     return Selection(ids=ids)
 
 
 def selection_fields(selection: Selection) -> list[tuple[str, str]]:
-    """The hidden fields of a form that spell a selection."""
+    """The names and values of hidden form fields that `selection_of` reads as this selection."""
     if selection.everything is None:
         return [("image_id", image_id) for image_id in selection.ids]
     fields = [("everything", "1"), *filter_args(selection.everything).items()]
     return fields + [("except", image_id) for image_id in sorted(selection.except_ids)]
 
 
-def is_our_path(text: str) -> bool:
-    """Whether an address from outside stays on this site: a path, and nothing a browser takes for a host."""
-    return text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
-
-
-def way_back(**said: object) -> str:
-    """The page of ours that a form stood on. `said` is what that page says of what was done: words of
-    its address, in place of those that an earlier form left there."""
-    here = request.form.get("here", "")
-    if not is_our_path(here):
-        return url_for("pages.gallery", profile=request.form.get("profile") or None, **said)
-    place, _, words = here.partition("?")
-    kept = [(word, value) for word, value in parse_qsl(words) if word not in SAID]
-    query = urlencode(kept + [(word, str(value)) for word, value in said.items()])
-    return f"{place}?{query}" if query else place
-
-
-def _choice(kind: type, text: str | None):
+def _choice(choices: type[ChoiceT], text: str | None) -> ChoiceT | None:
     try:
-        return kind(text) if text else None
+        return choices(text) if text else None
     except ValueError as error:
-        raise BadRequest(f"“{text[:60]}” is no choice here: {', '.join(kind)}.") from error
+        shown = (text or "")[:60]
+        raise BadRequest(f"“{shown}” is not one of: {', '.join(choices)}.") from error
 
 
 def _day(text: str | None) -> str | None:
     if text and not _DAY.fullmatch(text):
-        raise BadRequest(f"“{text[:20]}” is no day. Write it as 2026-11-03.")
+        raise BadRequest(f"“{text[:20]}” is not a date. Write it like 2026-11-03.")
     return text or None

@@ -1,67 +1,18 @@
-"""Numbers, sizes, times and images as people read them and see them."""
+"""Numbers, sizes, durations and times as people read them."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from math import log
-from pathlib import PurePath
-from urllib.parse import quote
 
-from flask import Flask, g, request, url_for
-from markupsafe import Markup, escape
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Flask
+from markupsafe import Markup
 
-from webapp import storage, times
-from webapp.database.models import Image, Project
-from webapp.database.states import DownloadState, Health
-from webapp.sources import ASPECT_RATIOS, aspect_ratio_of
-from webapp.sources.signed_urls import is_good
-from webapp.web.access import is_guest, is_owner
-from webapp.web.services import background
+from webapp import times
 
-# What people call the histories of Flow, and the pieces in which they come.
-HISTORY_WORDS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated", "PROJECTS": "projects"}
-PAGE_WORDS = {"PROJECTS": "project"}
-HEALTH_WORDS = {
-    Health.UNCHECKED: "Not checked yet",
-    Health.WELL: "Signed in",
-    Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
-    Health.MOVED: "Moved to the new Flow",
-    Health.UNUSUAL_ACTIVITY: "Resting for an hour",
-}
-WARNED_BEFORE_END = timedelta(days=3)
-# The shape of a picture as a class of the style sheet, and in words.
-SHAPES = {
-    "IMAGE_ASPECT_RATIO_LANDSCAPE": ("landscape", "landscape, 16:9"),
-    "IMAGE_ASPECT_RATIO_PORTRAIT": ("portrait", "portrait, 9:16"),
-    "IMAGE_ASPECT_RATIO_SQUARE": ("square", "square"),
-    "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": ("four-three", "landscape, 4:3"),
-    "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": ("three-four", "portrait, 3:4"),
-}
-# Characters; a text that is hardly longer is not cut.
-MAX_TITLE, TITLE_LEEWAY = 90, 5
-# Pixels of the longer side of a thumbnail.
-THUMBNAIL_EDGES = (320, 640)
-_SOME_ID = "IMAGE"
-# How a browser may want to see the shelf; the first of each is the usual way.
-CHOICES = {"density": ("comfortable", "dense"), "theme": ("system", "light", "dark")}
-WHOLE_PAGES = (
-    "pages.gallery",
-    "pages.show_image",
-    "pages.show_profile",
-    "pages.show_profiles",
-    "overview.show_overview",
-    "activity.show_activity",
-    "activity.show_messages",
-    "activity.show_run",
-    "exports.show_exports",
-    "exports.show_export",
-    "share.show_share",
-    "help.list_topics",
-    "help.show_topic",
-)
+EXPIRY_WARNING = timedelta(days=3)
 
 
 def number(value: int) -> str:
+    """`1,400`."""
     return f"{value:,}"
 
 
@@ -88,15 +39,19 @@ def duration(seconds: float) -> str:
 
 
 def ago(text: str | None) -> str:
-    """`just now`, `5 minutes ago`, then the day."""
+    """`just now`, `5 minutes ago`; after a week `on 3 November 2026`; `never` for None."""
     if not text:
         return "never"
     seconds = (datetime.now(UTC) - times.parsed(text)).total_seconds()
     if seconds < 60:
         return "just now"
-    for length, unit in ((3600, "minute"), (86400, "hour"), (7 * 86400, "day")):
-        if seconds < length:
-            count = int(seconds // {"minute": 60, "hour": 3600, "day": 86400}[unit])
+    for limit, unit, unit_seconds in (
+        (3600, "minute", 60),
+        (86_400, "hour", 3600),
+        (7 * 86_400, "day", 86_400),
+    ):
+        if seconds < limit:
+            count = int(seconds // unit_seconds)
             return f"{count} {unit}{'s' if count != 1 else ''} ago"
     return f"on {day(text)}"
 
@@ -107,37 +62,26 @@ def day(text: str) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
+def exact(text: str) -> str:
+    """`2026-11-03 14:05 UTC`."""
+    return f"{times.parsed(text):%Y-%m-%d %H:%M} UTC"
+
+
 def time_tag(text: str | None) -> Markup:
-    """A `<time>` that says the day, with the exact moment for machines and on hover."""
+    """`3 Nov 2026` as a `<time>`, with the exact time for machines and on hover; empty for None."""
     if not text:
         return Markup("")
     moment = times.parsed(text)
-    exactly, shown = f"{moment:%Y-%m-%d %H:%M} UTC", f"{moment.day} {moment:%b %Y}"
-    return Markup(f'<time datetime="{escape(text)}" title="{exactly}">{shown}</time>')
+    return _tag(text, f"{moment.day} {moment:%b %Y}")
 
 
-def history_word(history: str) -> str:
-    return HISTORY_WORDS.get(history, history.replace("_", " ").lower())
+def ago_tag(text: str | None) -> Markup:
+    """`5 minutes ago` as a `<time>`, with the exact time for machines and on hover; empty for None."""
+    return _tag(text, ago(text)) if text else Markup("")
 
 
-def page_word(history: str | None, count: int = 1) -> str:
-    """`page`, `pages`; `project`, `projects` where a page of the history is one."""
-    word = PAGE_WORDS.get(history, "page")
-    return word if count == 1 else f"{word}s"
-
-
-def project_words(project: Project) -> str:
-    """Title and day, because many projects are called alike; the id of one without a title."""
-    title = shortened(project.title) or project.remote_id
-    return f"{title} ({day(project.made_at)})" if project.made_at else title
-
-
-def shortened(text: str, longest: int = 60) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
-
-
-def health_word(health: str) -> str:
-    return HEALTH_WORDS.get(health, health)
+def _tag(text: str, shown: str) -> Markup:
+    return Markup('<time datetime="{0}" title="{1}">{2}</time>').format(text, exact(text), shown)
 
 
 def is_past(text: str) -> bool:
@@ -145,8 +89,8 @@ def is_past(text: str) -> bool:
 
 
 def ends_soon(text: str | None) -> bool:
-    """Whether cookies that end at this moment are worth a word by now."""
-    return text is not None and times.parsed(text) - datetime.now(UTC) < WARNED_BEFORE_END
+    """Whether cookies that expire at this time need a warning by now. None means that it is unknown."""
+    return text is not None and times.parsed(text) - datetime.now(UTC) < EXPIRY_WARNING
 
 
 def time_left(text: str) -> str:
@@ -162,149 +106,33 @@ def moment_ahead(seconds: float) -> str:
     return f"in {duration(seconds)}, at {datetime.now(UTC) + timedelta(seconds=seconds):%H:%M} UTC"
 
 
-def shape(image: Image) -> str:
-    """The classes that reserve a picture's place: its shape, else the one nearest to its size, else
-    `unknown`, which is square. `whole` shows all of a picture that does not fill its place."""
-    if image.aspect_ratio in SHAPES:
-        return SHAPES[image.aspect_ratio][0]
-    if not _has_size(image):
-        return "unknown whole"
-    ratio = image.width / image.height
-    nearest = min(SHAPES, key=lambda name: abs(log(ratio / ASPECT_RATIOS[name])))
-    fills = aspect_ratio_of(image.width, image.height) is not None
-    return SHAPES[nearest][0] if fills else f"{SHAPES[nearest][0]} whole"
-
-
-def pixels(image: Image) -> str:
-    """`1376 × 768`, empty when the size is not known."""
-    return f"{image.width} × {image.height}" if _has_size(image) else ""
-
-
-def _has_size(image: Image) -> bool:
-    return bool(image.width and image.height)
-
-
-def shape_words(aspect_ratio: str) -> str:
-    return SHAPES.get(aspect_ratio, ("", aspect_ratio.removeprefix("IMAGE_ASPECT_RATIO_").lower()))[1]
-
-
-def file_state(image: Image) -> str:
-    """One word for what is known of an image's file: a file that is there counts before all wishes."""
-    if image.local_path:
-        return "damaged" if image.damaged_at else "done"
-    download = image.latest_download and image.latest_download.state
-    if download in (DownloadState.QUEUED, DownloadState.RUNNING):
-        return str(download)
-    if image.gone_upstream_at:
-        return "gone"
-    return "failed" if download == DownloadState.FAILED else "pending"
-
-
-def thumbnails(image: Image) -> dict[int, str]:
-    """The thumbnails of the file by their width in pixels, narrow first; none without a good file."""
-    if file_state(image) != "done" or _is_too_large(image):
-        return {}
-    ratio = image.width / image.height if _has_size(image) else ASPECT_RATIOS.get(image.aspect_ratio, 1.0)
-    slimness = min(1.0, ratio)
-    version = content_version(image)
-    addresses = {edge: image_url("pages.send_thumbnail", image.id, edge=edge) for edge in THUMBNAIL_EDGES}
-    return {max(1, round(edge * slimness)): f"{url}?v={version}" for edge, url in addresses.items()}
-
-
-def _is_too_large(image: Image) -> bool:
-    """Whether the picture is too large to be drawn small: it is shown as Flow shows it, or not at all."""
-    if not _has_size(image):
-        return False
-    suffix = PurePath(image.local_path).suffix
-    return storage.is_too_large_for_thumbnail(suffix, image.width, image.height)
-
-
-def image_url(endpoint: str, image_id: str, **values: object) -> str:
-    """`url_for` of something of an image. Flask is asked once for all images of a page, which differ in
-    their ids alone; to ask for each took a tenth of the page's time."""
-    asked = g.setdefault("image_urls", {})
-    key = (endpoint, *values.items())
-    if key not in asked:
-        asked[key] = url_for(endpoint, image_id=_SOME_ID, **values).partition(_SOME_ID)
-    before, _, after = asked[key]
-    return f"{before}{quote(image_id, safe='')}{after}"
-
-
-def srcset(addresses: dict[int, str]) -> str:
-    """Pictures by their width in pixels, for a browser to choose from."""
-    return ", ".join(f"{address} {width}w" for width, address in addresses.items())
+def shortened(text: str, max_length: int = 60) -> str:
+    """The text, cut to `max_length` characters with an ellipsis at the end."""
+    return text if len(text) <= max_length else f"{text[: max_length - 1].rstrip()}…"
 
 
 @lru_cache
-def drawn_icon(name: str) -> Markup:
-    """A drawing of `partials/icons.html`."""
+def icon(name: str) -> Markup:
+    """An icon of `partials/icons.html`."""
     return Markup(
         '<svg class="icon icon-{0}" aria-hidden="true" focusable="false"><use href="#icon-{0}"/></svg>'
     ).format(name)
 
 
-def image_title(image: Image) -> str:
-    """What an image is called in a line: the beginning of its prompt, else of its title."""
-    words = (image.prompt or image.title or "").strip()
-    if not words:
-        return "Generated picture" if image.kind == "generated" else "Uploaded picture"
-    if len(words) <= MAX_TITLE + TITLE_LEEWAY:
-        return words
-    return f"{words[: MAX_TITLE - 3].rsplit(' ', 1)[0]}..."
-
-
-def content_version(image: Image) -> str:
-    """Names the bytes of the file in an address, so that a browser may keep what it got."""
-    return (image.sha256 or "")[:12]
-
-
-def look_version(image: Image) -> str:
-    """Changes when a card has another picture to show; a preview signed anew is still the same picture."""
-    if file_state(image) == "done":
-        return f"file {content_version(image)}"
-    return "preview" if preview_url(image) else "none"
-
-
-def preview_url(image: Image) -> str | None:
-    """The picture as Flow shows it, while its address is good and the browser may ask for it; a guest's
-    browser may not."""
-    if not is_owner():
-        return None
-    hosts = background().picture_hosts
-    return image.fife_url if is_good(image.fife_url, hosts, datetime.now(UTC)) else None
-
-
-def choice_of(name: str) -> str:
-    """What this browser remembers of how it wants to see the shelf; the first choice when nothing."""
-    chosen = request.cookies.get(name)
-    return chosen if chosen in CHOICES[name] else CHOICES[name][0]
-
-
-def density() -> str:
-    return choice_of("density")
-
-
-def theme() -> str:
-    return choice_of("theme")
-
-
-def here() -> str:
-    """The page that a form stands on, to come back to without JavaScript; fragments stand in the gallery."""
-    if request.endpoint in WHOLE_PAGES:
-        return request.full_path.rstrip("?")
-    try:
-        profile_id = request.values.get("profile")
-    except RequestEntityTooLarge:  # this is the page that says so
-        profile_id = None
-    return url_for("pages.gallery", profile=profile_id or None)
-
-
 def register(app: Flask) -> None:
-    filters = (number, size, duration, ago, day, time_tag, history_word, health_word, is_past)
-    filters += (ends_soon, time_left, moment_ahead, page_word, project_words)
-    for filter_ in (*filters, shape, shape_words, pixels, file_state, look_version, srcset):
-        app.add_template_filter(filter_)
-    for function in (here, thumbnails, preview_url, content_version, density, theme, is_owner, is_guest):
-        app.add_template_global(function)
-    for function in (drawn_icon, image_title, image_url):
-        app.add_template_global(function)
+    """Make the formats available to templates."""
+    app.jinja_env.filters |= {
+        "number": number,
+        "size": size,
+        "duration": duration,
+        "ago": ago,
+        "ago_tag": ago_tag,
+        "day": day,
+        "exact": exact,
+        "time_tag": time_tag,
+        "is_past": is_past,
+        "ends_soon": ends_soon,
+        "time_left": time_left,
+        "moment_ahead": moment_ahead,
+    }
+    app.jinja_env.globals["icon"] = icon

@@ -1,6 +1,7 @@
-"""How this Flowshelf is: everything for its owner, and for strangers that it is well."""
+"""`/healthz`: details for the owner, and for everybody else only that Flowshelf is running."""
 
 from importlib.metadata import version
+from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -21,8 +22,9 @@ def healthz() -> ResponseReturnValue:
     return {"status": "ok"} | (details() if is_owner() else {})
 
 
-def details() -> dict:
-    """`ready`: work that is asked for begins at once. `queue` counts what is under way and in line."""
+def details() -> dict[str, Any]:
+    """`ready`: new work would start at once. `queue` counts open runs, queued and running downloads, and
+    ZIPs."""
     error = runs.find_last_error()
     queued_count, running_count = downloads.count_queue()
     return {
@@ -40,7 +42,7 @@ def details() -> dict:
     }
 
 
-def error_value(run: Run) -> dict:
+def error_value(run: Run) -> dict[str, Any]:
     return {
         "at": run.finished_at or run.started_at,
         "runId": run.id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from webapp.config import SETTINGS
+from webapp.config import CHOOSABLE, SETTINGS
 from webapp.errors import Forbidden
 from webapp.web.access import is_owner, open_to_guests
 
@@ -76,4 +76,4 @@ def show_topic(name: str) -> ResponseReturnValue:
         return render_template("problem.html", sentence=sentence, status=404), 404
     if not topic.may_be_read:
         raise Forbidden("This help page is for the owner of the shelf.")
-    return render_template(f"help/{name}.html", topic=topic, settings=SETTINGS)
+    return render_template(f"help/{name}.html", topic=topic, settings=SETTINGS, choosable=CHOOSABLE)

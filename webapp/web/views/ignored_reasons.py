@@ -1,4 +1,4 @@
-"""Why records of a history were not kept as images, in the API's names and in words."""
+"""Why a sync skipped entries of a history: counts for the API, and sentences for pages."""
 
 import json
 
@@ -8,8 +8,8 @@ from webapp.database.models import Run
 from webapp.sources import Reason
 from webapp.web.views.formats import number
 
-# What the API always tells; an image of another profile is told where there is one.
-TOLD = (Reason.VIDEO, Reason.SOUND, Reason.NOT_READY, Reason.FAILED, Reason.UNRECOGNISED)
+# The API always names these reasons; OTHER_PROFILE only if it occurred.
+ALWAYS_NAMED = (Reason.VIDEO, Reason.SOUND, Reason.NOT_READY, Reason.FAILED, Reason.UNRECOGNISED)
 _NOUNS = {
     Reason.VIDEO: ("video", "videos"),
     Reason.SOUND: ("sound", "sounds"),
@@ -20,18 +20,18 @@ _NOUNS = {
 
 
 def ignored_by_reason(run: Run) -> dict[str, int]:
-    """`ignoredByReason` of the API; its sum is `ignored`."""
+    """`ignoredByReason` of the API. The counts add up to `ignored`."""
     counts = json.loads(run.ignored_reasons)
-    return {reason.value: counts.get(reason, 0) for reason in TOLD} | {
+    return {reason.value: counts.get(reason, 0) for reason in ALWAYS_NAMED} | {
         reason: count for reason, count in counts.items() if reason == Reason.OTHER_PROFILE
     }
 
 
-def skipped_words(run: Run) -> str:
-    """`12 videos and 1 unfinished image skipped`; empty when nothing was."""
+def skipped_sentence(run: Run) -> str:
+    """`12 videos and 1 unfinished image skipped.`; empty if nothing was skipped."""
     counts = json.loads(run.ignored_reasons)
-    if not counts and run.ignored_count:  # of a run before reasons were kept
-        return f"{number(run.ignored_count)} without an image skipped"
+    if not counts and run.ignored_count:  # a run from before reasons were stored
+        return f"{number(run.ignored_count)} entries without an image skipped."
     shown = [
         f"{number(counts[reason])} {nouns[counts[reason] != 1]}"
         for reason, nouns in _NOUNS.items()
@@ -40,14 +40,16 @@ def skipped_words(run: Run) -> str:
     if not shown:
         return ""
     listed = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-    return f"{listed} skipped"
+    return f"{listed} skipped."
 
 
-def elsewhere_count(run: Run) -> int:
-    """Images that a sync left to another profile, which has them already."""
+def other_profile_count(run: Run) -> int:
+    """How many images a sync skipped because another profile has them already."""
     return json.loads(run.ignored_reasons).get(Reason.OTHER_PROFILE, 0)
 
 
 def register(app: Flask) -> None:
-    for filter_ in (skipped_words, elsewhere_count):
-        app.add_template_filter(filter_)
+    app.jinja_env.filters |= {
+        "skipped_sentence": skipped_sentence,
+        "other_profile_count": other_profile_count,
+    }

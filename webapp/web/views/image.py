@@ -1,10 +1,10 @@
-"""One image: its page, its file and its thumbnails. What a page of the gallery shows is in `pages`."""
+"""One image: its page, its file and its thumbnails."""
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Response, abort, render_template, request, send_file
+from flask import Blueprint, Response, abort, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 from webapp import storage
@@ -17,15 +17,17 @@ from webapp.store.gallery import images
 from webapp.store.history import projects
 from webapp.times import now
 from webapp.web.access import is_owner, open_to_guests
+from webapp.web.compression import ONE_YEAR_SECONDS
 from webapp.web.services import background
-from webapp.web.views.filter_parameters import filter_args, filter_asked
-from webapp.web.views.formats import THUMBNAIL_EDGES, file_state, history_word
-from webapp.web.views.pages import pages
+from webapp.web.views.filter_parameters import filter_args, requested_filter
+from webapp.web.views.image_display import THUMBNAIL_EDGES, file_state
+from webapp.web.views.labels import history_label
 
 log = logging.getLogger(__name__)
 
-ONE_YEAR_SECONDS = 365 * 24 * 3600
-PICTURE_KINDS = {
+image_pages = Blueprint("images", __name__)
+
+MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
     ".png": "image/png",
@@ -33,50 +35,56 @@ PICTURE_KINDS = {
     ".gif": "image/gif",
     ".avif": "image/avif",
 }
-UNKNOWN_KIND = "application/octet-stream"
+UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
-EVENT_SENTENCES = {
+EVENT_SENTENCES: dict[str, str] = {
     EventKind.DOWNLOADED: "Downloaded",
     EventKind.FAILED: "The download failed",
-    EventKind.DELETED: "The file was deleted here; it is left out until you ask for it again",
-    EventKind.FILE_GONE: "The file was no longer there",
+    EventKind.DELETED: "The file was deleted in Flowshelf; it is not downloaded again until you choose to",
+    EventKind.FILE_GONE: "The file was missing",
     EventKind.DAMAGED: "The file was found to be damaged",
-    EventKind.GONE: "No longer found in Flow’s history",
-    EventKind.BACK: "Found in Flow’s history again",
+    EventKind.GONE: "No longer found in Flow",
+    EventKind.BACK: "Found in Flow again",
     EventKind.HIDDEN: "Hidden from the gallery",
     EventKind.SHOWN: "Shown in the gallery again",
 }
-WAITS = {DownloadState.QUEUED: "Waiting to be downloaded", DownloadState.RUNNING: "Being downloaded"}
+DOWNLOAD_SENTENCES: dict[str, str] = {
+    DownloadState.QUEUED: "Queued for download",
+    DownloadState.RUNNING: "Downloading",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that became of an image, `moment` None for what is so now."""
+    """Something that happened to an image. `moment` is None for what is happening now."""
 
     moment: str | None
     sentence: str
     reason: str | None = None
 
 
-def shown_image(image_id: str) -> Image:
-    """An image that whoever asks may see: what the owner hid is not there for guests. Raises UnknownImage."""
+def get_visible_image(image_id: str) -> Image:
+    """An image that the current role may see. Raises UnknownImage, for guests also if the image is hidden."""
     image = images.get_image(image_id)
     if image.hidden_at and not is_owner():
-        raise UnknownImage("There is no such image on this shelf.")
+        raise UnknownImage("There is no such image in Flowshelf.")
     return image
 
 
-@pages.get("/images/<image_id>")
+@image_pages.get("/images/<image_id>")
 @open_to_guests
 def show_image(image_id: str) -> ResponseReturnValue:
-    """An image and its neighbours in the filter that the address spells; 204 for a page that asks again
-    while what it has `seen` is still so."""
-    image = shown_image(image_id)
-    is_under_way = is_on_its_way(image)
+    """An image, with links to its neighbours in the filter of the URL.
+
+    The page refreshes itself during a download and sends the state that it shows as `seen`: 204 if nothing
+    changed.
+    """
+    image = get_visible_image(image_id)
+    is_under_way = is_downloading(image)
     seen = f"{file_state(image)}-{is_under_way:d}"
     if request.args.get("seen") == seen:
         return "", 204
-    filter_ = filter_asked()
+    filter_ = requested_filter()
     previous_id, next_id = images.list_neighbours(filter_, image)
     return render_template(
         "image.html",
@@ -93,46 +101,51 @@ def show_image(image_id: str) -> ResponseReturnValue:
     )
 
 
-def is_on_its_way(image: Image) -> bool:
-    """Whether the file may come any moment: not while its run is paused or waits for cookies."""
+def is_downloading(image: Image) -> bool:
+    """Whether the file may arrive at any moment. Not while it is queued in a run that is paused or
+    waiting."""
     state = file_state(image)
     return state == "running" or (state == "queued" and runs.is_active(image.profile_id, RunKind.DOWNLOAD))
 
 
 def events_of(image: Image) -> list[Event]:
-    """The story of an image as far as the shelf knows it, what came first at the top."""
-    where = f" ({history_word(image.history)})" if image.history else ""
-    began = [
-        Event(image.created_at, "Uploaded to Flow" if image.kind == "uploaded" else "Made in Flow"),
-        Event(image.stored_at, f"Found in Flow’s history{where}"),
-    ]
-    became = [
+    """What is known about the past of an image, oldest first, and its current download at the end."""
+    source = f" ({history_label(image.history)})" if image.history else ""
+    events = [Event(image.created_at, "Uploaded to Flow" if image.kind == "uploaded" else "Made in Flow")]
+    if image.stored_at:
+        events.append(Event(image.stored_at, f"Found in Flow{source}"))
+    events += [
         Event(event.created_at, EVENT_SENTENCES[event.kind], event.reason)
         for event in images.list_events(image.id)
     ]
-    wait = WAITS.get(image.latest_download.state) if image.latest_download and not image.local_path else None
-    return [event for event in began if event.moment] + became + ([Event(None, wait)] if wait else [])
+    if image.latest_download and not image.local_path:
+        current = DOWNLOAD_SENTENCES.get(image.latest_download.state)
+        events += [Event(None, current)] if current else []
+    return events
 
 
-@pages.get("/images/<image_id>/file")
+@image_pages.get("/images/<image_id>/file")
 @open_to_guests
 def send_image(image_id: str) -> ResponseReturnValue:
-    """The picture itself, as it lies on the disk; served by row, never by path. What a row of another
-    program calls a picture and is none is handed out as a file to keep, never shown as a page of ours."""
-    image = shown_image(image_id)
+    """The downloaded file. The URL names a row and never a path.
+
+    A file that is not an image type (an imported row may point to any file) is sent as an attachment: a
+    browser must not run it as a page of this site.
+    """
+    image = get_visible_image(image_id)
     path = _path_of(image)
-    kind = PICTURE_KINDS.get(path.suffix.lower())
-    attached = "attachment" in request.args or kind is None
-    return _kept(path, image, mimetype=kind or UNKNOWN_KIND, as_attachment=attached)
+    media_type = MEDIA_TYPES.get(path.suffix.lower())
+    as_attachment = "attachment" in request.args or media_type is None
+    return _send(path, image, media_type or UNKNOWN_MEDIA_TYPE, as_attachment=as_attachment)
 
 
-@pages.get("/images/<image_id>/thumbnail/<int:edge>")
+@image_pages.get("/images/<image_id>/thumbnail/<int:edge>")
 @open_to_guests
 def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
-    """A small WebP, made once; a picture that does not decode is marked as damaged."""
+    """A small WebP, created at the first request. An image that cannot be decoded is marked as damaged."""
     if edge not in THUMBNAIL_EDGES:
         abort(404)
-    image = shown_image(image_id)
+    image = get_visible_image(image_id)
     path = _path_of(image)
     try:
         thumbnail = background().thumbnails.get(image, path, edge)
@@ -143,12 +156,12 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         log.warning("%s", error)
         abort(404)
     except (DiskFull, FolderGone):
-        return send_image(image_id)  # it cannot be written: the picture itself serves
-    return _kept(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), image, mimetype="image/webp")
+        return send_image(image_id)  # the thumbnail cannot be stored
+    return _send(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), image, "image/webp")
 
 
 def _path_of(image: Image) -> Path:
-    """The file of an image under a storage root. Raises FolderGone to the owner alone: it names a path."""
+    """The file of an image. Guests get a 404 instead of FolderGone, which names a path."""
     try:
         return _file_of(image)
     except FolderGone:
@@ -158,18 +171,19 @@ def _path_of(image: Image) -> Path:
 
 
 def _file_of(image: Image) -> Path:
-    """The file of an image under a storage root; a file that is gone makes the row pending, one that was
-    changed by hand is noted.
+    """The file of an image, under a storage root. Marks the image as not downloaded if the file is missing,
+    and notes the new size and hash if somebody has changed the file.
 
-    Raises FolderGone when the whole folder is: then no row changes.
+    Raises UnknownImage without a file, and FolderGone if the storage root itself is missing: then no row
+    changes, because the disk may just be unplugged.
     """
     if not image.local_path:
-        raise UnknownImage("This image has no file yet. Download it first.")
+        raise UnknownImage("This image is not downloaded yet. Download it first.")
     if not storage.is_there(image.local_path, background().downloads.roots):
         images.mark_missing([image.id])
         raise UnknownImage(
-            "The file of this image is not there any more: somebody deleted or moved it. The image is "
-            "pending again; download it to have the file back."
+            "The file of this image is missing: it was deleted or moved outside of Flowshelf. Download the "
+            "image again to get it back."
         )
     path = storage.path_under(image.local_path, background().downloads.roots)
     if image.size_bytes is not None and path.stat().st_size != image.size_bytes:
@@ -177,10 +191,11 @@ def _file_of(image: Image) -> Path:
     return path
 
 
-def _kept(path: Path, image: Image, **sent: object) -> Response:
-    """An address that names the bytes may be kept for ever; any other is asked for again, by its ETag."""
-    response = send_file(path, **sent)
-    is_exact = image.sha256 is not None and request.args.get("v") == image.sha256[:12]
-    keep = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_exact else "no-cache"
-    response.headers["Cache-Control"] = f"private, {keep}"
+def _send(path: Path, image: Image, media_type: str, *, as_attachment: bool = False) -> Response:
+    """A response that browsers may cache for good if the URL contains the version of the file. Otherwise they
+    have to ask each time, by ETag."""
+    response = send_file(path, mimetype=media_type, as_attachment=as_attachment)
+    is_versioned = image.sha256 is not None and request.args.get("v") == image.sha256[:12]
+    caching = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
+    response.headers["Cache-Control"] = f"private, {caching}"
     return response

@@ -1,18 +1,23 @@
-"""The JSON body of a request, read field by field; what does not fit is a sentence and a 400."""
+"""The JSON body of a request, read field by field. Each method raises BadRequest for an invalid value."""
 
-from typing import Any
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeGuard, TypeVar
 
 from flask import request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from webapp.errors import BadRequest
 
-REQUIRED: Any = object()
 MAX_TEXTS = 200_000
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
+ValueT = TypeVar("ValueT")
 
 
 class Body:
-    def __init__(self, fields: dict) -> None:
+    """The fields of a JSON object. A field that is null counts as missing."""
+
+    def __init__(self, fields: dict[str, object]) -> None:
         self._fields = fields
 
     def has(self, name: str) -> bool:
@@ -21,59 +26,75 @@ class Body:
     def is_true(self, name: str) -> bool:
         return self._fields.get(name) is True
 
-    def text(self, name: str, *, default: Any = REQUIRED, longest: int | None = 1000) -> Any:
-        value = self._value(name, default)
-        if value is default:
-            return value
+    def text(self, name: str, *, max_length: int | None = 1000) -> str:
+        """A text that is not blank."""
+        return _require(name, self.find_text(name, max_length=max_length))
+
+    def find_text(self, name: str, *, max_length: int | None = 1000) -> str | None:
+        """A text that is not blank; None if the field is missing."""
+        value = self._fields.get(name)
+        if value is None:
+            return None
         if not _is_text(value) or not value.strip():
             raise BadRequest(f"“{name}” has to be a text that is not empty.")
-        if longest is not None and len(value) > longest:
-            raise BadRequest(f"“{name}” is longer than {longest} characters.")
+        if max_length is not None and len(value) > max_length:
+            raise BadRequest(f"“{name}” is longer than {max_length} characters.")
         return value
 
-    def number(self, name: str, *, default: Any = REQUIRED) -> Any:
+    def number(self, name: str) -> int:
         """A whole number from 1."""
-        value = self._value(name, default)
-        if value is default:
-            return value
-        if type(value) is not int or not 1 <= value <= 2**31:
+        return _require(name, self.find_number(name))
+
+    def find_number(self, name: str) -> int | None:
+        """A whole number from 1; None if the field is missing."""
+        value = self._fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 2**31:
             raise BadRequest(f"“{name}” has to be a whole number from 1.")
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:
-        value = self._value(name, default)
+        value = self._fields.get(name)
+        if value is None:
+            return default
         if not isinstance(value, bool):
             raise BadRequest(f"“{name}” has to be true or false.")
         return value
 
-    def choice(self, name: str, choices: list, default: Any) -> Any:
-        value = self._value(name, default)
-        if value not in choices:
-            raise BadRequest(f"“{name}” has to be one of {', '.join(choices)}.")
-        return choices[choices.index(value)]
+    def choice(self, name: str, choices: Sequence[ChoiceT], default: ChoiceT) -> ChoiceT:
+        value = self._fields.get(name)
+        if value is None:
+            return default
+        for choice in choices:
+            if value == choice:
+                return choice
+        raise BadRequest(f"“{name}” has to be one of {', '.join(choices)}.")
 
-    def texts(self, name: str, *, default: Any = REQUIRED) -> Any:
-        values = self._value(name, default)
-        if values is default:
-            return values
+    def texts(self, name: str) -> list[str]:
+        """A list of texts."""
+        return _require(name, self.find_texts(name))
+
+    def find_texts(self, name: str) -> list[str] | None:
+        """A list of texts; None if the field is missing."""
+        values = self._fields.get(name)
+        if values is None:
+            return None
         if not isinstance(values, list) or not all(map(_is_text, values)):
             raise BadRequest(f"“{name}” has to be a list of texts.")
         if len(values) > MAX_TEXTS:
-            raise BadRequest(f"“{name}” has more than {MAX_TEXTS} entries: send them in several requests.")
+            raise BadRequest(f"“{name}” has more than {MAX_TEXTS} entries. Split it into several requests.")
         return values
 
-    def _value(self, name: str, default: Any) -> Any:
-        """A field; null is the same as left out."""
-        value = self._fields.get(name)
-        if value is None:
-            if default is REQUIRED:
-                raise BadRequest(f"“{name}” is missing.")
-            return default
-        return value
+
+def _require(name: str, value: ValueT | None) -> ValueT:
+    if value is None:
+        raise BadRequest(f"“{name}” is missing.")
+    return value
 
 
-def _is_text(value: object) -> bool:
-    """A string that the database can keep: JSON can spell halves of characters."""
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether a value is a string that the database can store. JSON can contain NUL and lone surrogates."""
     if not isinstance(value, str) or "\x00" in value:
         return False
     try:
@@ -84,12 +105,12 @@ def _is_text(value: object) -> bool:
 
 
 def read_body() -> Body:
-    """The JSON object of this request. Raises BadRequest, or 415 when it is not sent as JSON."""
+    """The JSON object of the current request. Raises BadRequest, or 415 for another media type."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     try:
         fields = request.get_json(silent=True)
-    except RecursionError:
+    except RecursionError:  # nested too deeply
         fields = None
     if not isinstance(fields, dict):
         raise BadRequest("The body of this request has to be a JSON object.")

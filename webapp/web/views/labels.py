@@ -1,34 +1,52 @@
-"""Runs, schedules and histories in words."""
+"""The words that pages use for states, runs, histories, projects and automatic syncs."""
 
 from datetime import UTC, datetime
 
 from flask import Flask
-from markupsafe import Markup
 
 from webapp import times
-from webapp.database.models import Gap, History, Run, Schedule
-from webapp.database.states import RunKind, RunState, ScheduleKind, SyncMode
+from webapp.database.models import Gap, History, Project, Run, Schedule
+from webapp.database.states import Health, RunKind, RunState, ScheduleKind, SyncMode
 from webapp.store import profiles
 from webapp.store.history import projects
 from webapp.store.runs import schedules
-from webapp.web.views.formats import PAGE_WORDS, ago, day, duration, history_word, number, page_word, size
+from webapp.web.views.formats import ago, day, duration, number, shortened, size
 
-SYNC_WORDS = {
+# The states of an image's file: those of `image_display.file_state`, and those to filter by.
+FILE_LABELS = {
+    "pending": "Not downloaded",
+    "queued": "Queued",
+    "running": "Downloading",
+    "active": "Queued or downloading",
+    "done": "Downloaded",
+    "damaged": "Damaged",
+    "failed": "Failed",
+    "gone": "No longer in Flow",
+    "hidden": "Hidden",
+}
+HEALTH_LABELS: dict[str, str] = {
+    Health.UNCHECKED: "Not checked yet",
+    Health.WELL: "Signed in",
+    Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
+    Health.MOVED: "Moved to the new Flow",
+    Health.UNUSUAL_ACTIVITY: "Paused for an hour",
+}
+SYNC_LABELS: dict[str, str] = {
     SyncMode.NEW: "Quick sync",
     SyncMode.ALL: "Sync to the end",
     SyncMode.FULL: "Full sync",
     SyncMode.RESUME: "Resumed sync",
 }
-STATE_WORDS = {
-    RunState.RUNNING: "Under way",
+RUN_STATE_LABELS: dict[str, str] = {
+    RunState.RUNNING: "Running",
     RunState.WAITING: "Waiting for cookies",
     RunState.PAUSED: "Paused",
     RunState.DONE: "Done",
-    RunState.FAILED: "Stopped",
+    RunState.FAILED: "Failed",
     RunState.CANCELLED: "Cancelled",
 }
-# Each state's look: those that images have already.
-STATE_LOOKS = {
+# The CSS class and icon of each state; the same as for the states of images.
+RUN_STATE_CLASSES: dict[str, str] = {
     RunState.RUNNING: "running",
     RunState.WAITING: "queued",
     RunState.PAUSED: "queued",
@@ -36,121 +54,166 @@ STATE_LOOKS = {
     RunState.FAILED: "failed",
     RunState.CANCELLED: "gone",
 }
+HISTORY_LABELS = {"ASSET_MANAGER": "uploads", "PINHOLE": "generated images", "PROJECTS": "projects"}
+# A sync of flow.google.com reads project by project, all others page by page.
+PAGE_LABELS = {"PROJECTS": "project"}
+
+
+def file_label(state: str) -> str:
+    return FILE_LABELS[state]
+
+
+def health_label(health: str) -> str:
+    return HEALTH_LABELS.get(health, health)
+
+
+def history_label(history: str) -> str:
+    """`uploads`; a readable form of a history that is not in HISTORY_LABELS."""
+    return HISTORY_LABELS.get(history, history.replace("_", " ").lower())
+
+
+def page_label(history: str | None, count: int = 1) -> str:
+    """`page`, `pages`; `project`, `projects` in a history that is read project by project."""
+    label = PAGE_LABELS.get(history or "", "page")
+    return label if count == 1 else f"{label}s"
+
+
+def project_label(project: Project) -> str:
+    """The title and the day, because many projects have the same title; the id of one without a title."""
+    title = shortened(project.title) or project.remote_id
+    return f"{title} ({day(project.made_at)})" if project.made_at else title
+
+
+# Runs
 
 
 def run_title(run: Run) -> str:
     """`Quick sync`, `Download`."""
-    return SYNC_WORDS.get(run.mode, "Sync") if run.kind == RunKind.SYNC else "Download"
+    if run.kind == RunKind.DOWNLOAD:
+        return "Download"
+    return SYNC_LABELS.get(run.mode or "", "Sync")
 
 
 def run_state(run: Run) -> str:
-    return STATE_WORDS.get(run.state, run.state)
+    return RUN_STATE_LABELS.get(run.state, run.state)
 
 
-def run_look(run: Run) -> str:
-    return STATE_LOOKS.get(run.state, "pending")
+def run_state_class(run: Run) -> str:
+    return RUN_STATE_CLASSES.get(run.state, "pending")
 
 
 def run_counts(run: Run) -> str:
-    """`12 new, 58 known, 4 pages`, or so many projects; `40 done, 2 failed, 12 MB`."""
+    """`12 new, 58 already listed, 4 pages read`; `40 done, 2 failed, 12 MB`."""
     if run.kind == RunKind.SYNC:
-        pages = f"{number(run.page_count)} {page_word(run.history, run.page_count)}"
-        return f"{number(run.synced_count)} new, {number(run.skipped_count)} known, {pages}"
+        pages = f"{number(run.page_count)} {page_label(run.history, run.page_count)} read"
+        return f"{number(run.synced_count)} new, {number(run.skipped_count)} already listed, {pages}"
     failed = f", {number(run.failed_count)} failed" if run.failed_count else ""
     return f"{number(run.done_count)} done{failed}, {size(run.done_bytes)}"
 
 
 def run_seconds(run: Run) -> float:
-    """From its beginning to its end, to now while it has none."""
+    """How long a run took, or has taken until now."""
     end = times.parsed(run.finished_at) if run.finished_at else datetime.now(UTC)
     return (end - times.parsed(run.started_at)).total_seconds()
 
 
-def ago_tag(text: str | None) -> Markup:
-    """`5 minutes ago` as a `<time>`, with the exact moment for machines and on hover."""
-    if not text:
-        return Markup("")
-    return Markup('<time datetime="{0}" title="{1}">{2}</time>').format(text, exact(text), ago(text))
-
-
-def exact(text: str) -> str:
-    """`2026-11-03 14:05 UTC`."""
-    return f"{times.parsed(text):%Y-%m-%d %H:%M} UTC"
+# Automatic syncs
 
 
 def schedule_sentence(schedule: Schedule) -> str:
-    """When Flowshelf syncs the profile by itself, and when it does so next."""
+    """When Flowshelf syncs a profile automatically, and when the next sync is due."""
     if schedule.kind == ScheduleKind.OFF:
-        return "Synced by hand only."
-    then = ", and downloads what is new" if schedule.downloads_new else ""
+        return "Automatic sync: off."
+    downloads = ", then new images are downloaded" if schedule.downloads_new else ""
     if schedule.kind == ScheduleKind.AT_START:
-        return f"Synced once each time Flowshelf starts{then}."
-    often = "hour" if schedule.hours == 1 else f"{schedule.hours} hours"
-    return f"Synced every {often}{then}. {_next_run(schedule)}"
+        return f"Automatic sync: each time Flowshelf starts{downloads}."
+    interval = "hour" if schedule.hours == 1 else f"{schedule.hours} hours"
+    return f"Automatic sync: every {interval}{downloads}. {_next_sync(schedule)}"
 
 
-def _next_run(schedule: Schedule) -> str:
+def _next_sync(schedule: Schedule) -> str:
     if schedules.is_held(schedule):
-        return "Held back until the sign-in works again."
-    moment = datetime.now(UTC)
-    due = schedules.next_due(schedule, moment)
+        return "On hold until the sign-in works again."
+    current = datetime.now(UTC)
+    due = schedules.next_due(schedule, current)
     if due is None:
-        return f"The next run comes {schedule.hours} h after the sync under way."
-    if due <= moment:
-        return "The next run begins now."
-    return f"The next run begins in {duration((due - moment).total_seconds())}, at {due:%H:%M} UTC."
+        return f"Next sync: {schedule.hours} h after the one that is running."
+    if due <= current:
+        return "Next sync: now."
+    return f"Next sync: in {duration((due - current).total_seconds())}, at {due:%H:%M} UTC."
+
+
+# Histories
 
 
 def history_sentence(history: History, gaps: list[Gap], run: Run | None) -> str:
-    """What is known of a history, in plain words; `run` is the last sync that read of it."""
-    name = history_word(history.name).capitalize()
-    places = [gap for gap in gaps if gap.history == history.name]
+    """How much of a history has been read. `run` is the last sync that read it."""
+    name = history_label(history.name).capitalize()
+    gaps_here = [gap for gap in gaps if gap.history == history.name]
+    is_by_project = history.name in PAGE_LABELS
     if history.refused_at:
-        return f"{name}: Flow does not offer this history for this account."
+        return f"{name}: Flow does not offer these for this account."
     if not history.responded_at:
         return f"{name}: not synced yet."
-    if not places and history.name in PAGE_WORDS:
-        return f"{name}: last synced {ago(history.synced_at)}. {_reach(history)}".rstrip()
-    if not places:
-        return f"{name}: complete, last synced {ago(history.synced_at)}."
-    if history.name in PAGE_WORDS:
-        return f"{name}: {_where(run)}the rest is still to come."
-    count = "1 gap" if len(places) == 1 else f"{len(places)} gaps"
-    return f"{name}: {_where(run)}{count}.{_still_to_come(places)}"
+    if not gaps_here:
+        synced = f"last synced {ago(history.synced_at)}"
+        return (
+            f"{name}: {synced}. {_project_coverage(history)}"
+            if is_by_project
+            else f"{name}: complete, {synced}."
+        )
+    gap_count = f" ({len(gaps_here)} gaps)" if len(gaps_here) > 1 else ""
+    missing = "" if is_by_project else _missing_range(gaps_here)
+    return f"{name}: incomplete{gap_count}{_position(run)}.{missing}"
 
 
-def _reach(history: History) -> str:
-    """How far back the readings of projects go: a quick sync does not read every project each time."""
+def _project_coverage(history: History) -> str:
+    """How far back projects have been read: a quick sync does not read every project each time."""
     unread_count = projects.count_unread(history.profile_id)
     if unread_count:
         return f"{number(unread_count)} of them could not be read yet."
     oldest = projects.find_longest_unread(history.profile_id)
     if oldest is None:
-        return "All projects were read."
-    return f"A quick sync reads some projects in turn; the longest unread was read {ago(oldest.read_at)}."
+        return "All projects have been read."
+    return (
+        "A quick sync reads some of the projects each time. The one that has waited longest was read "
+        f"{ago(oldest.read_at)}."
+    )
 
 
-def _where(run: Run | None) -> str:
-    """`stopped on 3 November 2026 at page 12, `."""
+def _position(run: Run | None) -> str:
+    """`, stopped on 3 November 2026 at page 12`; empty if there is no run that tells."""
     if run is None or run.state == RunState.CANCELLED:
         return ""
-    page = f"{page_word(run.history)} {number(max(run.history_page_count, 1))}"
+    page = f"{page_label(run.history)} {number(max(run.history_page_count, 1))}"
     if run.state == RunState.RUNNING:
-        return f"being read, at {page}, "
-    return f"stopped {_on_day(run.finished_at or run.started_at)} at {page}, "
+        return f", now at {page}"
+    return f", stopped {_today_or_day(run.finished_at or run.started_at)} at {page}"
 
 
-def _on_day(text: str) -> str:
+def _today_or_day(text: str) -> str:
     is_today = times.parsed(text).date() == datetime.now(UTC).date()
     return ago(text) if is_today else f"on {day(text)}"
 
 
-def _still_to_come(places: list[Gap]) -> str:
-    older = next((gap.after_created_at for gap in places if gap.after_created_at), None)
-    return f" Images older than {day(older)} are still to come." if older else ""
+def _missing_range(gaps: list[Gap]) -> str:
+    newest = next((gap.after_created_at for gap in gaps if gap.after_created_at), None)
+    return f" Images older than {day(newest)} are still missing." if newest else ""
 
 
 def register(app: Flask) -> None:
-    filters = (run_title, run_state, run_look, run_counts, run_seconds, ago_tag, exact, schedule_sentence)
-    for filter_ in (*filters, profiles.health_of):
-        app.add_template_filter(filter_)
+    """Make the labels available to templates."""
+    app.jinja_env.filters |= {
+        "file_label": file_label,
+        "health_label": health_label,
+        "health_of": profiles.health_of,
+        "history_label": history_label,
+        "page_label": page_label,
+        "project_label": project_label,
+        "run_title": run_title,
+        "run_state": run_state,
+        "run_state_class": run_state_class,
+        "run_counts": run_counts,
+        "run_seconds": run_seconds,
+        "schedule_sentence": schedule_sentence,
+    }

@@ -1,11 +1,11 @@
-"""Image models by the names that people know. Rows, addresses and exports keep the codes of Flow."""
+"""Public names of image models. Rows, URLs and exports use the codes of Flow."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from flask import Flask
 
-# A code that is not here has no name that Google uses in public, and is shown as it is.
+# Google uses no public name for any other code; pages show the code itself.
 MODEL_NAMES = {
     "IMAGEN_3_5": "Imagen 4",
     "IMAGEN_3_5_FAST": "Imagen 4 Fast",
@@ -24,21 +24,21 @@ def model_name(code: str) -> str:
 
 
 def names_of_models(codes: Iterable[str]) -> dict[str, str]:
-    """The names of several models by their codes. Those that share a name have the code behind it."""
+    """The names of some models, by code. Models that share a name have the code appended to it."""
     codes = list(codes)
     counts = Counter(model_name(code) for code in codes)
-    return {code: _told_apart(code, counts[model_name(code)] > 1) for code in codes}
+    return {code: _distinct_name(code, counts[model_name(code)] > 1) for code in codes}
 
 
 def model_choices(codes: Iterable[str]) -> list[tuple[str, str]]:
-    """Codes and names, in the order of the names."""
+    """Codes and names, sorted by name."""
     return sorted(names_of_models(codes).items(), key=lambda choice: choice[1].casefold())
 
 
-def _told_apart(code: str, is_shared: bool) -> str:
+def _distinct_name(code: str, is_shared: bool) -> str:
     name = model_name(code)
     return f"{name} ({code})" if is_shared and name != code else name
 
 
 def register(app: Flask) -> None:
-    app.add_template_filter(model_name)
+    app.jinja_env.filters["model_name"] = model_name

@@ -1,7 +1,10 @@
-"""What the sync and download panels say, as values for their templates."""
+"""The sync and download panels: the values that their templates show, and a route for each panel alone."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from flask import Blueprint, render_template
 
 from webapp import times
 from webapp.database.models import Gap, History, Profile, Run, Walk
@@ -12,12 +15,19 @@ from webapp.store.gallery import counts
 from webapp.store.history import walks
 from webapp.store.runs import downloads
 from webapp.web.services import background
+from webapp.web.views.filter_parameters import requested_profile_id
 from webapp.web.views.labels import history_sentence
+
+panels = Blueprint("panels", __name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SyncRow:
-    """One profile in the sync panel. `run` is the run under way, else the last one."""
+    """One profile in the sync panel.
+
+    `run` is the current sync run, otherwise the last one. `histories` are sentences. `question` is a full
+    sync that asks whether to mark the images that it did not find.
+    """
 
     profile: Profile
     histories: list[str]
@@ -32,8 +42,12 @@ class SyncRow:
 
 @dataclass(frozen=True, slots=True)
 class DownloadRow:
-    """One profile in the download panel. `run` is the open run, else the last one; it `is_settling` when it
-    was stopped and something is still being fetched."""
+    """One profile in the download panel.
+
+    `run` is the current download run, otherwise the last one. It `is_settling` when it was paused or
+    cancelled while some downloads were already running: those still finish. `has_banner` is False when the
+    sync panel shows the same banner. `reasons` are failures by sentence, with their counts.
+    """
 
     profile: Profile
     run: Run | None
@@ -54,36 +68,55 @@ class DownloadRow:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A region that HTMX replaces as a whole; it asks again only while something `is_active`, and now and
-    then while something `is_waiting` for cookies, which may come from elsewhere."""
+    """A region that HTMX replaces as a whole. It refreshes itself while something `is_active`, and more
+    slowly while something `is_waiting` for cookies, which may be pasted in another window."""
 
-    rows: list
+    rows: Sequence[SyncRow | DownloadRow]
     profile_id: str | None
     is_active: bool
     is_waiting: bool
 
     @property
     def every(self) -> str | None:
-        """How often it asks again."""
+        """The interval at which it refreshes itself, in the syntax of htmx; None: not by itself."""
         return "1s" if self.is_active else "5s" if self.is_waiting else None
+
+
+@panels.get("/panels/sync")
+def show_sync_panel() -> str:
+    return render_template("partials/sync_panel.html", panel=sync_panel(requested_profile_id()))
+
+
+@panels.get("/panels/download")
+def show_download_panel() -> str:
+    return render_template("partials/download_panel.html", panel=download_panel(requested_profile_id()))
+
+
+@panels.get("/panels/strip")
+def show_download_strip() -> str:
+    return render_template("partials/download_strip.html", rows=download_strip())
+
+
+@panels.app_context_processor
+def add_download_strip() -> dict[str, Callable[[], list[DownloadRow]]]:
+    """Every page can show the strip. A function, so that only pages that do show it run its queries."""
+    return {"download_strip": download_strip}
 
 
 def sync_panel(profile_id: str | None = None) -> Panel:
     rows = [_sync_row(profile) for profile in _profiles(profile_id)]
-    return _panel(rows, profile_id, any(row.is_active for row in rows))
+    is_active = any(row.is_active for row in rows)
+    return Panel(rows, profile_id, is_active, any(row.is_waiting for row in rows))
 
 
 def download_panel(profile_id: str | None = None) -> Panel:
     rows = [_download_row(profile) for profile in _profiles(profile_id)]
-    return _panel(rows, profile_id, any(row.is_active or row.is_settling for row in rows))
-
-
-def _panel(rows: list, profile_id: str | None, is_active: bool) -> Panel:
+    is_active = any(row.is_active or row.is_settling for row in rows)
     return Panel(rows, profile_id, is_active, any(row.is_waiting for row in rows))
 
 
 def download_strip() -> list[DownloadRow]:
-    """Downloads that are under way or wait for somebody, for a small line on every page."""
+    """Downloads that are running, paused or waiting, for a small line on pages without the panel."""
     return [_download_row(profile) for profile in profiles.list_profiles_downloading()]
 
 
@@ -92,38 +125,37 @@ def _profiles(profile_id: str | None) -> list[Profile]:
 
 
 def list_histories(profile_id: str) -> list[History]:
-    """The histories of the service that a profile's cookies sign in to; those of one that its account has
-    left are nobody's business any more."""
+    """The histories of the service that the profile uses now, without those of a service it has moved away
+    from."""
     available = background().connections.capabilities(profile_id).available
     return [history for history in walks.list_histories(profile_id) if history.name in available]
 
 
-def list_open_gaps(profile_id: str, known: list[History]) -> list[Gap]:
-    """Gaps of histories that answer; one that Flow does not offer keeps its gap and needs no word."""
-    answering = {history.name for history in known if not history.refused_at}
-    return [gap for gap in walks.list_gaps(profile_id) if gap.history in answering]
+def list_open_gaps(profile_id: str, histories: list[History]) -> list[Gap]:
+    """The gaps that a sync can close: those of `histories` that Flow does not refuse to this account."""
+    readable = {history.name for history in histories if not history.refused_at}
+    return [gap for gap in walks.list_gaps(profile_id) if gap.history in readable]
 
 
 def _sync_row(profile: Profile) -> SyncRow:
-    work = background()
     run = runs.find_last_run(profile.id, RunKind.SYNC)
-    is_active = run is not None and run.state == RunState.RUNNING
-    known = list_histories(profile.id)
-    gaps = list_open_gaps(profile.id, known)
-    was_begun = any(history.responded_at for history in known)
-    full_walks = (walks.find_open_full_walk(profile.id, history.name) for history in known)
+    active = run if run is not None and run.state == RunState.RUNNING else None
+    histories = list_histories(profile.id)
+    gaps = list_open_gaps(profile.id, histories)
+    has_begun = any(history.responded_at for history in histories)
+    full_walks = (walks.find_open_full_walk(profile.id, history.name) for history in histories)
     return SyncRow(
         profile=profile,
         histories=[
             history_sentence(history, gaps, runs.find_last_sync_in(profile.id, history.name))
-            for history in known
+            for history in histories
         ],
         run=run,
-        is_active=is_active,
+        is_active=active is not None,
         is_waiting=_is_waiting(run),
-        can_resume=not is_active and was_begun and (bool(gaps) or any(full_walks)),
-        cooldown=work.connections.cooldown(profile.id) if is_active else None,
-        images_per_second=_images_per_second(run) if is_active else 0.0,
+        can_resume=active is None and has_begun and (bool(gaps) or any(full_walks)),
+        cooldown=background().connections.cooldown(profile.id) if active else None,
+        images_per_second=_images_per_second(active) if active else 0.0,
         question=next(iter(walks.list_walks_with_question(profile.id)), None),
     )
 
@@ -137,19 +169,20 @@ def _download_row(profile: Profile) -> DownloadRow:
     work = background()
     run = runs.find_last_run(profile.id, RunKind.DOWNLOAD)
     left_count = downloads.count_left(run.id) if run else 0
-    # Read after what is left: a panel that finds nothing left asks no more and has to show the last count.
-    run = run and runs.find_run(run.id)
+    # Read the run again, after counting. Otherwise the last download could finish in between: the panel would
+    # find nothing left, stop refreshing, and go on showing the counts from before that download.
+    run = runs.find_run(run.id) if run else None
     is_active = run is not None and run.state == RunState.RUNNING
     is_waiting = _is_waiting(run)
     images_rate, bytes_rate = work.downloads.rate(run.id) if run else (0.0, 0.0)
+    queued_count = downloads.count_queued(run.id) if run and left_count else 0
     return DownloadRow(
         profile=profile,
         run=run,
         is_active=is_active,
-        is_settling=not is_active and left_count > (downloads.count_queued(run.id) if left_count else 0),
+        is_settling=not is_active and left_count > queued_count,
         is_paused=run is not None and run.state == RunState.PAUSED,
         is_waiting=is_waiting,
-        # One banner for a profile: the sync panel has it when that waits as well.
         has_banner=is_waiting and not _is_waiting(runs.find_open_run(profile.id, RunKind.SYNC)),
         left_count=left_count,
         percent=_percent(run, left_count),
@@ -167,5 +200,6 @@ def _is_waiting(run: Run | None) -> bool:
 
 
 def _percent(run: Run | None, left_count: int) -> int:
-    decided = run.done_count + run.failed_count if run else 0
-    return 100 * decided // (decided + left_count) if decided + left_count else 0
+    """How much of a run is finished, downloaded or failed."""
+    finished = run.done_count + run.failed_count if run else 0
+    return 100 * finished // (finished + left_count) if finished + left_count else 0

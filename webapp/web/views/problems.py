@@ -1,4 +1,4 @@
-"""Errors as a person, a panel or a script can read them: never a traceback, never a bare status."""
+"""Error responses: a page, a fragment for HTMX, or JSON; always with a sentence, never with a traceback."""
 
 import logging
 
@@ -13,14 +13,17 @@ from webapp.errors import Busy, FlowshelfError, Locked, Overloaded, SignInNeeded
 log = logging.getLogger(__name__)
 htmx = HTMX()
 
-UNEXPECTED = "Something went wrong inside Flowshelf. What is on the shelf is safe; the log says more."
+UNEXPECTED = (
+    "Something went wrong inside Flowshelf. Your images are safe. Try again; if it fails again, look into "
+    "the log of Flowshelf."
+)
 SENTENCES = {
-    400: "This request could not be understood.",
-    404: "There is no such page on this shelf.",
-    405: "This address cannot be used like that.",
-    413: "That is too large for Flowshelf to take.",
-    415: "This address takes JSON only: send it with “Content-Type: application/json”.",
-    416: "This file has no such part: it ends before it.",
+    400: "Flowshelf did not understand this request, and nothing was changed. Reload the page and try again.",
+    404: "This page does not exist. Check the address, or start again from the gallery.",
+    405: "This address does not support this kind of request. Start again from the gallery.",
+    413: "This request is too large, and nothing was changed. Send less at a time.",
+    415: "This address accepts JSON only. Send it with “Content-Type: application/json”.",
+    416: "The requested part is beyond the end of this file.",
 }
 CODES = {400: "bad_request", 404: "not_found", 405: "bad_request", 413: "too_large", 415: "not_json"}
 
@@ -33,7 +36,7 @@ def register(app: Flask) -> None:
 
 def show_known(error: FlowshelfError) -> ResponseReturnValue:
     extra = {"runId": error.run_id} if isinstance(error, Busy) and error.run_id else {}
-    response = _answer(error.http_status, str(error), error.code, extra)
+    response = _respond(error.http_status, str(error), error.code, extra)
     if isinstance(error, Overloaded):
         response.headers["Retry-After"] = "5"
     if isinstance(error, Locked):
@@ -41,7 +44,7 @@ def show_known(error: FlowshelfError) -> ResponseReturnValue:
     if isinstance(error, SignInNeeded):
         response.headers["WWW-Authenticate"] = "Bearer"
         if htmx:
-            response.headers["HX-Refresh"] = "true"  # the session ended: the page itself asks to sign in
+            response.headers["HX-Refresh"] = "true"  # the session has ended: reload, to show the sign-in page
     return response
 
 
@@ -50,9 +53,9 @@ def show_http(error: HTTPException) -> ResponseReturnValue:
     if status < 400:
         return error.get_response()
     sentence = SENTENCES.get(status, UNEXPECTED if status >= 500 else SENTENCES[400])
-    response = _answer(status, sentence, CODES.get(status, "error" if status >= 500 else "bad_request"), {})
+    response = _respond(status, sentence, CODES.get(status, "error" if status >= 500 else "bad_request"), {})
     for name, value in error.get_headers():
-        response.headers.setdefault(name, value)  # as the length of a file whose part was not there
+        response.headers.setdefault(name, value)  # for example Content-Range of a 416
     return response
 
 
@@ -61,10 +64,10 @@ def show_unexpected(error: Exception) -> ResponseReturnValue:
         log.error("Request %s %s: %s", request.method, request.path, problem)
         return show_known(problem)
     log.exception("Request %s %s failed", request.method, request.path)
-    return _answer(500, UNEXPECTED, "error", {})
+    return _respond(500, UNEXPECTED, "error", {})
 
 
-def _answer(status: int, sentence: str, code: str, extra: dict) -> Response:
+def _respond(status: int, sentence: str, code: str, extra: dict[str, str]) -> Response:
     if request.path.startswith("/api/") or request.path == "/healthz":
         return make_response({"success": False, "error": sentence, "code": code} | extra, status)
     if htmx:
@@ -73,10 +76,10 @@ def _answer(status: int, sentence: str, code: str, extra: dict) -> Response:
         response.headers["HX-Reswap"] = "innerHTML"
         return response
     if code == SignInNeeded.code:
-        return make_response(render_template("sign_in.html", next=address(), problem=None), status)
+        return make_response(render_template("sign_in.html", next=requested_path(), problem=None), status)
     return make_response(render_template("problem.html", sentence=sentence, status=status), status)
 
 
-def address() -> str:
-    """The page that was asked for, to come back to after signing in."""
+def requested_path() -> str:
+    """The requested page, to return to after signing in."""
     return request.full_path.rstrip("?") if request.method == "GET" else "/"

@@ -1,9 +1,9 @@
-"""What can be done with a selection beside downloading it: sum, names, metadata, hide, delete."""
+"""Commands for selected images besides downloads: count, copy names, export metadata, hide, delete files."""
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, redirect, render_template, request
@@ -15,114 +15,117 @@ from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Selection
 from webapp.web.services import background
 from webapp.web.views.api_values import EXPORT_FIELDS, export_value
-from webapp.web.views.filter_parameters import filter_of, selection_fields, selection_of, way_back
+from webapp.web.views.filter_parameters import filter_of, selection_fields, selection_of
+from webapp.web.views.return_path import return_path
 
-selecting = Blueprint("selections", __name__)
+selection_commands = Blueprint("selections", __name__)
 
-# A cell that begins so is a formula to a spreadsheet; an apostrophe makes it text.
+# A spreadsheet reads a cell that starts like this as a formula. An apostrophe in front makes it text.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
-_DELETED = {"deleted_count": "deleted", "kept_count": "kept"}
 
-
-@selecting.post("/selection")
+@selection_commands.post("/selection")
 def show_summary() -> str:
-    """What the selection comes to, for the toolbar."""
-    return render_template(
-        "partials/selection_sum.html", sum=selections.summary_of(selection_of(request.form))
-    )
+    """The count and size of the selected files, for the toolbar."""
+    summary = selections.summary_of(selection_of(request.form))
+    return render_template("partials/selection_summary.html", summary=summary)
 
 
-@selecting.post("/selection/names")
+@selection_commands.post("/selection/names")
 def list_names() -> Response:
-    return _streamed(_names(selections.list_ids(selection_of(request.form))), "text/plain")
+    return _stream(_names(selections.list_ids(selection_of(request.form))), "text/plain")
 
 
-@selecting.post("/selection/ask/<any(download, hide, delete):verb>")
-def ask(verb: str) -> str:
-    """Names what is about to happen to how many images; the selection goes along in hidden fields."""
-    return _question(verb, selection_of(request.form))
+@selection_commands.post("/selection/ask/<any(download, hide, delete):verb>")
+def confirm(verb: str) -> str:
+    """A page that asks for confirmation: it says what would happen to how many images."""
+    return _confirmation(verb, selection_of(request.form))
 
 
-def _question(verb: str, selection: Selection, *, has_changed: bool = False) -> str:
+def _confirmation(verb: str, selection: Selection, *, has_changed: bool = False) -> str:
+    """The selection and its fingerprint are in hidden fields of the form, for `_is_confirmed`."""
     return render_template(
-        "selection_ask.html",
+        "selection_confirm.html",
         verb=verb,
-        sum=selections.summary_of(selection),
-        fields=[*selection_fields(selection), ("seal", selections.fingerprint_of(selection))],
+        summary=selections.summary_of(selection),
+        fields=[*selection_fields(selection), ("fingerprint", selections.fingerprint_of(selection))],
         has_changed=has_changed,
-        back=way_back(),
+        back=return_path(),
     )
 
 
-def _is_as_shown(selection: Selection) -> bool:
-    """Whether the selection still is what the person who says yes was asked about."""
-    return request.form.get("seal") == selections.fingerprint_of(selection)
+def _is_confirmed(selection: Selection) -> bool:
+    """Whether the selection still holds the images that the person confirmed. A filter may match others by
+    now."""
+    return request.form.get("fingerprint") == selections.fingerprint_of(selection)
 
 
-@selecting.post("/selection/hide")
+@selection_commands.post("/selection/hide")
 def hide() -> ResponseReturnValue:
     selection = selection_of(request.form)
-    if not _is_as_shown(selection):
-        return _question("hide", selection, has_changed=True)
-    return redirect(way_back(hid=selections.hide(selection)), code=303)
+    if not _is_confirmed(selection):
+        return _confirmation("hide", selection, has_changed=True)
+    return redirect(return_path(hid=selections.hide(selection)), code=303)
 
 
-@selecting.post("/selection/show")
+@selection_commands.post("/selection/show")
 def show_again() -> ResponseReturnValue:
     selections.show_again(selection_of(request.form))
-    return redirect(way_back(), code=303)
+    return redirect(return_path(), code=303)
 
 
-@selecting.post("/selection/undo")
+@selection_commands.post("/selection/undo")
 def undo_hiding() -> ResponseReturnValue:
     selections.undo_hiding(request.form.get("hid", ""))
-    return redirect(way_back(), code=303)
+    return redirect(return_path(), code=303)
 
 
-@selecting.post("/selection/delete")
+@selection_commands.post("/selection/delete")
 def delete_files() -> ResponseReturnValue:
     selection = selection_of(request.form)
-    if not _is_as_shown(selection):
-        return _question("delete", selection, has_changed=True)
+    if not _is_confirmed(selection):
+        return _confirmation("delete", selection, has_changed=True)
     deleted, kept = background().delete_files(selections.list_ids(selection))
-    return redirect(way_back(deleted=deleted, kept=kept), code=303)
+    return redirect(return_path(deleted=deleted, kept=kept), code=303)
 
 
-@selecting.app_template_global()
-def outcome() -> dict | None:
-    """What the gallery says of the command that led to its address."""
-    words = request.args
-    if (hid := words.get("hid")) and (count := selections.count_hidden_at(hid)):
+@selection_commands.app_template_global()
+def outcome() -> dict[str, int | str] | None:
+    """The outcome of the command that redirected to this page (see `return_path`), for
+    `partials/outcome.html`."""
+    args = request.args
+    if (hid := args.get("hid")) and (count := selections.count_hidden_at(hid)):
         return {"hidden_count": count, "hid": hid}
-    if "deleted" not in words:
+    if "deleted" not in args:
         return None
-    return {name: words.get(word, 0, int) for name, word in _DELETED.items()}
+    return {"deleted_count": args.get("deleted", 0, int), "kept_count": args.get("kept", 0, int)}
 
 
 # Metadata
 
 
-@selecting.route("/metadata.<any(csv, json):form>", methods=["GET", "POST"])
-def export_metadata(form: str) -> Response:
-    """Of a filter by its address, of a selection by its form."""
+@selection_commands.route("/metadata.<any(csv, json):file_format>", methods=["GET", "POST"])
+def export_metadata(file_format: str) -> Response:
+    """GET: of the images that match the filter of the URL. POST: of the selection of the form."""
     is_selection = request.method == "POST"
     selection = selection_of(request.form) if is_selection else Selection(everything=filter_of(request.args))
     ids = selections.list_ids(selection)
-    chunks, kind = (_csv(ids), "text/csv") if form == "csv" else (_json(ids), "application/json")
-    response = _streamed(chunks, kind)
-    file_name = f"flowshelf-metadata-{datetime.now(UTC):%Y-%m-%d}.{form}"
+    if file_format == "csv":
+        response = _stream(_csv(ids), "text/csv")
+    else:
+        response = _stream(_json(ids), "application/json")
+    file_name = f"flowshelf-metadata-{datetime.now(UTC):%Y-%m-%d}.{file_format}"
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
 
 
-def _streamed(chunks: Iterator[str], kind: str) -> Response:
-    return Response(chunks, content_type=f"{kind}; charset=utf-8")
+def _stream(chunks: Iterator[str], media_type: str) -> Response:
+    return Response(chunks, content_type=f"{media_type}; charset=utf-8")
 
 
 def _chunks(ids: list[str]) -> Iterator[list[Image]]:
-    """The images piece by piece: this runs after the request's connection was closed, and a reader may
-    leave in the middle, so each piece opens its own."""
+    """The images in chunks. Flask closes the request's database connection before it sends them, and a client
+    may leave half-way, so each chunk opens and closes a connection of its own."""
     for chunk in store.chunked(ids):
         with store.connection():
             images = selections.list_in_order(chunk)
@@ -141,14 +144,14 @@ def _csv(ids: list[str]) -> Iterator[str]:
         yield _lines([[cell(value.get(name)) for name in EXPORT_FIELDS] for value in values])
 
 
-def _lines(rows: list) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerows(rows)
-    return written.getvalue()
+def _lines(rows: Iterable[Iterable[object]]) -> str:
+    output = io.StringIO()
+    csv.writer(output).writerows(rows)
+    return output.getvalue()
 
 
 def cell(value: object) -> object:
-    """A value as a spreadsheet may open it without calculating anything."""
+    """A value that no spreadsheet evaluates as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 

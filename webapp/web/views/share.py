@@ -1,25 +1,28 @@
-"""Signing in by link or by code, signing out, and the page on which the owner finds and renews the links."""
+"""Signing in with a link or a code, signing out, and the page where the owner finds and renews the links."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from werkzeug.wrappers import Response
 
 from webapp.database.states import Role
 from webapp.errors import BadRequest, Locked, WrongCode
 from webapp.web import access
 from webapp.web.access import open_to_anonymous, open_to_guests
 from webapp.web.services import sharing
-from webapp.web.sharing import SESSION_DAYS, links
-from webapp.web.views.filter_parameters import is_our_path
+from webapp.web.sharing import SESSION_DAYS, Sharing, links
+from webapp.web.views.return_path import is_local_path
 
 share = Blueprint("share", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How others get in with one role: `links` from where they may be, the first also as a QR code."""
+class Access:
+    """How others sign in with one role. `links` has one link per address of this machine, `qr` is the
+    first."""
 
     role: Role
     code: str
@@ -31,16 +34,16 @@ class Way:
 @share.get("/enter")
 @open_to_anonymous
 def enter() -> ResponseReturnValue:
-    """Sign in by a link. The redirect takes the code out of the address bar and of the history.
+    """Sign in with a link. The redirect removes the code from the address bar and from the browser's history.
 
-    What only looks ahead (a HEAD, a browser that prefetches) signs nobody in.
+    A HEAD request or a prefetch does not sign in: nobody has opened the link yet.
     """
-    if not sharing().is_on:
+    if sharing() is None:
         return redirect(_next(request.args), code=303)
     code = request.args.get("code", "")
     if not code or request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
         return redirect(url_for("share.show_sign_in"), code=303)
-    return _signed_in(code, _next(request.args))
+    return _sign_in_with(code, _next(request.args))
 
 
 @share.get("/sign-in")
@@ -54,83 +57,91 @@ def show_sign_in() -> ResponseReturnValue:
 @share.post("/sign-in")
 @open_to_anonymous
 def sign_in() -> ResponseReturnValue:
-    if not sharing().is_on:
-        return redirect(_next(request.form), code=303)
-    return _signed_in(request.form.get("code", ""), _next(request.form))
+    return _sign_in_with(request.form.get("code", ""), _next(request.form))
 
 
 @share.post("/sign-out")
 @open_to_guests
 def sign_out() -> ResponseReturnValue:
-    if sharing().is_on:
-        sharing().end_session(request.cookies.get(access.cookie_name(), ""))
-    answer = redirect(url_for("share.show_sign_in"), code=303)
-    answer.delete_cookie(access.cookie_name(), httponly=True, samesite="Lax")
-    return answer
+    if current := sharing():
+        current.end_session(request.cookies.get(access.cookie_name(), ""))
+    response = redirect(url_for("share.show_sign_in"), code=303)
+    response.delete_cookie(access.cookie_name(), httponly=True, samesite="Lax")
+    return response
 
 
 @share.get("/share")
 def show_share() -> str:
-    ways = [_way(role) for role in (Role.GUEST, Role.OWNER)] if sharing().is_on else []
-    return render_template("share.html", ways=ways, days=SESSION_DAYS)
+    """The links; without sharing how to turn it on."""
+    current = sharing()
+    accesses = [_access(current, role) for role in (Role.GUEST, Role.OWNER)] if current else []
+    return render_template("share.html", accesses=accesses, days=SESSION_DAYS)
 
 
 @share.post("/share/<role>/renew")
 def renew(role: str) -> ResponseReturnValue:
-    """Another link for a role. The browser that asked for it stays the owner's, in a new session."""
-    if not sharing().is_on or role not in (Role.OWNER, Role.GUEST):
-        raise BadRequest("There is no such link to renew: start Flowshelf with --share first.")
-    sharing().renew(Role(role))
-    answer = redirect(url_for("share.show_share"), code=303)
-    return _with_session(answer, Role.OWNER) if role == Role.OWNER else answer
+    """Replace the link of a role. The owner's own browser stays signed in, with a new session."""
+    current = sharing()
+    if current is None or role not in (Role.OWNER, Role.GUEST):
+        raise BadRequest("There is no such link to renew. Links exist only after a start with --share.")
+    current.renew(Role(role))
+    response = redirect(url_for("share.show_share"), code=303)
+    if role == Role.OWNER:
+        _begin_session(current, response, Role.OWNER)
+    return response
 
 
-def _signed_in(code: str, next_path: str) -> ResponseReturnValue:
-    """The page that was wanted, as whoever holds that code; else the sign-in page with what is wrong."""
+def _sign_in_with(code: str, next_path: str) -> ResponseReturnValue:
+    """Sign in and redirect to `next_path`; the sign-in page with a message if the code is refused."""
+    current = sharing()
+    if current is None:
+        return redirect(next_path, code=303)
     try:
-        role = sharing().role_of_code(code, request.remote_addr or "")
+        role = current.role_of_code(code, request.remote_addr or "")
     except (WrongCode, Locked) as error:
         page = render_template("sign_in.html", next=next_path, problem=str(error))
-        answer = make_response(page, error.http_status)
+        refusal = make_response(page, error.http_status)
         if isinstance(error, Locked):
-            answer.headers["Retry-After"] = str(error.retry_after_seconds)
-        return answer
-    answer = redirect(next_path, code=303)
-    # A guest link that a page of somebody else opens must not take the owner's role away.
-    return answer if access.is_owner() else _with_session(answer, role)
+            refusal.headers["Retry-After"] = str(error.retry_after_seconds)
+        return refusal
+    response = redirect(next_path, code=303)
+    # An owner stays the owner: a page of somebody else could open a guest link to take that role away.
+    if not access.is_owner():
+        _begin_session(current, response, role)
+    return response
 
 
-def _with_session(answer: Response, role: Role) -> Response:
+def _begin_session(sharing: Sharing, response: Response, role: Role) -> None:
+    """Replace the browser's session by a new one, whose cookie is set with `response`."""
     name = access.cookie_name()
-    sharing().end_session(request.cookies.get(name, ""))
-    answer.set_cookie(
+    sharing.end_session(request.cookies.get(name, ""))
+    response.set_cookie(
         name,
-        sharing().begin_session(role),
+        sharing.begin_session(role),
         max_age=SESSION_DAYS * 24 * 3600,
         httponly=True,
         samesite="Lax",
         secure=request.is_secure,
     )
-    return answer
 
 
-def _next(words) -> str:
-    """The page to go on to: one of ours, never another site."""
-    path = words.get("next", "")
-    return path if is_our_path(path) else url_for("pages.gallery")
+def _next(values: Mapping[str, str]) -> str:
+    """The path to continue at, never on another site."""
+    path = values.get("next", "")
+    return path if is_local_path(path) else url_for("gallery.show_gallery")
 
 
-def _way(role: Role) -> Way:
-    code = sharing().codes.code_of(role)
-    ways = [links.enter_url(base, code) for base in _base_urls()]
-    return Way(role, code, ways, links.qr_svg(ways[0]), sharing().count_sessions(role))
+def _access(sharing: Sharing, role: Role) -> Access:
+    code = sharing.codes.code_of(role)
+    urls = [links.enter_url(base, code) for base in _base_urls(sharing.host)]
+    return Access(role, code, urls, links.qr_svg(urls[0]), sharing.count_sessions(role))
 
 
-def _base_urls() -> list[str]:
-    """Where others can open this shelf: the address that the owner uses comes first, unless it is for this
-    machine alone."""
+def _base_urls(host: str) -> list[str]:
+    """The URLs under which others can open Flowshelf. First the one that the owner uses, unless that works on
+    this machine only. Behind https there is a proxy, and only its URL is known."""
     here = request.host_url.rstrip("/")
-    others = [] if request.is_secure else links.base_urls(sharing().host, int(request.environ["SERVER_PORT"]))
+    others = [] if request.is_secure else links.base_urls(host, int(request.environ["SERVER_PORT"]))
     if others and links.is_loopback(request.host):
         return others
     return list(dict.fromkeys([here, *others]))

@@ -1,0 +1,118 @@
+"""The gallery: whole pages of images, and the fragments that a page in a browser loads later."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from webapp.store import profiles
+from webapp.store.gallery import counts, images
+from webapp.store.gallery.filters import Filter, Sort
+from webapp.store.history import projects
+from webapp.store.runs import downloads
+from webapp.web.access import is_owner, open_to_guests
+from webapp.web.services import background
+from webapp.web.views.filter_parameters import (
+    file_states,
+    filter_args,
+    filter_of,
+    gallery_url,
+    requested_filter,
+)
+from webapp.web.views.model_names import model_choices
+from webapp.web.views.panels import download_panel, sync_panel
+
+gallery = Blueprint("gallery", __name__)
+
+IMAGES_PER_PAGE = 60
+# The most cards that one request may ask for: as many small ones as a very large screen shows.
+MAX_CARDS = 300
+
+
+@gallery.get("/")
+@open_to_guests
+def show_gallery() -> ResponseReturnValue:
+    """The images that match the filter of the URL; the welcome page if there is no profile yet."""
+    all_profiles = profiles.list_profiles()
+    if not all_profiles and is_owner():
+        return render_template("welcome.html")
+    filter_ = requested_filter()
+    values = {"profiles": all_profiles, "profile_id": filter_.profile_id, "choices": filter_choices(filter_)}
+    values |= grid_values(filter_)
+    if is_owner():
+        panels = {"sync": sync_panel(filter_.profile_id), "download": download_panel(filter_.profile_id)}
+        response = make_response(render_template("gallery.html", **panels, **values))
+    else:
+        response = make_response(render_template("guest_gallery.html", **values))
+    # The URL that HTMX shows after a change of the filter: without the empty fields of the form.
+    response.headers["HX-Replace-Url"] = gallery_url(**filter_args(filter_))
+    return response
+
+
+@gallery.get("/grid")
+@open_to_guests
+def show_grid() -> str:
+    """The grid alone, to replace that of a page when the filter changes or new images arrive."""
+    return render_template("partials/grid.html", **grid_values(requested_filter()))
+
+
+@gallery.get("/grid/more")
+@open_to_guests
+def show_more() -> str:
+    """The next cards and the pager that follows them, to be added to a page that is scrolled."""
+    filter_ = requested_filter()
+    return render_template(
+        "partials/more.html", args=filter_args(filter_), filter=filter_, page=requested_page(filter_)
+    )
+
+
+@gallery.get("/grid/totals")
+def show_totals() -> str:
+    """The counts alone, exact ones, for a page that keeps its cards while a run ends."""
+    filter_ = filter_of(request.args)
+    values = count_values(filter_, counts.count_all(filter_))
+    return render_template("partials/totals.html", is_fragment=True, **values)
+
+
+@gallery.get("/cards")
+def show_cards() -> ResponseReturnValue:
+    """The pictures and states of some cards, which HTMX swaps in by their ids."""
+    ids, args = request.args.getlist("id")[:MAX_CARDS], filter_args(filter_of(request.args))
+    outcomes = downloads.list_outcomes(ids)
+    response = make_response(render_template("partials/cards.html", images=outcomes, args=args))
+    if under_way := background().previews.list_under_way(ids):
+        response.headers["HX-Trigger"] = json.dumps({"previews-under-way": {"ids": under_way}})
+    return response
+
+
+def grid_values(filter_: Filter) -> dict[str, Any]:
+    """The values of `partials/grid.html`: the requested page, and counts of all images that match."""
+    page = requested_page(filter_)
+    totals = counts.count_listed(page.images) if page.is_whole else counts.count_first(filter_)
+    return {"filter": filter_, "page": page} | count_values(filter_, totals)
+
+
+def count_values(filter_: Filter, totals: counts.Totals) -> dict[str, Any]:
+    """The values of `partials/totals.html`. `shelf_count` counts the images without the filter."""
+    unfiltered = Filter(profile_id=filter_.profile_id)
+    is_unfiltered = replace(filter_, sort=unfiltered.sort) == unfiltered
+    shelf_count = totals.total if is_unfiltered else counts.count_shelf(unfiltered.profile_id)
+    return {"args": filter_args(filter_), "totals": totals, "shelf_count": shelf_count}
+
+
+def requested_page(filter_: Filter) -> images.GalleryPage:
+    before, after = request.args.get("before"), request.args.get("after")
+    return images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after)
+
+
+def filter_choices(filter_: Filter) -> dict[str, list[Any]]:
+    """The choices of each field of the filter: the values that occur in the profile."""
+    return {
+        "aspect": counts.list_values("aspect_ratio", filter_.profile_id),
+        "model": model_choices(counts.list_values("model_name", filter_.profile_id)),
+        "project": projects.list_projects(filter_.profile_id),
+        "state": file_states(),
+        "sort": list(Sort),
+    }

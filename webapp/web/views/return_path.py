@@ -1,0 +1,64 @@
+"""The page a form was on, to return to after the form was processed without JavaScript.
+
+Each form sends its page in the hidden field `here`.
+"""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Flask, request, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
+
+# Endpoints of whole pages. A fragment is always part of the gallery.
+WHOLE_PAGES = (
+    "gallery.show_gallery",
+    "images.show_image",
+    "profiles.show_profile",
+    "profiles.show_profiles",
+    "overview.show_overview",
+    "activity.show_activity",
+    "activity.show_messages",
+    "activity.show_run",
+    "exports.show_exports",
+    "exports.show_export",
+    "share.show_share",
+    "settings.show_settings",
+    "help.list_topics",
+    "help.show_topic",
+)
+# Query parameters with which the gallery reports the outcome of the last command.
+OUTCOME_PARAMETERS = ("hid", "deleted", "kept")
+
+
+def is_local_path(text: str) -> bool:
+    """Whether a URL from outside stays on this site: a path that no browser takes for another host."""
+    return text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+
+
+def current_path() -> str:
+    """The path and query of the page that is being rendered, for the field `here` of its forms."""
+    if request.endpoint in WHOLE_PAGES:
+        return request.full_path.rstrip("?")
+    try:
+        profile_id = request.values.get("profile")
+    except RequestEntityTooLarge:  # this is the page that reports it
+        profile_id = None
+    return url_for("gallery.show_gallery", profile=profile_id or None)
+
+
+def return_path(**outcome: Any) -> str:
+    """The path of the page that the submitted form was on.
+
+    `outcome` reports what was done, as query parameters; those of an earlier command are removed.
+    """
+    here = request.form.get("here", "")
+    if not is_local_path(here):
+        return url_for("gallery.show_gallery", profile=request.form.get("profile") or None, **outcome)
+    path, _, query = here.partition("?")
+    parameters = [(name, value) for name, value in parse_qsl(query) if name not in OUTCOME_PARAMETERS]
+    parameters += [(name, str(value)) for name, value in outcome.items()]
+    return f"{path}?{urlencode(parameters)}" if parameters else path
+
+
+def register(app: Flask) -> None:
+    app.jinja_env.globals["current_path"] = current_path
