@@ -66,7 +66,7 @@ def test_forty_slow_clients_do_not_block_another_one(visit, large_shelf):
 
 
 def test_one_address_cannot_take_all_connections(visit, monkeypatch):
-    monkeypatch.setattr(server, "MAX_CONNECTIONS_OF_ONE", 10)
+    monkeypatch.setattr(server, "MAX_CONNECTIONS_PER_ADDRESS", 10)
     with ExitStack() as stack:
         greedy = [connected(stack, visit()) for _ in range(15)]
         for connection in greedy:
