@@ -271,3 +271,15 @@ def test_a_prompt_says_what_its_picture_shows():
         for word in brightness.keys() & pictures.prompt(number).split():
             brightness[word].append(shown)
     assert max(brightness["moon"]) < min(brightness["sun"])
+
+
+def test_pictures_of_all_motifs_and_shapes_can_be_drawn_and_differ():
+    drawn = set()
+    for number in range(34):
+        aspect = list(pictures.ASPECTS)[number % 3]
+        content = pictures.encoded(number, aspect=aspect, long_side=160)
+        with Image.open(io.BytesIO(content)) as image:
+            wide, tall = pictures.ASPECTS[aspect]
+            assert abs(image.width / image.height - wide / tall) < 0.05
+        drawn.add(content)
+    assert len(drawn) == 34
