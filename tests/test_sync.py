@@ -71,8 +71,8 @@ def test_storing_a_page_takes_at_most_twelve_statements_and_inserts_all_images_i
         run = sync()
     assert (run.page_count, run.synced_count) == (10, 180)
     assert len([sql for sql in executed if sql.startswith("INSERT INTO veo3_image_generations")]) == 10
-    once_per_page = [sql for sql in executed if executed.count(sql) >= run.page_count - 1]
-    assert len(once_per_page) <= 12 * run.page_count
+    # Rounded, because some of the same statements also run once for the whole sync.
+    assert sum(round(executed.count(sql) / run.page_count) for sql in set(executed)) <= 12
 
 
 def test_names_and_details_of_an_image_are_stored(sync, world):

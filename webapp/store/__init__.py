@@ -1,4 +1,4 @@
-"""Every query and every transaction. Functions return lists and values, never lazy queries.
+"""Every query and every transaction. Callers get lists and values, never lazy queries.
 
 profiles    profiles, their secrets, accounts and health
 sessions    browsers that signed in to a shared Flowshelf

@@ -31,8 +31,8 @@ from webapp.times import now
 _NEWEST_FIRST = SQL("rowid DESC")
 # The condition of the index `one_open_run`, which SQLite only uses when the query spells it the same.
 _IS_OPEN = SQL(f"({OPEN_RUN})")
-# By hand: run four times for each history page, and peewee takes longer to build such a statement than SQLite
-# to run it (benchmark `metadata`, history pages per second).
+# By hand: run for each history page, by the sync and by every request that waits for it, and peewee takes
+# longer to build such a statement than SQLite to run it (benchmark `metadata`, history pages per second).
 _FIND_RUN = "SELECT * FROM run WHERE id = ?"
 
 
