@@ -158,7 +158,7 @@ def image(ask, world, work, profile_id):
 def test_a_file_that_was_deleted_by_hand_is_said_and_pending_again(image, client, ask):
     Path(image.local_path).unlink()
     status, _, body = got(client, f"/images/{image.id}/file")
-    assert (status, b"somebody deleted or moved it" in body) == (404, True)
+    assert (status, b"deleted or moved outside of Flowshelf" in body) == (404, True)
     with store.connection():
         assert images.get_image(image.id).local_path is None
     assert ask(SINGLE, imageName=image.name)[0] == 200

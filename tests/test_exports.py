@@ -42,7 +42,7 @@ def prepared(client, wait_until):
         answer = client.post("/exports", data=form)
         assert answer.status_code == 303, answer.text
         wait_until(
-            lambda: "Preparing" not in (text := client.get(answer.location).text) and "Waiting" not in text
+            lambda: "Preparing" not in (text := client.get(answer.location).text) and "Queued" not in text
         )
         return answer.location
 
@@ -207,7 +207,7 @@ def test_a_zip_that_is_removed_is_gone_also_while_it_waits(client, ids, prepared
     page = prepared(image_id=ids[:2])
     assert client.post(f"{page}/remove").status_code == 303
     assert list(config.exports_dir.iterdir()) == []
-    assert "No ZIP is waiting here" in client.get("/exports").text
+    assert "<h2>No ZIPs</h2>" in client.get("/exports").text
     with store.connection():
         export = exports.add_export(ids[:2], 1000)
         exports.claim_export()
