@@ -23,7 +23,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from webapp import storage, store
@@ -67,10 +67,10 @@ class Background:
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
-        self.connections = Connections(config, open_source, self.stopping)
+        self.connections = Connections(config, self.settings, open_source, self.stopping)
         self.syncs = Syncs(config, self.connections, self.waiters, self.stopping, self._download_new)
         self.schedule = Scheduler(self.syncs, self.stopping)
-        self.downloads = Downloads(config, self.connections, self.waiters, self.stopping)
+        self.downloads = Downloads(config, self.settings, self.connections, self.waiters, self.stopping)
         self.exports = Exports(config, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
@@ -130,6 +130,12 @@ class Background:
         self.size_backfill.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
+
+    def choose_settings(self, texts: Mapping[str, str]) -> None:
+        """Store what a person chose, and apply it to the runs that are under way. Raises BadRequest."""
+        self.settings.choose(texts)
+        self.connections.apply_settings()
+        self.downloads.apply_settings()
 
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> None:
         """Replace a profile's cookies and resume the runs that waited for them.

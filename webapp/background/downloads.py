@@ -27,6 +27,7 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
+from webapp.background.settings import Settings
 from webapp.background.waiters import Waiters
 from webapp.background.worker_pool import WorkerPool, change, finish, log_state
 from webapp.config import Config
@@ -48,9 +49,15 @@ class Downloads:
     """The commands for download runs, and the threads that carry them out."""
 
     def __init__(
-        self, config: Config, connections: Connections, waiters: Waiters, stopping: threading.Event
+        self,
+        config: Config,
+        settings: Settings,
+        connections: Connections,
+        waiters: Waiters,
+        stopping: threading.Event,
     ) -> None:
         self._config = config
+        self._settings = settings
         self._connections = connections
         self._waiters = waiters
         self._stopping = stopping
@@ -170,7 +177,7 @@ class Downloads:
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             pool = self._pools.setdefault(run.id, WorkerPool(run))
             # Detached threads still send requests, so they count: pausing and resuming must not add threads.
-            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
+            free_count = self._settings.current.download_workers - self._thread_counts[run.profile_id]
             for _ in range(min(downloads.count_queued(run.id), free_count)):
                 thread = threading.Thread(target=self._run_worker, args=(pool,), daemon=True)
                 pool.threads.add(thread)
@@ -182,6 +189,12 @@ class Downloads:
                 self._detach(run.id)
                 finish(run.id)
         self._waiters.notify_all()
+
+    def apply_settings(self) -> None:
+        """Start the threads that a raised limit allows. With a lowered one, threads end after their image."""
+        for run in runs.list_runs_in(RunState.RUNNING):
+            if run.kind == RunKind.DOWNLOAD:
+                self.ensure_running(run.id)
 
     def stop(self, timeout_seconds: float) -> None:
         """Let all threads end, and wait for them within about `timeout_seconds`."""
@@ -218,10 +231,16 @@ class Downloads:
     def _next_claim(self, pool: WorkerPool) -> Claim | None:
         """Claim under the lock: between the claim and `_in_flight`, `ensure_running` would queue it again."""
         with self._lock:
-            claim = None if pool.stop.is_set() else pool.claim()
+            if pool.stop.is_set() or self._is_surplus(pool):
+                return None
+            claim = pool.claim()
             if claim:
                 self._in_flight.add(claim.download_id)
             return claim
+
+    def _is_surplus(self, pool: WorkerPool) -> bool:
+        """Whether a thread has to end because the limit was lowered meanwhile."""
+        return self._thread_counts[pool.run.profile_id] > self._settings.current.download_workers
 
     def _end_worker(self, pool: WorkerPool) -> None:
         """Count this thread out, and end the run if it was the last download.
