@@ -10,6 +10,7 @@ from flask_htmx import HTMX
 from webapp import storage, store
 from webapp.background import Background
 from webapp.config import Config
+from webapp.store.roots import load_roots
 from webapp.web import compression, security, services
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
@@ -75,6 +76,8 @@ def _open_database(config: Config) -> None:
             share,
         )
     store.open_database(config.database_path, on_network=share is not None)
+    with store.connection():
+        load_roots(config.images_dir, config.storage_roots)
 
 
 def asset_root() -> Path:

@@ -384,9 +384,9 @@ class Downloads:
             raise BadPath(str(error)) from error  # its root is there: the caller's path is wrong
 
     def _has_file(self, image: Image) -> bool:
-        if image.local_path is None or image.damaged_at is not None:
+        if image.file_path is None or image.damaged_at is not None:
             return False
-        return storage.is_there(image.local_path, self.roots)
+        return storage.is_there(image.file_path, self.roots)
 
 
 def _unexpected() -> FlowshelfError:

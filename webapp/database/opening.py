@@ -14,7 +14,9 @@ from webapp.database.indexes import INDEXES
 from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, check, latest_version, url_of
 from webapp.database.models import TABLES, db
 from webapp.database.problems import translate_errors
+from webapp.database.roots import set_roots
 from webapp.database.triggers import REBUILD, STATEMENTS
+from webapp.storage.roots import Roots
 from webapp.times import now
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ def open_database(path: Path, *, on_network: bool = False, steps: Path = migrati
         pragmas = {"journal_mode": journal, "foreign_keys": 1, "synchronous": "normal"}
         # mode=rw: when the file disappears while we run, SQLite must not create an empty one in its place.
         db.init(url_of(path, "rw"), uri=True, pragmas=pragmas, timeout=WAIT_SECONDS)
+        set_roots(Roots({None: path.parent.resolve() / "images"}))
         with db.connection_context():
             _create_or_migrate(path, Runner(db, str(steps), HISTORY_TABLE))
 
