@@ -3,7 +3,7 @@
 dashboard    serve and demo
 server       waitress and its limits
 commands     sync, download, profiles and verify
-maintenance  backup, import and doctor
+maintenance  backup, restore, import and doctor
 examination  doctor --flow
 api_client   a client of the JSON API, of a running server or of this process
 api_types    what that API returns
@@ -21,7 +21,7 @@ import click
 from webapp.cli import logs
 from webapp.cli.commands import download, profiles, sync, verify
 from webapp.cli.dashboard import demo, serve
-from webapp.cli.maintenance import backup, doctor_, import_
+from webapp.cli.maintenance import backup, doctor_, import_, restore
 from webapp.errors import FlowshelfError
 
 
@@ -55,5 +55,5 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, backup, import_, doctor_):
+for command in (sync, download, profiles, verify, backup, restore, import_, doctor_):
     main.add_command(logs.add_logging(command))
