@@ -43,6 +43,7 @@ from webapp.config import Config
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, FlowshelfError
 from webapp.maintenance.deletion import delete_files
+from webapp.maintenance.doctor import find_open_modes
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
@@ -82,6 +83,11 @@ class Background:
     def picture_hosts(self) -> frozenset[str]:
         """Hosts that a signed preview URL may point to."""
         return self._config.all_picture_hosts
+
+    @property
+    def privacy_problem(self) -> str | None:
+        """Why other users of this machine can use the data folder, and what to do; None when they cannot."""
+        return find_open_modes(self._config)
 
     @property
     def is_ready(self) -> bool:

@@ -115,5 +115,4 @@ def refresh_statistics() -> None:
 def _restrict_to_owner(path: Path) -> None:
     """Set mode 0600, also on the files of SQLite that a killed process left behind."""
     for file in (path, *path.parent.glob(f"{path.name}-*")):
-        if file.stat().st_mode & 0o777 != 0o600:
-            file.chmod(0o600)
+        storage.make_private(file)

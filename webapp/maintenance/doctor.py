@@ -6,7 +6,6 @@ Nothing is changed or created by a check: the database may be damaged, of anothe
 import os
 import platform
 import sqlite3
-import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -102,13 +101,38 @@ def check_modes(config: Config) -> Iterator[Check]:
     """Checks that only the owner has access to the data folder. Windows has no such modes."""
     if os.name == "nt":
         return
+    problem = find_open_modes(config)
+    yield Check("modes", problem is None, problem or "Only you have access to it.")
+
+
+def find_open_modes(config: Config) -> str | None:
+    """What to do about a data folder that other users of this machine can use; None when all is well."""
     paths = (config.data_dir, *config.own_files)
-    too_open = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077]
-    if too_open:
-        commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in too_open)
-        yield Check("modes", False, f"Other users of this machine have access to it. Run: {commands}")
-    else:
-        yield Check("modes", True, "Only you have access to it.")
+    too_open = [path for path in paths if os.name != "nt" and storage.is_open_to_others(path)]
+    if not too_open:
+        return None
+    folder, beginning = config.data_dir, f"Other users of this machine have access to {config.data_dir}"
+    if folder.stat().st_uid != os.geteuid() != 0:
+        return f"{beginning}, which belongs to another user. Run Flowshelf as that user, or use chown."
+    if not _keeps_modes(folder):
+        return (
+            f"{beginning}: its disk keeps no access rights, as with exFAT and some network disks. If anybody "
+            "else uses this machine, move it to another disk."
+        )
+    commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in too_open)
+    return f"{beginning}. Run: {commands}"
+
+
+def _keeps_modes(folder: Path) -> bool:
+    """Whether a new file gets the mode that it is created with. A folder that cannot be written to counts."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=storage.PART_PREFIX) as file:  # mode 0600
+            os.chmod(file.name, 0o600)
+            return not storage.is_open_to_others(Path(file.name))
+    except PermissionError:
+        return False
+    except OSError:
+        return True
 
 
 def check_disks(config: Config) -> Iterator[Check]:
