@@ -27,6 +27,10 @@ const get = (url, target, more) => htmx.ajax("GET", url, { source: target, targe
 /** Asks now for new messages and changed runs, instead of at the next poll. */
 const pollNow = () => byId("messenger") && htmx.trigger("#messenger", "look"); // guests have no messenger
 
+// The URL of the page that asks to confirm a sign-in link contains the code. It must not stay in the address bar.
+const confirming = document.querySelector("form[data-hides-query]");
+if (confirming) history.replaceState(null, "", confirming.action);
+
 // Cards: refreshed when something has changed, each swapped in by its id
 
 const MAX_CARDS = 300; // of one request; the server ignores more

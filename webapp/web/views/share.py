@@ -10,13 +10,15 @@ from werkzeug.wrappers import Response
 
 from webapp.database.states import Role
 from webapp.errors import BadRequest, Locked, WrongCode
-from webapp.web import access
+from webapp.web import access, security
 from webapp.web.access import open_to_anonymous, open_to_guests
 from webapp.web.services import sharing
 from webapp.web.sharing import SESSION_DAYS, Sharing, links
 from webapp.web.views.return_path import is_local_path
 
 share = Blueprint("share", __name__)
+
+MAX_CODE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,19 @@ class Access:
 def enter() -> ResponseReturnValue:
     """Sign in with a link. The redirect removes the code from the address bar and from the browser's history.
 
-    A HEAD request or a prefetch does not sign in: nobody has opened the link yet.
+    A HEAD request or a prefetch does not sign in: nobody has opened the link yet. A request that a page of
+    another site may have caused gets a form to confirm, and the code is not checked. Otherwise an image there
+    with a wrong code would lock this visitor's address.
     """
     if sharing() is None:
         return redirect(_next(request.args), code=303)
     code = request.args.get("code", "")
     if not code or request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
         return redirect(url_for("share.show_sign_in"), code=303)
+    if not security.is_own_navigation():
+        return render_template(
+            "sign_in.html", next=_next(request.args), problem=None, code=code[:MAX_CODE_LENGTH]
+        )
     return _sign_in_with(code, _next(request.args))
 
 
@@ -64,7 +72,8 @@ def sign_in() -> ResponseReturnValue:
 @open_to_guests
 def sign_out() -> ResponseReturnValue:
     if current := sharing():
-        current.end_session(request.cookies.get(access.cookie_name(), ""))
+        for session_id in access.session_ids():
+            current.end_session(session_id)
     response = redirect(url_for("share.show_sign_in"), code=303)
     response.delete_cookie(access.cookie_name(), httponly=True, samesite="Lax")
     return response
@@ -114,7 +123,8 @@ def _sign_in_with(code: str, next_path: str) -> ResponseReturnValue:
 def _begin_session(sharing: Sharing, response: Response, role: Role) -> None:
     """Replace the browser's session by a new one, whose cookie is set with `response`."""
     name = access.cookie_name()
-    sharing.end_session(request.cookies.get(name, ""))
+    for session_id in access.session_ids():
+        sharing.end_session(session_id)
     response.set_cookie(
         name,
         sharing.begin_session(role),
