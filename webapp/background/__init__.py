@@ -11,6 +11,7 @@
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
     thumbnails     local thumbnails, each made once
+    troubles       runs that cannot store what they did
     waiters        API calls that block until their run ends
     disk_space     whether a request fits on the disk
     rate           how fast downloads arrive
@@ -38,10 +39,11 @@ from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.thumbnails import Thumbnails
+from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.states import Health, RunKind, RunState
-from webapp.errors import AccountMoved, Busy, FlowshelfError
+from webapp.errors import AccountMoved, Busy, DiskFull, FlowshelfError
 from webapp.maintenance.deletion import delete_files
 from webapp.maintenance.doctor import find_open_modes
 from webapp.sources.services import open_source
@@ -51,6 +53,13 @@ from webapp.store.profiles import get_profile, list_profiles, remove_profile
 from webapp.store.runs import downloads
 
 log = logging.getLogger(__name__)
+
+# More than the reserve, so that the disk still counts as full when a start has used that.
+MIN_FREE_BYTES = 4 * 1024 * 1024
+DISK_FULL = (
+    "The disk that holds the data folder is full. Free some space there, or delete images that you do not "
+    "need. Runs continue by themselves; nothing was lost."
+)
 
 
 class Background:
@@ -68,10 +77,15 @@ class Background:
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
+        self.troubles = Troubles()
         self.connections = Connections(config, self.settings, open_source, self.stopping)
-        self.syncs = Syncs(config, self.connections, self.waiters, self.stopping, self._download_new)
+        self.syncs = Syncs(
+            config, self.connections, self.waiters, self.stopping, self.troubles, self._download_new
+        )
         self.schedule = Scheduler(self.syncs, self.stopping)
-        self.downloads = Downloads(config, self.settings, self.connections, self.waiters, self.stopping)
+        self.downloads = Downloads(
+            config, self.settings, self.connections, self.waiters, self.stopping, self.troubles
+        )
         self.exports = Exports(config, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
@@ -94,6 +108,16 @@ class Background:
         """Whether work can start: `start` was called, `stop` was not, and the data folder is writable."""
         is_running = self._keeper is not None and not self.stopping.is_set()
         return is_running and os.access(self._config.data_dir, os.W_OK)
+
+    def find_trouble(self) -> FlowshelfError | None:
+        """What every page should show: runs cannot store what they do, or the data folder's disk is full."""
+        if trouble := self.troubles.find():
+            return trouble
+        try:
+            is_full = storage.free_bytes(self._config.data_dir) < MIN_FREE_BYTES
+        except FlowshelfError as error:
+            return error
+        return DiskFull(DISK_FULL) if is_full else None
 
     def start(self, *, resumes: bool = True) -> None:
         """Clean up after a killed process and resume its runs. Paused runs stay paused.
@@ -215,8 +239,14 @@ class Background:
                 return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
-        """Delete the files of these images. Returns how many were deleted and how many could not be."""
-        return delete_files(image_ids, self.downloads.roots, self._config.thumbnails_dir)
+        """Delete the files of these images. Returns how many were deleted and how many could not be.
+
+        On a full disk the reserve of the data folder makes it possible to store that they are deleted.
+        """
+        storage.release_reserve(self._config.data_dir)
+        counts = delete_files(image_ids, self.downloads.roots, self._config.thumbnails_dir)
+        storage.keep_reserve(self._config.data_dir)
+        return counts
 
     def folder_of(self, profile_id: str) -> Path:
         """The folder for a profile's images unless a caller names another one."""

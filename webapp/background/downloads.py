@@ -20,7 +20,7 @@ always taken before this one.
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
 from webapp.background.settings import Settings
+from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.background.worker_pool import WorkerPool, change, finish, log_state
 from webapp.config import Config
@@ -35,7 +36,7 @@ from webapp.database.models import Image, Run
 from webapp.database.states import Health, RunKind, RunState
 from webapp.download.fetch import download_image
 from webapp.download.rules import Outcome, outcome_of, too_many_failures
-from webapp.errors import AccountMoved, BadPath, FlowshelfError, FolderGone
+from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
@@ -55,12 +56,14 @@ class Downloads:
         connections: Connections,
         waiters: Waiters,
         stopping: threading.Event,
+        troubles: Troubles,
     ) -> None:
         self._config = config
         self._settings = settings
         self._connections = connections
         self._waiters = waiters
         self._stopping = stopping
+        self._troubles = troubles
         self._lock = threading.Lock()
         self._pools: dict[str, WorkerPool] = {}
         self._in_flight: set[int] = set()
@@ -137,19 +140,21 @@ class Downloads:
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
         """Wait until each of these images is downloaded or failed, or their run stops.
 
-        Raises FlowUnavailable as soon as the run cannot go on because Flow does not respond.
+        Raises FlowUnavailable as soon as the run cannot go on because Flow does not respond, and DiskFull or
+        another error of the database as soon as it cannot store what it does.
         """
         self._waiters.wait_until(lambda: not downloads.is_any_active(image_ids) or self._is_over(run_id))
         return runs.get_run(run_id)
 
     def wait_for_run(self, run_id: str) -> Run:
-        """Wait until a run stops. Raises FlowUnavailable as `wait` does."""
+        """Wait until a run stops. Raises what `wait` raises."""
         self._waiters.wait_until(lambda: self._is_over(run_id))
         return runs.get_run(run_id)
 
     def _is_over(self, run_id: str) -> bool:
         run = runs.get_run(run_id)
         if run.state == RunState.RUNNING:
+            self._troubles.require_none(run_id)
             self._connections.require_available(run.profile_id)
         return run.state != RunState.RUNNING
 
@@ -218,9 +223,10 @@ class Downloads:
                 with store.connection():
                     self._drain_queue(pool)
                     return self._end_worker(pool)
-            except Exception:
-                log.exception("download %s: cannot go on now; trying again", pool.run.id)
-                if self._stopping.wait(self._config.retry_pauses_seconds[-1]):
+            except Exception as error:
+                self._troubles.note(pool.run.id, "download", error)
+                self._waiters.notify_all()
+                if self._pause():
                     return self._count_out(pool)
 
     def _drain_queue(self, pool: WorkerPool) -> None:
@@ -250,7 +256,9 @@ class Downloads:
         new one.
         """
         self._count_out(pool)
-        if not finish(pool.run.id) and not self._stopping.is_set():
+        is_finished = finish(pool.run.id)
+        self._troubles.clear(pool.run.id)
+        if not is_finished and not self._stopping.is_set():
             self.ensure_running(pool.run.id)
         self._waiters.notify_all()
 
@@ -278,8 +286,16 @@ class Downloads:
                 pool, claim, error, connection, is_superseded=is_stale or self._stopping.is_set()
             )
         except Exception as error:
-            log.exception("download of image %s failed", claim.image_id)
-            self._handle_failure(pool, claim, store.problem_of(error) or _unexpected(), connection)
+            problem = store.problem_of(error)
+            if problem is None:
+                log.exception("download of image %s failed", claim.image_id)
+            self._handle_failure(
+                pool,
+                claim,
+                problem or _unexpected(),
+                connection,
+                is_superseded=self._stopping.is_set(),
+            )
         finally:
             # Last: from here on `ensure_running` queues the download again if it is still claimed.
             self._in_flight.discard(claim.download_id)
@@ -297,11 +313,32 @@ class Downloads:
             stopping=pool.stop,
         )
         # The file first, then the row: killed in between, the next download finds the file and takes it over.
-        downloads.finish_download(claim, **asdict(file) | {"path": str(file.path)})
+        columns = asdict(file) | {"path": str(file.path)}
+        self._store(pool.run.id, lambda: downloads.finish_download(claim, **columns))
         log.debug("download of image %s: done, %s bytes", claim.image_id, file.size_bytes)
         with self._lock:
             pool.failures.note_success()
         pool.rate.add(file.size_bytes)
+
+    def _store(self, run_id: str, write: Callable[[], None]) -> None:
+        """Store an outcome. While another program has locked the database, wait and try again.
+
+        Not even a pause of the run ends that: the file is on the disk already.
+        """
+        while True:
+            try:
+                write()
+                return self._troubles.clear(run_id)
+            except Exception as error:
+                if not isinstance(store.problem_of(error), DatabaseLocked):
+                    raise
+                self._troubles.note(run_id, "download", error)
+                if self._pause():
+                    raise
+
+    def _pause(self) -> bool:
+        """Wait before the database is tried again. Returns True when the program stops."""
+        return self._stopping.wait(self._config.retry_pauses_seconds[-1])
 
     def _handle_failure(
         self,
@@ -318,7 +355,7 @@ class Downloads:
         if outcome in (Outcome.FAIL, Outcome.FAIL_PERMANENTLY):
             return self._fail(pool, claim, error, is_permanent=outcome is Outcome.FAIL_PERMANENTLY)
         # Before the state of the run changes: whoever waits for that must find the image queued.
-        downloads.release_download(claim)
+        self._store(pool.run.id, lambda: downloads.release_download(claim))
         if outcome is Outcome.PAUSE_RUN:
             if isinstance(error, AccountMoved):
                 profiles.note_health(claim.profile_id, Health.MOVED, str(error))
@@ -348,7 +385,12 @@ class Downloads:
             return outcome
 
     def _fail(self, pool: WorkerPool, claim: Claim, error: FlowshelfError, *, is_permanent: bool) -> None:
-        downloads.fail_download(claim, code=error.code, sentence=str(error), is_permanent=is_permanent)
+        self._store(
+            pool.run.id,
+            lambda: downloads.fail_download(
+                claim, code=error.code, sentence=str(error), is_permanent=is_permanent
+            ),
+        )
         with self._lock:
             is_too_many = pool.failures.note_failure()
             if is_too_many:

@@ -7,11 +7,22 @@ from functools import partial
 
 from webapp import store
 from webapp.background.connections import Connection, Connections
+from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.models import Run
 from webapp.database.states import Health, RunKind, RunState, SyncMode
-from webapp.errors import AccountMoved, BadRequest, Busy, FlowChanged, FlowshelfError, RunEnded, SignedOut
+from webapp.errors import (
+    AccountMoved,
+    BadRequest,
+    Busy,
+    DatabaseLocked,
+    DiskFull,
+    FlowChanged,
+    FlowshelfError,
+    RunEnded,
+    SignedOut,
+)
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.sync.engine import SyncRun
@@ -43,12 +54,14 @@ class Syncs:
         connections: Connections,
         waiters: Waiters,
         stopping: threading.Event,
+        troubles: Troubles,
         before_end: Callable[[str, RunState], None] = lambda run_id, state: None,
     ) -> None:
         self._config = config
         self._connections = connections
         self._waiters = waiters
         self._stopping = stopping
+        self._troubles = troubles
         self._before_end = before_end
         self._lock = threading.Lock()
         self._starting = threading.Lock()
@@ -113,7 +126,8 @@ class Syncs:
     def wait(self, run_id: str) -> Run:
         """Wait until a run ends or waits for cookies.
 
-        Raises FlowUnavailable as soon as it cannot go on because Flow does not respond.
+        Raises FlowUnavailable as soon as it cannot go on because Flow does not respond, and DiskFull or
+        another error of the database as soon as it cannot store what it reads.
         """
         self._waiters.wait_until(lambda: self._is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
@@ -121,6 +135,7 @@ class Syncs:
     def _is_over(self, run: Run) -> bool:
         if run.state != RunState.RUNNING:
             return True
+        self._troubles.require_none(run.id)
         self._connections.require_available(run.profile_id)
         return False
 
@@ -194,8 +209,10 @@ class Syncs:
                 if run := runs.find_run(run_id):  # None: its profile was removed
                     _log_end(run)
                     store.refresh_statistics()
-        except Exception:
-            log.exception("sync %s: cannot go on now; trying again", run_id)
+            self._troubles.clear(run_id)
+        except Exception as error:
+            self._troubles.note(run_id, "sync", error)
+            self._waiters.notify_all()
             stop.wait(self._config.retry_pauses_seconds[-1])
         finally:
             with self._lock:
@@ -214,8 +231,7 @@ class Syncs:
                 with store.connection():
                     return self.ensure_running(run_id)
             except Exception as error:
-                problem = store.problem_of(error) or repr(error)
-                log.error("sync %s: cannot go on now; trying again: %s", run_id, problem)
+                self._troubles.note(run_id, "sync", error)
                 self._stopping.wait(self._config.retry_pauses_seconds[-1])
 
     def _run_to_end(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
@@ -246,7 +262,10 @@ class Syncs:
         except FlowshelfError as error:
             return (None, {}) if self._stopping.is_set() else self._failure(profile_id, error)
         except Exception as error:
-            if problem := store.problem_of(error):
+            problem = store.problem_of(error)
+            if isinstance(problem, DatabaseLocked | DiskFull):
+                raise  # nothing is wrong with the sync: it goes on once the database can be written again
+            if problem:
                 return self._failure(profile_id, problem)
             log.exception("sync %s failed", run_id)
             return RunState.FAILED, {"error_code": "error", "error": UNEXPECTED}
@@ -284,12 +303,16 @@ class Syncs:
                     raise
 
     def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:
+        def note_page() -> None:
+            self._troubles.clear(run_id)
+            self._waiters.notify_all()
+
         return SyncRun(
             run_id,
             connection.source,
             connection.retry,
             stopping=stop,
-            on_page=self._waiters.notify_all,
+            on_page=note_page,
         )
 
     @staticmethod

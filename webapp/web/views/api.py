@@ -18,7 +18,6 @@ from webapp.errors import (
     BadRequest,
     Cancelled,
     FlowshelfError,
-    FlowUnavailable,
     Paused,
     SignedOut,
     UnknownImage,
@@ -217,13 +216,14 @@ def _image_list(
 
 @api.get("/api/runs/<run_id>")
 def get_run(run_id: str) -> ResponseReturnValue:
-    """A run. `waitsFor` says why it makes no progress while Flow does not respond."""
+    """A run. `waitsFor` says why it makes no progress: Flow does not respond, or nothing can be stored."""
     run = runs.get_run(run_id)
     value = run_value(run)
     if run.state == RunState.RUNNING:
         try:
+            background().troubles.require_none(run.id)
             background().connections.require_available(run.profile_id)
-        except FlowUnavailable as error:
+        except FlowshelfError as error:
             value["waitsFor"] = str(error)
     return success(value)
 

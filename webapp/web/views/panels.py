@@ -9,6 +9,7 @@ from flask import Blueprint, render_template
 from webapp import times
 from webapp.database.models import Gap, History, Profile, Run, Walk
 from webapp.database.states import RunKind, RunState
+from webapp.errors import FlowshelfError
 from webapp.sources.throttle import Cooldown
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts
@@ -95,6 +96,12 @@ def show_download_panel() -> str:
 @panels.get("/panels/strip")
 def show_download_strip() -> str:
     return render_template("partials/download_strip.html", rows=download_strip())
+
+
+@panels.app_context_processor
+def add_trouble() -> dict[str, Callable[[], FlowshelfError | None]]:
+    """Every page shows what keeps runs from storing what they do. A function, as below."""
+    return {"trouble": lambda: background().find_trouble()}
 
 
 @panels.app_context_processor
