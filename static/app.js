@@ -497,9 +497,10 @@ on("keydown", (event) => {
   if (action && action(event) !== false) event.preventDefault();
 });
 
-// Messages: each is shown once in this browser, in one of its pages. The pages share the id of the last one shown.
+// Messages: each is shown once in this browser, in one of its pages. The pages share the id of the last one shown. Another
+// Flowshelf may be served under the same host name with another prefix.
 
-const LAST_SHOWN = "flowshelf-last-message";
+const LAST_SHOWN = `flowshelf-last-message${document.documentElement.dataset.prefix}`;
 on("messages-shown", ({ detail }) => (localStorage[LAST_SHOWN] = detail.newest));
 on("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[LAST_SHOWN]) detail.formData.set("since", localStorage[LAST_SHOWN]);

@@ -12,7 +12,7 @@ from webapp.background import Background
 from webapp.config import Config
 from webapp.maintenance.doctor import find_open_modes
 from webapp.store.roots import load_roots
-from webapp.web import compression, security, services
+from webapp.web import compression, prefix, security, services
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
 
@@ -43,6 +43,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     sharing = Sharing(config) if config.share else None
     services.install(app, Background(config), sharing)
     HTMX(app)
+    prefix.serve_under(app, config.prefix)
     # Flask runs hooks before a request in this order, and hooks after it in the reverse order. A request is
     # refused by its Host and Origin before a connection is opened, and its session is looked up with that.
     if reloads_assets:

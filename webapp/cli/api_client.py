@@ -165,7 +165,8 @@ def open_client(config: Config) -> Iterator[ApiClient]:
         yield RemoteClient(url, codes[Role.OWNER] if codes else None)
         return
     try:
-        app = create_app(replace(config, share=False))  # no sign-in inside one process
+        # Inside one process there is no sign-in and no proxy.
+        app = create_app(replace(config, share=False, prefix=""))
         work = background_of(app)
         work.start(resumes=False)
         try:

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.config import LOOPBACK_HOSTS, Config
 from webapp.database.states import Role
 from webapp.errors import Forbidden, SignInNeeded
 from webapp.web import access
+from webapp.web.prefix import check_prefix
 from webapp.web.sharing import Sharing
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -33,7 +35,7 @@ OTHER_SITE = "This request came from a page of another site, so Flowshelf ignore
 
 
 def protect(app: Flask, config: Config) -> None:
-    """Check Host and Origin of every request before anything else, and add security headers to every
+    """Check Host, Origin and prefix of every request before anything else, and add security headers to every
     response."""
     own_names = _own_names() | config.allowed_hosts
     policy = content_security_policy(config.all_picture_hosts)
@@ -41,12 +43,13 @@ def protect(app: Flask, config: Config) -> None:
     foreign_policy = content_security_policy(())
 
     @app.before_request
-    def check_request() -> None:
+    def check_request() -> AnyResponse | None:
         check_host(request.host, own_names)
         if request.method not in SAFE_METHODS:
             site = request.headers.get("Sec-Fetch-Site")
             check_origin(request.headers.get("Origin"), site)
             check_fetch_site(site)
+        return check_prefix()
 
     @app.after_request
     def add_headers(response: Response) -> Response:

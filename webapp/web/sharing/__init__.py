@@ -27,6 +27,7 @@ class Sharing:
 
     def __init__(self, config: Config) -> None:
         self.host = config.host
+        self.prefix = config.prefix
         self.codes = Codes(config.data_dir)
         self._attempts = AttemptLimiter()
 

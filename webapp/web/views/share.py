@@ -12,6 +12,7 @@ from webapp.database.states import Role
 from webapp.errors import BadRequest, Locked, WrongCode
 from webapp.web import access, security
 from webapp.web.access import open_to_anonymous, open_to_guests
+from webapp.web.prefix import root_path
 from webapp.web.services import sharing
 from webapp.web.sharing import SESSION_DAYS, Sharing, links
 from webapp.web.views.return_path import is_local_path
@@ -75,7 +76,7 @@ def sign_out() -> ResponseReturnValue:
         for session_id in access.session_ids():
             current.end_session(session_id)
     response = redirect(url_for("share.show_sign_in"), code=303)
-    response.delete_cookie(access.cookie_name(), httponly=True, samesite="Lax")
+    response.delete_cookie(access.cookie_name(), path=root_path(), httponly=True, samesite="Lax")
     return response
 
 
@@ -129,6 +130,7 @@ def _begin_session(sharing: Sharing, response: Response, role: Role) -> None:
         name,
         sharing.begin_session(role),
         max_age=SESSION_DAYS * 24 * 3600,
+        path=root_path(),
         httponly=True,
         samesite="Lax",
         secure=request.is_secure,
@@ -143,15 +145,16 @@ def _next(values: Mapping[str, str]) -> str:
 
 def _access(sharing: Sharing, role: Role) -> Access:
     code = sharing.codes.code_of(role)
-    urls = [links.enter_url(base, code) for base in _base_urls(sharing.host)]
+    urls = [links.enter_url(base, code) for base in _base_urls(sharing)]
     return Access(role, code, urls, links.qr_svg(urls[0]), sharing.count_sessions(role))
 
 
-def _base_urls(host: str) -> list[str]:
+def _base_urls(sharing: Sharing) -> list[str]:
     """The URLs under which others can open Flowshelf. First the one that the owner uses, unless that works on
     this machine only. Behind https there is a proxy, and only its URL is known."""
-    here = request.host_url.rstrip("/")
-    others = [] if request.is_secure else links.base_urls(host, int(request.environ["SERVER_PORT"]))
+    here = request.root_url.rstrip("/")
+    port = int(request.environ["SERVER_PORT"])
+    others = [] if request.is_secure else links.base_urls(sharing.host, port, sharing.prefix)
     if others and links.is_loopback(request.host):
         return others
     return list(dict.fromkeys([here, *others]))
