@@ -209,7 +209,7 @@ class Background:
                 return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
-        """Delete the files of these images. Returns how many were deleted and how many could not be."""
+        """Delete the files of these images. Returns how many were, and how many could not be deleted."""
         return delete_files(image_ids, self.downloads.roots, self._config.thumbnails_dir)
 
     def folder_of(self, profile_id: str) -> Path:
