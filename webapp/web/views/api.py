@@ -84,7 +84,10 @@ def sync_metadata() -> ResponseReturnValue:
 
 
 def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
-    """The histories to sync: `history` names one, as for the predecessor; `histories` several, [] all."""
+    """The histories to sync.
+
+    `history` names one (as in the Electron predecessor). `histories` lists several; an empty list means all.
+    """
     capabilities = background().connections.capabilities(profile_id)
     several = body.find_texts("histories")
     if several is not None:
@@ -98,7 +101,7 @@ def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
 
 
 def _require_done(run: Run) -> None:
-    """Raises the error that a run stopped with, Paused, Cancelled or SignedOut; nothing if it is done."""
+    """Raise the error that stopped the run, or Paused, Cancelled or SignedOut; return if it is done."""
     match run.state:
         case RunState.PAUSED if run.error_code:
             raise error_of(run.error_code, run.error or "")
@@ -134,7 +137,8 @@ def download_single() -> ResponseReturnValue:
 
 @api.post("/api/image-veo3/download-batch")
 def download_batch() -> ResponseReturnValue:
-    """By `imageNames`. Or by `pending`: true for all that are not downloaded yet, a number for the newest."""
+    """Download the images in `imageNames`, or with `pending` those that are not downloaded: all if it is
+    true, the newest ones if it is a number."""
     body = read_body()
     profile = profiles.get_profile(body.text("profileId"))
     if body.has("pending"):
