@@ -10,7 +10,7 @@ from flask_htmx import HTMX
 from webapp import storage, store
 from webapp.background import Background
 from webapp.config import Config
-from webapp.web import compression, security, services
+from webapp.web import compression, security, services, unreadable
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
 
@@ -48,6 +48,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     _open_connections(app)
     security.require_sign_in(app, sharing)
     register_views(app)
+    app.wsgi_app = unreadable.refuse_unreadable(app.wsgi_app)  # type: ignore[assignment]  # documented so
     return app
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import Error
@@ -60,6 +61,16 @@ class PlainErrorTask(ErrorTask):
         if isinstance(self.request.error, ServiceUnavailable):
             self.response_headers.append(("Retry-After", str(RETRY_AFTER_SECONDS)))
         super().execute()
+
+
+class StrictParser(HTTPRequestParser):
+    """Responds to every header that cannot be read; waitress just closes the connection after some."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # for example of urlsplit, for `GET http://[x HTTP/1.1`
+            raise ParsingError("Bad request line or header") from error
 
 
 class RoleTask(WSGITask):
@@ -138,6 +149,7 @@ class LimitedChannel(HTTPChannel):
 
     task_class = RoleTask
     error_task_class = PlainErrorTask
+    parser_class = StrictParser
 
     def __init__(
         self,
