@@ -91,6 +91,7 @@ def in_network(monkeypatch):
     monkeypatch.setattr(connections, "is_loopback", lambda address: address == "127.0.0.1")
     monkeypatch.setattr(connections, "MAX_FOREIGN_CONNECTIONS", 20)
     monkeypatch.setattr(connections, "MAX_CONNECTIONS_PER_NETWORK", 8)
+    monkeypatch.setattr(connections, "MAX_REFUSED_CONNECTIONS", 5)
 
 
 def test_idle_connections_of_one_address_give_way_to_new_ones(visit, in_network):

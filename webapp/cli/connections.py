@@ -222,17 +222,16 @@ class LimitedChannel(HTTPChannel):
 
     def _take_place(self) -> None:
         """Close another connection where there are too many, or refuse this one."""
-        channels = [each for each in self.server.active_channels.values() if each is not self]
-        if sum(each.refused_at is not None for each in channels) > MAX_REFUSED_CONNECTIONS:
-            self.will_close = True
-            return
-        taken = [each for each in channels if each.refused_at is None and not each.will_close]
+        taken = [each for each in self._open_channels() if each is not self and each.refused_at is None]
         peers = [each for each in taken if each.is_local == self.is_local]
         neighbours = [each for each in peers if each.network == self.network]
         if not self._is_proxy and len(neighbours) >= MAX_CONNECTIONS_PER_NETWORK:
             self._replace_one(neighbours)
         elif len(peers) >= (MAX_LOCAL_CONNECTIONS if self.is_local else MAX_FOREIGN_CONNECTIONS):
             self._replace_one(peers)
+
+    def _open_channels(self) -> "list[LimitedChannel]":
+        return [each for each in self.server.active_channels.values() if not each.will_close]
 
     def _replace_one(self, channels: "Sequence[LimitedChannel]") -> None:
         """Refuse the oldest idle one: of visitors who never signed in, else of guests, else this one."""
@@ -245,6 +244,9 @@ class LimitedChannel(HTTPChannel):
         if self.total_outbufs_len:
             self.will_close = True  # in the middle of another response
             return
+        waiting = [each for each in self._open_channels() if each.refused_at is not None]
+        if len(waiting) >= MAX_REFUSED_CONNECTIONS:
+            min(waiting, key=lambda each: each.refused_at or 0.0).will_close = True
         self.refused_at = time.monotonic()
         with suppress(OSError):
             self.socket.send(_refusal(TOO_MANY_CONNECTIONS))
