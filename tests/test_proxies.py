@@ -421,3 +421,5 @@ def use(page: Page, proxied: Proxied, world: World) -> None:
     expect(page).to_have_url(re.compile(r"/shelf/(\?.*)?$"))
     page.reload()
     expect(page.locator("#cards .card").first).to_be_visible()
+    # Another shelf under this host name has messages of its own.
+    assert page.evaluate("Object.keys(localStorage)") == ["flowshelf-last-message/shelf"]
