@@ -6,25 +6,43 @@ What needs a limit is the number of connections per address, and how long a conn
 request.
 """
 
+import errno
+import logging
 import socket
 import time
 from collections import Counter
 from typing import Any
 
-import waitress
 from flask import Flask
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.server import BaseWSGIServer
+from waitress.server import BaseWSGIServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from webapp.config import Config
 from webapp.errors import FlowshelfError
 
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]  # a module or None
+
+log = logging.getLogger(__name__)
+
 # Shared by polling pages and waiting API calls; `Background` lets at most half of them wait.
 SERVER_THREADS = 12
 MAX_CONNECTIONS = 500
+MIN_CONNECTIONS = 8
 MAX_CONNECTIONS_PER_ADDRESS = 100
+# macOS starts programs with 256.
+WANTED_DESCRIPTORS = 4096
+# For the database (three per thread), connections to Flow, and files. A connection takes two more: its socket
+# and the file that it is sent.
+RESERVED_DESCRIPTORS = 128
+DESCRIPTORS_PER_CONNECTION = 2
+OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+ACCEPT_PAUSE_SECONDS = 1.0
+ACCEPT_LOG_SECONDS = 60.0
 MAX_IDLE_SECONDS = 60
 # For a whole request, however steadily its bytes arrive: 32 MB take less at 1 Mbit/s.
 MAX_REQUEST_SECONDS = 300
@@ -34,7 +52,6 @@ MAX_HEADER_BYTES = 64 * 1024
 # without a copy.
 MAX_UNREAD_RESPONSE_BYTES = 64 * 1024 * 1024
 LIMITS = {
-    "connection_limit": MAX_CONNECTIONS,
     "channel_timeout": MAX_IDLE_SECONDS,
     "cleanup_interval": 10,
     "max_request_header_size": MAX_HEADER_BYTES,
@@ -51,6 +68,38 @@ class QuickDispatcher(ThreadedTaskDispatcher):
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 0.7) -> bool:
         return super().shutdown(cancel_pending, timeout)
+
+
+class LimitedServer(TcpWSGIServer):
+    """Pauses accepting while the process has no file descriptor left.
+
+    The refused connection stays in the queue of the system, so without a pause the loop would try it again
+    at once, for ever.
+    """
+
+    _paused_until = 0.0
+    _log_again_at = 0.0
+
+    def readable(self) -> bool:
+        return time.monotonic() >= self._paused_until and super().readable()
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in OUT_OF_DESCRIPTORS:
+                raise
+            self._pause(error)
+            return None
+
+    def _pause(self, error: OSError) -> None:
+        moment = time.monotonic()
+        self._paused_until = moment + ACCEPT_PAUSE_SECONDS
+        if moment >= self._log_again_at:
+            self._log_again_at = moment + ACCEPT_LOG_SECONDS
+            log.warning(
+                "New connections have to wait (%s). Raise the limit with “ulimit -n”.", error.strerror
+            )
 
 
 class LimitedChannel(HTTPChannel):
@@ -101,25 +150,49 @@ def listen(app: Flask, config: Config) -> BaseWSGIServer:
     dispatcher = QuickDispatcher()
     dispatcher.set_thread_count(SERVER_THREADS)
     try:
-        server = waitress.create_server(
-            app,
+        adjustments = Adjustments(
             # For "localhost" waitress would open two sockets, one of them for IPv6.
             host="127.0.0.1" if config.host == "localhost" else config.host,
             port=config.port,
-            _dispatcher=dispatcher,
             ident=None,
+            connection_limit=max_connections(raise_descriptor_limit()),
             # More than Flask accepts, so that Flask refuses a large request itself, with a JSON body.
             max_request_body_size=2 * app.config["MAX_CONTENT_LENGTH"],
             **LIMITS,
             **_proxy_settings(config.trusted_proxy),
         )
+        sockets: dict[int, object] = {}
+        # A host name may stand for several addresses. Each server runs the loop of all their sockets.
+        for address in adjustments.listen:
+            server = LimitedServer(app, sockets, dispatcher=dispatcher, adj=adjustments, sockinfo=address)
+            server.channel_class = LimitedChannel
     except OSError as error:
         raise FlowshelfError(
             f"Port {config.port} of {config.host} cannot be used ({error.strerror}). Another program may be "
             "using it: choose another port with --port, or any free one with --port 0."
         ) from error
-    server.channel_class = LimitedChannel
     return server
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the limit of open files of this process, as far as the system allows. Returns the limit."""
+    if resource is None:
+        return WANTED_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= WANTED_DESCRIPTORS:
+        return WANTED_DESCRIPTORS
+    wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, WANTED_DESCRIPTORS)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ValueError, OSError):
+        return soft
+    return wanted
+
+
+def max_connections(descriptors: int) -> int:
+    """How many connections a process with that many file descriptors accepts."""
+    available = (descriptors - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION
+    return max(MIN_CONNECTIONS, min(available, MAX_CONNECTIONS))
 
 
 def _proxy_settings(address: str | None) -> dict[str, object]:
