@@ -92,7 +92,7 @@ def test_rows_are_imported_with_their_files_and_only_once(electron, command, wor
     kept = config.images_dir / owner / "key-1.jpg"
     assert kept.read_bytes() == picture.read_bytes() == world.content(names[0])
     first = rows[names[0]]
-    assert (first["local_path"], first["size_bytes"]) == (str(kept), kept.stat().st_size)
+    assert (first["local_path"], first["size_bytes"]) == (f"{owner}/key-1.jpg", kept.stat().st_size)
     assert first["id"].startswith("0ccfc9c8-5249-4915-889f-")
     assert rows[names[1]]["local_path"] is None
     assert {row["created_at"] for row in rows.values()} == {MOMENT}
@@ -182,7 +182,8 @@ def test_a_file_under_a_storage_root_stays_where_it_is(electron, command, world,
     picture.write_bytes(world.content(world.names()[0]))
     path = electron({"name": "CAMa1", "local_path": str(picture)})
     assert command(path)["data"]["files"] == 1
-    assert shelf_rows()["CAMa1"]["local_path"] == str(picture)
+    row = shelf_rows()["CAMa1"]
+    assert (row["local_path"], row["root_id"] is None) == ("here.jpg", False)
 
 
 def test_known_images_get_their_files_and_the_next_sync_misses_nothing(

@@ -4,11 +4,13 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -326,6 +328,41 @@ def test_doctor_and_backup_work_while_a_server_runs(shelf, profile_id, tmp_path)
     assert [row["subject"] for row in told["findings"]][-1] == "cookies of “Ada”"
     assert shelf.json("backup", str(tmp_path / "copy"))["data"]["sizeBytes"] > 0
     assert shelf.state()["name"] == "Ada"
+
+
+def test_a_backup_is_restored_only_without_a_server_and_the_next_start_shows_it(shelf, profile_id, tmp_path):
+    copy = tmp_path / "copy.sqlite3"
+    shelf.run("backup", str(copy), "--with-cookies")
+    shelf.ask(f"/api/profiles/{profile_id}", method="DELETE")
+    assert shelf.ask("/api/profiles") == []
+    refused = shelf.json("restore", str(copy), code=1)
+    assert (refused["code"], "stop Flowshelf first" in refused["error"]) == ("busy", True)
+    shelf.kill(signal.SIGTERM)
+    database = shelf.data_dir / "flowshelf.sqlite3"
+    assert "the database itself" in shelf.run("restore", str(database), code=1)
+    (shelf.data_dir / "share.json").touch()
+    assert shelf.json("restore", str(shelf.data_dir / "share.json"), code=1)["code"] == "bad_database"
+    (shelf.data_dir / "share.json").unlink()
+    with closing(sqlite3.connect(copy)) as opened, opened:
+        opened.execute("INSERT INTO session VALUES ('hash', 'owner', 'code', '2026')")
+    kept = shelf.json("restore", str(copy))["data"]
+    assert kept["file"] == str(database)
+    with closing(sqlite3.connect(kept["previousFile"])) as opened:
+        assert opened.execute("SELECT count(*) FROM profile").fetchone() == (0,)
+    with closing(sqlite3.connect(database)) as opened:
+        assert opened.execute("SELECT count(*) FROM session").fetchone() == (0,)
+    shelf.serve()
+    assert shelf.state()["name"] == "Ada"
+
+
+def test_a_backup_is_restored_into_a_new_data_folder(shelf, profile_id, tmp_path):
+    shelf.run("backup", str(tmp_path / "copy"))
+    shelf.kill(signal.SIGTERM)
+    other = tmp_path / "other"
+    told = shelf.run("restore", str(tmp_path / "copy"), "--data-dir", str(other))
+    assert f"{other / 'flowshelf.sqlite3'} is restored" in told
+    assert "previous" not in told
+    assert "Ada" in shelf.run("profiles", "--data-dir", str(other))
 
 
 def test_options_of_serve_work_without_the_command(shelf):

@@ -10,7 +10,9 @@ from flask_htmx import HTMX
 from webapp import storage, store
 from webapp.background import Background
 from webapp.config import Config
-from webapp.web import compression, security, services
+from webapp.maintenance.doctor import find_open_modes
+from webapp.store.roots import load_roots
+from webapp.web import compression, prefix, security, services
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
 
@@ -26,6 +28,8 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     """
     make_data_folder(config)
     _open_database(config)
+    if problem := find_open_modes(config):
+        log.info("%s", problem)  # no warning, which each command of a script would repeat
     assets = asset_root()
     app = Flask(__name__, template_folder=str(assets / "templates"), static_folder=str(assets / "static"))
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
@@ -39,6 +43,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     sharing = Sharing(config) if config.share else None
     services.install(app, Background(config), sharing)
     HTMX(app)
+    prefix.serve_under(app, config.prefix)
     # Flask runs hooks before a request in this order, and hooks after it in the reverse order. A request is
     # refused by its Host and Origin before a connection is opened, and its session is looked up with that.
     if reloads_assets:
@@ -52,16 +57,17 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
 
 
 def make_data_folder(config: Config) -> None:
-    """Create the data folder and its folders, and make them private. Raises DiskFull or FolderGone."""
+    """Create the data folder and its folders, and make them private where the disk allows it.
+
+    Raises DiskFull or FolderGone.
+    """
     for folder in (config.data_dir, config.images_dir, config.thumbnails_dir, config.exports_dir):
         with storage.translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with storage.translate_errors(config.data_dir):
-        if config.data_dir.stat().st_mode & 0o777 != 0o700:
-            config.data_dir.chmod(0o700)
-        for path in config.own_files:
-            if path.stat().st_mode & 0o777 != 0o600:
-                path.chmod(0o600)  # they hold secrets, and a copy made by hand may be readable by others
+        # The files hold secrets, and a copy made by hand may be readable by others.
+        for path in (config.data_dir, *config.own_files):
+            storage.make_private(path)
 
 
 def _open_database(config: Config) -> None:
@@ -75,6 +81,8 @@ def _open_database(config: Config) -> None:
             share,
         )
     store.open_database(config.database_path, on_network=share is not None)
+    with store.connection():
+        load_roots(config.images_dir, config.storage_roots)
 
 
 def asset_root() -> Path:

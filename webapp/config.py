@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Config:
     port: int = 8765
     share: bool = False
     allowed_hosts: frozenset[str] = frozenset()
+    prefix: str = ""
     trusted_proxy: str | None = None
     labs_url: str = "https://labs.google"
     media_url: str = "https://aisandbox-pa.googleapis.com"
@@ -90,15 +92,30 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
     fixed = frozenset(values)
     if values.get("share"):
         values.setdefault("host", EVERY_ADDRESS)
-    folder = values.get("data_dir") or platformdirs.user_data_dir("flowshelf", appauthor=False)
+    folder = values.get("data_dir") or _default_data_dir()
     # Absolute, because paths of files are stored and must not depend on the working directory of a command.
     return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed})
 
 
+def _default_data_dir() -> str:
+    """The system's folder for application data. Raises BadRequest for a user without a home folder.
+
+    A service or a container may have neither HOME nor an entry in the list of users.
+    """
+    try:
+        folder = platformdirs.user_data_dir("flowshelf", appauthor=False)
+        Path(folder).expanduser()
+    except (RuntimeError, KeyError, OSError) as error:
+        raise BadRequest(
+            "Flowshelf does not know where to keep its data, because this user has no home folder. Name a "
+            f"folder with {setting_of('data_dir').variable} or --data-dir."
+        ) from error
+    return folder
+
+
 def read_log_level(environ: Mapping[str, str] = os.environ) -> str | None:
     """`log_level` alone: a command starts its log before it reads all settings. Raises BadRequest."""
-    variable = setting_of("log_level").variable
-    return read_config({variable: environ.get(variable, "")}).log_level
+    return _read(environ, setting_of("log_level").variable, _log_level)
 
 
 def parse_setting(name: str, text: str, *, label: str | None = None) -> object:
@@ -106,7 +123,7 @@ def parse_setting(name: str, text: str, *, label: str | None = None) -> object:
     return _parsed(label or name, text, setting_of(name).parse)
 
 
-def _read(environ: Mapping[str, str], variable: str, parse: Callable[[str], object]) -> object:
+def _read(environ: Mapping[str, str], variable: str, parse: Callable[[str], T]) -> T | None:
     """The value of a variable; None when it is unset or blank."""
     text = environ.get(variable, "").strip()
     return _parsed(variable, text, parse) if text else None
@@ -128,9 +145,14 @@ def _parsed(setting: str, text: str, parse: Callable[[str], T]) -> T:
 
 def _folder(text: str) -> Path:
     try:
-        return Path(text).expanduser().resolve()
+        folder = Path(text).expanduser().resolve()
     except RuntimeError as error:  # the home folder of an unknown user, or a link to itself
         raise ValueError("such a folder cannot exist") from error
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:  # SQLite stores the paths of pictures, as UTF-8
+        raise ValueError("the path of the folder is not UTF-8, so rename it") from error
+    return folder
 
 
 def _folders(text: str) -> tuple[Path, ...]:
@@ -162,6 +184,14 @@ def _address(text: str) -> str:
 
 def _host_names(text: str) -> frozenset[str]:
     return frozenset(name.lower() for name in _words(text))
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+        raise ValueError("it must be a path such as /shelf, with a slash in front and none at the end")
+    if {".", ".."}.intersection(text.split("/")):
+        raise ValueError("browsers resolve . and .. in a path, so they cannot be a part of it")
+    return text
 
 
 def _url(text: str) -> str:
@@ -275,6 +305,13 @@ SETTINGS = (
         "FLOWSHELF_ALLOWED_HOSTS",
         _host_names,
         "Further host names by which browsers may open this shelf, separated by commas.",
+    ),
+    Setting(
+        "prefix",
+        "FLOWSHELF_PREFIX",
+        _prefix,
+        "Path under which this shelf is served, such as /shelf. A reverse proxy has to pass it on.",
+        default_note="none",
     ),
     Setting(
         "histories",

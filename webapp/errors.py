@@ -106,6 +106,12 @@ class Forbidden(FlowshelfError):
     code, http_status = "forbidden", 403
 
 
+class OutsidePrefix(FlowshelfError):
+    """A request for a path that is not under FLOWSHELF_PREFIX."""
+
+    code, http_status = "not_found", 404
+
+
 class UnknownProfile(FlowshelfError):
     code, http_status = "unknown_profile", 404
 

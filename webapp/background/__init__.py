@@ -24,7 +24,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from webapp import database, storage, store
@@ -45,6 +45,7 @@ from webapp.config import Config
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, DiskFull, FlowshelfError
 from webapp.maintenance.deletion import delete_files
+from webapp.maintenance.doctor import find_open_modes
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
@@ -76,13 +77,15 @@ class Background:
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
-        self.connections = Connections(config, open_source, self.stopping)
         self.troubles = Troubles()
+        self.connections = Connections(config, self.settings, open_source, self.stopping)
         self.syncs = Syncs(
             config, self.connections, self.waiters, self.stopping, self.troubles, self._download_new
         )
         self.schedule = Scheduler(self.syncs, self.stopping)
-        self.downloads = Downloads(config, self.connections, self.waiters, self.stopping, self.troubles)
+        self.downloads = Downloads(
+            config, self.settings, self.connections, self.waiters, self.stopping, self.troubles
+        )
         self.exports = Exports(config, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
@@ -94,6 +97,11 @@ class Background:
     def picture_hosts(self) -> frozenset[str]:
         """Hosts that a signed preview URL may point to."""
         return self._config.all_picture_hosts
+
+    @property
+    def privacy_problem(self) -> str | None:
+        """Why other users of this machine can use the data folder, and what to do; None when they cannot."""
+        return find_open_modes(self._config)
 
     @property
     def is_ready(self) -> bool:
@@ -157,6 +165,12 @@ class Background:
         self.size_backfill.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
+
+    def choose_settings(self, texts: Mapping[str, str]) -> None:
+        """Store what a person chose, and apply it to the runs that are under way. Raises BadRequest."""
+        self.settings.choose(texts)
+        self.connections.apply_settings()
+        self.downloads.apply_settings()
 
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> None:
         """Replace a profile's cookies and resume the runs that waited for them.

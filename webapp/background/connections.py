@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from webapp.background.settings import Settings
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
@@ -67,8 +68,11 @@ class Connections:
     `_lock` guards the table and every `is_stale`. Whoever holds it may query the database, never the network.
     """
 
-    def __init__(self, config: Config, open_source: OpenSource, stopping: threading.Event) -> None:
+    def __init__(
+        self, config: Config, settings: Settings, open_source: OpenSource, stopping: threading.Event
+    ) -> None:
         self._config = config
+        self._settings = settings
         self._open_source = open_source
         self._stopping = stopping
         self._lock = threading.Lock()
@@ -104,13 +108,19 @@ class Connections:
 
         retry = RetryPolicy(
             self._config.retry_pauses_seconds,
-            page_delay_seconds=self._config.page_delay_seconds,
+            page_delay_seconds=self._settings.current.page_delay_seconds,
             on_cooldown=store_cooldown,
         )
         if profile.cooldown_until:
             seconds = profiles.cooldown_seconds(profile)
             retry.cool_down(seconds, str(UnusualActivity(seconds)))
         return retry
+
+    def apply_settings(self) -> None:
+        """Let all open connections follow a change of the settings."""
+        with self._lock:
+            for connection in self._connections.values():
+                connection.retry.set_page_delay(self._settings.current.page_delay_seconds)
 
     def capabilities(self, profile_id: str) -> Capabilities:
         """What the profile's service can do; of labs.google when the profile has no cookies."""

@@ -27,6 +27,7 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
+from webapp.background.settings import Settings
 from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.background.worker_pool import WorkerPool, change, finish, log_state
@@ -51,12 +52,14 @@ class Downloads:
     def __init__(
         self,
         config: Config,
+        settings: Settings,
         connections: Connections,
         waiters: Waiters,
         stopping: threading.Event,
         troubles: Troubles,
     ) -> None:
         self._config = config
+        self._settings = settings
         self._connections = connections
         self._waiters = waiters
         self._stopping = stopping
@@ -179,7 +182,7 @@ class Downloads:
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             pool = self._pools.setdefault(run.id, WorkerPool(run))
             # Detached threads still send requests, so they count: pausing and resuming must not add threads.
-            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
+            free_count = self._settings.current.download_workers - self._thread_counts[run.profile_id]
             for _ in range(min(downloads.count_queued(run.id), free_count)):
                 thread = threading.Thread(target=self._run_worker, args=(pool,), daemon=True)
                 pool.threads.add(thread)
@@ -191,6 +194,12 @@ class Downloads:
                 self._detach(run.id)
                 finish(run.id)
         self._waiters.notify_all()
+
+    def apply_settings(self) -> None:
+        """Start the threads that a raised limit allows. With a lowered one, threads end after their image."""
+        for run in runs.list_runs_in(RunState.RUNNING):
+            if run.kind == RunKind.DOWNLOAD:
+                self.ensure_running(run.id)
 
     def stop(self, timeout_seconds: float) -> None:
         """Let all threads end, and wait for them within about `timeout_seconds`."""
@@ -228,10 +237,16 @@ class Downloads:
     def _next_claim(self, pool: WorkerPool) -> Claim | None:
         """Claim under the lock: between the claim and `_in_flight`, `ensure_running` would queue it again."""
         with self._lock:
-            claim = None if pool.stop.is_set() else pool.claim()
+            if pool.stop.is_set() or self._is_surplus(pool):
+                return None
+            claim = pool.claim()
             if claim:
                 self._in_flight.add(claim.download_id)
             return claim
+
+    def _is_surplus(self, pool: WorkerPool) -> bool:
+        """Whether a thread has to end because the limit was lowered meanwhile."""
+        return self._thread_counts[pool.run.profile_id] > self._settings.current.download_workers
 
     def _end_worker(self, pool: WorkerPool) -> None:
         """Count this thread out, and end the run if it was the last download.
@@ -411,9 +426,9 @@ class Downloads:
             raise BadPath(str(error)) from error  # its root is there: the caller's path is wrong
 
     def _has_file(self, image: Image) -> bool:
-        if image.local_path is None or image.damaged_at is not None:
+        if image.file_path is None or image.damaged_at is not None:
             return False
-        return storage.is_there(image.local_path, self.roots)
+        return storage.is_there(image.file_path, self.roots)
 
 
 def _unexpected() -> FlowshelfError:

@@ -170,7 +170,7 @@ class Exports:
         """Add an image's file to the ZIP, or count the image as left out when its file cannot be opened."""
         try:
             # Only files under the storage roots: an imported row may name any path of this machine.
-            path = storage.path_under(image.local_path or "", self._roots)
+            path = storage.path_under(image.file_path or "", self._roots)
             source = path.open("rb") if path.is_file() else None
         except (FolderGone, OSError):
             source = None

@@ -3,30 +3,37 @@
 dashboard    serve and demo
 server       waitress and its limits
 commands     sync, download, profiles and verify
-maintenance  backup, import and doctor
+maintenance  backup, restore, import and doctor
 examination  doctor --flow
 api_client   a client of the JSON API, of a running server or of this process
 api_types    what that API returns
 progress     how far a run is, on a terminal or in a log
 logs         the log, its level and its redaction
+output       standard output and error that are closed, full or of an old encoding
 options      options that several commands take
 """
 
 import os
 import re
 from itertools import takewhile
+from typing import Any
 
 import click
 
 from webapp.cli import logs
 from webapp.cli.commands import download, profiles, sync, verify
 from webapp.cli.dashboard import demo, serve
-from webapp.cli.maintenance import backup, doctor_, import_
+from webapp.cli.maintenance import backup, doctor_, import_, restore
+from webapp.cli.output import tolerant_output
 from webapp.errors import FlowshelfError
 
 
 class FlowshelfGroup(click.Group):
     """Runs `serve` when no command is named, and prints a FlowshelfError as a sentence."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        with tolerant_output():  # around everything, also the parsing of options, which prints --help
+            return super().main(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         verbose = list(takewhile(re.compile("-v+|--verbose").fullmatch, args))
@@ -55,5 +62,5 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, backup, import_, doctor_):
+for command in (sync, download, profiles, verify, backup, restore, import_, doctor_):
     main.add_command(logs.add_logging(command))

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -29,6 +30,7 @@ from webapp.cli.api_types import (
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
+from webapp.maintenance.relocation import Move
 from webapp.maintenance.verify import VerifyReport
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of
@@ -94,9 +96,11 @@ class ApiClient(ABC):
     def resume_run(self, run_id: str) -> RunValue:
         return self.request("POST", f"/api/runs/{run_id}/resume")
 
-    def verify(self, *, deep: bool, sets_pending: bool) -> VerifyReport:
-        found = self.request("POST", "/api/verify", {"deep": deep, "setPending": sets_pending})
-        return VerifyReport(found["counts"], found["problems"], found["requeuedCount"])
+    def verify(self, *, deep: bool, sets_pending: bool, follows_moves: bool) -> VerifyReport:
+        body: Body = {"deep": deep, "setPending": sets_pending, "followMoves": follows_moves}
+        found = self.request("POST", "/api/verify", body)
+        moves = [Move(move["from"], Path(move["to"]), move["files"]) for move in found["moves"]]
+        return VerifyReport(found["counts"], found["problems"], found["requeuedCount"], moves)
 
 
 class LocalClient(ApiClient):
@@ -161,7 +165,8 @@ def open_client(config: Config) -> Iterator[ApiClient]:
         yield RemoteClient(url, codes[Role.OWNER] if codes else None)
         return
     try:
-        app = create_app(replace(config, share=False))  # no sign-in inside one process
+        # Inside one process there is no sign-in and no proxy.
+        app = create_app(replace(config, share=False, prefix=""))
         work = background_of(app)
         work.start(resumes=False)
         try:

@@ -115,12 +115,14 @@ def profiles(as_json: bool, data_dir: Path | None) -> None:
 @click.command()
 @click.option("--deep", is_flag=True, help="Also decode every picture.")
 @click.option("--set-pending", is_flag=True, help="Make images with a missing or damaged file pending again.")
+@click.option("--follow-moves", is_flag=True, help="Record files whose folder was moved at their new place.")
 @json_option
 @data_dir_option
-def verify(deep: bool, set_pending: bool, as_json: bool, data_dir: Path | None) -> None:
+def verify(deep: bool, set_pending: bool, follow_moves: bool, as_json: bool, data_dir: Path | None) -> None:
     """Compare every downloaded image with its file."""
+    asked = {"deep": deep, "sets_pending": set_pending, "follows_moves": follow_moves}
     with errors_as_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
-        report = verify_with_bar(client, deep=deep, sets_pending=set_pending, quiet=as_json)
+        report = verify_with_bar(client, quiet=as_json, **asked)
     if as_json:
         click.echo(json.dumps({"success": report.is_well, "data": report_value(report)}))
     else:
@@ -128,15 +130,14 @@ def verify(deep: bool, set_pending: bool, as_json: bool, data_dir: Path | None) 
     sys.exit(0 if report.is_well else 1)
 
 
-def verify_with_bar(client: ApiClient, *, deep: bool, sets_pending: bool, quiet: bool) -> VerifyReport:
+def verify_with_bar(client: ApiClient, *, quiet: bool, **asked: bool) -> VerifyReport:
     """Verify, with a progress bar if this process does it: a server sends nothing before its report."""
     if not isinstance(client, LocalClient):
-        return client.verify(deep=deep, sets_pending=sets_pending)
+        return client.verify(**asked)
     with store.connection():
         count = images.count_files()
         with click.progressbar(length=count, file=sys.stderr, label="Checking", hidden=quiet) as bar:
-            roots = client.work.downloads.roots
-            return verify_files(roots, deep=deep, sets_pending=sets_pending, on_image=lambda: bar.update(1))
+            return verify_files(client.work.downloads.roots, on_image=lambda: bar.update(1), **asked)
 
 
 def find_profile(client: ApiClient, id_or_name: str) -> ProfileValue:
@@ -238,6 +239,12 @@ def print_report(report: VerifyReport) -> None:
     for state, advice in ADVICE.items():
         if state in report.counts:
             click.echo(advice, err=True)
+    for move in report.moves:
+        click.echo(
+            f"Moved: {move.file_count} files are recorded under {move.before}; the same files are under "
+            f"{move.now}. --follow-moves records them there.",
+            err=True,
+        )
     if report.requeued_count:
         click.echo(f"{report.requeued_count} images are pending again: run “flowshelf download”.")
 

@@ -1,22 +1,25 @@
-"""`flowshelf backup`, `import` and `doctor`."""
+"""`flowshelf backup`, `restore`, `import` and `doctor`."""
 
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from webapp import database, store
+from webapp import database, make_data_folder, store
 from webapp.cli.api_client import ApiClient, open_client
 from webapp.cli.api_types import ProfileValue
 from webapp.cli.commands import errors_as_json, find_profile
 from webapp.cli.examination import examine_flow, mark_of
 from webapp.cli.options import data_dir_option, json_option
 from webapp.config import Config, read_config
+from webapp.database.restore import restore_database
 from webapp.errors import BadRequest, Busy, FlowshelfError
 from webapp.maintenance import doctor, importing
+from webapp.storage.lock import DataFolderLock
 from webapp.store import profiles
 
 # The fields of an ImportReport, in the order in which they are printed.
@@ -59,6 +62,46 @@ def backup(file: Path, force: bool, with_cookies: bool, as_json: bool, data_dir:
     else:
         cookies = "with cookies: keep it to yourself" if with_cookies else "without cookies"
         click.echo(f"{target}: {size / 1e6:,.1f} MB, {cookies}.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+@data_dir_option
+def restore(file: Path, as_json: bool, data_dir: Path | None) -> None:
+    """Replace the database by FILE, a copy that “flowshelf backup” wrote. Stop Flowshelf first.
+
+    The present database is kept next to it under another name. No picture is changed. Every browser has to
+    sign in again.
+    """
+    config = read_config(data_dir=data_dir)
+    source, target = file.absolute(), config.database_path
+    with errors_as_json(as_json):
+        if target.exists() and source.samefile(target):
+            raise BadRequest(f"{file} is the database itself. Name a copy of it.")
+        make_data_folder(config)
+        with stopped(config):
+            saved = restore_database(source, target)
+    if as_json:
+        found = {"file": str(target), "previousFile": str(saved) if saved else None}
+        click.echo(json.dumps({"success": True, "data": found}))
+        return
+    click.echo(f"{target} is restored from {file}.")
+    if saved:
+        click.echo(f"The previous database is {saved}.")
+    click.echo("Start Flowshelf, then run “flowshelf verify” to compare the images with their files.")
+
+
+@contextmanager
+def stopped(config: Config) -> Iterator[None]:
+    """Hold the lock of the data folder, so that no server starts. Raises Busy while one runs."""
+    lock = DataFolderLock(config.data_dir)
+    if not lock.take():
+        raise Busy(f"A Flowshelf is using {config.data_dir}: stop Flowshelf first. Nothing was changed.")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @click.command("import")

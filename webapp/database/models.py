@@ -25,7 +25,9 @@ from peewee import (
 )
 from playhouse.sqlite_ext import AutoIncrementField
 
+from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, ExportState, Health, RunState, ScheduleKind, SyncMode
+from webapp.storage.roots import Place
 
 # `webapp.database.open_database` binds it to a file, one per process at a time. Without `autoconnect` a
 # thread that forgot to open a connection gets an error, instead of a connection that nobody closes.
@@ -279,7 +281,8 @@ class Image(BaseModel):
     """One image of a history.
 
     `stored_walk_id` and `stored_run_id` say what stored it, `seen_walk_id` the last walk that saw it.
-    `local_path` is the file, null until it was downloaded; `downloaded_at`, `size_bytes`, `sha256` and
+    `local_path` is the file, null until it was downloaded, relative to the storage root `root_id` (null: the
+    folder `images`), or absolute under no root; `downloaded_at`, `size_bytes`, `sha256` and
     `damaged_at` belong to that file. `gone_upstream_at`: Flow no longer has the image. `hidden_at`: a person
     hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again when asked for by name.
     """
@@ -316,12 +319,20 @@ class Image(BaseModel):
     is_archived = BooleanField(null=True)
     width = IntegerField(null=True)
     height = IntegerField(null=True)
+    root_id = IntegerField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"
 
     class Meta:
         table_name = "veo3_image_generations"
+
+    @property
+    def file_path(self) -> str | None:
+        """The absolute path of the file; None without one."""
+        if self.local_path is None:
+            return None
+        return str(current_roots().path_of(Place(self.root_id, self.local_path)))
 
 
 class Tally(BaseModel):
@@ -433,6 +444,13 @@ class Session(BaseModel):
     created_at = TextField()
 
 
+class StorageRoot(BaseModel):
+    """A folder besides `images` that holds files of images."""
+
+    id = AutoField()
+    path = TextField(unique=True)
+
+
 class Setting(BaseModel):
     """A choice of the settings page: the name of a field of `Config`, and the text that a person typed."""
 
@@ -441,6 +459,6 @@ class Setting(BaseModel):
 
 
 _OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session, Setting)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session, Setting, StorageRoot)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Session)

@@ -15,8 +15,10 @@ from webapp.database.indexes import INDEXES
 from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, check, latest_version, url_of
 from webapp.database.models import TABLES, db
 from webapp.database.problems import translate_damage, translate_errors
+from webapp.database.roots import set_roots
 from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.errors import DiskFull, FolderGone
+from webapp.storage.roots import Roots
 from webapp.times import now
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def _open(path: Path, *, on_network: bool, steps: Path) -> None:
         pragmas = {"journal_mode": journal, "foreign_keys": 1, "synchronous": "normal"}
         # mode=rw: when the file disappears while we run, SQLite must not create an empty one in its place.
         db.init(url_of(path, "rw"), uri=True, pragmas=pragmas, timeout=WAIT_SECONDS)
+        set_roots(Roots({None: path.parent.resolve() / "images"}))
         with translate_damage(path):
             db.connect(reuse_if_open=True)
         with closing(db):
@@ -128,5 +131,4 @@ def refresh_statistics() -> None:
 def _restrict_to_owner(path: Path) -> None:
     """Set mode 0600, also on the files of SQLite that a killed process left behind."""
     for file in (path, *path.parent.glob(f"{path.name}-*")):
-        if file.stat().st_mode & 0o777 != 0o600:
-            file.chmod(0o600)
+        storage.make_private(file)

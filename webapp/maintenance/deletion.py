@@ -18,7 +18,7 @@ def delete_files(image_ids: Sequence[str], roots: Sequence[Path], thumbnails_dir
     deleted: list[Image] = []
     failed_count = 0
     for chunk in store.chunked(list(image_ids)):
-        files = {image: image.local_path for image in images.list_by_ids(chunk) if image.local_path}
+        files = {image: path for image in images.list_by_ids(chunk) if (path := image.file_path)}
         deleted_here = _delete(files, roots)
         deleted += deleted_here
         failed_count += len(files) - len(deleted_here)

@@ -6,7 +6,6 @@ Nothing is changed or created by a check: the database may be damaged, of anothe
 import os
 import platform
 import sqlite3
-import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 from typing import TypedDict
 
 from webapp import database, storage
@@ -26,6 +26,8 @@ from webapp.times import parsed
 
 LIBRARIES = ("Flask", "peewee", "waitress", "requests", "urllib3", "pillow")
 LOW_SPACE_BYTES = 200_000_000
+_SOME_FILES = """SELECT storage_root.path, local_path FROM veo3_image_generations
+    LEFT JOIN storage_root ON storage_root.id = root_id WHERE local_path IS NOT NULL ORDER BY name LIMIT 50"""
 EXPIRES_SOON = timedelta(days=3)
 
 
@@ -59,6 +61,7 @@ def run_checks(config: Config) -> Iterator[Check]:
         yield from check_modes(config)
         yield from check_disks(config)
         yield check_database(config)
+        yield from check_files(config)
     yield from check_services(config)
 
 
@@ -98,13 +101,38 @@ def check_modes(config: Config) -> Iterator[Check]:
     """Checks that only the owner has access to the data folder. Windows has no such modes."""
     if os.name == "nt":
         return
+    problem = find_open_modes(config)
+    yield Check("modes", problem is None, problem or "Only you have access to it.")
+
+
+def find_open_modes(config: Config) -> str | None:
+    """What to do about a data folder that other users of this machine can use; None when all is well."""
     paths = (config.data_dir, *config.own_files)
-    too_open = [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077]
-    if too_open:
-        commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in too_open)
-        yield Check("modes", False, f"Other users of this machine have access to it. Run: {commands}")
-    else:
-        yield Check("modes", True, "Only you have access to it.")
+    too_open = [path for path in paths if os.name != "nt" and storage.is_open_to_others(path)]
+    if not too_open:
+        return None
+    folder, beginning = config.data_dir, f"Other users of this machine have access to {config.data_dir}"
+    if folder.stat().st_uid != os.geteuid() != 0:
+        return f"{beginning}, which belongs to another user. Run Flowshelf as that user, or use chown."
+    if not _keeps_modes(folder):
+        return (
+            f"{beginning}: its disk keeps no access rights, as with exFAT and some network disks. If anybody "
+            "else uses this machine, move it to another disk."
+        )
+    commands = "; ".join(f"chmod {700 if path.is_dir() else 600} '{path}'" for path in too_open)
+    return f"{beginning}. Run: {commands}"
+
+
+def _keeps_modes(folder: Path) -> bool:
+    """Whether a new file gets the mode that it is created with. A folder that cannot be written to counts."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=storage.PART_PREFIX) as file:  # mode 0600
+            os.chmod(file.name, 0o600)
+            return not storage.is_open_to_others(Path(file.name))
+    except PermissionError:
+        return False
+    except OSError:
+        return True
 
 
 def check_disks(config: Config) -> Iterator[Check]:
@@ -164,6 +192,26 @@ def check_database(config: Config) -> Check:
     size, index_size = path.stat().st_size / 1e6, index_bytes / 1e6
     sizes = f"{size:,.1f} MB, {index_size:,.1f} MB of them for the search"
     return Check("database", True, f"It is intact, of version {found.version}, {sizes}.")
+
+
+def check_files(config: Config) -> Iterator[Check]:
+    """Whether the files of a few images are where they are recorded; nothing without a readable database."""
+    try:
+        path = config.database_path
+        with database.translate_damage(path), closing(database.open_read_only(path)) as reader:
+            rows = reader.execute(_SOME_FILES).fetchall()
+    except FlowshelfError:
+        return
+    missing = [path for root, path in rows if not Path(root or config.images_dir, path).is_file()]
+    if missing:
+        yield Check(
+            "files",
+            False,
+            f"{len(missing)} of {len(rows)} files that were looked at are not there, for example "
+            f"{missing[0]}. If their folder was moved, “flowshelf verify” finds it and says how to go on.",
+        )
+    elif rows:
+        yield Check("files", True, f"{len(rows)} files that were looked at are where they are recorded.")
 
 
 def _index_bytes(reader: sqlite3.Connection) -> int:

@@ -25,6 +25,7 @@ from webapp.sources.signed_urls import is_picture_url
 from webapp.store import imports
 from webapp.store.gallery import images
 from webapp.store.history import walks
+from webapp.store.roots import place_columns
 from webapp.times import now, timestamp
 
 TABLE = "veo3_image_generations"
@@ -178,7 +179,7 @@ class Import:
         path = source if is_ours else self._copy(profile_id, content, header.suffix, name, media_key)
         self.report.files += 1
         return {
-            "local_path": str(path),
+            **place_columns(path),
             "size_bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "width": header.width,

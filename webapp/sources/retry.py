@@ -80,6 +80,10 @@ class RetryPolicy:
                 return response
         raise AssertionError("the loop has no end")
 
+    def set_page_delay(self, seconds: float) -> None:
+        """Change the time between two history pages, also for a walk that is under way."""
+        self._pages.refill_seconds = seconds
+
     def wait_for_page(self, stopping: threading.Event) -> None:
         """Wait until the next history page may be requested. Raises Stopped as soon as `stopping` is set."""
         self._pages.take(stopping)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -105,6 +106,27 @@ def _take_name(part: Path, target: Path) -> bool:
             return False
         os.replace(part, target)
     return True
+
+
+def make_private(path: Path) -> None:
+    """Let only its owner use a file or folder, where the disk allows it.
+
+    exFAT and some network disks have no modes, and nobody may change those of another user's folder. That is
+    no reason to stop: `is_open_to_others` then tells it.
+    """
+    with suppress(FileNotFoundError):  # SQLite removes its journals at any moment
+        mode = 0o700 if path.is_dir() else 0o600
+        if stat.S_IMODE(path.stat().st_mode) != mode:
+            with suppress(OSError):
+                path.chmod(mode)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether its mode lets other users of this machine use a file or folder; False when that is unknown."""
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False
 
 
 def remove_parts(folder: Path) -> None:

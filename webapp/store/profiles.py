@@ -95,8 +95,10 @@ def remove_profile(profile_id: str) -> list[str]:
     with transaction():
         get_profile(profile_id)
         of_profile = Image.profile_id == profile_id
-        with_file = Image.select(Image.local_path).where(of_profile, Image.local_path.is_null(False))
-        paths = list(with_file.scalars())
+        with_file = Image.select(Image.local_path, Image.root_id).where(
+            of_profile, Image.local_path.is_null(False)
+        )
+        paths = [path for image in with_file if (path := image.file_path)]
         Image.delete().where(of_profile).execute()
         Profile.delete().where(Profile.id == profile_id).execute()
     return paths

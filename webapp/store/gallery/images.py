@@ -17,7 +17,7 @@ from webapp.times import now
 MAX_VERSIONS = 24
 # The columns of an image without a file. Width and height stay, because a new file has the same.
 NO_FILE: Mapping[str, None] = dict.fromkeys(
-    ("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at")
+    ("local_path", "root_id", "size_bytes", "sha256", "downloaded_at", "damaged_at")
 )
 
 
@@ -144,20 +144,20 @@ def list_with_file(after_id: str = "", profile_id: str | None = None) -> list[Im
     return list(images.order_by(Image.id).limit(ROWS_PER_STATEMENT))
 
 
-def list_unmeasured(after_id: str, limit: int) -> list[tuple[str, str]]:
-    """Ids and paths of images with a file but without width and height, in the order of their ids."""
+def list_unmeasured(after_id: str, limit: int) -> list[Image]:
+    """Images with a file but without width and height, in the order of their ids."""
     unmeasured = Image.local_path.is_null(False), Image.width.is_null(), Image.id > after_id
-    rows = Image.select(Image.id, Image.local_path).where(*unmeasured)
-    return list(rows.order_by(Image.id).limit(limit).tuples().iterator())
+    return list(Image.select().where(*unmeasured).order_by(Image.id).limit(limit))
 
 
-def note_sizes(sizes: Iterable[tuple[str, str, tuple[int, int]]]) -> None:
-    """Store (id, path, (width, height)) of measured files, unless an image got another file meanwhile, which
-    brought its own size."""
+def note_sizes(sizes: Iterable[tuple[Image, tuple[int, int]]]) -> None:
+    """Store (width, height) of measured files, unless an image got another file meanwhile, which brought its
+    own size."""
     with transaction():
-        for image_id, path, (width, height) in sizes:
-            is_same_file = (Image.id == image_id) & (Image.local_path == path) & Image.width.is_null()
-            Image.update(width=width, height=height).where(is_same_file).execute()
+        for image, (width, height) in sizes:
+            Image.update(width=width, height=height).where(
+                _is_unchanged(image), Image.width.is_null()
+            ).execute()
 
 
 def mark_as_found(seen: Iterable[Image], **fields: Any) -> int:

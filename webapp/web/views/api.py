@@ -127,9 +127,9 @@ def download_single() -> ResponseReturnValue:
     if run and not body.flag("wait", default=True):
         return success({"runId": run.id}, 202)
     image = _outcomes(run, list(ids.values()))[0]
-    if not image.local_path:
+    if not image.file_path:
         raise failure_of(image)
-    return success({"localPath": image.local_path})
+    return success({"localPath": image.file_path})
 
 
 @api.post("/api/image-veo3/download-batch")
@@ -322,5 +322,6 @@ def verify_files() -> ResponseReturnValue:
         background().downloads.roots,
         deep=body.flag("deep", default=False),
         sets_pending=body.flag("setPending", default=False),
+        follows_moves=body.flag("followMoves", default=False),
     )
     return success(report_value(report))

@@ -62,7 +62,7 @@ def image_value(image: Image) -> dict[str, Any]:
         "aspectRatio": image.aspect_ratio,
         "workflowId": image.workflow_id,
         "mediaKey": image.media_key,
-        "localPath": image.local_path,
+        "localPath": image.file_path,
         "fifeUrl": image.fife_url,
         "createdAt": image.created_at,
         "kind": image.kind,
@@ -202,6 +202,9 @@ def report_value(report: VerifyReport) -> dict[str, Any]:
         "counts": report.counts,
         "problems": report.problems,
         "requeuedCount": report.requeued_count,
+        "moves": [
+            {"from": move.before, "to": str(move.now), "files": move.file_count} for move in report.moves
+        ],
     }
 
 

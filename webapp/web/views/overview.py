@@ -56,6 +56,7 @@ def show_overview() -> str:
         profiles=profiles.list_profiles(),
         profile_id=profile_id,
         totals=counts.count_profile(profile_id),
+        privacy_problem=background().privacy_problem,
         free_bytes=storage.free_bytes(background().downloads.roots[0]),
         database_bytes=database_bytes,
         index_bytes=index_bytes,

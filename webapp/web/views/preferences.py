@@ -8,6 +8,7 @@ from flask_htmx import HTMX
 from webapp.errors import BadRequest
 from webapp.web.access import open_to_guests
 from webapp.web.compression import ONE_YEAR_SECONDS
+from webapp.web.prefix import root_path
 from webapp.web.views.return_path import return_path
 
 preferences = Blueprint("preferences", __name__)
@@ -37,7 +38,9 @@ def _remember(name: str) -> ResponseReturnValue:
     if choice not in CHOICES[name]:
         raise BadRequest(f"The {name} has to be one of: {', '.join(CHOICES[name])}.")
     response = make_response(("", 204)) if htmx else make_response(redirect(return_path(), code=303))
-    response.set_cookie(name, choice, max_age=ONE_YEAR_SECONDS, httponly=True, samesite="Lax")
+    response.set_cookie(
+        name, choice, max_age=ONE_YEAR_SECONDS, path=root_path(), httponly=True, samesite="Lax"
+    )
     return response
 
 
