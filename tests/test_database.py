@@ -222,7 +222,7 @@ def test_a_database_that_lacks_a_column_of_its_version_is_refused_and_not_change
 
 def test_a_file_that_is_not_a_database_is_refused(tmp_path):
     (tmp_path / "flowshelf.sqlite3").write_bytes(b"something else altogether " * 100)
-    with pytest.raises(BadDatabase, match="put a backup in its place"):
+    with pytest.raises(BadDatabase, match="restore a backup"):
         store.open_database(tmp_path / "flowshelf.sqlite3")
 
 

@@ -163,7 +163,7 @@ def test_doctor_reports_a_damaged_database_and_does_not_change_it(doctor, work, 
     config.database_path.write_bytes(content)
     code, wrong = doctor()
     assert (code, list(wrong)) == (1, ["database", "cookies"])
-    assert "put a backup in its place" in wrong["database"]
+    assert "restore a backup" in wrong["database"]
     assert config.database_path.read_bytes() == bytes(content)
 
 

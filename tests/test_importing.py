@@ -86,6 +86,8 @@ def test_rows_are_imported_with_their_files_and_only_once(electron, command, wor
     )
     result = command(path)["data"]
     (owner,) = result.pop("profiles")
+    problem = {"file": str(electron.folder / "gone.jpg"), "reason": "There is no such file."}
+    assert result.pop("problems") == [problem]
     assert result == {"added": 3, "skipped": 0, "ignored": 0, "files": 1, "missing": 1, "damaged": 0}
     rows = shelf_rows()
     assert set(rows) == set(names)
@@ -233,6 +235,78 @@ def test_a_file_that_is_no_such_database_is_refused(command, tmp_path, content):
     result = command(tmp_path / "app.db", code=1)
     assert result["code"] == "bad_request"
     assert "database" in result["error"]
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_import_goes_on(electron, command, world, config):
+    names = world.names()[:3]
+    text, fine = electron.folder / "text.jpg", electron.folder / "fine.jpg"
+    text.write_text("no picture")
+    fine.write_bytes(world.content(names[2]))
+    loop, pipe = electron.folder / "loop.jpg", electron.folder / "pipe.jpg"
+    loop.symlink_to(loop)
+    os.mkfifo(pipe)
+    files = [text, loop, pipe, fine, *(electron.folder / f"gone-{number}" for number in range(30))]
+    result = command(electron(*({"name": f"CAMa{n}", "local_path": str(f)} for n, f in enumerate(files))))
+    result = result["data"]
+    assert (result["added"], result["files"], result["missing"], result["damaged"]) == (34, 1, 32, 1)
+    assert len(result["problems"]) == importing.MAX_PROBLEMS
+    assert result["problems"][0] == {
+        "file": str(text),
+        "reason": "It is a file of an unknown kind, not a picture that Flowshelf keeps.",
+    }
+
+
+def test_the_report_names_the_files_without_the_control_characters_of_their_names(electron, config):
+    path = electron({"name": "CAMa1", "local_path": "/nowhere/\x1b[2Jgone"})
+    environ = {"FLOWSHELF_DATA_DIR": str(config.data_dir)}
+    done = CliRunner().invoke(main, ["import", str(path)], env=environ)
+    assert "/nowhere/?[2Jgone: There is no such file." in done.output
+    assert "\x1b" not in done.output
+
+
+ENDLESS = """CREATE VIEW veo3_image_generations AS WITH RECURSIVE numbers(n) AS
+    (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT n AS id, 'p' AS profile_id, 'CAMa' || n AS name,
+    '' AS aspect_ratio, 'w' AS workflow_id, 'k' || n AS media_key, NULL AS local_path, NULL AS fife_url,
+    '2025-10-30' AS created_at FROM numbers"""
+NOWHERE = "CREATE VIEW veo3_image_generations AS SELECT * FROM nowhere"
+VIRTUAL = "CREATE VIRTUAL TABLE veo3_image_generations USING fts5(id, profile_id, name)"
+
+
+@pytest.mark.parametrize("script", [ENDLESS, NOWHERE, VIRTUAL])
+def test_only_a_real_table_is_imported(command, tmp_path, script):
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+        connection.executescript(script)
+    result = command(tmp_path / "app.db", code=1)
+    assert (result["code"], "view or a virtual table" in result["error"]) == ("bad_request", True)
+
+
+def test_a_file_that_is_no_regular_file_is_refused(command, tmp_path):
+    os.mkfifo(tmp_path / "app.db")
+    assert "is not a file" in command(tmp_path / "app.db", code=1)["error"]
+
+
+def test_a_table_that_takes_too_long_or_has_too_many_rows_is_refused(electron, command, monkeypatch):
+    path = electron(*({"name": f"CAMa{number}"} for number in range(20)))
+    monkeypatch.setattr(importing, "MAX_ROWS", 19)
+    assert "At most 19" in command(path, code=1)["error"]
+    monkeypatch.setattr(importing, "MAX_READING_SECONDS", -1.0)
+    monkeypatch.setattr(importing, "_STEPS_BETWEEN_CHECKS", 1)
+    assert "takes too long" in command(path, code=1)["error"]
+
+
+def test_a_table_that_is_damaged_half_way_is_refused_with_a_sentence(electron, command):
+    path = electron(*({"name": f"CAMa{number}", "fife_url": "x" * 900} for number in range(300)))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 8192 * 4096])
+    assert "damaged" in command(path, code=1)["error"]
+
+
+def test_many_new_profiles_are_added_only_when_asked_for(electron, command):
+    path = electron(*({"name": f"CAMa{n}", "profile_id": f"profile_{n}"} for n in range(6)))
+    assert "--new-profiles" in command(path, code=1)["error"]
+    with store.connection():
+        assert profiles.list_profiles() == []
+    assert len(command(path, "--new-profiles")["data"]["profiles"]) == 6
 
 
 def test_an_import_is_refused_while_a_server_runs(electron, config):

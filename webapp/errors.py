@@ -17,7 +17,8 @@
     ├── OtherAccount / AccountExists    409                one profile per account
     ├── DiskFull                        507 disk_full
     ├── FolderGone                      409 folder_gone    the storage root is missing or not writable
-    ├── BadDatabase                     500 bad_database   damaged, or not a Flowshelf database
+    ├── BadDatabase                     500 bad_database   not a Flowshelf database
+    │   ├── DamagedDatabase             500 bad_database
     │   └── NewerDatabase               500 newer_database written by a later Flowshelf
     └── FlowError                       502 flow_error     Flow responded, but not usefully
         ├── FlowUnavailable             503 flow_unavailable   no response, or a failure that passes
@@ -187,6 +188,10 @@ class FolderGone(FlowshelfError):
 class BadDatabase(FlowshelfError):
     code = "bad_database"
     scope = Scope.DISK
+
+
+class DamagedDatabase(BadDatabase):
+    pass
 
 
 class NewerDatabase(BadDatabase):

@@ -27,7 +27,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from webapp import storage, store
+from webapp import database, storage, store
 from webapp.background.accounts import Accounts
 from webapp.background.connections import Connections, OpenSource
 from webapp.background.downloads import Downloads
@@ -124,6 +124,11 @@ class Background:
 
         A command that does a single job passes `resumes=False`: the runs then wait for the next server.
         """
+        with database.translate_damage(self._config.database_path):
+            self._start(resumes=resumes)
+
+    def _start(self, *, resumes: bool) -> None:
+        storage.keep_reserve(self._config.data_dir)
         # When the last connection closes, SQLite checkpoints its log: an open one spares each request that.
         self._keeper = store.keep_open()
         with store.connection():

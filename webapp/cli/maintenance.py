@@ -22,6 +22,8 @@ from webapp.maintenance import doctor, importing
 from webapp.storage.lock import DataFolderLock
 from webapp.store import profiles
 
+# An import adds at most this many profiles unasked.
+MAX_NEW_PROFILES = 5
 # The fields of an ImportReport, in the order in which they are printed.
 IMPORT_LABELS = {
     "added": "images added",
@@ -107,9 +109,12 @@ def stopped(config: Config) -> Iterator[None]:
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--profile", metavar="PROFILE", help="Import into this profile: an id or a name.")
+@click.option(
+    "--new-profiles", "adds_many", is_flag=True, help=f"Add more than {MAX_NEW_PROFILES} profiles unasked."
+)
 @json_option
 @data_dir_option
-def import_(file: Path, profile: str | None, as_json: bool, data_dir: Path | None) -> None:
+def import_(file: Path, profile: str | None, adds_many: bool, as_json: bool, data_dir: Path | None) -> None:
     """Import the images of the Electron predecessor from its database FILE.
 
     Existing files are copied to the shelf. Images that are on the shelf already are skipped. Without
@@ -123,7 +128,9 @@ def import_(file: Path, profile: str | None, as_json: bool, data_dir: Path | Non
                 "machine, which a running server must not do. Stop the server, import, then start it again."
             )
         table = importing.OldTable(file)
-        owner_of = find_owners(client, config, table, profile)
+        owner_of = find_owners(
+            client, config, table, profile, adds_many=adds_many, may_ask=not as_json and sys.stdin.isatty()
+        )
         with store.connection():
             count = table.count()
             with click.progressbar(length=count, file=sys.stderr, label="Importing", hidden=as_json) as bar:
@@ -132,11 +139,18 @@ def import_(file: Path, profile: str | None, as_json: bool, data_dir: Path | Non
 
 
 def find_owners(
-    client: ApiClient, config: Config, table: importing.OldTable, profile: str | None
+    client: ApiClient,
+    config: Config,
+    table: importing.OldTable,
+    profile: str | None,
+    *,
+    adds_many: bool,
+    may_ask: bool,
 ) -> dict[str, str]:
     """Our profile ids for the profile ids in the table; profiles are added if there are none yet.
 
-    Raises BadRequest when it is not clear which profile is meant.
+    More than `MAX_NEW_PROFILES` are added only with `adds_many`, or when the person agrees. Raises BadRequest
+    when they are not, and when it is not clear which profile is meant.
     """
     old_ids = table.owners()
     if profile:
@@ -156,10 +170,27 @@ def find_owners(
             f"Whose images are these? Name the profile with --profile. Profiles on this shelf: {names}. "
             "Nothing was imported."
         )
+    if len(unknown) > MAX_NEW_PROFILES and not adds_many:
+        require_many(len(unknown), may_ask=may_ask)
     with store.connection():
         for old_id in unknown:
             owner_of[old_id] = profiles.add_profile(new_name(old_id), config.histories).id
     return owner_of
+
+
+def printable(text: str) -> str:
+    """A text of a foreign file without control characters, which a terminal would obey."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def require_many(count: int, *, may_ask: bool) -> None:
+    """Ask whether to add so many profiles. Raises BadRequest when nobody can be asked, or says no."""
+    if may_ask and click.confirm(f"This adds {count:,} profiles, one for each owner. Add them?", err=True):
+        return
+    raise BadRequest(
+        f"The images belong to {count:,} owners, and each would become a profile. Nothing was imported. Add "
+        "them with --new-profiles, or import all images into one profile with --profile."
+    )
 
 
 def new_name(old_id: str) -> str:
@@ -170,9 +201,15 @@ def new_name(old_id: str) -> str:
 def print_import(report: importing.ImportReport, as_json: bool) -> None:
     counts = {name: getattr(report, name) for name in IMPORT_LABELS}
     if as_json:
-        click.echo(json.dumps({"success": True, "data": counts | {"profiles": dict(report.by_profile)}}))
+        problems = [{"file": problem.file, "reason": problem.reason} for problem in report.problems]
+        found = counts | {"profiles": dict(report.by_profile), "problems": problems}
+        click.echo(json.dumps({"success": True, "data": found}))
         return
     click.echo(", ".join(f"{counts[name]:,} {label}" for name, label in IMPORT_LABELS.items()) + ".")
+    for problem in report.problems:
+        click.echo(f"  {printable(problem.file)}: {problem.reason}", err=True)
+    if more := report.missing + report.damaged - len(report.problems):
+        click.echo(f"  … and {more:,} more.", err=True)
     if report.missing + report.damaged:
         click.echo("Images without a file are pending: “flowshelf download” fetches them from Flow.")
 

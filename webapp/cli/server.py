@@ -1,16 +1,18 @@
 """Waitress, set up for Flowshelf; `connections` has the limits of its connections."""
 
-import waitress
 from flask import Flask
+from waitress.adjustments import Adjustments
 from waitress.server import BaseWSGIServer
 
 from webapp.cli.connections import LimitedChannel, QuickDispatcher
+from webapp.cli.descriptors import LimitedServer, max_connections, raise_descriptor_limit
 from webapp.config import Config
 from webapp.errors import FlowshelfError
 
 # Shared by polling pages and waiting API calls; `Background` lets at most half of them wait.
 SERVER_THREADS = 12
-# Never reached: waitress would then accept nobody, and `connections` refuses some before.
+# Never reached where the system allows so many: waitress would accept nobody, and `connections` refuses some
+# before.
 MAX_CONNECTIONS = 2_000
 MAX_IDLE_SECONDS = 60
 MAX_HEADER_BYTES = 64 * 1024
@@ -21,7 +23,6 @@ MAX_UNREAD_RESPONSE_BYTES = 4 * 1024 * 1024
 # more than the other limit, by more than a view writes at once.
 MAX_RESPONSE_IN_MEMORY_BYTES = 32 * 1024 * 1024
 LIMITS = {
-    "connection_limit": MAX_CONNECTIONS,
     "channel_timeout": MAX_IDLE_SECONDS,
     "cleanup_interval": 10,
     "max_request_header_size": MAX_HEADER_BYTES,
@@ -39,25 +40,29 @@ def listen(app: Flask, config: Config) -> BaseWSGIServer:
 
     Raises FlowshelfError when the port is in use.
     """
+    dispatcher = QuickDispatcher(SERVER_THREADS)
     try:
-        server = waitress.create_server(
-            app,
+        adjustments = Adjustments(
             # For "localhost" waitress would open two sockets, one of them for IPv6.
             host="127.0.0.1" if config.host == "localhost" else config.host,
             port=config.port,
-            _dispatcher=QuickDispatcher(SERVER_THREADS),
             ident=None,
+            connection_limit=max_connections(raise_descriptor_limit(), MAX_CONNECTIONS),
             # More than Flask accepts, so that Flask refuses a large request itself, with a JSON body.
             max_request_body_size=2 * app.config["MAX_CONTENT_LENGTH"],
             **LIMITS,
             **_proxy_settings(config.trusted_proxy),
         )
+        sockets: dict[int, object] = {}
+        # A host name may stand for several addresses. Each server runs the loop of all their sockets.
+        for address in adjustments.listen:
+            server = LimitedServer(app, sockets, dispatcher=dispatcher, adj=adjustments, sockinfo=address)
+            server.channel_class = LimitedChannel
     except OSError as error:
         raise FlowshelfError(
             f"Port {config.port} of {config.host} cannot be used ({error.strerror}). Another program may be "
             "using it: choose another port with --port, or any free one with --port 0."
         ) from error
-    server.channel_class = LimitedChannel
     return server
 
 

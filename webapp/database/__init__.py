@@ -19,9 +19,10 @@ opening     create or migrate a database and open it
 from webapp.database.backup import copy_database
 from webapp.database.inspection import Inspection, check, inspect, is_behind, latest_version, open_read_only
 from webapp.database.opening import keep_open, open_database, refresh_statistics
-from webapp.database.problems import problem_of, translate_errors
+from webapp.database.problems import DAMAGED, problem_of, translate_damage, translate_errors, with_journals
 
 __all__ = [
+    "DAMAGED",
     "Inspection",
     "check",
     "copy_database",
@@ -33,5 +34,7 @@ __all__ = [
     "open_read_only",
     "problem_of",
     "refresh_statistics",
+    "translate_damage",
     "translate_errors",
+    "with_journals",
 ]

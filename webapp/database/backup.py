@@ -9,7 +9,7 @@ from pathlib import Path
 from webapp import storage
 from webapp.database.inspection import WAIT_SECONDS, read_only_url, url_of
 from webapp.database.models import SECRET_TABLES
-from webapp.database.problems import translate_errors
+from webapp.database.problems import translate_damage
 from webapp.errors import DiskFull
 
 
@@ -20,7 +20,7 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
     Raises DiskFull, FolderGone and BadDatabase.
     """
     left_out = () if with_secrets else [table._meta.table_name for table in SECRET_TABLES]
-    with storage.replacing(target) as part, _copying_to(target), closing(_open(part)) as copy:
+    with storage.replacing(target) as part, _copying(source, target), closing(_open(part)) as copy:
         copy.execute("PRAGMA journal_mode = memory")
         is_writable = os.access(source.parent, os.W_OK)
         url = url_of(source, "rw") if is_writable else read_only_url(source)
@@ -32,9 +32,9 @@ def copy_database(source: Path, target: Path, *, with_secrets: bool = False) -> 
 
 
 @contextmanager
-def _copying_to(target: Path) -> Iterator[None]:
+def _copying(source: Path, target: Path) -> Iterator[None]:
     try:
-        with translate_errors():
+        with translate_damage(source):
             yield
     except DiskFull as error:
         raise DiskFull(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from webapp.database import migrations
 from webapp.database.models import TABLES, Image
-from webapp.database.problems import translate_errors
+from webapp.database.problems import JOURNALS, translate_damage
 from webapp.errors import BadDatabase, NewerDatabase
 
 FIRST_VERSION = 1
@@ -54,7 +54,7 @@ def check(path: Path, steps: Path = migrations.FOLDER) -> Inspection:
 
 def inspect(path: Path) -> Inspection:
     """Read version, tables and applied migrations of a database file."""
-    with translate_errors(), closing(open_read_only(path)) as reader:
+    with translate_damage(path), closing(open_read_only(path)) as reader:
         (version,) = reader.execute("PRAGMA user_version").fetchone()
         named = reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         tables = {name: _columns(reader, name) for (name,) in named}
@@ -98,7 +98,7 @@ def read_only_url(path: Path) -> str:
     SQLite creates a journal even to read, unless the file is opened as immutable. That is safe while nobody
     writes, which the absence of a journal shows.
     """
-    is_closed = not any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
+    is_closed = not any(path.with_name(path.name + suffix).exists() for suffix in JOURNALS)
     return url_of(path, "ro") + ("&immutable=1" if is_closed else "")
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from playhouse.migrations import Runner
@@ -13,7 +14,7 @@ from webapp.database.backup import copy_database
 from webapp.database.indexes import INDEXES
 from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, check, latest_version, url_of
 from webapp.database.models import TABLES, db
-from webapp.database.problems import translate_errors
+from webapp.database.problems import translate_damage, translate_errors
 from webapp.database.roots import set_roots
 from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.errors import DiskFull, FolderGone
@@ -37,7 +38,6 @@ def open_database(path: Path, *, on_network: bool = False, steps: Path = migrati
             raise
         log.warning("The disk that holds %s is full: Flowshelf uses its reserve.", path.parent)
         _open(path, on_network=on_network, steps=steps)
-    storage.keep_reserve(path.parent)
 
 
 def _open(path: Path, *, on_network: bool, steps: Path) -> None:
@@ -53,8 +53,12 @@ def _open(path: Path, *, on_network: bool, steps: Path) -> None:
         # mode=rw: when the file disappears while we run, SQLite must not create an empty one in its place.
         db.init(url_of(path, "rw"), uri=True, pragmas=pragmas, timeout=WAIT_SECONDS)
         set_roots(Roots({None: path.parent.resolve() / "images"}))
-        with db.connection_context():
+        with translate_damage(path):
+            db.connect(reuse_if_open=True)
+        with closing(db):
             _create_or_migrate(path, Runner(db, str(steps), HISTORY_TABLE))
+            with translate_damage(path):
+                _create_derived()
 
 
 def keep_open() -> sqlite3.Connection:
@@ -86,7 +90,6 @@ def _create_or_migrate(path: Path, runner: Runner) -> None:
             runner.up(step.name)
             db.pragma("user_version", step.idx)
             log.info("The database has version %s now (%s)", step.idx, step.name)
-    _create_derived()
 
 
 def _drop_derived() -> None:

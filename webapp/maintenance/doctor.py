@@ -160,13 +160,14 @@ def check_disks(config: Config) -> Iterator[Check]:
 def _pending_bytes(config: Config) -> float:
     """The disk space that the pending images will need, estimated from the average file; 0 when unknown."""
     try:
-        with database.translate_errors(), closing(database.open_read_only(config.database_path)) as reader:
+        path = config.database_path
+        with database.translate_damage(path), closing(database.open_read_only(path)) as reader:
             (needed,) = reader.execute(
                 f"""SELECT avg(size_bytes) * sum(local_path IS NULL AND hidden_at IS NULL
                     AND not_wanted_at IS NULL AND gone_upstream_at IS NULL)
                     FROM {Image._meta.table_name}"""
             ).fetchone()
-    except (FlowshelfError, sqlite3.Error):
+    except FlowshelfError:
         return 0
     return needed or 0
 
@@ -177,19 +178,19 @@ def check_database(config: Config) -> Check:
         return Check("database", False, f"{path} does not exist yet. Start Flowshelf once to create it.")
     try:
         found = database.check(path)
-        with database.translate_errors(), closing(database.open_read_only(path)) as reader:
+        with database.translate_damage(path), closing(database.open_read_only(path)) as reader:
             (verdict,) = reader.execute("PRAGMA integrity_check(1)").fetchone()
             is_whole = verdict == "ok" and reader.execute("PRAGMA foreign_key_check").fetchone() is None
+            index_bytes = _index_bytes(reader) if is_whole and "image_text_data" in found.tables else 0
     except FlowshelfError as error:
         return Check("database", False, str(error))
     if not is_whole:
-        sentence = "The database is damaged. Stop Flowshelf, keep the file, and put a backup in its place."
-        return Check("database", False, sentence)
+        return Check("database", False, database.with_journals(database.DAMAGED, path))
     # The index of words is created last, so it is missing if the program was killed before.
     if database.is_behind(found) or "image_text" not in found.tables:
         sentence = f"It is intact, of version {found.version}. Start Flowshelf to bring it up to date."
         return Check("database", False, sentence)
-    size, index_size = path.stat().st_size / 1e6, _index_bytes(path) / 1e6
+    size, index_size = path.stat().st_size / 1e6, index_bytes / 1e6
     sizes = f"{size:,.1f} MB, {index_size:,.1f} MB of them for the search"
     return Check("database", True, f"It is intact, of version {found.version}, {sizes}.")
 
@@ -197,9 +198,10 @@ def check_database(config: Config) -> Check:
 def check_files(config: Config) -> Iterator[Check]:
     """Whether the files of a few images are where they are recorded; nothing without a readable database."""
     try:
-        with database.translate_errors(), closing(database.open_read_only(config.database_path)) as reader:
+        path = config.database_path
+        with database.translate_damage(path), closing(database.open_read_only(path)) as reader:
             rows = reader.execute(_SOME_FILES).fetchall()
-    except (FlowshelfError, sqlite3.Error):
+    except FlowshelfError:
         return
     missing = [path for root, path in rows if not Path(root or config.images_dir, path).is_file()]
     if missing:
@@ -213,10 +215,9 @@ def check_files(config: Config) -> Iterator[Check]:
         yield Check("files", True, f"{len(rows)} files that were looked at are where they are recorded.")
 
 
-def _index_bytes(path: Path) -> int:
-    with database.translate_errors(), closing(database.open_read_only(path)) as reader:
-        (found,) = reader.execute("SELECT SUM(LENGTH(block)) FROM image_text_data").fetchone()
-    return found
+def _index_bytes(reader: sqlite3.Connection) -> int:
+    (found,) = reader.execute("SELECT SUM(LENGTH(block)) FROM image_text_data").fetchone()
+    return found or 0
 
 
 def check_services(config: Config) -> Iterator[Check]:

@@ -6,9 +6,10 @@ other is checked and copied into the folder of its profile, like a download.
 
 import hashlib
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,13 @@ COLUMNS = (
     "created_at",
 )
 CHUNK_ROWS = 100
+MAX_ROWS = 2_000_000
+# For reading one chunk, or counting: a table as the Electron program made it takes a fraction of that.
+MAX_READING_SECONDS = 30.0
+_STEPS_BETWEEN_CHECKS = 100_000
 MAX_PICTURE_BYTES = 200 * 1024 * 1024
+MAX_PROBLEMS = 20
+MAX_SHOWN_CHARACTERS = 500
 # All rows of one INSERT must have the same columns.
 _NO_PICTURE = dict(images.NO_FILE) | dict.fromkeys(("width", "height"))
 # A number from the first on is a time in seconds (from 2001 on), from the second on one in milliseconds.
@@ -50,12 +57,21 @@ _MIN_SECONDS, _MIN_MILLISECONDS = 1_000_000_000, 100_000_000_000
 Row = dict[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """A file that was not imported, with its path as the predecessor's table has it."""
+
+    file: str
+    reason: str
+
+
 @dataclass(slots=True)
 class ImportReport:
     """What became of the rows and their files.
 
     Rows: `added`, `skipped` (the image was there already) or `ignored` (no usable image). Files: `files` were
-    imported; `missing` and `damaged` ones were not, and their images are pending.
+    imported; `missing` and `damaged` ones were not, and their images are pending. `problems` are the first
+    `MAX_PROBLEMS` of those.
     """
 
     added: int = 0
@@ -65,14 +81,32 @@ class ImportReport:
     missing: int = 0
     damaged: int = 0
     by_profile: Counter[str] = field(default_factory=Counter)
+    problems: list[FileProblem] = field(default_factory=list)
+
+    def note_problem(self, file: object, reason: str) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(FileProblem(str(file)[:MAX_SHOWN_CHARACTERS], reason))
 
 
 class OldTable:
-    """The predecessor's table, opened read-only. Raises BadRequest when the file has no such table."""
+    """The predecessor's table, opened read-only.
+
+    Everything raises BadRequest when the file has no such table, is damaged, or takes too long to read. Only
+    a real table is read: a view, or a virtual table, may run for ever.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._query("SELECT count(*) FROM sqlite_master")  # raises when it is no database at all
+        self._read_until = 0.0
+        if not path.is_file():
+            raise BadRequest(f"{path} is not a file. Name the database of the Electron program.")
+        kind = self._query(
+            "SELECT type, coalesce(sql, '') LIKE 'CREATE VIRTUAL %' FROM sqlite_master WHERE name = ?", TABLE
+        )
+        if kind and kind != [("table", 0)]:
+            raise BadRequest(
+                f"{path} is not a database of the Electron program: {TABLE} is a view or a virtual table."
+            )
         columns = {name for _, name, *_ in self._query(f"PRAGMA table_info({TABLE})")}
         if lacking := [name for name in COLUMNS if name not in columns]:
             raise BadRequest(
@@ -81,7 +115,11 @@ class OldTable:
             )
 
     def count(self) -> int:
-        return self._query(f"SELECT count(*) FROM {TABLE}")[0][0]
+        """The number of rows. Raises BadRequest when there are more than `MAX_ROWS`."""
+        (count,) = self._query(f"SELECT count(*) FROM {TABLE}")[0]
+        if count > MAX_ROWS:
+            raise BadRequest(f"{self.path} has {count:,} rows. At most {MAX_ROWS:,} can be imported.")
+        return count
 
     def owners(self) -> list[str]:
         """The predecessor's ids of the profiles that the images belong to."""
@@ -90,20 +128,39 @@ class OldTable:
     def chunks(self) -> Iterator[list[Row]]:
         """All rows, at most `CHUNK_ROWS` at a time."""
         with closing(self._open()) as reader:
-            rows = reader.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE}")
-            while chunk := rows.fetchmany(CHUNK_ROWS):
+            with self._reading():
+                rows = reader.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE} LIMIT {MAX_ROWS}")
+            while chunk := self._fetch(rows):
                 yield [dict(zip(COLUMNS, row, strict=True)) for row in chunk]
 
-    def _query(self, query: str) -> list[tuple[Any, ...]]:
+    def _fetch(self, rows: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+        with self._reading():
+            return rows.fetchmany(CHUNK_ROWS)
+
+    def _query(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with closing(self._open()) as reader, self._reading():
+            return reader.execute(query, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Limit the time of what reads the file in this block, and translate what it raises."""
+        self._read_until = time.monotonic() + MAX_READING_SECONDS
         try:
-            with database.translate_errors(), closing(self._open()) as reader:
-                return reader.execute(query).fetchall()
+            with database.translate_damage(self.path):
+                yield
         except BadDatabase as error:
+            if time.monotonic() >= self._read_until:
+                raise BadRequest(
+                    f"Reading {self.path} takes too long: it is not an ordinary database of the Electron "
+                    "program. What was imported before stays."
+                ) from error
             raise BadRequest(f"{self.path} is not an SQLite database, or is damaged.") from error
 
     def _open(self) -> sqlite3.Connection:
-        reader = database.open_read_only(self.path)
+        with self._reading():
+            reader = database.open_read_only(self.path)
         reader.text_factory = lambda text: text.decode("utf-8", "replace")
+        reader.set_progress_handler(lambda: time.monotonic() >= self._read_until, _STEPS_BETWEEN_CHECKS)
         return reader
 
 
@@ -169,11 +226,13 @@ class Import:
         source = file_path(old)
         if source is None:
             self.report.missing += 1
+            self.report.note_problem(old["local_path"], "There is no such file.")
             return {}
         try:
             content, header = read_picture(source)
-        except (BadPicture, OSError):
+        except Exception as error:  # whatever is wrong with a file, the import goes on
             self.report.damaged += 1
+            self.report.note_problem(source, _reason_of(error))
             return {}
         is_ours = self._is_under_root(source)
         path = source if is_ours else self._copy(profile_id, content, header.suffix, name, media_key)
@@ -200,7 +259,7 @@ class Import:
 
     def _require_space(self, table: OldTable) -> None:
         paths = (file_path(row) for chunk in table.chunks() for row in chunk if row["local_path"])
-        needed = sum(path.stat().st_size for path in paths if path and not self._is_under_root(path))
+        needed = sum(_size_of(path) for path in paths if path and not self._is_under_root(path))
         if needed > (free := storage.free_bytes(self._config.images_dir)):
             raise DiskFull(
                 f"The pictures of {table.path} take {needed / 1e6:,.1f} MB, and the disk of "
@@ -282,6 +341,22 @@ def file_path(row: Row) -> Path | None:
         return path.resolve() if path.is_absolute() and path.is_file() else None
     except (ValueError, OSError):
         return None
+
+
+def _size_of(path: Path) -> int:
+    """The size of a file; 0 when it cannot be read, which the import reports later."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, BadPicture):
+        return str(error).replace("that Flow sent ", "").replace("What Flow sent", "It")
+    if isinstance(error, OSError):
+        return f"It cannot be read: {error.strerror}."
+    return "It cannot be read as a picture."
 
 
 def read_picture(path: Path) -> tuple[bytes, storage.PictureHeader]:
