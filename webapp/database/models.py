@@ -421,6 +421,19 @@ class Export(BaseModel):
     finished_at = TextField(null=True)
 
 
+class Removal(BaseModel):
+    """A file or folder that is going to be removed, recorded before the first one of its kind is touched.
+
+    A killed process leaves the rows of what it had not removed yet, and the next start carries on. With an
+    `image_id` it is the file of an image whose row stays; without, nothing else knows the file any more.
+    """
+
+    id = AutoField()
+    path = TextField()
+    image_id = TextField(null=True)
+    created_at = TextField()
+
+
 class Session(BaseModel):
     """A browser's sign-in to a shared Flowshelf, identified by the hash of its cookie.
 
@@ -441,6 +454,6 @@ class Setting(BaseModel):
 
 
 _OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session, Setting)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Removal, Session, Setting)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Session)

@@ -2,15 +2,18 @@
 
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from peewee import IntegrityError, fn
 
-from webapp.database.models import Gap, History, Image, Profile, Project, Run, Secret, db
+from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret, db
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account
 from webapp.store import transaction
+from webapp.store.removals import add_removals
 from webapp.times import now, parsed, timestamp
 
 COOKIES, USER_AGENT, KEY = "cookies", "user_agent", "flow_next_key"
@@ -90,16 +93,22 @@ def ensure_history(profile_id: str, history: str) -> None:
         ).on_conflict_ignore().execute()
 
 
-def remove_profile(profile_id: str) -> list[str]:
-    """Delete a profile with its secrets and all of its rows. Returns the paths of its files, which stay."""
+def remove_profile(
+    profile_id: str, *, with_files: bool = False, folders: Iterable[Path] = ()
+) -> list[Removal]:
+    """Delete a profile with its secrets and all of its rows.
+
+    In the same transaction records, and returns, what the caller has to remove from the disk now: `folders`,
+    and its files if `with_files`.
+    """
     with transaction():
         get_profile(profile_id)
         of_profile = Image.profile_id == profile_id
         with_file = Image.select(Image.local_path).where(of_profile, Image.local_path.is_null(False))
-        paths = list(with_file.scalars())
+        paths = list(with_file.scalars()) if with_files else []
         Image.delete().where(of_profile).execute()
         Profile.delete().where(Profile.id == profile_id).execute()
-    return paths
+        return add_removals((path, None) for path in (*paths, *map(str, folders)))
 
 
 # Secrets
