@@ -46,6 +46,7 @@ from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, FlowshelfError
 from webapp.maintenance.deletion import Disk
 from webapp.maintenance.doctor import find_open_modes
+from webapp.maintenance.unknown_files import UnknownFiles, check_unknown_files
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
@@ -219,6 +220,11 @@ class Background:
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
         """Delete the files of these images. Returns how many were deleted and how many could not be."""
         return self.removals.delete_files(image_ids)
+
+    def check_unknown_files(self, *, moves: bool) -> UnknownFiles:
+        """Find files of profiles that no image knows; `moves`: move them to the folder `unknown`."""
+        config = self._config
+        return check_unknown_files(config.images_dir, config.unknown_dir, config.storage_roots, moves=moves)
 
     def folder_of(self, profile_id: str) -> Path:
         """The folder for a profile's images unless a caller names another one."""

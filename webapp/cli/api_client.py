@@ -29,6 +29,7 @@ from webapp.cli.api_types import (
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
+from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of
@@ -94,9 +95,16 @@ class ApiClient(ABC):
     def resume_run(self, run_id: str) -> RunValue:
         return self.request("POST", f"/api/runs/{run_id}/resume")
 
-    def verify(self, *, deep: bool, sets_pending: bool) -> VerifyReport:
-        found = self.request("POST", "/api/verify", {"deep": deep, "setPending": sets_pending})
-        return VerifyReport(found["counts"], found["problems"], found["requeuedCount"])
+    def verify(
+        self, *, deep: bool, sets_pending: bool, moves_unknown: bool
+    ) -> tuple[VerifyReport, UnknownFiles]:
+        body = {"deep": deep, "setPending": sets_pending, "moveUnknown": moves_unknown}
+        found = self.request("POST", "/api/verify", body)
+        unknown = found["unknown"]
+        return (
+            VerifyReport(found["counts"], found["problems"], found["requeuedCount"]),
+            UnknownFiles(unknown["count"], unknown["files"], unknown["movedCount"]),
+        )
 
 
 class LocalClient(ApiClient):

@@ -323,4 +323,5 @@ def verify_files() -> ResponseReturnValue:
         deep=body.flag("deep", default=False),
         sets_pending=body.flag("setPending", default=False),
     )
-    return success(report_value(report))
+    unknown = background().check_unknown_files(moves=body.flag("moveUnknown", default=False))
+    return success(report_value(report, unknown))
