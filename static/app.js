@@ -27,6 +27,10 @@ const get = (url, target, more) => htmx.ajax("GET", url, { source: target, targe
 /** Asks now for new messages and changed runs, instead of at the next poll. */
 const pollNow = () => byId("messenger") && htmx.trigger("#messenger", "look"); // guests have no messenger
 
+// The URL of the page that asks to confirm a sign-in link contains the code. It must not stay in the address bar.
+const confirming = document.querySelector("form[data-hides-query]");
+if (confirming) history.replaceState(null, "", confirming.action);
+
 // Cards: refreshed when something has changed, each swapped in by its id
 
 const MAX_CARDS = 300; // of one request; the server ignores more
@@ -493,9 +497,10 @@ on("keydown", (event) => {
   if (action && action(event) !== false) event.preventDefault();
 });
 
-// Messages: each is shown once in this browser, in one of its pages. The pages share the id of the last one shown.
+// Messages: each is shown once in this browser, in one of its pages. The pages share the id of the last one shown. Another
+// Flowshelf may be served under the same host name with another prefix.
 
-const LAST_SHOWN = "flowshelf-last-message";
+const LAST_SHOWN = `flowshelf-last-message${document.documentElement.dataset.prefix}`;
 on("messages-shown", ({ detail }) => (localStorage[LAST_SHOWN] = detail.newest));
 on("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[LAST_SHOWN]) detail.formData.set("since", localStorage[LAST_SHOWN]);

@@ -156,7 +156,7 @@ def image(ask, world, work, profile_id):
 
 
 def test_a_file_that_was_deleted_by_hand_is_reported_and_pending_again(image, client, ask):
-    Path(image.local_path).unlink()
+    Path(image.file_path).unlink()
     status, _, body = got(client, f"/images/{image.id}/file")
     assert (status, b"deleted or moved outside of Flowshelf" in body) == (404, True)
     with store.connection():
@@ -167,8 +167,8 @@ def test_a_file_that_was_deleted_by_hand_is_reported_and_pending_again(image, cl
 
 def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client, caplog):
     old = got(client, f"/images/{image.id}/thumbnail/320")[2]
-    Picture.new("RGB", (30, 20), "red").save(image.local_path)
-    other = Path(image.local_path).read_bytes()
+    Picture.new("RGB", (30, 20), "red").save(image.file_path)
+    other = Path(image.file_path).read_bytes()
     assert got(client, f"/images/{image.id}/file")[2] == other
     assert "was changed outside Flowshelf" in caplog.text
     with store.connection():
@@ -184,7 +184,7 @@ def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client,
 def test_a_picture_that_was_truncated_by_hand_is_damaged_and_can_be_downloaded_again(
     image, client, ask, world
 ):
-    Path(image.local_path).write_bytes(world.content(image.name)[:-30])
+    Path(image.file_path).write_bytes(world.content(image.name)[:-30])
     got(client, f"/images/{image.id}/file")
     with store.connection():
         assert images.get_image(image.id).damaged_at

@@ -33,7 +33,7 @@ def fetch(shelf, profile_id, world):
 
 
 def content(image):
-    return Path(image.local_path).read_bytes()
+    return Path(image.file_path).read_bytes()
 
 
 def test_all_images_of_a_history_are_downloaded_byte_for_byte(shelf, profile_id, world, flow, config):
@@ -43,7 +43,7 @@ def test_all_images_of_a_history_are_downloaded_byte_for_byte(shelf, profile_id,
     for image in Image.select():
         assert content(image) == world.content(image.name)
         assert image.size_bytes == len(content(image))
-        assert image.local_path == str(config.images_dir / profile_id / f"{image.media_key}.jpg")
+        assert image.file_path == str(config.images_dir / profile_id / f"{image.media_key}.jpg")
     assert run.done_bytes == sum(image.size_bytes for image in Image.select())
     assert flow.count("session") == 1
     assert flow.count("page") == flow.count("script") == 1
@@ -147,7 +147,7 @@ def test_a_media_key_that_is_a_path_never_leaves_the_folder(work, profile_id, wo
         work.syncs.wait(work.syncs.start(profile_id).id)
         work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
         folder = config.images_dir / profile_id
-        paths = [Path(image.local_path) for image in Image.select()]
+        paths = [Path(image.file_path) for image in Image.select()]
         assert {path.parent for path in paths} == {folder}
         assert len({path.name.lower() for path in paths}) == 70
         assert all(content(image) == world.content(image.name) for image in Image.select())
@@ -216,7 +216,7 @@ def test_cancel_also_drops_downloads_that_wait_for_a_retry(shelf, profile_id, fl
 def test_a_damaged_file_can_be_downloaded_again(shelf, fetch, world):
     name = world.names()[0]
     _, (image,) = fetch(name)
-    Path(image.local_path).write_bytes(content(image)[:50])
+    Path(image.file_path).write_bytes(content(image)[:50])
     images.mark_damaged([image.id], "2026-11-22T00:00:00.000000Z")
     _, (again,) = fetch(name)
     assert content(again) == world.content(name)

@@ -71,7 +71,7 @@ def test_a_zip_contains_the_unchanged_files_and_a_manifest(client, ids, prepared
         manifest = json.loads(zipped.read(MANIFEST))
         assert (manifest["count"], manifest["leftOut"]) == (4, 0)
         for image, entry in zip(rows(ids[:4]), manifest["images"], strict=True):
-            content = Path(image.local_path).read_bytes()
+            content = Path(image.file_path).read_bytes()
             assert zipped.read(entry["file"]) == content
             assert entry["sha256"] == hashlib.sha256(content).hexdigest() == image.sha256
             assert (entry["name"], entry["prompt"]) == (image.name, image.prompt)
@@ -87,7 +87,7 @@ def test_a_selection_of_everything_except_some_is_zipped(client, ids, prepared):
 
 
 def test_images_without_a_file_are_left_out_and_counted(client, ids, prepared):
-    os.unlink(rows(ids[:1])[0].local_path)
+    os.unlink(rows(ids[:1])[0].file_path)
     page = prepared(image_id=ids[:9])
     assert "4 images were left out" in client.get(page).text
     with open_zip(client, page) as zipped:
@@ -227,7 +227,7 @@ def test_a_failed_archive_leaves_no_file(tmp_path):
 
 def test_an_unknown_export_is_a_404_with_a_sentence(client, profile_id):
     assert client.get("/exports/..%2fflowshelf.sqlite3/file").status_code == 404
-    assert "cleared away" in client.get("/exports/nothing").text
+    assert "deleted after a day" in client.get("/exports/nothing").text
 
 
 @given(

@@ -157,7 +157,7 @@ def test_the_history_of_an_image_has_hiding_and_deletion(
     confirm("delete", chosen)
     with store.connection():
         work.downloads.wait_for_run(work.downloads.request(profile_id, [downloaded.id]).id)
-        Path(images.get_image(downloaded.id).local_path).unlink()
+        Path(images.get_image(downloaded.id).file_path).unlink()
     client.get(f"/images/{downloaded.id}/file")
     assert [line.split(";")[0].rstrip(".") for line in history_of(downloaded.id)[2:]] == [
         "Downloaded",
@@ -219,7 +219,7 @@ def test_a_url_with_the_version_of_the_file_may_be_cached(fetch, downloaded):
 
 def test_an_original_is_sent_inline_or_as_an_attachment(fetch, downloaded):
     url = f"/images/{downloaded.id}/file"
-    name = downloaded.local_path.rpartition("/")[2]
+    name = downloaded.file_path.rpartition("/")[2]
     assert fetch(url).headers["Content-Disposition"] == f"inline; filename={name}"
     assert fetch(f"{url}?attachment").headers["Content-Disposition"] == f"attachment; filename={name}"
 

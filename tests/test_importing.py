@@ -1,4 +1,4 @@
-"""The table of the Electron program: what is imported, what is not, and what the next sync does."""
+"""The table of the Electron predecessor: what is imported, what is not, and what the next sync does."""
 
 import json
 import os
@@ -28,7 +28,7 @@ MOMENT = "2025-10-30T12:00:00.000000Z"
 
 @pytest.fixture
 def electron(tmp_path, world):
-    """Writes a database of the Electron program; columns that a row leaves out get usual values."""
+    """Writes a database of the Electron predecessor; columns that a row leaves out get usual values."""
     folder = tmp_path / "electron"
     folder.mkdir()
 
@@ -92,7 +92,7 @@ def test_rows_are_imported_with_their_files_and_only_once(electron, command, wor
     kept = config.images_dir / owner / "key-1.jpg"
     assert kept.read_bytes() == picture.read_bytes() == world.content(names[0])
     first = rows[names[0]]
-    assert (first["local_path"], first["size_bytes"]) == (str(kept), kept.stat().st_size)
+    assert (first["local_path"], first["size_bytes"]) == (f"{owner}/key-1.jpg", kept.stat().st_size)
     assert first["id"].startswith("0ccfc9c8-5249-4915-889f-")
     assert rows[names[1]]["local_path"] is None
     assert {row["created_at"] for row in rows.values()} == {MOMENT}
@@ -182,7 +182,8 @@ def test_a_file_under_a_storage_root_stays_where_it_is(electron, command, world,
     picture.write_bytes(world.content(world.names()[0]))
     path = electron({"name": "CAMa1", "local_path": str(picture)})
     assert command(path)["data"]["files"] == 1
-    assert shelf_rows()["CAMa1"]["local_path"] == str(picture)
+    row = shelf_rows()["CAMa1"]
+    assert (row["local_path"], row["root_id"] is None) == ("here.jpg", False)
 
 
 def test_known_images_get_their_files_and_the_next_sync_misses_nothing(
@@ -248,4 +249,4 @@ def test_an_import_is_refused_while_a_server_runs(electron, config):
         server.terminate()
         server.stdout.read()
     assert done.returncode == 1
-    assert "Stop it, import, and start it again" in done.stderr
+    assert "Stop the server, import, then start it again" in done.stderr

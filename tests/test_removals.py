@@ -11,6 +11,7 @@ from webapp import store
 from webapp.database.models import Image, Removal
 from webapp.database.restore import restore_database
 from webapp.store import profiles, removals
+from webapp.store.roots import load_roots, place_columns
 from webapp.web.services import background_of
 
 # Removes in a process of its own, which is killed (SIGKILL) before the file with this number.
@@ -62,7 +63,7 @@ def add_images(config, profile_id, count, folder=None):
             name=id_,
             workflow_id=id_,
             media_key=id_,
-            local_path=str(file),
+            **place_columns(file),
             sha256="0" * 64,
             size_bytes=1,
             created_at="2026",
@@ -151,11 +152,12 @@ def test_a_file_that_an_image_has_again_or_that_is_elsewhere_is_not_removed(
         other = Image.get_by_id(f"{ids[0]}-2")
         removals.add_removals(
             [
-                (taken, None),
-                (str(elsewhere), None),
-                (str(elsewhere), other.id),
-                (other.local_path, "no-image"),
-                (str(config.images_dir / ".." / "flowshelf.sqlite3"), None),
+                (taken, None, None),
+                (str(elsewhere), None, None),
+                (str(elsewhere), None, other.id),
+                (other.local_path, None, "no-image"),
+                ("../flowshelf.sqlite3", None, None),
+                ("../", None, None),
             ]
         )
     running()
@@ -170,10 +172,11 @@ def test_files_on_a_disk_that_is_not_connected_are_removed_at_a_later_start(
 ):
     root = tmp_path / "disk"
     with store.connection():
+        load_roots(config.images_dir, [root])
         add_images(config, "profile_x", 3, root / "pictures")
-        paths = [image.local_path for image in Image.select().where(Image.profile_id == "profile_x")]
+        rows = list(Image.select().where(Image.profile_id == "profile_x"))
         Image.delete().where(Image.profile_id == "profile_x").execute()
-        removals.add_removals((path, None) for path in paths)
+        removals.add_removals((row.local_path, row.root_id, None) for row in rows)
     root.rename(tmp_path / "unplugged")
     background_of(running(storage_roots=(root,))).removals.stop(10)
     assert left_removals() == 3
@@ -185,7 +188,8 @@ def test_files_on_a_disk_that_is_not_connected_are_removed_at_a_later_start(
 
 def test_a_restored_backup_removes_nothing(config, ids, tmp_path):
     with store.connection():
-        removals.add_removals([(Image.get_by_id(f"{ids[0]}-1").local_path, f"{ids[0]}-1")])
+        image = Image.get_by_id(f"{ids[0]}-1")
+        removals.add_removals([(image.local_path, image.root_id, image.id)])
     copy = tmp_path / "copy"
     copy.write_bytes(config.database_path.read_bytes())
     restore_database(copy, config.database_path)

@@ -32,7 +32,7 @@ def files(work, profile_id, ids):
     with store.connection():
         run = work.downloads.request(profile_id, ids[:5])
         assert work.downloads.wait_for_run(run.id).state == RunState.DONE
-        return [image.local_path for image in selections.list_in_order(ids[:5])]
+        return [image.file_path for image in selections.list_in_order(ids[:5])]
 
 
 def page_of(response):
@@ -255,7 +255,7 @@ def test_while_the_disk_is_disconnected_no_file_is_forgotten(client, confirm, id
     config.images_dir.rename(config.images_dir.with_name("elsewhere"))
     response = confirm("delete", {"image_id": ids[:2]})
     assert "2 files were not deleted" in page_of(client.get(response.location)).select_one(".outcome").text
-    assert row(ids[0]).local_path == files[0]
+    assert row(ids[0]).file_path == files[0]
 
 
 def test_names_are_a_plain_text_page_with_one_name_per_line(client, ids, world):

@@ -6,6 +6,7 @@ from bs4 import BeautifulSoup
 from webapp import store
 from webapp.config import CHOOSABLE, read_config
 from webapp.store import settings
+from webapp.store.runs import downloads
 from webapp.web.services import background_of
 
 
@@ -65,3 +66,36 @@ def test_a_choice_that_this_version_does_not_accept_is_left_out(app, running):
 
 def test_neither_hosts_nor_folders_nor_urls_can_be_chosen():
     assert set(CHOOSABLE) == {"page_delay_seconds", "download_workers"}
+
+
+def test_another_limit_holds_for_a_run_that_is_under_way(shelf, profile_id, flow, wait_until):
+    def thread_count():
+        return shelf.downloads._thread_counts[profile_id]
+
+    flow.latency_seconds = {"media": 0.3}
+    shelf.choose_settings({"download_workers": "4"})
+    run = shelf.downloads.request_pending(profile_id)
+    for count in (4, 1, 3):
+        shelf.choose_settings({"download_workers": str(count)})
+        wait_until(lambda count=count: thread_count() == count)
+        assert downloads.count_queued(run.id) > count  # it is not for want of images
+    flow.latency_seconds = {}
+    assert shelf.downloads.wait_for_run(run.id).failed_count == 0
+
+
+def test_a_shorter_page_delay_holds_for_a_sync_that_is_under_way(work, profile_id, world, flow):
+    world.add_uploaded(18 * 12)
+    with store.connection():
+        work.choose_settings({"page_delay_seconds": "600"})
+        run = work.syncs.start(profile_id, histories=("ASSET_MANAGER",))
+        with flow.holding("history", at=9) as gate:
+            assert gate.reached.wait(5)
+            work.choose_settings({"page_delay_seconds": "0"})
+        assert work.syncs.wait(run.id).page_count > 12
+
+
+def test_a_choice_of_another_version_is_kept(app, save):
+    with store.connection():
+        settings.save_chosen({"of_a_later_version": "1"})
+    save(download_workers="3")
+    assert chosen(app) == {"of_a_later_version": "1", "download_workers": "3"}

@@ -156,14 +156,14 @@ def test_the_start_does_not_wait_for_sizes(older, running, wait_until):
 
 def test_missing_and_damaged_files_are_skipped(older, running, wait_until, config, tmp_path):
     missing, damaged, outside, odd, *whole = older
-    Path(missing.local_path).unlink()
-    Path(damaged.local_path).write_bytes(b"not a picture")
+    Path(missing.file_path).unlink()
+    Path(damaged.file_path).write_bytes(b"not a picture")
     elsewhere = tmp_path / "elsewhere.jpg"
     elsewhere.write_bytes(encoded())
     with store.connection():
         Image.update(local_path=str(elsewhere)).where(Image.id == outside.id).execute()
-    Path(odd.local_path).unlink()
-    os.mkfifo(odd.local_path)  # opening it would block forever
+    Path(odd.file_path).unlink()
+    os.mkfifo(odd.file_path)  # opening it would block forever
     running()
     wait_until(lambda: sizes() == [(None, None)] * 4 + [(4, 3)] * len(whole))
 
@@ -185,12 +185,12 @@ def opened():
 def test_no_file_is_read_twice_and_a_later_start_reads_only_files_without_a_size(
     older, running, wait_until, opened
 ):
-    Path(older[0].local_path).write_bytes(b"not a picture")
+    Path(older[0].file_path).write_bytes(b"not a picture")
     opened.clear()
     work = background_of(running())
     wait_until(lambda: sizes().count((None, None)) == 1)
     work.size_backfill.stop(5)
-    paths = [image.local_path for image in older]
+    paths = [image.file_path for image in older]
     assert sorted(path for path in opened if path in paths) == sorted(paths)
     opened.clear()
     background_of(running()).size_backfill.stop(5)

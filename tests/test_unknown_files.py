@@ -55,8 +55,8 @@ def test_only_files_that_no_image_knows_are_listed_and_moved(config, shelf, tmp_
     put(images / REMOVED / "three.jpg", b"of a removed profile")
     with store.connection():
         known = Image.get(Image.local_path.is_null(False)).local_path
-        going = put(images / shelf / "going.jpg")
-        removals.add_removals([(str(going), "no-image")])
+        put(images / shelf / "going.jpg")
+        removals.add_removals([(f"{shelf}/going.jpg", None, "no-image")])
     grow_old(config)
     put(images / shelf / "just-stored.jpg", age=5.0)
     put(images / REMOVED / ".flowshelf-x.part")

@@ -11,7 +11,8 @@ from webapp import storage, store
 from webapp.background import Background
 from webapp.config import Config
 from webapp.maintenance.doctor import find_open_modes
-from webapp.web import compression, security, services
+from webapp.store.roots import load_roots
+from webapp.web import compression, prefix, security, services
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
 
@@ -42,6 +43,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     sharing = Sharing(config) if config.share else None
     services.install(app, Background(config), sharing)
     HTMX(app)
+    prefix.serve_under(app, config.prefix)
     # Flask runs hooks before a request in this order, and hooks after it in the reverse order. A request is
     # refused by its Host and Origin before a connection is opened, and its session is looked up with that.
     if reloads_assets:
@@ -79,6 +81,8 @@ def _open_database(config: Config) -> None:
             share,
         )
     store.open_database(config.database_path, on_network=share is not None)
+    with store.connection():
+        load_roots(config.images_dir, config.storage_roots)
 
 
 def asset_root() -> Path:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Config:
     port: int = 8765
     share: bool = False
     allowed_hosts: frozenset[str] = frozenset()
+    prefix: str = ""
     trusted_proxy: str | None = None
     labs_url: str = "https://labs.google"
     media_url: str = "https://aisandbox-pa.googleapis.com"
@@ -189,6 +191,14 @@ def _host_names(text: str) -> frozenset[str]:
     return frozenset(name.lower() for name in _words(text))
 
 
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+        raise ValueError("it must be a path such as /shelf, with a slash in front and none at the end")
+    if {".", ".."}.intersection(text.split("/")):
+        raise ValueError("browsers resolve . and .. in a path, so they cannot be a part of it")
+    return text
+
+
 def _url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("it must start with http:// or https://")
@@ -300,6 +310,13 @@ SETTINGS = (
         "FLOWSHELF_ALLOWED_HOSTS",
         _host_names,
         "Further host names by which browsers may open this shelf, separated by commas.",
+    ),
+    Setting(
+        "prefix",
+        "FLOWSHELF_PREFIX",
+        _prefix,
+        "Path under which this shelf is served, such as /shelf. A reverse proxy has to pass it on.",
+        default_note="none",
     ),
     Setting(
         "histories",

@@ -12,6 +12,7 @@
     │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
+    │   └── DatabaseLocked              503 busy           another program has locked the database; passes
     ├── Paused / Cancelled              409                how the run ended that the caller waited for
     ├── OtherAccount / AccountExists    409                one profile per account
     ├── DiskFull                        507 disk_full
@@ -53,7 +54,8 @@ class Scope(Enum):
     REQUEST = auto()  # one image, project or command
     PROFILE = auto()  # the profile's cookies, key or account: all its calls, until a person acts
     SERVICE = auto()  # the service as a whole: all calls of the profile, until the service recovers
-    DISK = auto()  # the folder or disk that is written to: all downloads, until a person acts
+    DISK = auto()  # the folder, disk or database that is written to: all runs, until a person acts
+    LOCK = auto()  # the database, while another program has locked it: nothing has failed
     CONNECTION = auto()  # nothing: we closed the connection ourselves while the call was under way
 
 
@@ -103,6 +105,12 @@ class Forbidden(FlowshelfError):
     code, http_status = "forbidden", 403
 
 
+class OutsidePrefix(FlowshelfError):
+    """A request for a path that is not under FLOWSHELF_PREFIX."""
+
+    code, http_status = "not_found", 404
+
+
 class UnknownProfile(FlowshelfError):
     code, http_status = "unknown_profile", 404
 
@@ -135,6 +143,13 @@ class Busy(FlowshelfError):
 
 class Overloaded(FlowshelfError):
     code, http_status = "busy", 503
+
+
+class DatabaseLocked(Overloaded):
+    """Another program has locked the database for longer than we wait for it."""
+
+    scope = Scope.LOCK
+    is_transient = True
 
 
 class Paused(FlowshelfError):
@@ -171,6 +186,7 @@ class FolderGone(FlowshelfError):
 
 class BadDatabase(FlowshelfError):
     code = "bad_database"
+    scope = Scope.DISK
 
 
 class NewerDatabase(BadDatabase):

@@ -65,7 +65,7 @@ def test_the_printed_links_have_the_codes_of_the_data_folder(shelf):
 def test_sharing_requires_sign_in_on_every_address_it_prints(shelf):
     shelf.serve("--share")
     port = int(shelf.url.rpartition(":")[2])
-    expected = base_urls("0.0.0.0", port) or [shelf.url]
+    expected = base_urls("0.0.0.0", port, "") or [shelf.url]
     printed = [links_printed(shelf) for _ in expected]
     assert {base for pair in printed for base, _ in pair} == set(expected)
     for url in [*expected, shelf.url]:

@@ -109,7 +109,7 @@ def test_a_guest_can_save_an_image_but_not_find_a_hidden_one(guest, shelf, world
     assert saved.headers["Content-Disposition"].startswith("attachment")
     assert "private" in saved.headers["Cache-Control"]
     with store.connection():
-        Image.update(local_path=shown.local_path).where(Image.id == hidden.id).execute()
+        Image.update(local_path=shown.file_path).where(Image.id == hidden.id).execute()
     for path in (f"/images/{hidden.id}", f"/images/{hidden.id}/file", f"/images/{hidden.id}/thumbnail/320"):
         assert guest.get(path).status == 404
     assert guest.get("/?state=hidden").status == 403

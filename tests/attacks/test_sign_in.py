@@ -1,6 +1,7 @@
 """Sign-in links, codes, sessions, and guessing."""
 
 import hashlib
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from webapp.database.models import Session
 from webapp.database.states import Role
 from webapp.errors import Locked
 from webapp.web.sharing.attempts import LOCK_SECONDS, MAX_WRONG, AttemptLimiter
-from webapp.web.sharing.codes import Codes
+from webapp.web.sharing.codes import Codes, _new_code, is_random
 
 WRONG = "wrong-wrong-wrong-wrong-wrong"
 
@@ -81,7 +82,7 @@ def test_a_typed_code_may_have_capitals_and_spaces(anonymous, codes):
     assert anonymous.get("/share").status == 200
 
 
-def test_five_wrong_codes_lock_an_address_by_every_way_to_sign_in(visit, codes):
+def test_after_five_wrong_codes_further_ones_are_refused_by_every_way_to_sign_in(visit, codes):
     visitor = visit()
     statuses = [
         visitor.get(f"/enter?code={WRONG}").status,
@@ -91,14 +92,96 @@ def test_five_wrong_codes_lock_an_address_by_every_way_to_sign_in(visit, codes):
         visitor.get("/", Authorization="Bearer x", X_Forwarded_For="10.9.8.7").status,
     ]
     assert statuses == [401] * 5
-    locked = visitor.post("/sign-in", {"code": codes[Role.OWNER]})  # the right code, but locked
+    locked = visitor.post("/sign-in", {"code": WRONG})
     assert locked.status == 429
     assert 0 < int(locked.headers["Retry-After"]) <= LOCK_SECONDS
     assert "Too many wrong codes" in locked.text
-    assert visitor.get(f"/enter?code={codes[Role.OWNER]}", X_Forwarded_For="10.9.8.7").status == 429
-    bearer = visitor.get("/api/profiles", Authorization=f"Bearer {codes[Role.OWNER]}")
+    assert visitor.get(f"/enter?code={WRONG}", X_Forwarded_For="10.9.8.7").status == 429
+    bearer = visitor.get("/api/profiles", Authorization=f"Bearer {WRONG}")
     assert (bearer.status, bearer.json["code"]) == (429, "locked")
-    assert visit(Role.GUEST, address="127.0.0.2").get("/").status == 200
+    assert visit(address="127.0.0.2").get(f"/enter?code={WRONG}").status == 401
+
+
+def test_a_lock_does_not_refuse_a_code_that_nobody_can_guess(visit, codes):
+    for _ in range(MAX_WRONG + 1):
+        visit().post("/sign-in", {"code": WRONG})
+    assert visit().get(f"/enter?code={codes[Role.OWNER]}").status == 303
+    assert visit().post("/sign-in", {"code": codes[Role.GUEST]}).status == 303
+    assert visit().get("/api/profiles", Authorization=f"Bearer {codes[Role.OWNER]}").status == 200
+    assert visit().get(f"/enter?code={WRONG}").status == 429
+
+
+def test_a_lock_refuses_a_code_that_a_person_chose(running, serving, config, anonymous, codes):
+    chosen = {"owner": "my cat is called felix", "guest": codes[Role.GUEST]}
+    (config.data_dir / "share.json").write_text(json.dumps(chosen))
+    with serving(running(share=True)) as url:
+        visitor = type(anonymous)(url)
+        for _ in range(MAX_WRONG):
+            assert visitor.post("/sign-in", {"code": WRONG}).status == 401
+        assert visitor.post("/sign-in", {"code": chosen["owner"]}).status == 429
+        assert visitor.post("/sign-in", {"code": chosen["guest"]}).status == 303
+
+
+def test_only_codes_made_here_count_as_impossible_to_guess():
+    assert all(is_random(_new_code()) for _ in range(1000))
+    repeated = ("aaaaa-aaaaa-aaaaa-aaaaa-aaaaa", "abcde-abcde-abcde-abcde-abcde")
+    for chosen in (*repeated, "my cat is called felix", "x" * 25, "house-plant-table-chair-doors"):
+        assert not is_random(chosen)
+
+
+IMAGE = {"Accept": "image/avif,image/webp,*/*;q=0.8"}
+PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        IMAGE,
+        {"Accept": "*/*"},
+        PAGE | {"Referer": "http://evil.example/"},
+        PAGE | {"Referer": "http://127.0.0.1:1/"},
+        PAGE | {"Referer": "http://[evil"},
+        PAGE | {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"},
+        PAGE | {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"},
+        PAGE | {"Sec_Fetch_Site": "none", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
+        PAGE | {"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"},
+        IMAGE | {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"},
+        PAGE | {"Sec_Fetch_Site": "none"},
+    ],
+)
+def test_a_page_of_another_site_can_neither_lock_an_address_nor_sign_in(anonymous, codes, headers):
+    for _ in range(MAX_WRONG + 1):
+        response = anonymous.get(f"/enter?code={WRONG}", **headers)
+        assert (response.status, "Set-Cookie" in response.headers) == (200, False)
+    assert f'value="{WRONG}"' in response.text  # a form to confirm
+    asked = anonymous.get(f"/enter?code={codes[Role.GUEST]}", **headers)
+    assert (asked.status, "Set-Cookie" in asked.headers) == (200, False)
+    assert anonymous.post("/sign-in", {"code": WRONG}).status == 401
+    own = f"http://{anonymous.url.netloc}"
+    assert anonymous.post("/sign-in", {"code": codes[Role.GUEST]}, Origin=own).status == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        PAGE,
+        PAGE | {"Sec_Fetch_Site": "none", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"},
+        PAGE | {"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"},
+    ],
+)
+def test_a_link_that_a_person_opens_signs_in_at_once(anonymous, codes, headers):
+    assert anonymous.get(f"/enter?code={codes[Role.GUEST]}", **headers).status == 303
+    assert anonymous.get("/").status == 200
+
+
+def test_cookies_that_another_port_sets_sign_nobody_out(visit, owner, guest):
+    name, value = cookie_of(owner)
+    junk = "; ".join(f"{name}={junk}" for junk in ("x", '"', "", "y" * 43, cookie_of(guest)[1]))
+    for cookies in (f"{junk}; {name}={value}", f"{name}={value}; {junk}"):
+        assert owner.get("/share", Cookie=cookies).status == 200
+    assert owner.post("/sign-out", Cookie=f"{name}=x; {name}={value}").status == 303
+    assert visit().get("/", Cookie=f"{name}={value}").status == 401
 
 
 def test_a_session_continues_while_its_address_is_locked(guest, visit):
@@ -120,6 +203,7 @@ def test_a_lock_expires_and_counts_an_ipv6_network_as_one_address():
         attempts.note(f"2001:db8::{number}", is_right=False)
     with pytest.raises(Locked):
         attempts.note("2001:db8::ffff:9", is_right=True)
+    attempts.note("2001:db8::ffff:9", is_right=True, is_random=True)
     attempts.note("2001:db8:0:1::9", is_right=True)
     seconds = LOCK_SECONDS + 1.0
     attempts.note("2001:db8::1", is_right=True)

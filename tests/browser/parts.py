@@ -60,5 +60,5 @@ def expect_picture(card: Locator) -> None:
 
 def expect_file(world: World, name: str) -> None:
     with store.connection():
-        path = Image.get(Image.name == name).local_path
+        path = Image.get(Image.name == name).file_path
     assert Path(path).read_bytes() == world.content(name)

@@ -12,6 +12,7 @@
     size_backfill  one thread that reads picture sizes that older rows lack
     removals       files that are deleted; one thread carries on what a killed process left
     thumbnails     local thumbnails, each made once
+    troubles       runs that cannot store what they did
     waiters        API calls that block until their run ends
     disk_space     whether a request fits on the disk
     rate           how fast downloads arrive
@@ -24,7 +25,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from webapp import storage, store
@@ -40,10 +41,11 @@ from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.thumbnails import Thumbnails
+from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.states import Health, RunKind, RunState
-from webapp.errors import AccountMoved, Busy, FlowshelfError
+from webapp.errors import AccountMoved, Busy, DiskFull, FlowshelfError
 from webapp.maintenance.deletion import Disk
 from webapp.maintenance.doctor import find_open_modes
 from webapp.maintenance.unknown_files import UnknownFiles, check_unknown_files
@@ -54,6 +56,13 @@ from webapp.store.profiles import get_profile, list_profiles, remove_profile
 from webapp.store.runs import downloads
 
 log = logging.getLogger(__name__)
+
+# More than the reserve, so that the disk still counts as full when a start has used that.
+MIN_FREE_BYTES = 4 * 1024 * 1024
+DISK_FULL = (
+    "The disk that holds the data folder is full. Free some space there, or delete images that you do not "
+    "need. Runs continue by themselves; nothing was lost."
+)
 
 
 class Background:
@@ -71,10 +80,15 @@ class Background:
         self.stopping = threading.Event()
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
-        self.connections = Connections(config, open_source, self.stopping)
-        self.syncs = Syncs(config, self.connections, self.waiters, self.stopping, self._download_new)
+        self.troubles = Troubles()
+        self.connections = Connections(config, self.settings, open_source, self.stopping)
+        self.syncs = Syncs(
+            config, self.connections, self.waiters, self.stopping, self.troubles, self._download_new
+        )
         self.schedule = Scheduler(self.syncs, self.stopping)
-        self.downloads = Downloads(config, self.connections, self.waiters, self.stopping)
+        self.downloads = Downloads(
+            config, self.settings, self.connections, self.waiters, self.stopping, self.troubles
+        )
         self.exports = Exports(config, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
@@ -99,6 +113,16 @@ class Background:
         """Whether work can start: `start` was called, `stop` was not, and the data folder is writable."""
         is_running = self._keeper is not None and not self.stopping.is_set()
         return is_running and os.access(self._config.data_dir, os.W_OK)
+
+    def find_trouble(self) -> FlowshelfError | None:
+        """What every page should show: runs cannot store what they do, or the data folder's disk is full."""
+        if trouble := self.troubles.find():
+            return trouble
+        try:
+            is_full = storage.free_bytes(self._config.data_dir) < MIN_FREE_BYTES
+        except FlowshelfError as error:
+            return error
+        return DiskFull(DISK_FULL) if is_full else None
 
     def start(self, *, resumes: bool = True) -> None:
         """Clean up after a killed process and resume its runs. Paused runs stay paused.
@@ -143,6 +167,12 @@ class Background:
         self.removals.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
+
+    def choose_settings(self, texts: Mapping[str, str]) -> None:
+        """Store what a person chose, and apply it to the runs that are under way. Raises BadRequest."""
+        self.settings.choose(texts)
+        self.connections.apply_settings()
+        self.downloads.apply_settings()
 
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> None:
         """Replace a profile's cookies and resume the runs that waited for them.
@@ -205,9 +235,7 @@ class Background:
         self.connections.drop(profile_id)
         self._wait_for_writers(profile_id)
         walks.reread_shared(profile_id)
-        folders = [self._config.thumbnails_dir / profile_id]
-        folders += [self.folder_of(profile_id)] if with_files else []
-        recorded = remove_profile(profile_id, with_files=with_files, folders=folders)
+        recorded = remove_profile(profile_id, with_files=with_files)
         self.connections.drop(profile_id)
         self.removals.carry_out(recorded)
 
@@ -218,8 +246,14 @@ class Background:
                 return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
-        """Delete the files of these images. Returns how many were deleted and how many could not be."""
-        return self.removals.delete_files(image_ids)
+        """Delete the files of these images. Returns how many were deleted and how many could not be deleted.
+
+        On a full disk the reserve of the data folder makes it possible to store that they are deleted.
+        """
+        storage.release_reserve(self._config.data_dir)
+        counts = self.removals.delete_files(image_ids)
+        storage.keep_reserve(self._config.data_dir)
+        return counts
 
     def check_unknown_files(self, *, moves: bool) -> UnknownFiles:
         """Find files of profiles that no image knows; `moves`: move them to the folder `unknown`."""

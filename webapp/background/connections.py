@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from webapp.background.settings import Settings
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
@@ -42,7 +43,7 @@ class StoredCredentials:
 
 @dataclass(slots=True)
 class Connection:
-    """How a profile talks to its service, from one set of cookies to the next.
+    """The source and retry policy of a profile for one set of cookies.
 
     `is_checked`: the account of these cookies is known to be the profile's; the lock `checking` makes one
     thread find out while the others wait. `is_stale`: the profile has other cookies now, so errors of this
@@ -67,8 +68,11 @@ class Connections:
     `_lock` guards the table and every `is_stale`. Whoever holds it may query the database, never the network.
     """
 
-    def __init__(self, config: Config, open_source: OpenSource, stopping: threading.Event) -> None:
+    def __init__(
+        self, config: Config, settings: Settings, open_source: OpenSource, stopping: threading.Event
+    ) -> None:
         self._config = config
+        self._settings = settings
         self._open_source = open_source
         self._stopping = stopping
         self._lock = threading.Lock()
@@ -104,13 +108,19 @@ class Connections:
 
         retry = RetryPolicy(
             self._config.retry_pauses_seconds,
-            page_delay_seconds=self._config.page_delay_seconds,
+            page_delay_seconds=self._settings.current.page_delay_seconds,
             on_cooldown=store_cooldown,
         )
         if profile.cooldown_until:
             seconds = profiles.cooldown_seconds(profile)
             retry.cool_down(seconds, str(UnusualActivity(seconds)))
         return retry
+
+    def apply_settings(self) -> None:
+        """Let all open connections follow a change of the settings."""
+        with self._lock:
+            for connection in self._connections.values():
+                connection.retry.set_page_delay(self._settings.current.page_delay_seconds)
 
     def capabilities(self, profile_id: str) -> Capabilities:
         """What the profile's service can do; of labs.google when the profile has no cookies."""
@@ -141,7 +151,7 @@ class Connections:
 
         A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
         cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
-        that. Without the block they could do so between this thread's look and its write: then the run would
+        that. Without the block they could do so between this thread's check and its write: then the run would
         wait although the cookies work.
         """
         with self._lock:
@@ -174,7 +184,8 @@ class Connections:
         """Close the profile's connection, because its cookies were replaced or the profile is removed.
 
         `is_stale` is set before the requests are aborted: their threads must see that the errors which follow
-        are no verdict on the new cookies. Closed outside the lock, because those threads may wait for it.
+        say nothing about the new cookies. The connection is closed outside the lock, because those threads
+        may wait for it.
         """
         with self._lock:
             connection = self._connections.pop(profile_id, None)

@@ -20,13 +20,15 @@ always taken before this one.
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
+from webapp.background.settings import Settings
+from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.background.worker_pool import WorkerPool, change, finish, log_state
 from webapp.config import Config
@@ -34,7 +36,7 @@ from webapp.database.models import Image, Run
 from webapp.database.states import Health, RunKind, RunState
 from webapp.download.fetch import download_image
 from webapp.download.rules import Outcome, outcome_of, too_many_failures
-from webapp.errors import AccountMoved, BadPath, FlowshelfError, FolderGone
+from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
@@ -48,12 +50,20 @@ class Downloads:
     """The commands for download runs, and the threads that carry them out."""
 
     def __init__(
-        self, config: Config, connections: Connections, waiters: Waiters, stopping: threading.Event
+        self,
+        config: Config,
+        settings: Settings,
+        connections: Connections,
+        waiters: Waiters,
+        stopping: threading.Event,
+        troubles: Troubles,
     ) -> None:
         self._config = config
+        self._settings = settings
         self._connections = connections
         self._waiters = waiters
         self._stopping = stopping
+        self._troubles = troubles
         self._lock = threading.Lock()
         self._pools: dict[str, WorkerPool] = {}
         self._in_flight: set[int] = set()
@@ -67,7 +77,9 @@ class Downloads:
     # Commands
 
     def request(self, profile_id: str, image_ids: Sequence[str], folder: Path | None = None) -> Run | None:
-        """Queue images for download into `folder`, or the profile's own. None: all have their files already.
+        """Queue images for download into `folder`, or the profile's own.
+
+        Returns None when all have their files already.
 
         Raises FolderGone when the root of `folder`, or of the file of a requested image, is missing; BadPath
         when `folder` cannot be created; DiskFull when the images will not fit.
@@ -130,19 +142,21 @@ class Downloads:
     def wait(self, run_id: str, image_ids: Sequence[str]) -> Run:
         """Wait until each of these images is downloaded or failed, or their run stops.
 
-        Raises FlowUnavailable as soon as the run cannot go on because Flow does not respond.
+        Raises FlowUnavailable as soon as the run cannot go on because Flow does not respond, and DiskFull or
+        another error of the database as soon as it cannot store what it does.
         """
         self._waiters.wait_until(lambda: not downloads.is_any_active(image_ids) or self._is_over(run_id))
         return runs.get_run(run_id)
 
     def wait_for_run(self, run_id: str) -> Run:
-        """Wait until a run stops. Raises FlowUnavailable as `wait` does."""
+        """Wait until a run stops. Raises what `wait` raises."""
         self._waiters.wait_until(lambda: self._is_over(run_id))
         return runs.get_run(run_id)
 
     def _is_over(self, run_id: str) -> bool:
         run = runs.get_run(run_id)
         if run.state == RunState.RUNNING:
+            self._troubles.require_none(run_id)
             self._connections.require_available(run.profile_id)
         return run.state != RunState.RUNNING
 
@@ -170,7 +184,7 @@ class Downloads:
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             pool = self._pools.setdefault(run.id, WorkerPool(run))
             # Detached threads still send requests, so they count: pausing and resuming must not add threads.
-            free_count = self._config.download_workers - self._thread_counts[run.profile_id]
+            free_count = self._settings.current.download_workers - self._thread_counts[run.profile_id]
             for _ in range(min(downloads.count_queued(run.id), free_count)):
                 thread = threading.Thread(target=self._run_worker, args=(pool,), daemon=True)
                 pool.threads.add(thread)
@@ -182,6 +196,12 @@ class Downloads:
                 self._detach(run.id)
                 finish(run.id)
         self._waiters.notify_all()
+
+    def apply_settings(self) -> None:
+        """Start the threads that a raised limit allows. With a lowered one, threads end after their image."""
+        for run in runs.list_runs_in(RunState.RUNNING):
+            if run.kind == RunKind.DOWNLOAD:
+                self.ensure_running(run.id)
 
     def stop(self, timeout_seconds: float) -> None:
         """Let all threads end, and wait for them within about `timeout_seconds`."""
@@ -205,9 +225,10 @@ class Downloads:
                 with store.connection():
                     self._drain_queue(pool)
                     return self._end_worker(pool)
-            except Exception:
-                log.exception("download %s: cannot go on now; trying again", pool.run.id)
-                if self._stopping.wait(self._config.retry_pauses_seconds[-1]):
+            except Exception as error:
+                self._troubles.note(pool.run.id, "download", error)
+                self._waiters.notify_all()
+                if self._pause():
                     return self._count_out(pool)
 
     def _drain_queue(self, pool: WorkerPool) -> None:
@@ -218,20 +239,27 @@ class Downloads:
     def _next_claim(self, pool: WorkerPool) -> Claim | None:
         """Claim under the lock: between the claim and `_in_flight`, `ensure_running` would queue it again."""
         with self._lock:
-            claim = None if pool.stop.is_set() else pool.claim()
+            if pool.stop.is_set() or self._is_surplus(pool):
+                return None
+            claim = pool.claim()
             if claim:
                 self._in_flight.add(claim.download_id)
             return claim
 
+    def _is_surplus(self, pool: WorkerPool) -> bool:
+        """Whether a thread has to end because the limit was lowered meanwhile."""
+        return self._thread_counts[pool.run.profile_id] > self._settings.current.download_workers
+
     def _end_worker(self, pool: WorkerPool) -> None:
-        """Count this thread out, and end the run if it was the last download.
+        """Remove this thread from the counts, and end the run if it was the last download.
 
         Otherwise start threads again: downloads may have been queued after this thread found the queue empty,
-        or a detached thread may have released one. Counted out first, so that this thread leaves room for a
-        new one.
+        or a detached thread may have released one. This thread is removed first, to leave room for a new one.
         """
         self._count_out(pool)
-        if not finish(pool.run.id) and not self._stopping.is_set():
+        is_finished = finish(pool.run.id)
+        self._troubles.clear(pool.run.id)
+        if not is_finished and not self._stopping.is_set():
             self.ensure_running(pool.run.id)
         self._waiters.notify_all()
 
@@ -259,8 +287,16 @@ class Downloads:
                 pool, claim, error, connection, is_superseded=is_stale or self._stopping.is_set()
             )
         except Exception as error:
-            log.exception("download of image %s failed", claim.image_id)
-            self._handle_failure(pool, claim, store.problem_of(error) or _unexpected(), connection)
+            problem = store.problem_of(error)
+            if problem is None:
+                log.exception("download of image %s failed", claim.image_id)
+            self._handle_failure(
+                pool,
+                claim,
+                problem or _unexpected(),
+                connection,
+                is_superseded=self._stopping.is_set(),
+            )
         finally:
             # Last: from here on `ensure_running` queues the download again if it is still claimed.
             self._in_flight.discard(claim.download_id)
@@ -278,11 +314,32 @@ class Downloads:
             stopping=pool.stop,
         )
         # The file first, then the row: killed in between, the next download finds the file and takes it over.
-        downloads.finish_download(claim, **asdict(file) | {"path": str(file.path)})
+        columns = asdict(file) | {"path": str(file.path)}
+        self._store(pool.run.id, lambda: downloads.finish_download(claim, **columns))
         log.debug("download of image %s: done, %s bytes", claim.image_id, file.size_bytes)
         with self._lock:
             pool.failures.note_success()
         pool.rate.add(file.size_bytes)
+
+    def _store(self, run_id: str, write: Callable[[], None]) -> None:
+        """Store an outcome. While another program has locked the database, wait and try again.
+
+        Not even a pause of the run ends that: the file is on the disk already.
+        """
+        while True:
+            try:
+                write()
+                return self._troubles.clear(run_id)
+            except Exception as error:
+                if not isinstance(store.problem_of(error), DatabaseLocked):
+                    raise
+                self._troubles.note(run_id, "download", error)
+                if self._pause():
+                    raise
+
+    def _pause(self) -> bool:
+        """Wait before the database is tried again. Returns True when the program stops."""
+        return self._stopping.wait(self._config.retry_pauses_seconds[-1])
 
     def _handle_failure(
         self,
@@ -299,7 +356,7 @@ class Downloads:
         if outcome in (Outcome.FAIL, Outcome.FAIL_PERMANENTLY):
             return self._fail(pool, claim, error, is_permanent=outcome is Outcome.FAIL_PERMANENTLY)
         # Before the state of the run changes: whoever waits for that must find the image queued.
-        downloads.release_download(claim)
+        self._store(pool.run.id, lambda: downloads.release_download(claim))
         if outcome is Outcome.PAUSE_RUN:
             if isinstance(error, AccountMoved):
                 profiles.note_health(claim.profile_id, Health.MOVED, str(error))
@@ -329,7 +386,12 @@ class Downloads:
             return outcome
 
     def _fail(self, pool: WorkerPool, claim: Claim, error: FlowshelfError, *, is_permanent: bool) -> None:
-        downloads.fail_download(claim, code=error.code, sentence=str(error), is_permanent=is_permanent)
+        self._store(
+            pool.run.id,
+            lambda: downloads.fail_download(
+                claim, code=error.code, sentence=str(error), is_permanent=is_permanent
+            ),
+        )
         with self._lock:
             is_too_many = pool.failures.note_failure()
             if is_too_many:
@@ -365,9 +427,9 @@ class Downloads:
             raise BadPath(str(error)) from error  # its root is there: the caller's path is wrong
 
     def _has_file(self, image: Image) -> bool:
-        if image.local_path is None or image.damaged_at is not None:
+        if image.file_path is None or image.damaged_at is not None:
             return False
-        return storage.is_there(image.local_path, self.roots)
+        return storage.is_there(image.file_path, self.roots)
 
 
 def _unexpected() -> FlowshelfError:

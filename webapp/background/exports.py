@@ -111,8 +111,8 @@ class Exports:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            # Cleared before looking for work: a request that comes after the look sets it again, and is not
-            # missed.
+            # Cleared before looking for work: a request that arrives after the check sets it again, and is
+            # not missed.
             self._has_work.clear()
             try:
                 with store.connection():
@@ -170,7 +170,7 @@ class Exports:
         """Add an image's file to the ZIP, or count the image as left out when its file cannot be opened."""
         try:
             # Only files under the storage roots: an imported row may name any path of this machine.
-            path = storage.path_under(image.local_path or "", self._roots)
+            path = storage.path_under(image.file_path or "", self._roots)
             source = path.open("rb") if path.is_file() else None
         except (FolderGone, OSError):
             source = None

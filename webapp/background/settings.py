@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from webapp import store
 from webapp.config import CHOOSABLE, Config, parse_setting
 from webapp.errors import BadRequest
 from webapp.store import settings
@@ -19,8 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class Settings:
-    """`current` is a `Config` with every choice in force; it is replaced as a whole, so a thread that reads
-    it twice may see two values but never half a change."""
+    """The settings in force, and changes to them.
+
+    `current` is a `Config`. It is replaced as a whole, so whoever reads it once never sees half a change.
+    """
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -43,8 +44,10 @@ class Settings:
                 raise BadRequest(f"The setting “{name}” cannot be chosen here.")
             parse_setting(name, text, label=CHOOSABLE[name].label)
         with self._lock:  # two browsers that save at once: the last one wins as a whole
-            with store.transaction():
-                settings.save_chosen(chosen)
+            fixed = {
+                name: text for name, text in settings.list_chosen().items() if name not in self.choosable
+            }
+            settings.save_chosen(fixed | chosen)
             self.load()
 
     @property

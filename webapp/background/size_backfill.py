@@ -44,14 +44,14 @@ class SizeBackfill:
         after_id = ""
         while batch := images.list_unmeasured(after_id, BATCH_SIZE):
             sizes = []
-            for image_id, path in batch:
+            for image in batch:
                 if self._stopping.is_set():
                     return
-                if size := self._measure(path):
-                    sizes.append((image_id, path, size))
+                if image.file_path and (size := self._measure(image.file_path)):
+                    sizes.append((image, size))
             if sizes:
                 images.note_sizes(sizes)
-            after_id = batch[-1][0]
+            after_id = batch[-1].id
             if self._stopping.wait(PAUSE_SECONDS):
                 return
 

@@ -7,11 +7,22 @@ from functools import partial
 
 from webapp import store
 from webapp.background.connections import Connection, Connections
+from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.models import Run
 from webapp.database.states import Health, RunKind, RunState, SyncMode
-from webapp.errors import AccountMoved, BadRequest, Busy, FlowChanged, FlowshelfError, RunEnded, SignedOut
+from webapp.errors import (
+    AccountMoved,
+    BadRequest,
+    Busy,
+    DatabaseLocked,
+    DiskFull,
+    FlowChanged,
+    FlowshelfError,
+    RunEnded,
+    SignedOut,
+)
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.sync.engine import SyncRun
@@ -21,8 +32,8 @@ log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong inside Flowshelf. What was stored is safe; the log says more."
 
-# The state in which a run ends and the columns that say why. None: it does not end, because it waits for
-# cookies or because the next start of the program resumes it.
+# The state in which a run ends and the columns that say why. None means that it does not end, because it
+# waits for cookies or because the next start of the program resumes it.
 _Outcome = tuple[RunState | None, dict[str, str | None]]
 
 
@@ -43,12 +54,14 @@ class Syncs:
         connections: Connections,
         waiters: Waiters,
         stopping: threading.Event,
+        troubles: Troubles,
         before_end: Callable[[str, RunState], None] = lambda run_id, state: None,
     ) -> None:
         self._config = config
         self._connections = connections
         self._waiters = waiters
         self._stopping = stopping
+        self._troubles = troubles
         self._before_end = before_end
         self._lock = threading.Lock()
         self._starting = threading.Lock()
@@ -107,13 +120,14 @@ class Syncs:
         self._waiters.notify_all()
 
     def cancel(self, profile_id: str) -> None:
-        """The same as `pause`: a gap is never dropped."""
+        """Do the same as `pause`: the run is stored as paused, and its gap stays."""
         self.pause(profile_id)
 
     def wait(self, run_id: str) -> Run:
         """Wait until a run ends or waits for cookies.
 
-        Raises FlowUnavailable as soon as it cannot go on because Flow does not respond.
+        Raises FlowUnavailable as soon as it cannot go on because Flow does not respond, and DiskFull or
+        another error of the database as soon as it cannot store what it reads.
         """
         self._waiters.wait_until(lambda: self._is_over(runs.get_run(run_id)))
         return runs.get_run(run_id)
@@ -121,16 +135,17 @@ class Syncs:
     def _is_over(self, run: Run) -> bool:
         if run.state != RunState.RUNNING:
             return True
+        self._troubles.require_none(run.id)
         self._connections.require_available(run.profile_id)
         return False
 
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
-        """Answer the question of a full sync: `mark` the images that it did not find as gone from Flow?"""
+        """Answer a full sync's question. `mark`: mark the images that it did not find as gone upstream?"""
         answer_question(walk_id, mark=mark)
 
     def _open_run(self, open_run: Callable[[], Run], *, replaces_idle: bool) -> Run:
-        """Open a run. With `replaces_idle`, an open run that no thread works on makes way for it.
+        """Open a run. With `replaces_idle`, an open run that no thread works on is replaced.
 
         Such a run waits for cookies, or was not resumed because this process runs a single command.
         """
@@ -194,8 +209,10 @@ class Syncs:
                 if run := runs.find_run(run_id):  # None: its profile was removed
                     _log_end(run)
                     store.refresh_statistics()
-        except Exception:
-            log.exception("sync %s: cannot go on now; trying again", run_id)
+            self._troubles.clear(run_id)
+        except Exception as error:
+            self._troubles.note(run_id, "sync", error)
+            self._waiters.notify_all()
             stop.wait(self._config.retry_pauses_seconds[-1])
         finally:
             with self._lock:
@@ -214,15 +231,14 @@ class Syncs:
                 with store.connection():
                     return self.ensure_running(run_id)
             except Exception as error:
-                problem = store.problem_of(error) or repr(error)
-                log.error("sync %s: cannot go on now; trying again: %s", run_id, problem)
+                self._troubles.note(run_id, "sync", error)
                 self._stopping.wait(self._config.retry_pauses_seconds[-1])
 
     def _run_to_end(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
         """Run until the run ends, waits for cookies or is interrupted, and store which.
 
-        False: the sync was requested again after the last look at the head of the history, and is still
-        running.
+        Returns False when the sync was requested again after its newest page was last read, so the run goes
+        on.
         """
         state, fields = self._outcome(run_id, profile_id, stop)
         if state:
@@ -246,7 +262,10 @@ class Syncs:
         except FlowshelfError as error:
             return (None, {}) if self._stopping.is_set() else self._failure(profile_id, error)
         except Exception as error:
-            if problem := store.problem_of(error):
+            problem = store.problem_of(error)
+            if isinstance(problem, DatabaseLocked | DiskFull):
+                raise  # nothing is wrong with the sync: it goes on once the database can be written again
+            if problem:
                 return self._failure(profile_id, problem)
             log.exception("sync %s failed", run_id)
             return RunState.FAILED, {"error_code": "error", "error": UNEXPECTED}
@@ -259,7 +278,7 @@ class Syncs:
         return RunState.FAILED, {"error_code": error.code, "error": str(error), "sample": sample or None}
 
     def _run_until_done(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
-        """Run until all is read. False: the run waits for cookies.
+        """Run until all is read. Returns False when the run waits for cookies.
 
         Cookies that are replaced meanwhile close the connection, and whatever the aborted request raises is
         ignored: the run continues with a new connection, perhaps to the other service.
@@ -284,12 +303,16 @@ class Syncs:
                     raise
 
     def _sync_run(self, run_id: str, connection: Connection, stop: threading.Event) -> SyncRun:
+        def note_page() -> None:
+            self._troubles.clear(run_id)
+            self._waiters.notify_all()
+
         return SyncRun(
             run_id,
             connection.source,
             connection.retry,
             stopping=stop,
-            on_page=self._waiters.notify_all,
+            on_page=note_page,
         )
 
     @staticmethod

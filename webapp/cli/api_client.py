@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -29,6 +30,7 @@ from webapp.cli.api_types import (
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
+from webapp.maintenance.relocation import Move
 from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
 from webapp.storage.lock import DataFolderLock
@@ -75,7 +77,8 @@ class ApiClient(ABC):
         return self.request("POST", SYNC, body)["runId"]
 
     def start_download(self, profile_id: str, images: Body) -> str | None:
-        """Queue images, by `imageNames` or `pending`. Returns the id of the run; None: nothing to do."""
+        """Queue images, by `imageNames` or `pending`. Returns the id of the run, None if there is nothing to
+        do."""
         body = {"profileId": profile_id, "wait": False, **images}
         return self.request("POST", BATCH, body).get("runId")
 
@@ -96,13 +99,19 @@ class ApiClient(ABC):
         return self.request("POST", f"/api/runs/{run_id}/resume")
 
     def verify(
-        self, *, deep: bool, sets_pending: bool, moves_unknown: bool
+        self, *, deep: bool, sets_pending: bool, follows_moves: bool, moves_unknown: bool
     ) -> tuple[VerifyReport, UnknownFiles]:
-        body = {"deep": deep, "setPending": sets_pending, "moveUnknown": moves_unknown}
+        body: Body = {
+            "deep": deep,
+            "setPending": sets_pending,
+            "followMoves": follows_moves,
+            "moveUnknown": moves_unknown,
+        }
         found = self.request("POST", "/api/verify", body)
+        moves = [Move(move["from"], Path(move["to"]), move["files"]) for move in found["moves"]]
         unknown = found["unknown"]
         return (
-            VerifyReport(found["counts"], found["problems"], found["requeuedCount"]),
+            VerifyReport(found["counts"], found["problems"], found["requeuedCount"], moves),
             UnknownFiles(unknown["count"], unknown["files"], unknown["movedCount"]),
         )
 
@@ -169,7 +178,8 @@ def open_client(config: Config) -> Iterator[ApiClient]:
         yield RemoteClient(url, codes[Role.OWNER] if codes else None)
         return
     try:
-        app = create_app(replace(config, share=False))  # no sign-in inside one process
+        # Inside one process there is no sign-in and no proxy.
+        app = create_app(replace(config, share=False, prefix=""))
         work = background_of(app)
         work.start(resumes=False)
         try:

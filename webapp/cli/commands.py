@@ -116,15 +116,22 @@ def profiles(as_json: bool, data_dir: Path | None) -> None:
 @click.command()
 @click.option("--deep", is_flag=True, help="Also decode every picture.")
 @click.option("--set-pending", is_flag=True, help="Make images with a missing or damaged file pending again.")
+@click.option("--follow-moves", is_flag=True, help="Record files whose folder was moved at their new place.")
 @click.option("--move-unknown", is_flag=True, help="Move files that no image knows to the folder “unknown”.")
 @json_option
 @data_dir_option
-def verify(deep: bool, set_pending: bool, move_unknown: bool, as_json: bool, data_dir: Path | None) -> None:
+def verify(
+    deep: bool,
+    set_pending: bool,
+    follow_moves: bool,
+    move_unknown: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
     """Compare every downloaded image with its file, and look for files that no image knows."""
+    asked = {"deep": deep, "sets_pending": set_pending, "follows_moves": follow_moves}
     with errors_as_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
-        report, unknown = verify_with_bar(
-            client, deep=deep, sets_pending=set_pending, moves_unknown=move_unknown, quiet=as_json
-        )
+        report, unknown = verify_with_bar(client, quiet=as_json, moves_unknown=move_unknown, **asked)
     if as_json:
         click.echo(json.dumps({"success": report.is_well, "data": report_value(report, unknown)}))
     else:
@@ -134,16 +141,15 @@ def verify(deep: bool, set_pending: bool, move_unknown: bool, as_json: bool, dat
 
 
 def verify_with_bar(
-    client: ApiClient, *, deep: bool, sets_pending: bool, moves_unknown: bool, quiet: bool
+    client: ApiClient, *, quiet: bool, moves_unknown: bool, **asked: bool
 ) -> tuple[VerifyReport, UnknownFiles]:
     """Verify, with a progress bar if this process does it: a server sends nothing before its report."""
     if not isinstance(client, LocalClient):
-        return client.verify(deep=deep, sets_pending=sets_pending, moves_unknown=moves_unknown)
+        return client.verify(moves_unknown=moves_unknown, **asked)
     with store.connection():
         count = images.count_files()
         with click.progressbar(length=count, file=sys.stderr, label="Checking", hidden=quiet) as bar:
-            roots = client.work.downloads.roots
-            report = verify_files(roots, deep=deep, sets_pending=sets_pending, on_image=lambda: bar.update(1))
+            report = verify_files(client.work.downloads.roots, on_image=lambda: bar.update(1), **asked)
         return report, client.work.check_unknown_files(moves=moves_unknown)
 
 
@@ -246,6 +252,12 @@ def print_report(report: VerifyReport) -> None:
     for state, advice in ADVICE.items():
         if state in report.counts:
             click.echo(advice, err=True)
+    for move in report.moves:
+        click.echo(
+            f"Moved: {move.file_count} files are recorded under {move.before}; the same files are under "
+            f"{move.now}. --follow-moves records them there.",
+            err=True,
+        )
     if report.requeued_count:
         click.echo(f"{report.requeued_count} images are pending again: run “flowshelf download”.")
 

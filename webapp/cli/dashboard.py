@@ -123,7 +123,9 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
     if not lock.take():
         if url := lock.read_url():
             raise click.ClickException(f"Flowshelf already serves {config.data_dir}: open {url}")
-        raise click.ClickException(f"Another flowshelf command is using {config.data_dir}. Wait for its end.")
+        raise click.ClickException(
+            f"Another flowshelf command is using {config.data_dir}. Try again when it has ended."
+        )
     try:
         yield lock
     finally:
@@ -134,7 +136,8 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
     """Serve until SIGTERM or Ctrl-C. Runs that are under way resume at the next start."""
     work = background_of(app)
     server = listen(app, config)
-    url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), server.effective_port)}/"
+    port, prefix = server.effective_port, config.prefix
+    url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), port, prefix)}/"
 
     def end(*_: object) -> None:
         # First, so that waiting API calls return now and waitress's threads can end.
@@ -148,7 +151,7 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
         lock.write_url(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
         if sharing := sharing_of(app):
-            print_links(sharing.codes, links.base_urls(config.host, server.effective_port) or [url])
+            print_links(sharing.codes, links.base_urls(config.host, port, prefix) or [url])
         if opens:
             webbrowser.open(url)
         gc.freeze()  # what exists now stays: the collector need not go through it while a request waits

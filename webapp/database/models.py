@@ -25,7 +25,9 @@ from peewee import (
 )
 from playhouse.sqlite_ext import AutoIncrementField
 
+from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, ExportState, Health, RunState, ScheduleKind, SyncMode
+from webapp.storage.roots import Place
 
 # `webapp.database.open_database` binds it to a file, one per process at a time. Without `autoconnect` a
 # thread that forgot to open a connection gets an error, instead of a connection that nobody closes.
@@ -102,11 +104,11 @@ class History(BaseModel):
 class Project(BaseModel):
     """A project of a profile: what the listing shows of it, and when it was read (rule 12).
 
-    `made_at` is the time on its card, `newest_at` the time of its newest image when last read. `read_at` is
-    null until the first reading; `read_walk_id` is the last walk that read all of its records. `tried_at` and
-    `tried_walk_id` belong to the last response of any kind; `failure` says why that response does not count
-    as read. `listed_walk_id` is the last walk whose listing showed it; `unlisted_at`: a walk saw the whole
-    listing without it. `due_walk_id` is the quick walk that has to read it.
+    `made_at` is the time on its card in Flow, `newest_at` the time of its newest image when last read.
+    `read_at` is null until the first reading; `read_walk_id` is the last walk that read all of its records.
+    `tried_at` and `tried_walk_id` belong to the last response of any kind; `failure` says why that response
+    does not count as read. `listed_walk_id` is the last walk whose listing showed it; `unlisted_at`: a walk
+    saw the whole listing without it. `due_walk_id` is the quick walk that has to read it.
 
     `reader_version` is the version of Flowshelf that did not recognise all of its records.
     Responses without records, although images of the project are stored: `empty_walk_id` is the walk that got
@@ -279,7 +281,8 @@ class Image(BaseModel):
     """One image of a history.
 
     `stored_walk_id` and `stored_run_id` say what stored it, `seen_walk_id` the last walk that saw it.
-    `local_path` is the file, null until it was downloaded; `downloaded_at`, `size_bytes`, `sha256` and
+    `local_path` is the file, null until it was downloaded, relative to the storage root `root_id` (null: the
+    folder `images`), or absolute under no root; `downloaded_at`, `size_bytes`, `sha256` and
     `damaged_at` belong to that file. `gone_upstream_at`: Flow no longer has the image. `hidden_at`: a person
     hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again when asked for by name.
     """
@@ -316,12 +319,20 @@ class Image(BaseModel):
     is_archived = BooleanField(null=True)
     width = IntegerField(null=True)
     height = IntegerField(null=True)
+    root_id = IntegerField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"
 
     class Meta:
         table_name = "veo3_image_generations"
+
+    @property
+    def file_path(self) -> str | None:
+        """The absolute path of the file; None without one."""
+        if self.local_path is None:
+            return None
+        return str(current_roots().path_of(Place(self.root_id, self.local_path)))
 
 
 class Tally(BaseModel):
@@ -422,16 +433,24 @@ class Export(BaseModel):
 
 
 class Removal(BaseModel):
-    """A file or folder that is going to be removed, recorded before the first one of its kind is touched.
+    """A file that is going to be removed, recorded before the first one is touched.
 
-    A killed process leaves the rows of what it had not removed yet, and the next start carries on. With an
-    `image_id` it is the file of an image whose row stays; without, nothing else knows the file any more.
+    A killed process leaves the rows of what it had not removed yet, and the next start carries on.
+    `local_path` and `root_id` are those of the image. With an `image_id` the row of that image stays;
+    without, nothing else knows the file any more. `<profile id>/` stands for what is left of a removed
+    profile: its thumbnails, and its folder if that is empty.
     """
 
     id = AutoField()
-    path = TextField()
+    local_path = TextField()
+    root_id = IntegerField(null=True)
     image_id = TextField(null=True)
     created_at = TextField()
+
+    @property
+    def file_path(self) -> str:
+        """The absolute path of the file."""
+        return str(current_roots().path_of(Place(self.root_id, self.local_path)))
 
 
 class Session(BaseModel):
@@ -446,6 +465,13 @@ class Session(BaseModel):
     created_at = TextField()
 
 
+class StorageRoot(BaseModel):
+    """A folder besides `images` that holds files of images."""
+
+    id = AutoField()
+    path = TextField(unique=True)
+
+
 class Setting(BaseModel):
     """A choice of the settings page: the name of a field of `Config`, and the text that a person typed."""
 
@@ -454,6 +480,6 @@ class Setting(BaseModel):
 
 
 _OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Removal, Session, Setting)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Removal, Session, Setting, StorageRoot)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Session)

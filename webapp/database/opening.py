@@ -14,7 +14,10 @@ from webapp.database.indexes import INDEXES
 from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, check, latest_version, url_of
 from webapp.database.models import TABLES, db
 from webapp.database.problems import translate_errors
+from webapp.database.roots import set_roots
 from webapp.database.triggers import REBUILD, STATEMENTS
+from webapp.errors import DiskFull, FolderGone
+from webapp.storage.roots import Roots
 from webapp.times import now
 
 log = logging.getLogger(__name__)
@@ -24,8 +27,20 @@ def open_database(path: Path, *, on_network: bool = False, steps: Path = migrati
     """Bind `db` to the file at `path`, after creating or migrating it.
 
     On a network share SQLite's write-ahead log does not work, so a rollback journal is used there.
+    On a full disk the reserve of the data folder is used.
     Raises NewerDatabase and BadDatabase for a file that this program must not open, and does not change it.
     """
+    try:
+        _open(path, on_network=on_network, steps=steps)
+    except (DiskFull, FolderGone):
+        if not storage.release_reserve(path.parent):
+            raise
+        log.warning("The disk that holds %s is full: Flowshelf uses its reserve.", path.parent)
+        _open(path, on_network=on_network, steps=steps)
+    storage.keep_reserve(path.parent)
+
+
+def _open(path: Path, *, on_network: bool, steps: Path) -> None:
     with storage.translate_errors(path.parent), translate_errors():
         if path.exists():
             check(path, steps)
@@ -37,6 +52,7 @@ def open_database(path: Path, *, on_network: bool = False, steps: Path = migrati
         pragmas = {"journal_mode": journal, "foreign_keys": 1, "synchronous": "normal"}
         # mode=rw: when the file disappears while we run, SQLite must not create an empty one in its place.
         db.init(url_of(path, "rw"), uri=True, pragmas=pragmas, timeout=WAIT_SECONDS)
+        set_roots(Roots({None: path.parent.resolve() / "images"}))
         with db.connection_context():
             _create_or_migrate(path, Runner(db, str(steps), HISTORY_TABLE))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from webapp.errors import BadDatabase, DiskFull, FlowshelfError, FolderGone, Overloaded
+from webapp.errors import BadDatabase, DatabaseLocked, DiskFull, FlowshelfError, FolderGone
 
 # A part of SQLite's message, our error, and its sentence.
 _PROBLEMS = (
@@ -33,7 +33,7 @@ _PROBLEMS = (
     ),
     (
         "database is locked",
-        Overloaded,
+        DatabaseLocked,
         "Another program has locked the database. Close that program, then try again.",
     ),
     (

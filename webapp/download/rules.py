@@ -1,10 +1,10 @@
 """What a failed download means for its image, its profile and the disk. Pure: no thread, clock or database.
 
-1. Nothing failed when the connection was closed on our side, or Google asked for a pause: the image is
-   released, that is queued again.
+1. Nothing failed when the connection was closed on our side, Google asked for a pause, or another program
+   has locked the database: the image is released, that is queued again.
 2. Without valid cookies no image can be downloaded: the image is released, the run waits for cookies.
-3. A failure of the profile or the disk would affect every image: the image is released, the run pauses
-   until a person has acted.
+3. A failure of the profile, the disk or the database would affect every image: the image is released, the
+   run pauses until a person has acted.
 4. While the service fails all calls, a failure says nothing about the image: it is deferred, that is
    queued again behind all others. After `MAX_DEFERRALS` it fails: its own request may be what the service
    cannot handle.
@@ -46,7 +46,8 @@ def outcome_of(
     """
     if isinstance(error, SignedOut):
         return Outcome.WAIT_FOR_COOKIES
-    if is_superseded or error.scope is Scope.CONNECTION or isinstance(error, UnusualActivity):
+    is_passing = error.scope in (Scope.CONNECTION, Scope.LOCK) or isinstance(error, UnusualActivity)
+    if is_superseded or is_passing:
         return Outcome.RELEASE
     if error.scope in (Scope.PROFILE, Scope.DISK):
         return Outcome.PAUSE_RUN

@@ -4,6 +4,7 @@ Every removal is recorded before the first file goes (`store.removals`), and for
 """
 
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -47,10 +48,10 @@ def delete_files(image_ids: Sequence[str], disk: Disk, stopping: Event) -> tuple
     start carries on.
     """
     failed_count = 0
-    deletable: list[tuple[str, str]] = []
+    deletable: list[Image] = []
     for chunk in store.chunked(list(image_ids)):
-        files = [(image.local_path, image.id) for image in images.list_by_ids(chunk) if image.local_path]
-        deletable_here = [file for file in files if _is_deletable(file[0], disk.roots)]
+        files = {image: path for image in images.list_by_ids(chunk) if (path := image.file_path)}
+        deletable_here = [image for image, path in files.items() if _is_deletable(path, disk.roots)]
         deletable += deletable_here
         failed_count += len(files) - len(deletable_here)
     deleted_count = carry_out(deletions.request_deletions(deletable), disk, stopping)
@@ -63,7 +64,8 @@ def carry_out(rows: Sequence[Removal], disk: Disk, stopping: Event) -> int:
     A file that an image has (again), or that is outside of `disk`, stays. What cannot be removed now is tried
     again at the next start, except a file that a person deleted: that one was reported as not deleted.
     """
-    known = removals.list_known_paths()
+    known = removals.list_known_places() if any(row.image_id is None for row in rows) else set()
+    thumbnails = _Thumbnails(disk.thumbnails_dir)
     removed_count = kept_count = 0
     for chunk in store.chunked(rows, FILES_PER_TRANSACTION):
         owners = {
@@ -75,7 +77,7 @@ def carry_out(rows: Sequence[Removal], disk: Disk, stopping: Event) -> int:
             if stopping.is_set():
                 break
             owner = owners.get(row.image_id or "")
-            outcome = _remove(row.path, disk) if _is_current(row, owner, known) else _Outcome.REFUSED
+            outcome = _remove(row, disk) if _is_current(row, owner, known) else _Outcome.REFUSED
             if outcome is _Outcome.REMOVED:
                 removed_count += 1
                 deleted += [owner] if owner else []
@@ -83,29 +85,34 @@ def carry_out(rows: Sequence[Removal], disk: Disk, stopping: Event) -> int:
                 kept_count += 1
             if row.image_id or outcome is not _Outcome.FAILED:
                 finished.append(row)
-        _remove_thumbnails(deleted, disk.thumbnails_dir)
+        thumbnails.remove(deleted)
         deletions.finish_deletions(finished, deleted)
     if kept_count:
         log.warning("%s of %s files could not be removed", kept_count, len(rows))
     return removed_count
 
 
-def _is_current(row: Removal, owner: Image | None, known: Collection[str]) -> bool:
+def _is_current(row: Removal, owner: Image | None, known: Collection[tuple[str, int | None]]) -> bool:
     """Whether nothing has taken the file since its removal was recorded."""
-    return row.path == owner.local_path if owner else not row.image_id and row.path not in known
+    place = row.local_path, row.root_id
+    return place == (owner.local_path, owner.root_id) if owner else not row.image_id and place not in known
 
 
-def _remove(path: str, disk: Disk) -> _Outcome:
-    place = Path(path)
-    if place.parent == disk.thumbnails_dir:
-        storage.remove_files([place])
-        return _Outcome.FAILED if place.exists() else _Outcome.REMOVED
-    if place.parent == disk.images_dir and place.is_dir():
-        storage.remove_parts(place)
-        with suppress(OSError):  # files that Flowshelf does not know keep the folder
-            place.rmdir()
-        return _Outcome.REMOVED
-    return _remove_file(path, disk.roots)
+def _remove(row: Removal, disk: Disk) -> _Outcome:
+    profile_id, slash, rest = row.local_path.partition("/")
+    if profile_id.strip(".") and slash and not rest:
+        return _remove_folders(profile_id, disk)
+    return _remove_file(row.file_path, disk.roots)
+
+
+def _remove_folders(profile_id: str, disk: Disk) -> _Outcome:
+    """Remove the thumbnails of a removed profile, and its folder of images if that is empty."""
+    thumbnails, folder = disk.thumbnails_dir / profile_id, disk.images_dir / profile_id
+    storage.remove_files([thumbnails])
+    storage.remove_parts(folder)
+    with suppress(OSError):  # files that are kept, or that Flowshelf does not know
+        folder.rmdir()
+    return _Outcome.FAILED if os.path.lexists(thumbnails) else _Outcome.REMOVED
 
 
 def _remove_file(path: str, roots: Sequence[Path]) -> _Outcome:
@@ -129,13 +136,24 @@ def _is_deletable(path: str, roots: Sequence[Path]) -> bool:
     return True
 
 
-def _remove_thumbnails(deleted: Iterable[Image], thumbnails_dir: Path) -> None:
-    """The name of a thumbnail is `<id>-<sha256>-<edge>.webp`; imported ids may contain dashes."""
-    by_folder: defaultdict[Path, set[str]] = defaultdict(set)
-    for image in deleted:
-        by_folder[thumbnails_dir / image.profile_id].add(image.id)
-    for folder, ids in by_folder.items():
-        for path in folder.glob("*"):
-            if path.stem.rsplit("-", 2)[0] in ids:
-                with suppress(OSError):
-                    path.unlink()
+class _Thumbnails:
+    """The thumbnails of deleted images. Each profile's folder is listed once: it may hold a hundred thousand.
+
+    The name of a thumbnail is `<id>-<sha256>-<edge>.webp`; imported ids may contain dashes.
+    """
+
+    def __init__(self, thumbnails_dir: Path) -> None:
+        self._dir = thumbnails_dir
+        self._by_profile: dict[str, defaultdict[str, list[Path]]] = {}
+
+    def remove(self, deleted: Iterable[Image]) -> None:
+        for image in deleted:
+            if image.profile_id not in self._by_profile:
+                self._by_profile[image.profile_id] = self._list(image.profile_id)
+            storage.remove_files(self._by_profile[image.profile_id].get(image.id, ()))
+
+    def _list(self, profile_id: str) -> defaultdict[str, list[Path]]:
+        by_image: defaultdict[str, list[Path]] = defaultdict(list)
+        for path in (self._dir / profile_id).glob("*"):
+            by_image[path.stem.rsplit("-", 2)[0]].append(path)
+        return by_image

@@ -26,6 +26,8 @@ from webapp.times import parsed
 
 LIBRARIES = ("Flask", "peewee", "waitress", "requests", "urllib3", "pillow")
 LOW_SPACE_BYTES = 200_000_000
+_SOME_FILES = """SELECT storage_root.path, local_path FROM veo3_image_generations
+    LEFT JOIN storage_root ON storage_root.id = root_id WHERE local_path IS NOT NULL ORDER BY name LIMIT 50"""
 EXPIRES_SOON = timedelta(days=3)
 
 
@@ -55,10 +57,12 @@ def run_checks(config: Config) -> Iterator[Check]:
     """
     yield check_versions()
     yield check_folder(config)
-    if os.path.isdir(config.data_dir):  # on a disk that does not respond: False instead of an OSError
+    # os.path.isdir, because it returns False (no OSError) for a disk that does not respond.
+    if os.path.isdir(config.data_dir):
         yield from check_modes(config)
         yield from check_disks(config)
         yield check_database(config)
+        yield from check_files(config)
     yield from check_services(config)
 
 
@@ -188,6 +192,25 @@ def check_database(config: Config) -> Check:
     size, index_size = path.stat().st_size / 1e6, _index_bytes(path) / 1e6
     sizes = f"{size:,.1f} MB, {index_size:,.1f} MB of them for the search"
     return Check("database", True, f"It is intact, of version {found.version}, {sizes}.")
+
+
+def check_files(config: Config) -> Iterator[Check]:
+    """Whether the files of a few images are where they are recorded; nothing without a readable database."""
+    try:
+        with database.translate_errors(), closing(database.open_read_only(config.database_path)) as reader:
+            rows = reader.execute(_SOME_FILES).fetchall()
+    except (FlowshelfError, sqlite3.Error):
+        return
+    missing = [path for root, path in rows if not Path(root or config.images_dir, path).is_file()]
+    if missing:
+        yield Check(
+            "files",
+            False,
+            f"{len(missing)} of {len(rows)} files that were looked at are not there, for example "
+            f"{missing[0]}. If their folder was moved, “flowshelf verify” finds it and says how to go on.",
+        )
+    elif rows:
+        yield Check("files", True, f"{len(rows)} files that were looked at are where they are recorded.")
 
 
 def _index_bytes(path: Path) -> int:

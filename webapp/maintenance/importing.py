@@ -25,6 +25,7 @@ from webapp.sources.signed_urls import is_picture_url
 from webapp.store import imports
 from webapp.store.gallery import images
 from webapp.store.history import walks
+from webapp.store.roots import place_columns
 from webapp.times import now, timestamp
 
 TABLE = "veo3_image_generations"
@@ -75,8 +76,8 @@ class OldTable:
         columns = {name for _, name, *_ in self._query(f"PRAGMA table_info({TABLE})")}
         if lacking := [name for name in COLUMNS if name not in columns]:
             raise BadRequest(
-                f"{path} is not a database of the Electron program: the table {TABLE} is missing, or has no "
-                f"{', '.join(lacking)}."
+                f"{path} is not a database of the Electron predecessor: the table {TABLE} is missing, or has "
+                f"no {', '.join(lacking)}."
             )
 
     def count(self) -> int:
@@ -178,7 +179,7 @@ class Import:
         path = source if is_ours else self._copy(profile_id, content, header.suffix, name, media_key)
         self.report.files += 1
         return {
-            "local_path": str(path),
+            **place_columns(path),
             "size_bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "width": header.width,
@@ -242,7 +243,7 @@ def read_row(row: Row, picture_hosts: frozenset[str]) -> ReadRow | None:
 
 
 def parse_time(value: object) -> str | None:
-    """A time as the Electron program may have written it, in our form; None when it is none.
+    """A time as the Electron predecessor may have written it, in our form; None when it is none.
 
     ISO 8601 with or without a zone (then UTC), as SQLite writes it, or seconds or milliseconds since 1970.
     """

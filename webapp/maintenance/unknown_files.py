@@ -73,11 +73,11 @@ def _known_files() -> set[tuple[str, str]]:
     Whole paths are not compared: after the data folder was moved they may differ, and then every file would
     be unknown.
     """
-    known = {_key_of(row.path) for row in removals.list_removals()}
+    known = {_key_of(row.file_path) for row in removals.list_removals()}
     after_id = ""
     while chunk := images.list_with_file(after_id):
         for image in chunk:
-            folder, name = _key_of(image.local_path or "")
+            folder, name = _key_of(image.file_path or "")
             known |= {(folder, name), _key(image.profile_id, name)}
         after_id = chunk[-1].id
     return known

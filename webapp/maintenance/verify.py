@@ -10,6 +10,8 @@ from pathlib import Path
 from webapp import storage
 from webapp.database.models import Image
 from webapp.errors import FolderGone
+from webapp.maintenance import relocation
+from webapp.maintenance.relocation import Move
 from webapp.store.gallery import images
 from webapp.times import now
 
@@ -32,12 +34,14 @@ class FileState(StrEnum):
 class VerifyReport:
     """How many files are in each state, and the first `MAX_PROBLEMS` that are not whole.
 
-    Each problem has the keys `name`, `path` and `finding`.
+    Each problem has the keys `name`, `path` and `finding`. `moves` are folders whose files are in another
+    place now.
     """
 
     counts: dict[str, int]
     problems: list[dict[str, str]]
     requeued_count: int
+    moves: list[Move]
 
     @property
     def is_well(self) -> bool:
@@ -49,13 +53,17 @@ def verify(
     *,
     deep: bool = False,
     sets_pending: bool = False,
+    follows_moves: bool = False,
     on_image: Callable[[], None] = lambda: None,
 ) -> VerifyReport:
     """Check every row that has a file, and call `on_image` after each. No file is changed.
 
     `deep`: decode every picture. `sets_pending`: make images with a missing or damaged file pending. Rows
-    whose whole folder is missing never change, because its disk may only be unplugged.
+    whose whole folder is missing never change, because its disk may only be unplugged. `follows_moves`: first
+    record the files of moved folders at their new place.
     """
+    if follows_moves:
+        relocation.follow_moves()
     counts: Counter[str] = Counter()
     problems: list[dict[str, str]] = []
     requeued_count = 0
@@ -65,14 +73,16 @@ def verify(
             state = file_state(image, roots, deep=deep)
             by_state[state].append(image)
             if state is not FileState.WHOLE:
-                problems.append({"name": image.name, "path": image.local_path or "", "finding": state.value})
+                problems.append({"name": image.name, "path": image.file_path or "", "finding": state.value})
             on_image()
         counts.update({state.value: len(found) for state, found in by_state.items()})
         _store_damage(by_state, deep=deep)
         if sets_pending:
             lost = by_state[FileState.MISSING] + by_state[FileState.DAMAGED]
             requeued_count += images.mark_as_found(lost, **images.NO_FILE)
-    return VerifyReport(dict(counts), problems[:MAX_PROBLEMS], requeued_count)
+    lost_count = counts[FileState.MISSING] + counts[FileState.FOLDER_GONE]
+    moves = relocation.find_moves() if lost_count else []
+    return VerifyReport(dict(counts), problems[:MAX_PROBLEMS], requeued_count, moves)
 
 
 def _store_damage(by_state: Mapping[FileState, list[Image]], *, deep: bool) -> None:
@@ -85,9 +95,9 @@ def _store_damage(by_state: Mapping[FileState, list[Image]], *, deep: bool) -> N
 def file_state(image: Image, roots: Sequence[Path], *, deep: bool) -> FileState:
     """The state of one image's file."""
     try:
-        if image.local_path is None or not storage.is_there(image.local_path, roots):
+        if image.file_path is None or not storage.is_there(image.file_path, roots):
             return FileState.MISSING
-        path = Path(image.local_path)
+        path = Path(image.file_path)
         is_as_stored = path.stat().st_size == image.size_bytes and storage.file_sha256(path) == image.sha256
         if image.sha256 and is_as_stored and not deep:
             return FileState.WHOLE

@@ -7,6 +7,7 @@ structure   where a picture ends
 thumbnails  small pictures, with limited memory
 sizes       width and height by the header of a file alone
 problems    errors of the operating system as sentences
+reserve     space set aside for a full disk
 lock        the lock of a data folder; not imported here
 """
 
@@ -42,6 +43,7 @@ from webapp.storage.pictures import (
     read_header,
 )
 from webapp.storage.problems import translate_errors
+from webapp.storage.reserve import keep_reserve, release_reserve
 from webapp.storage.sizes import measure
 from webapp.storage.thumbnails import make_thumbnail
 
@@ -58,6 +60,7 @@ __all__ = [
     "is_open_to_others",
     "is_there",
     "is_too_large_for_thumbnail",
+    "keep_reserve",
     "make_folder",
     "make_private",
     "make_thumbnail",
@@ -66,6 +69,7 @@ __all__ = [
     "network_share_of",
     "path_under",
     "read_header",
+    "release_reserve",
     "remove_file",
     "remove_files",
     "remove_parts",

@@ -3,6 +3,7 @@
 profiles    profiles, their secrets, accounts and health
 sessions    browsers that signed in to a shared Flowshelf
 settings    choices of the settings page
+roots       storage roots, and which files are recorded below each
 history/    phase 1: gaps and walks, history pages, projects, images that a full sync did not find
 runs/       sync runs, the download queue, exports, schedules, messages
 gallery/    what the gallery shows and counts: images, filters, selections

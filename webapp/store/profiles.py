@@ -2,9 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from peewee import IntegrityError, fn
 
@@ -42,7 +40,7 @@ def get_profile(profile_id: str) -> Profile:
 
 
 def add_profile(name: str, histories: tuple[str, ...]) -> Profile:
-    """Add a profile without cookies. Each of its histories has one gap, the head.
+    """Add a profile without cookies. Each of its histories starts with one gap at its newest page (the head).
 
     Raises BadRequest for a name that is empty or too long.
     """
@@ -85,7 +83,7 @@ def note_service(profile_id: str, service: str, histories: tuple[str, ...]) -> N
 
 
 def ensure_history(profile_id: str, history: str) -> None:
-    """Add a history to a profile unless it has it. A new one has one gap, the head."""
+    """Add a history to a profile unless it has it. A new one starts with one gap, at its newest page."""
     is_new = History.insert(profile=profile_id, name=history).on_conflict_ignore().as_rowcount().execute()
     if is_new:
         Gap.insert(
@@ -93,22 +91,23 @@ def ensure_history(profile_id: str, history: str) -> None:
         ).on_conflict_ignore().execute()
 
 
-def remove_profile(
-    profile_id: str, *, with_files: bool = False, folders: Iterable[Path] = ()
-) -> list[Removal]:
+def remove_profile(profile_id: str, *, with_files: bool = False) -> list[Removal]:
     """Delete a profile with its secrets and all of its rows.
 
-    In the same transaction records, and returns, what the caller has to remove from the disk now: `folders`,
-    and its files if `with_files`.
+    In the same transaction records, and returns, what the caller has to remove from the disk now: thumbnails,
+    and the files if `with_files`.
     """
     with transaction():
         get_profile(profile_id)
         of_profile = Image.profile_id == profile_id
-        with_file = Image.select(Image.local_path).where(of_profile, Image.local_path.is_null(False))
-        paths = list(with_file.scalars()) if with_files else []
+        with_file = Image.select(Image.local_path, Image.root_id).where(
+            of_profile, Image.local_path.is_null(False)
+        )
+        files = [(image.local_path or "", image.root_id, None) for image in with_file] if with_files else []
         Image.delete().where(of_profile).execute()
         Profile.delete().where(Profile.id == profile_id).execute()
-        return add_removals((path, None) for path in (*paths, *map(str, folders)))
+        # The folder last, because it goes only when it is empty.
+        return add_removals([*files, (f"{profile_id}/", None, None)])
 
 
 # Secrets
@@ -267,7 +266,7 @@ def note_unchecked(profile_id: str, reason: str) -> None:
 
 
 def note_cooldown(profile_id: str, seconds: float | None, reason: str | None) -> None:
-    """Record that the service must not be called for `seconds`; None: it works again."""
+    """Record that the service must not be called for `seconds`; None means that it works again."""
     if seconds:
         until = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
         changes = {"health": Health.UNUSUAL_ACTIVITY, "health_reason": reason, "cooldown_until": until}

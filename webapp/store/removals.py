@@ -10,12 +10,13 @@ from webapp.store import chunked, transaction
 from webapp.times import now
 
 
-def add_removals(paths: Iterable[tuple[str, str | None]]) -> list[Removal]:
-    """Record (path, image id) of what is going to be removed. Belongs in the transaction that says why."""
+def add_removals(files: Iterable[tuple[str, int | None, str | None]]) -> list[Removal]:
+    """Record (local_path, root_id, image_id) of files to remove, in the transaction that says why."""
     with transaction():
         ids, moment = count((Removal.select(fn.MAX(Removal.id)).scalar() or 0) + 1), now()
         rows = [
-            Removal(id=next(ids), path=path, image_id=image_id, created_at=moment) for path, image_id in paths
+            Removal(id=next(ids), local_path=path, root_id=root_id, image_id=image_id, created_at=moment)
+            for path, root_id, image_id in files
         ]
         for chunk in chunked(rows, 100):
             Removal.insert_many([row.__data__ for row in chunk]).execute()
@@ -34,7 +35,8 @@ def finish_removals(rows: Iterable[Removal]) -> None:
             Removal.delete().where(Removal.id.in_(chunk)).execute()
 
 
-def list_known_paths() -> set[str]:
-    """Recorded files of removed profiles that are, nevertheless, the file of an image of another one."""
-    recorded = Removal.select(Removal.path).where(Removal.image_id.is_null())
-    return set(Image.select(Image.local_path).where(Image.local_path.in_(recorded)).scalars())
+def list_known_places() -> set[tuple[str, int | None]]:
+    """`local_path` and `root_id` of recorded files of removed profiles that another image has as its file."""
+    recorded = Removal.select(Removal.local_path).where(Removal.image_id.is_null())
+    rows = Image.select(Image.local_path, Image.root_id).where(Image.local_path.in_(recorded))
+    return {(image.local_path or "", image.root_id) for image in rows}

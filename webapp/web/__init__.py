@@ -1,5 +1,6 @@
 """Everything between a request and the layers below: security, access, compression, sharing and the views.
 
+prefix         serves the app under a path, behind a reverse proxy
 security       checks Host and Origin, finds out the role of each request, adds security headers
 access         the role of the current request, and which views each role may use
 compression    gzip for text, and long-lived caching for static files

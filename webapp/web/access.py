@@ -56,6 +56,15 @@ def cookie_name() -> str:
     return f"flowshelf_{request.environ['SERVER_PORT']}"
 
 
+def session_ids() -> list[str]:
+    """The values of all session cookies of the current request.
+
+    A program on another port of this host can set a cookie with the same name, which browsers may send
+    first. It must not sign anybody out, so each value is tried.
+    """
+    return list(dict.fromkeys(filter(None, request.cookies.getlist(cookie_name()))))
+
+
 def role() -> Role:
     """The role of the current request; anonymous until `security` has determined it."""
     return g.get("role", Role.ANONYMOUS)

@@ -40,7 +40,9 @@ def compress_responses(app: Flask) -> None:
 
     @app.after_request
     def compress(response: Response) -> Response:
-        if request.endpoint == "static" and _is_current_version(app):
+        # Not an error of a static file, such as the refusal of its host.
+        is_found = request.endpoint == "static" and response.status_code < 400
+        if is_found and _is_current_version(app):
             response.headers["Cache-Control"] = f"max-age={ONE_YEAR_SECONDS}, immutable"
         if _is_compressible(response):
             _compress(response)

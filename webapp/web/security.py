@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.config import LOOPBACK_HOSTS, Config
 from webapp.database.states import Role
 from webapp.errors import Forbidden, SignInNeeded
 from webapp.web import access
+from webapp.web.prefix import check_prefix
 from webapp.web.sharing import Sharing
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -33,7 +35,7 @@ OTHER_SITE = "This request came from a page of another site, so Flowshelf ignore
 
 
 def protect(app: Flask, config: Config) -> None:
-    """Check Host and Origin of every request before anything else, and add security headers to every
+    """Check Host, Origin and prefix of every request before anything else, and add security headers to every
     response."""
     own_names = _own_names() | config.allowed_hosts
     policy = content_security_policy(config.all_picture_hosts)
@@ -41,11 +43,13 @@ def protect(app: Flask, config: Config) -> None:
     foreign_policy = content_security_policy(())
 
     @app.before_request
-    def check_request() -> None:
+    def check_request() -> AnyResponse | None:
         check_host(request.host, own_names)
         if request.method not in SAFE_METHODS:
-            check_origin(request.headers.get("Origin"), request.host)
-            check_fetch_site(request.headers.get("Sec-Fetch-Site"))
+            site = request.headers.get("Sec-Fetch-Site")
+            check_origin(request.headers.get("Origin"), site)
+            check_fetch_site(site)
+        return check_prefix()
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -92,8 +96,8 @@ def role_of_request(sharing: Sharing | None) -> Role:
         return Role.ANONYMOUS
     if request.authorization and request.authorization.type == "bearer":
         return sharing.role_of_code(request.authorization.token or "", request.remote_addr or "")
-    session_id = request.cookies.get(access.cookie_name())
-    return (session_id and sharing.role_of_session(session_id)) or Role.ANONYMOUS
+    roles = {sharing.role_of_session(session_id) for session_id in access.session_ids()}
+    return next((role for role in (Role.OWNER, Role.GUEST) if role in roles), Role.ANONYMOUS)
 
 
 def require_role(role: Role, view: access.View | None) -> None:
@@ -114,10 +118,35 @@ def check_host(host: str, own_names: frozenset[str]) -> None:
     )
 
 
-def check_origin(origin: str | None, host: str) -> None:
-    """Raises Forbidden if the browser names another site as the origin. Scripts send no Origin."""
-    if origin is not None and _netloc(origin) != host.lower():
+def check_origin(origin: str | None, fetch_site: str | None) -> None:
+    """Raises Forbidden if the browser names another origin than that of the request. Scripts send no Origin.
+
+    A page of https://HOST is another site than http://HOST. But behind a proxy that speaks https and is not
+    named to us, our own pages look like that. Then the browser says in Sec-Fetch-Site that they are ours.
+    """
+    if origin is None:
+        return
+    scheme, netloc = _origin_of(origin)
+    is_same_scheme = scheme == request.scheme or fetch_site == "same-origin"
+    if netloc != request.host.lower() or not is_same_scheme:
         raise Forbidden(OTHER_SITE)
+
+
+def is_own_navigation() -> bool:
+    """Whether a person opened the current URL: typed it, followed a link of ours, or opened it from another
+    program. False for what a page of another site can cause, like an image or a link there.
+
+    Browsers send Sec-Fetch headers over https and to loopback only. Elsewhere a navigation is recognised by
+    its Accept header, and another site by Referer. Scripts that send neither are no browsers.
+    """
+    headers = request.headers
+    referer = headers.get("Referer")
+    if referer is not None and _origin_of(referer) != _own_origin():
+        return False
+    if (site := headers.get("Sec-Fetch-Site")) is not None:
+        is_page = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+        return is_page and site in ("same-origin", "none")
+    return "Accept" not in headers or "text/html" in headers["Accept"]
 
 
 def check_fetch_site(site: str | None) -> None:
@@ -146,11 +175,17 @@ def _own_names() -> frozenset[str]:
     return frozenset({"localhost", name, short, f"{short}.local"})
 
 
-def _netloc(origin: str) -> str:
+def _own_origin() -> tuple[str, str]:
+    return request.scheme, request.host.lower()
+
+
+def _origin_of(url: str) -> tuple[str, str]:
+    """Scheme and host with port of a URL; empty if it is invalid."""
     try:
-        return urlsplit(origin).netloc.lower()
+        parts = urlsplit(url)
     except ValueError:
-        return ""
+        return "", ""
+    return parts.scheme, parts.netloc.lower()
 
 
 def _host_name(host: str) -> str:

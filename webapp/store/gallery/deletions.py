@@ -8,15 +8,15 @@ from webapp.store.gallery import images
 from webapp.store.removals import add_removals, finish_removals
 
 
-def request_deletions(files: Iterable[tuple[str, str]]) -> list[Removal]:
-    """Record (path, image id) of files to delete, and leave the images out of “all pending”.
+def request_deletions(with_file: Iterable[Image]) -> list[Removal]:
+    """Record the files of images to delete, and leave the images out of “all pending”.
 
     One transaction: an image whose file is gone but which is not marked would be downloaded again.
     """
-    listed = list(files)
+    listed = list(with_file)
     with transaction():
-        images.mark_not_wanted([image_id for _, image_id in listed])
-        return add_removals(listed)
+        images.mark_not_wanted([image.id for image in listed])
+        return add_removals((image.local_path or "", image.root_id, image.id) for image in listed)
 
 
 def finish_deletions(rows: Iterable[Removal], deleted: Iterable[Image]) -> None:

@@ -17,7 +17,7 @@ from webapp.times import now
 MAX_VERSIONS = 24
 # The columns of an image without a file. Width and height stay, because a new file has the same.
 NO_FILE: Mapping[str, None] = dict.fromkeys(
-    ("local_path", "size_bytes", "sha256", "downloaded_at", "damaged_at")
+    ("local_path", "root_id", "size_bytes", "sha256", "downloaded_at", "damaged_at")
 )
 
 
@@ -40,8 +40,8 @@ def get_image(image_id: str) -> Image:
 
 
 def list_versions(image: Image) -> list[Image]:
-    """The images that share a card with an image, itself included, oldest first; empty when there are no
-    others."""
+    """The images that share a card in Flow with an image, itself included, oldest first; empty when there are
+    no others."""
     versions = list(
         matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id))
         .order_by(Image.created_at, Image.id)
@@ -122,7 +122,8 @@ def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
     """The ids of the profile's images by name; names that it does not have are left out."""
     ids: dict[str, str] = {}
     for chunk in chunked(list(names)):
-        # The profile is compared here, because SQLite might prefer its index and read all of its images.
+        # The profile is compared here, because SQLite might use the index on profile_id and read all of its
+        # images.
         rows = Image.select(Image.profile_id, Image.name, Image.id).where(Image.name.in_(chunk))
         ids |= {name: id_ for owner, name, id_ in rows.tuples().iterator() if owner == profile_id}
     return ids
@@ -144,20 +145,20 @@ def list_with_file(after_id: str = "", profile_id: str | None = None) -> list[Im
     return list(images.order_by(Image.id).limit(ROWS_PER_STATEMENT))
 
 
-def list_unmeasured(after_id: str, limit: int) -> list[tuple[str, str]]:
-    """Ids and paths of images with a file but without width and height, in the order of their ids."""
+def list_unmeasured(after_id: str, limit: int) -> list[Image]:
+    """Images with a file but without width and height, in the order of their ids."""
     unmeasured = Image.local_path.is_null(False), Image.width.is_null(), Image.id > after_id
-    rows = Image.select(Image.id, Image.local_path).where(*unmeasured)
-    return list(rows.order_by(Image.id).limit(limit).tuples().iterator())
+    return list(Image.select().where(*unmeasured).order_by(Image.id).limit(limit))
 
 
-def note_sizes(sizes: Iterable[tuple[str, str, tuple[int, int]]]) -> None:
-    """Store (id, path, (width, height)) of measured files, unless an image got another file meanwhile, which
-    brought its own size."""
+def note_sizes(sizes: Iterable[tuple[Image, tuple[int, int]]]) -> None:
+    """Store (width, height) of measured files, unless an image got another file meanwhile, which brought its
+    own size."""
     with transaction():
-        for image_id, path, (width, height) in sizes:
-            is_same_file = (Image.id == image_id) & (Image.local_path == path) & Image.width.is_null()
-            Image.update(width=width, height=height).where(is_same_file).execute()
+        for image, (width, height) in sizes:
+            Image.update(width=width, height=height).where(
+                _is_unchanged(image), Image.width.is_null()
+            ).execute()
 
 
 def mark_as_found(seen: Iterable[Image], **fields: Any) -> int:

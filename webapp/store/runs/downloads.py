@@ -12,6 +12,7 @@ from typing import Any
 from peewee import JOIN, SQL, Expression, Select, fn
 
 from webapp.database.models import Download, Image, Run, db
+from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.errors import GoneUpstream
 from webapp.store import chunked, transaction, writing
@@ -37,7 +38,7 @@ _GET_CLAIM = """SELECT claimed.id, claimed.run_id, image.id, image.profile_id, i
 _FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
 _SET_FILE = """UPDATE veo3_image_generations
-    SET local_path = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
+    SET local_path = ?, root_id = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
     damaged_at = NULL, width = ?, height = ?, aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
 _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_bytes + ? WHERE id = ?"
 
@@ -182,7 +183,8 @@ def finish_download(
     moment = now()
     with transaction():
         if db.execute_sql(_FINISH_DOWNLOAD, (moment, claim.download_id, claim.run_id)).rowcount:
-            file = (path, size_bytes, sha256, moment, width, height, aspect_ratio)
+            place = current_roots().place_of(Path(path))
+            file = (place.local_path, place.root_id, size_bytes, sha256, moment, width, height, aspect_ratio)
             db.execute_sql(_SET_FILE, (*file, claim.image_id))
             db.execute_sql(_COUNT_DONE, (size_bytes, claim.run_id))
 

@@ -27,17 +27,19 @@ class Sharing:
 
     def __init__(self, config: Config) -> None:
         self.host = config.host
+        self.prefix = config.prefix
         self.codes = Codes(config.data_dir)
         self._attempts = AttemptLimiter()
 
     def role_of_code(self, code: str, address: str) -> Role:
         """The role that a code gives. `address` is the client's IP address.
 
-        Raises WrongCode, or Locked after too many wrong codes from this address. While it is locked, the
-        right code is refused as well, so that further guessing is pointless.
+        Raises WrongCode, or Locked after too many wrong codes from this address. While it is locked, a right
+        code is accepted only if it is random, see `AttemptLimiter.note`.
         """
         role = self.codes.find_role(code)
-        self._attempts.note(address, is_right=role is not None)
+        is_random = role is not None and self.codes.is_random(role)
+        self._attempts.note(address, is_right=role is not None, is_random=is_random)
         if role is None:
             raise WrongCode(WRONG)
         return role

@@ -1,4 +1,4 @@
-"""Limits guessing: five wrong codes from an address lock it for five minutes."""
+"""Limits guessing: after five wrong codes from an address, further ones are refused for five minutes."""
 
 import ipaddress
 import math
@@ -25,12 +25,18 @@ class AttemptLimiter:
         # Per network: the count of wrong codes, and when the last of them came.
         self._wrong: dict[str, tuple[int, float]] = {}
 
-    def note(self, address: str, *, is_right: bool) -> None:
-        """Count an attempt. Raises Locked if the address is locked, whether the code is right or not.
+    def note(self, address: str, *, is_right: bool, is_random: bool = False) -> None:
+        """Count an attempt. Raises Locked if the address is locked, except for a right code that `is_random`.
+
+        A random code cannot be guessed, so refusing it would only shut out whoever shares an address with
+        the sender of wrong codes: a home network with IPv6, or all visitors behind a proxy. A code that a
+        person chose may be guessed, and is refused too, so that further guessing is pointless.
 
         A right code does not reset the count: otherwise a guest could reset it with the guest code while
         guessing the owner's.
         """
+        if is_right and is_random:
+            return
         network = _network_of(address)
         with self._lock:
             wrong_count, last = self._wrong.get(network, (0, -math.inf))

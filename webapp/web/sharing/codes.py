@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import secrets
 from pathlib import Path
 
@@ -15,6 +16,9 @@ ROLES = (Role.OWNER, Role.GUEST)
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP_LENGTH = 5, 5
 MIN_CODE_LENGTH = 16
+_RANDOM = re.compile(rf"([{_LETTERS}]{{{_GROUP_LENGTH}}}-){{{_GROUPS - 1}}}[{_LETTERS}]{{{_GROUP_LENGTH}}}")
+# A random code has fewer different characters once in 10^9 times, a code like aaaaa-aaaaa-... always.
+_MIN_DIFFERENT = 8
 
 
 class Codes:
@@ -34,6 +38,10 @@ class Codes:
             role for role in ROLES if hmac.compare_digest(_normalized(self._codes[role]), _normalized(code))
         ]
         return roles[0] if roles else None
+
+    def is_random(self, role: Role) -> bool:
+        """Whether the code of a role has the form of those made here; share.json may have been edited."""
+        return is_random(self._codes[role])
 
     def renew(self, role: Role) -> None:
         self._codes = self._codes | {role: _new_code()}
@@ -64,6 +72,11 @@ def read_codes(data_dir: Path) -> dict[Role, str] | None:
             "then makes new links, and the old ones stop working."
         )
     return codes
+
+
+def is_random(code: str) -> bool:
+    """Whether a code looks like one of `_new_code`, which cannot be guessed."""
+    return bool(_RANDOM.fullmatch(code)) and len(set(code)) > _MIN_DIFFERENT  # the hyphen is one of them
 
 
 def _new_code() -> str:

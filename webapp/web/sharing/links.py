@@ -18,14 +18,17 @@ _PROBES = {
 }
 
 
-def base_urls(host: str, port: int) -> list[str]:
-    """The URLs under which other machines reach a server that listens on `host`; none for a loopback host."""
+def base_urls(host: str, port: int, prefix: str) -> list[str]:
+    """The URLs under which other machines reach a server that listens on `host`; none for a loopback host.
+
+    `prefix` is the path that the shelf is served under, or "". No URL ends with a slash.
+    """
     if host in LOOPBACK_HOSTS:
         return []
     if host not in (EVERY_ADDRESS, "::"):
-        return [base_url(host, port)]
+        return [base_url(host, port, prefix)]
     family = socket.AF_INET6 if host == "::" else socket.AF_INET
-    return [base_url(address, port) for address in lan_addresses(family)]
+    return [base_url(address, port, prefix) for address in lan_addresses(family)]
 
 
 def is_loopback(host: str) -> bool:
@@ -33,8 +36,8 @@ def is_loopback(host: str) -> bool:
     return urlsplit(f"//{host}").hostname in LOOPBACK_HOSTS
 
 
-def base_url(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+def base_url(host: str, port: int, prefix: str) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{prefix}"
 
 
 def enter_url(base: str, code: str) -> str:

@@ -18,7 +18,6 @@ from webapp.errors import (
     BadRequest,
     Cancelled,
     FlowshelfError,
-    FlowUnavailable,
     Paused,
     SignedOut,
     UnknownImage,
@@ -85,7 +84,10 @@ def sync_metadata() -> ResponseReturnValue:
 
 
 def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
-    """The histories to sync: `history` names one, as for the predecessor; `histories` several, [] all."""
+    """The histories to sync.
+
+    `history` names one (as in the Electron predecessor). `histories` lists several; an empty list means all.
+    """
     capabilities = background().connections.capabilities(profile_id)
     several = body.find_texts("histories")
     if several is not None:
@@ -99,7 +101,7 @@ def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
 
 
 def _require_done(run: Run) -> None:
-    """Raises the error that a run stopped with, Paused, Cancelled or SignedOut; nothing if it is done."""
+    """Raise the error that stopped the run, or Paused, Cancelled or SignedOut; return if it is done."""
     match run.state:
         case RunState.PAUSED if run.error_code:
             raise error_of(run.error_code, run.error or "")
@@ -128,14 +130,15 @@ def download_single() -> ResponseReturnValue:
     if run and not body.flag("wait", default=True):
         return success({"runId": run.id}, 202)
     image = _outcomes(run, list(ids.values()))[0]
-    if not image.local_path:
+    if not image.file_path:
         raise failure_of(image)
-    return success({"localPath": image.local_path})
+    return success({"localPath": image.file_path})
 
 
 @api.post("/api/image-veo3/download-batch")
 def download_batch() -> ResponseReturnValue:
-    """By `imageNames`. Or by `pending`: true for all that are not downloaded yet, a number for the newest."""
+    """Download the images in `imageNames`, or with `pending` those that are not downloaded: all if it is
+    true, the newest ones if it is a number."""
     body = read_body()
     profile = profiles.get_profile(body.text("profileId"))
     if body.has("pending"):
@@ -217,13 +220,14 @@ def _image_list(
 
 @api.get("/api/runs/<run_id>")
 def get_run(run_id: str) -> ResponseReturnValue:
-    """A run. `waitsFor` says why it makes no progress while Flow does not respond."""
+    """A run. `waitsFor` says why it makes no progress: Flow does not respond, or nothing can be stored."""
     run = runs.get_run(run_id)
     value = run_value(run)
     if run.state == RunState.RUNNING:
         try:
+            background().troubles.require_none(run.id)
             background().connections.require_available(run.profile_id)
-        except FlowUnavailable as error:
+        except FlowshelfError as error:
             value["waitsFor"] = str(error)
     return success(value)
 
@@ -322,6 +326,7 @@ def verify_files() -> ResponseReturnValue:
         background().downloads.roots,
         deep=body.flag("deep", default=False),
         sets_pending=body.flag("setPending", default=False),
+        follows_moves=body.flag("followMoves", default=False),
     )
     unknown = background().check_unknown_files(moves=body.flag("moveUnknown", default=False))
     return success(report_value(report, unknown))

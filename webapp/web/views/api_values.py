@@ -63,7 +63,7 @@ def image_value(image: Image) -> dict[str, Any]:
         "aspectRatio": image.aspect_ratio,
         "workflowId": image.workflow_id,
         "mediaKey": image.media_key,
-        "localPath": image.local_path,
+        "localPath": image.file_path,
         "fifeUrl": image.fife_url,
         "createdAt": image.created_at,
         "kind": image.kind,
@@ -176,7 +176,7 @@ def run_result(run: Run) -> dict[str, Any]:
 
 
 def profile_value(profile: Profile) -> dict[str, Any]:
-    """The predecessor's state of a profile, and its health."""
+    """A profile as JSON: the fields of the Electron predecessor, and others such as its health."""
     gaps = list_open_gaps(profile.id, list_histories(profile.id))
     totals = counts.count_profile(profile.id)
     return {
@@ -203,6 +203,9 @@ def report_value(report: VerifyReport, unknown: UnknownFiles) -> dict[str, Any]:
         "counts": report.counts,
         "problems": report.problems,
         "requeuedCount": report.requeued_count,
+        "moves": [
+            {"from": move.before, "to": str(move.now), "files": move.file_count} for move in report.moves
+        ],
         "unknown": {
             "count": unknown.count,
             "files": unknown.first,

@@ -48,7 +48,8 @@ def requested_filter() -> Filter:
 
 
 def file_states() -> list[FileState]:
-    """The states to filter by. Guests must not find hidden images, and need not know of failures."""
+    """The file states that the filter offers: all to the owner, only “Downloaded” to guests, who must not
+    find hidden images."""
     return list(FileState) if is_owner() else [FileState.DONE]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.config import CHOOSABLE, SETTINGS
@@ -72,7 +72,7 @@ def show_topic(name: str) -> ResponseReturnValue:
     """Raises Forbidden when a guest asks for a topic of the owner's."""
     topic = _BY_NAME.get(name)
     if topic is None:
-        sentence = "There is no such help page. The list of all pages is at /help."
+        sentence = f"There is no such help page. The list of all pages is at {url_for('help.list_topics')}."
         return render_template("problem.html", sentence=sentence, status=404), 404
     if not topic.may_be_read:
         raise Forbidden("This help page is for the owner of the shelf.")

@@ -136,8 +136,10 @@ def picture_version(image: Image) -> str:
 
 
 def preview_url(image: Image) -> str | None:
-    """The URL of Flow's own preview; None if it has expired. Only for the owner's browser: whoever knows this
-    URL can see the image."""
+    """The URL of Flow's own preview; None for guests, and if the URL has expired or its host is not allowed.
+
+    Whoever knows this URL can see the image.
+    """
     if not is_owner():
         return None
     hosts = background().picture_hosts

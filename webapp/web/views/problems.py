@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp import store
 from webapp.errors import Busy, FlowshelfError, Locked, Overloaded, SignInNeeded
+from webapp.web.prefix import requested_path, root_path
 
 log = logging.getLogger(__name__)
 htmx = HTMX()
@@ -76,10 +77,10 @@ def _respond(status: int, sentence: str, code: str, extra: dict[str, str]) -> Re
         response.headers["HX-Reswap"] = "innerHTML"
         return response
     if code == SignInNeeded.code:
-        return make_response(render_template("sign_in.html", next=requested_path(), problem=None), status)
+        return make_response(render_template("sign_in.html", next=next_path(), problem=None), status)
     return make_response(render_template("problem.html", sentence=sentence, status=status), status)
 
 
-def requested_path() -> str:
+def next_path() -> str:
     """The requested page, to return to after signing in."""
-    return request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return requested_path() if request.method == "GET" else root_path()

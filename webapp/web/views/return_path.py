@@ -3,11 +3,14 @@
 Each form sends its page in the hidden field `here`.
 """
 
+import re
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from flask import Flask, request, url_for
 from werkzeug.exceptions import RequestEntityTooLarge
+
+from webapp.web.prefix import requested_path, root_path
 
 # Endpoints of whole pages. A fragment is always part of the gallery.
 WHOLE_PAGES = (
@@ -31,14 +34,19 @@ OUTCOME_PARAMETERS = ("hid", "deleted", "kept")
 
 
 def is_local_path(text: str) -> bool:
-    """Whether a URL from outside stays on this site: a path that no browser takes for another host."""
-    return text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    """Whether a URL from outside stays in this Flowshelf: a path under the prefix, without dot segments that
+    lead out of it, that no browser takes for another host."""
+    if not text.startswith(root_path()) or text.startswith(("//", "/\\")) or not text.isprintable():
+        return False
+    # Browsers resolve `%2e` like a dot, and take a backslash for a slash.
+    segments = re.split(r"[/\\]", unquote(re.split("[?#]", text)[0]))
+    return not {".", ".."}.intersection(segments)
 
 
 def current_path() -> str:
     """The path and query of the page that is being rendered, for the field `here` of its forms."""
     if request.endpoint in WHOLE_PAGES:
-        return request.full_path.rstrip("?")
+        return requested_path()
     try:
         profile_id = request.values.get("profile")
     except RequestEntityTooLarge:  # this is the page that reports it

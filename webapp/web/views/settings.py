@@ -36,7 +36,7 @@ def show_settings() -> str:
 def save_settings() -> ResponseReturnValue:
     texts = {name: request.form[name] for name in CHOOSABLE if name in request.form}
     try:
-        background().settings.choose(texts)
+        background().choose_settings(texts)
     except BadRequest as error:
         return _page(texts, error=str(error)), 422
     return redirect(url_for("settings.show_settings", saved=""), code=303)

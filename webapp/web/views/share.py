@@ -10,19 +10,22 @@ from werkzeug.wrappers import Response
 
 from webapp.database.states import Role
 from webapp.errors import BadRequest, Locked, WrongCode
-from webapp.web import access
+from webapp.web import access, security
 from webapp.web.access import open_to_anonymous, open_to_guests
+from webapp.web.prefix import root_path
 from webapp.web.services import sharing
 from webapp.web.sharing import SESSION_DAYS, Sharing, links
 from webapp.web.views.return_path import is_local_path
 
 share = Blueprint("share", __name__)
 
+MAX_CODE_LENGTH = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How others sign in with one role. `links` has one link per address of this machine, `qr` is the
-    first."""
+    """How others sign in with one role. `links` has one link per address of this machine, `qr` shows the
+    first link as a QR code."""
 
     role: Role
     code: str
@@ -36,13 +39,19 @@ class Access:
 def enter() -> ResponseReturnValue:
     """Sign in with a link. The redirect removes the code from the address bar and from the browser's history.
 
-    A HEAD request or a prefetch does not sign in: nobody has opened the link yet.
+    A HEAD request or a prefetch does not sign in: nobody has opened the link yet. A request that a page of
+    another site may have caused gets a form to confirm, and the code is not checked. Otherwise an image there
+    with a wrong code would lock this visitor's address.
     """
     if sharing() is None:
         return redirect(_next(request.args), code=303)
     code = request.args.get("code", "")
     if not code or request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
         return redirect(url_for("share.show_sign_in"), code=303)
+    if not security.is_own_navigation():
+        return render_template(
+            "sign_in.html", next=_next(request.args), problem=None, code=code[:MAX_CODE_LENGTH]
+        )
     return _sign_in_with(code, _next(request.args))
 
 
@@ -64,9 +73,10 @@ def sign_in() -> ResponseReturnValue:
 @open_to_guests
 def sign_out() -> ResponseReturnValue:
     if current := sharing():
-        current.end_session(request.cookies.get(access.cookie_name(), ""))
+        for session_id in access.session_ids():
+            current.end_session(session_id)
     response = redirect(url_for("share.show_sign_in"), code=303)
-    response.delete_cookie(access.cookie_name(), httponly=True, samesite="Lax")
+    response.delete_cookie(access.cookie_name(), path=root_path(), httponly=True, samesite="Lax")
     return response
 
 
@@ -114,11 +124,13 @@ def _sign_in_with(code: str, next_path: str) -> ResponseReturnValue:
 def _begin_session(sharing: Sharing, response: Response, role: Role) -> None:
     """Replace the browser's session by a new one, whose cookie is set with `response`."""
     name = access.cookie_name()
-    sharing.end_session(request.cookies.get(name, ""))
+    for session_id in access.session_ids():
+        sharing.end_session(session_id)
     response.set_cookie(
         name,
         sharing.begin_session(role),
         max_age=SESSION_DAYS * 24 * 3600,
+        path=root_path(),
         httponly=True,
         samesite="Lax",
         secure=request.is_secure,
@@ -133,15 +145,16 @@ def _next(values: Mapping[str, str]) -> str:
 
 def _access(sharing: Sharing, role: Role) -> Access:
     code = sharing.codes.code_of(role)
-    urls = [links.enter_url(base, code) for base in _base_urls(sharing.host)]
+    urls = [links.enter_url(base, code) for base in _base_urls(sharing)]
     return Access(role, code, urls, links.qr_svg(urls[0]), sharing.count_sessions(role))
 
 
-def _base_urls(host: str) -> list[str]:
+def _base_urls(sharing: Sharing) -> list[str]:
     """The URLs under which others can open Flowshelf. First the one that the owner uses, unless that works on
     this machine only. Behind https there is a proxy, and only its URL is known."""
-    here = request.host_url.rstrip("/")
-    others = [] if request.is_secure else links.base_urls(host, int(request.environ["SERVER_PORT"]))
+    here = request.root_url.rstrip("/")
+    port = int(request.environ["SERVER_PORT"])
+    others = [] if request.is_secure else links.base_urls(sharing.host, port, sharing.prefix)
     if others and links.is_loopback(request.host):
         return others
     return list(dict.fromkeys([here, *others]))

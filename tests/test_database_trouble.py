@@ -1,0 +1,144 @@
+"""Trouble of the database while runs are under way: no image fails, and the run goes on."""
+
+import sqlite3
+import subprocess
+from contextlib import closing, contextmanager, suppress
+
+import pytest
+
+from webapp import store
+from webapp.database import opening
+from webapp.database.states import RunState
+from webapp.store import runs
+from webapp.store.gallery import images
+from webapp.web.services import background_of
+
+
+@pytest.fixture
+def impatient(monkeypatch, running):
+    """The app, with a database that waits a tenth of a second for the lock of another program."""
+    monkeypatch.setattr(opening, "WAIT_SECONDS", 0.1)
+    return running()
+
+
+@contextmanager
+def locked(config):
+    """Inside the block another program has locked the database for writing."""
+    with closing(sqlite3.connect(config.database_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_a_lock_of_another_program_fails_no_image(impatient, config, flow, world, wait_until):
+    work = background_of(impatient)
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+        work.syncs.wait(work.syncs.start(profile.id).id)
+        flow.reset()
+        ids = list(images.find_ids(profile.id, world.names()[:20]).values())
+        with flow.holding("media", at=5) as gate:
+            run = work.downloads.request(profile.id, ids)
+            assert gate.reached.wait(5)
+            with locked(config):
+                gate.release()
+                wait_until(work.troubles.find)
+        run = work.downloads.wait_for_run(run.id)
+    assert (run.state, run.done_count, run.failed_count) == (RunState.DONE, 20, 0)
+    assert flow.count("media") == 20
+
+
+def test_a_lock_of_another_program_ends_no_sync(impatient, config, flow, world, wait_until):
+    work = background_of(impatient)
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+        with flow.holding("history", at=2) as gate:
+            run = work.syncs.start(profile.id)
+            assert gate.reached.wait(5)
+            with locked(config):
+                gate.release()
+                wait_until(work.troubles.find)
+        run = work.syncs.wait(run.id)
+    assert (run.state, run.error_code) == (RunState.DONE, None)
+
+
+@pytest.fixture
+def disk(tiny_disk):
+    """A file system that has room for a reserve."""
+    subprocess.run(["mount", "-o", "remount,size=32m", str(tiny_disk)], check=True)
+    return tiny_disk
+
+
+def fill(path):
+    """Write until the disk takes no further byte."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (65536, 4096, 512, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
+
+
+def test_a_sync_that_cannot_be_stored_tells_callers_and_pages_and_goes_on_by_itself(
+    running, disk, flow, world, wait_until, caplog
+):
+    app = running(data_dir=disk / "shelf")
+    work, client = background_of(app), app.test_client()
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+    with flow.holding("history", at=2) as gate:
+        body = {"profileId": profile.id, "wait": False}
+        run_id = client.post("/api/image-veo3/sync-metadata", json=body).get_json()["data"]["runId"]
+        assert gate.reached.wait(5)
+        fill(disk / "ballast")
+        gate.release()
+    wait_until(work.troubles.find)
+    response = client.post("/api/image-veo3/sync-metadata", json={"profileId": profile.id})
+    assert (response.status_code, response.get_json()["code"]) == (507, "disk_full")
+    run = client.get(f"/api/runs/{run_id}").get_json()["data"]
+    assert (run["state"], "is full" in run["waitsFor"]) == ("running", True)
+    page = client.get("/")
+    assert (page.status_code, "is full" in page.text) == (200, True)
+    assert caplog.text.count("cannot go on now") == 1
+    assert "Traceback" not in caplog.text
+    (disk / "ballast").unlink()
+    with store.connection():
+        wait_until(lambda: runs.get_run(run_id).state == RunState.DONE)
+    assert "is full" not in client.get("/").text
+
+
+@pytest.fixture
+def four_files(running, disk, world):
+    """An app on a disk of its own, its profile's images and the ids of four that have files."""
+    app = running(data_dir=disk / "shelf")
+    work = background_of(app)
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+        work.syncs.wait(work.syncs.start(profile.id).id)
+        ids = list(images.find_ids(profile.id, world.names()[:4]).values())
+        run = work.downloads.request(profile.id, ids)
+        assert work.downloads.wait_for_run(run.id).done_count == 4
+    return app, ids
+
+
+def assert_deletes(app, ids):
+    with store.connection():
+        assert background_of(app).delete_files(ids) == (4, 0)
+        assert [image.local_path for image in images.list_by_ids(ids)] == [None] * 4
+
+
+def test_flowshelf_starts_on_a_full_disk_and_deletes_files(four_files, running, disk):
+    app, ids = four_files
+    background_of(app).stop()
+    fill(disk / "ballast")
+    app = running(data_dir=disk / "shelf")
+    page = app.test_client().get("/")
+    assert (page.status_code, "is full" in page.text) == (200, True)
+    assert_deletes(app, ids)
+
+
+def test_files_can_be_deleted_when_the_disk_is_full(four_files, disk):
+    app, ids = four_files
+    fill(disk / "ballast")
+    page = app.test_client().get("/")
+    assert (page.status_code, "is full" in page.text) == (200, True)
+    assert_deletes(app, ids)

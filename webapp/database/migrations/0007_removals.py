@@ -1,8 +1,0 @@
-"""A table of files that are going to be removed, so that a killed removal is carried on."""
-
-STATEMENT = """CREATE TABLE removal (id INTEGER NOT NULL PRIMARY KEY, path TEXT NOT NULL, image_id TEXT,
-    created_at TEXT NOT NULL)"""
-
-
-def up(migrator, db):
-    db.execute_sql(STATEMENT)
