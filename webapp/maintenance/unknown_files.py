@@ -63,8 +63,12 @@ def _list_unknown(images_dir: Path, other_roots: Collection[Path]) -> Iterator[P
 
 
 def _names_of_folders(images_dir: Path) -> list[str]:
-    with storage.translate_errors(images_dir), os.scandir(images_dir) as entries:
-        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    """None when the disk is not connected, which the images themselves report."""
+    try:
+        with os.scandir(images_dir) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def _known_files() -> set[tuple[str, str]]:
