@@ -70,6 +70,11 @@ class Config:
         return self.data_dir / "exports"
 
     @property
+    def unknown_dir(self) -> Path:
+        """Where `flowshelf verify --move-unknown` moves files that no image knows."""
+        return self.data_dir / "unknown"
+
+    @property
     def own_files(self) -> list[Path]:
         """Flowshelf's own files directly in the data folder. Each of them may contain secrets."""
         found = (*self.data_dir.glob("flowshelf*"), *self.data_dir.glob("share.json"))

@@ -10,6 +10,7 @@
     schedule       one thread that starts scheduled syncs
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
+    removals       files that are deleted; one thread carries on what a killed process left
     thumbnails     local thumbnails, each made once
     troubles       runs that cannot store what they did
     waiters        API calls that block until their run ends
@@ -34,6 +35,7 @@ from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.previews import Previews
+from webapp.background.removals import Removals
 from webapp.background.schedule import Scheduler
 from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
@@ -44,8 +46,9 @@ from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountMoved, Busy, DiskFull, FlowshelfError
-from webapp.maintenance.deletion import delete_files
+from webapp.maintenance.deletion import Disk
 from webapp.maintenance.doctor import find_open_modes
+from webapp.maintenance.unknown_files import UnknownFiles, check_unknown_files
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
@@ -91,6 +94,8 @@ class Background:
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
         self.thumbnails = Thumbnails(config.thumbnails_dir)
+        disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
+        self.removals = Removals(disk, self.stopping)
         self.examinations = Examinations(self.connections)
 
     @property
@@ -147,6 +152,7 @@ class Background:
             self.schedule.start()
             self.exports.start()
             self.size_backfill.start()
+            self.removals.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Stop all threads within about `timeout_seconds`. Runs resume at the next start. Idempotent.
@@ -163,6 +169,7 @@ class Background:
         self.downloads.stop(timeout_seconds / 2)
         self.exports.stop(timeout_seconds / 4)
         self.size_backfill.stop(timeout_seconds / 4)
+        self.removals.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
 
@@ -222,6 +229,8 @@ class Background:
     def remove_profile(self, profile_id: str, *, with_files: bool = False) -> None:
         """Remove a profile and its rows. Its files stay on disk unless `with_files`.
 
+        The removal of its files is recorded with that of its rows, so a killed process leaves none for good.
+
         The connection is dropped twice: first so that requests under way end and no thread writes another
         file, then because a thread may have opened a new connection before the row was gone.
         """
@@ -231,11 +240,9 @@ class Background:
         self.connections.drop(profile_id)
         self._wait_for_writers(profile_id)
         walks.reread_shared(profile_id)
-        paths = remove_profile(profile_id)
+        recorded = remove_profile(profile_id, with_files=with_files)
         self.connections.drop(profile_id)
-        storage.remove_files([self._config.thumbnails_dir / profile_id])
-        if with_files:
-            storage.remove_files(paths)
+        self.removals.carry_out(recorded)
 
     def _wait_for_writers(self, profile_id: str) -> None:
         """Wait, at most two seconds, until no thread writes files of a profile, which would have no row."""
@@ -249,9 +256,14 @@ class Background:
         On a full disk the reserve of the data folder makes it possible to store that they are deleted.
         """
         storage.release_reserve(self._config.data_dir)
-        counts = delete_files(image_ids, self.downloads.roots, self._config.thumbnails_dir)
+        counts = self.removals.delete_files(image_ids)
         storage.keep_reserve(self._config.data_dir)
         return counts
+
+    def check_unknown_files(self, *, moves: bool) -> UnknownFiles:
+        """Find files of profiles that no image knows; `moves`: move them to the folder `unknown`."""
+        config = self._config
+        return check_unknown_files(config.images_dir, config.unknown_dir, config.storage_roots, moves=moves)
 
     def folder_of(self, profile_id: str) -> Path:
         """The folder for a profile's images unless a caller names another one."""

@@ -31,6 +31,7 @@ from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
 from webapp.maintenance.relocation import Move
+from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of
@@ -97,11 +98,22 @@ class ApiClient(ABC):
     def resume_run(self, run_id: str) -> RunValue:
         return self.request("POST", f"/api/runs/{run_id}/resume")
 
-    def verify(self, *, deep: bool, sets_pending: bool, follows_moves: bool) -> VerifyReport:
-        body: Body = {"deep": deep, "setPending": sets_pending, "followMoves": follows_moves}
+    def verify(
+        self, *, deep: bool, sets_pending: bool, follows_moves: bool, moves_unknown: bool
+    ) -> tuple[VerifyReport, UnknownFiles]:
+        body: Body = {
+            "deep": deep,
+            "setPending": sets_pending,
+            "followMoves": follows_moves,
+            "moveUnknown": moves_unknown,
+        }
         found = self.request("POST", "/api/verify", body)
         moves = [Move(move["from"], Path(move["to"]), move["files"]) for move in found["moves"]]
-        return VerifyReport(found["counts"], found["problems"], found["requeuedCount"], moves)
+        unknown = found["unknown"]
+        return (
+            VerifyReport(found["counts"], found["problems"], found["requeuedCount"], moves),
+            UnknownFiles(unknown["count"], unknown["files"], unknown["movedCount"]),
+        )
 
 
 class LocalClient(ApiClient):

@@ -17,6 +17,7 @@ from webapp.cli.options import data_dir_option, json_option, profile_argument
 from webapp.cli.progress import describe_download, describe_sync, follow, stop
 from webapp.config import read_config
 from webapp.errors import FlowshelfError, UnknownProfile, error_of
+from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
 from webapp.maintenance.verify import verify as verify_files
 from webapp.store.gallery import images
@@ -116,28 +117,40 @@ def profiles(as_json: bool, data_dir: Path | None) -> None:
 @click.option("--deep", is_flag=True, help="Also decode every picture.")
 @click.option("--set-pending", is_flag=True, help="Make images with a missing or damaged file pending again.")
 @click.option("--follow-moves", is_flag=True, help="Record files whose folder was moved at their new place.")
+@click.option("--move-unknown", is_flag=True, help="Move files that no image knows to the folder “unknown”.")
 @json_option
 @data_dir_option
-def verify(deep: bool, set_pending: bool, follow_moves: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Compare every downloaded image with its file."""
+def verify(
+    deep: bool,
+    set_pending: bool,
+    follow_moves: bool,
+    move_unknown: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Compare every downloaded image with its file, and look for files that no image knows."""
     asked = {"deep": deep, "sets_pending": set_pending, "follows_moves": follow_moves}
     with errors_as_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
-        report = verify_with_bar(client, quiet=as_json, **asked)
+        report, unknown = verify_with_bar(client, quiet=as_json, moves_unknown=move_unknown, **asked)
     if as_json:
-        click.echo(json.dumps({"success": report.is_well, "data": report_value(report)}))
+        click.echo(json.dumps({"success": report.is_well, "data": report_value(report, unknown)}))
     else:
         print_report(report)
+        print_unknown(unknown)
     sys.exit(0 if report.is_well else 1)
 
 
-def verify_with_bar(client: ApiClient, *, quiet: bool, **asked: bool) -> VerifyReport:
+def verify_with_bar(
+    client: ApiClient, *, quiet: bool, moves_unknown: bool, **asked: bool
+) -> tuple[VerifyReport, UnknownFiles]:
     """Verify, with a progress bar if this process does it: a server sends nothing before its report."""
     if not isinstance(client, LocalClient):
-        return client.verify(**asked)
+        return client.verify(moves_unknown=moves_unknown, **asked)
     with store.connection():
         count = images.count_files()
         with click.progressbar(length=count, file=sys.stderr, label="Checking", hidden=quiet) as bar:
-            return verify_files(client.work.downloads.roots, on_image=lambda: bar.update(1), **asked)
+            report = verify_files(client.work.downloads.roots, on_image=lambda: bar.update(1), **asked)
+        return report, client.work.check_unknown_files(moves=moves_unknown)
 
 
 def find_profile(client: ApiClient, id_or_name: str) -> ProfileValue:
@@ -247,6 +260,20 @@ def print_report(report: VerifyReport) -> None:
         )
     if report.requeued_count:
         click.echo(f"{report.requeued_count} images are pending again: run “flowshelf download”.")
+
+
+def print_unknown(unknown: UnknownFiles) -> None:
+    if not unknown.count:
+        return
+    click.echo(f"{unknown.count} files in the folders of profiles belong to no image.")
+    for name in unknown.first:
+        click.echo(f"  images/{name}", err=True)
+    if unknown.count > len(unknown.first):
+        click.echo(f"  … and {unknown.count - len(unknown.first)} more", err=True)
+    if unknown.moved_count:
+        click.echo(f"{unknown.moved_count} of them were moved to the folder “unknown” of the data folder.")
+    else:
+        click.echo("--move-unknown moves them to the folder “unknown” of the data folder.", err=True)
 
 
 def health_text(row: ProfileValue) -> str:

@@ -432,6 +432,27 @@ class Export(BaseModel):
     finished_at = TextField(null=True)
 
 
+class Removal(BaseModel):
+    """A file that is going to be removed, recorded before the first one is touched.
+
+    A killed process leaves the rows of what it had not removed yet, and the next start carries on.
+    `local_path` and `root_id` are those of the image. With an `image_id` the row of that image stays;
+    without, nothing else knows the file any more. `<profile id>/` stands for what is left of a removed
+    profile: its thumbnails, and its folder if that is empty.
+    """
+
+    id = AutoField()
+    local_path = TextField()
+    root_id = IntegerField(null=True)
+    image_id = TextField(null=True)
+    created_at = TextField()
+
+    @property
+    def file_path(self) -> str:
+        """The absolute path of the file."""
+        return str(current_roots().path_of(Place(self.root_id, self.local_path)))
+
+
 class Session(BaseModel):
     """A browser's sign-in to a shared Flowshelf, identified by the hash of its cookie.
 
@@ -459,6 +480,6 @@ class Setting(BaseModel):
 
 
 _OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Session, Setting, StorageRoot)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Removal, Session, Setting, StorageRoot)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Session)

@@ -1,42 +1,129 @@
-"""Deletes files on a person's request, with their thumbnails. The rows stay."""
+"""Removes files: those that a person deletes, with their thumbnails, and those of a removed profile.
 
-from collections.abc import Iterable, Sequence
+Every removal is recorded before the first file goes (`store.removals`), and forgotten when its file is gone.
+"""
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
+from threading import Event
 
 from webapp import storage, store
-from webapp.database.models import Image
+from webapp.database.models import Image, Removal
 from webapp.errors import FolderGone
-from webapp.store.gallery import images
+from webapp.store import removals
+from webapp.store.gallery import deletions, images
+
+log = logging.getLogger(__name__)
+
+# Removals that are forgotten in one transaction. A killed process does as many again, which does no harm.
+FILES_PER_TRANSACTION = 50
 
 
-def delete_files(image_ids: Sequence[str], roots: Sequence[Path], thumbnails_dir: Path) -> tuple[int, int]:
-    """Delete the files of images. Returns how many were deleted, and how many were not.
+class _Outcome(Enum):
+    REMOVED = auto()
+    REFUSED = auto()  # it is not ours to remove
+    FAILED = auto()  # its disk is missing, or the system refuses
 
-    A file outside the storage roots, or one whose root is missing, stays.
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Where files may be removed: below `roots`, of which `images_dir` has a folder for each profile, and
+    below `thumbnails_dir`."""
+
+    roots: Sequence[Path]
+    images_dir: Path
+    thumbnails_dir: Path
+
+
+def delete_files(image_ids: Sequence[str], disk: Disk, stopping: Event) -> tuple[int, int]:
+    """Delete the files of images; the rows stay. Returns how many were deleted, and how many were not.
+
+    A file outside the storage roots, or one whose root is missing, stays. When `stopping` is set, the next
+    start carries on.
     """
-    deleted: list[Image] = []
     failed_count = 0
+    deletable: list[Image] = []
     for chunk in store.chunked(list(image_ids)):
         files = {image: path for image in images.list_by_ids(chunk) if (path := image.file_path)}
-        deleted_here = _delete(files, roots)
-        deleted += deleted_here
-        failed_count += len(files) - len(deleted_here)
-    _remove_thumbnails(deleted, thumbnails_dir)
-    return len(deleted), failed_count
+        deletable_here = [image for image, path in files.items() if _is_deletable(path, disk.roots)]
+        deletable += deletable_here
+        failed_count += len(files) - len(deletable_here)
+    deleted_count = carry_out(deletions.request_deletions(deletable), disk, stopping)
+    return deleted_count, failed_count + len(deletable) - deleted_count
 
 
-def _delete(files: dict[Image, str], roots: Sequence[Path]) -> list[Image]:
-    """Mark, delete, then note that the files are gone.
+def carry_out(rows: Sequence[Removal], disk: Disk, stopping: Event) -> int:
+    """Remove recorded files until `stopping` is set. Returns how many are gone.
 
-    The mark comes first. If the process ends in between, an image whose file is gone but which is not marked
-    would be downloaded again with the next "all pending".
+    A file that an image has (again), or that is outside of `disk`, stays. What cannot be removed now is tried
+    again at the next start, except a file that a person deleted: that one was reported as not deleted.
     """
-    deletable = {image: path for image, path in files.items() if _is_deletable(path, roots)}
-    images.mark_not_wanted([image.id for image in deletable])
-    deleted = [image for image, path in deletable.items() if storage.remove_file(path, roots)]
-    images.mark_missing([image.id for image in deleted])
-    return deleted
+    known = removals.list_known_places() if any(row.image_id is None for row in rows) else set()
+    thumbnails = _Thumbnails(disk.thumbnails_dir)
+    removed_count = kept_count = 0
+    for chunk in store.chunked(rows, FILES_PER_TRANSACTION):
+        owners = {
+            image.id: image for image in images.list_by_ids([row.image_id for row in chunk if row.image_id])
+        }
+        finished: list[Removal] = []
+        deleted: list[Image] = []
+        for row in chunk:
+            if stopping.is_set():
+                break
+            owner = owners.get(row.image_id or "")
+            outcome = _remove(row, disk) if _is_current(row, owner, known) else _Outcome.REFUSED
+            if outcome is _Outcome.REMOVED:
+                removed_count += 1
+                deleted += [owner] if owner else []
+            else:
+                kept_count += 1
+            if row.image_id or outcome is not _Outcome.FAILED:
+                finished.append(row)
+        thumbnails.remove(deleted)
+        deletions.finish_deletions(finished, deleted)
+    if kept_count:
+        log.warning("%s of %s files could not be removed", kept_count, len(rows))
+    return removed_count
+
+
+def _is_current(row: Removal, owner: Image | None, known: Collection[tuple[str, int | None]]) -> bool:
+    """Whether nothing has taken the file since its removal was recorded."""
+    place = row.local_path, row.root_id
+    return place == (owner.local_path, owner.root_id) if owner else not row.image_id and place not in known
+
+
+def _remove(row: Removal, disk: Disk) -> _Outcome:
+    profile_id, slash, rest = row.local_path.partition("/")
+    if profile_id.strip(".") and slash and not rest:
+        return _remove_folders(profile_id, disk)
+    return _remove_file(row.file_path, disk.roots)
+
+
+def _remove_folders(profile_id: str, disk: Disk) -> _Outcome:
+    """Remove the thumbnails of a removed profile, and its folder of images if that is empty."""
+    thumbnails, folder = disk.thumbnails_dir / profile_id, disk.images_dir / profile_id
+    storage.remove_files([thumbnails])
+    storage.remove_parts(folder)
+    with suppress(OSError):  # files that are kept, or that Flowshelf does not know
+        folder.rmdir()
+    return _Outcome.FAILED if os.path.lexists(thumbnails) else _Outcome.REMOVED
+
+
+def _remove_file(path: str, roots: Sequence[Path]) -> _Outcome:
+    try:
+        if not storage.is_there(path, roots):
+            return _Outcome.REMOVED
+    except FolderGone:
+        return _Outcome.FAILED
+    if not _is_deletable(path, roots):
+        return _Outcome.REFUSED
+    return _Outcome.REMOVED if storage.remove_file(path, roots) else _Outcome.FAILED
 
 
 def _is_deletable(path: str, roots: Sequence[Path]) -> bool:
@@ -49,11 +136,24 @@ def _is_deletable(path: str, roots: Sequence[Path]) -> bool:
     return True
 
 
-def _remove_thumbnails(deleted: Iterable[Image], thumbnails_dir: Path) -> None:
-    """The name of a thumbnail is `<id>-<sha256>-<edge>.webp`; imported ids may contain dashes."""
-    ids = {image.id for image in deleted}
-    for folder in {thumbnails_dir / image.profile_id for image in deleted}:
-        for path in folder.glob("*"):
-            if path.stem.rsplit("-", 2)[0] in ids:
-                with suppress(OSError):
-                    path.unlink()
+class _Thumbnails:
+    """The thumbnails of deleted images. Each profile's folder is listed once: it may hold a hundred thousand.
+
+    The name of a thumbnail is `<id>-<sha256>-<edge>.webp`; imported ids may contain dashes.
+    """
+
+    def __init__(self, thumbnails_dir: Path) -> None:
+        self._dir = thumbnails_dir
+        self._by_profile: dict[str, defaultdict[str, list[Path]]] = {}
+
+    def remove(self, deleted: Iterable[Image]) -> None:
+        for image in deleted:
+            if image.profile_id not in self._by_profile:
+                self._by_profile[image.profile_id] = self._list(image.profile_id)
+            storage.remove_files(self._by_profile[image.profile_id].get(image.id, ()))
+
+    def _list(self, profile_id: str) -> defaultdict[str, list[Path]]:
+        by_image: defaultdict[str, list[Path]] = defaultdict(list)
+        for path in (self._dir / profile_id).glob("*"):
+            by_image[path.stem.rsplit("-", 2)[0]].append(path)
+        return by_image

@@ -108,6 +108,21 @@ def _take_name(part: Path, target: Path) -> bool:
     return True
 
 
+def move_file(source: Path, targets: Iterable[Path]) -> bool:
+    """Move a file to the first of `targets` that is free; False when none is. No file is ever replaced.
+
+    Raises OSError, also for a target on another disk.
+    """
+    for target in targets:
+        if _take_name(source, target):
+            source.unlink(missing_ok=True)  # it is gone already where there are no hard links
+            return True
+        if target.samefile(source):  # a killed process had linked it and not removed the old name
+            source.unlink()
+            return True
+    return False
+
+
 def make_private(path: Path) -> None:
     """Let only its owner use a file or folder, where the disk allows it.
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from peewee import IntegrityError, fn
 
-from webapp.database.models import Gap, History, Image, Profile, Project, Run, Secret, db
+from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret, db
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account
 from webapp.store import transaction
+from webapp.store.removals import add_removals
 from webapp.times import now, parsed, timestamp
 
 COOKIES, USER_AGENT, KEY = "cookies", "user_agent", "flow_next_key"
@@ -90,18 +91,23 @@ def ensure_history(profile_id: str, history: str) -> None:
         ).on_conflict_ignore().execute()
 
 
-def remove_profile(profile_id: str) -> list[str]:
-    """Delete a profile with its secrets and all of its rows. Returns the paths of its files, which stay."""
+def remove_profile(profile_id: str, *, with_files: bool = False) -> list[Removal]:
+    """Delete a profile with its secrets and all of its rows.
+
+    In the same transaction records, and returns, what the caller has to remove from the disk now: thumbnails,
+    and the files if `with_files`.
+    """
     with transaction():
         get_profile(profile_id)
         of_profile = Image.profile_id == profile_id
         with_file = Image.select(Image.local_path, Image.root_id).where(
             of_profile, Image.local_path.is_null(False)
         )
-        paths = [path for image in with_file if (path := image.file_path)]
+        files = [(image.local_path or "", image.root_id, None) for image in with_file] if with_files else []
         Image.delete().where(of_profile).execute()
         Profile.delete().where(Profile.id == profile_id).execute()
-    return paths
+        # The folder last, because it goes only when it is empty.
+        return add_removals([*files, (f"{profile_id}/", None, None)])
 
 
 # Secrets

@@ -4,6 +4,7 @@ filters       which images a filter or a selection means
 search        the text of a filter: words of prompts and titles, and the beginnings of names
 months        month ranges, so that a rare combination is found without going through all images
 images        pages of the gallery, single images, and what happens to an image's file
+deletions     files that a person deletes
 counts        how many images match, from `image_tally` where possible
 selections    what a selection contains, and hiding and showing all of it
 overview      counts for the overview page

@@ -347,4 +347,5 @@ def verify_files() -> ResponseReturnValue:
         sets_pending=body.flag("setPending", default=False),
         follows_moves=body.flag("followMoves", default=False),
     )
-    return success(report_value(report))
+    unknown = background().check_unknown_files(moves=body.flag("moveUnknown", default=False))
+    return success(report_value(report, unknown))

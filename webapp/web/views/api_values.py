@@ -9,6 +9,7 @@ from webapp.background.examination import Examination
 from webapp.database.models import Image, Profile, Run
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
+from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
 from webapp.sources import Step
 from webapp.store import profiles, runs
@@ -196,7 +197,7 @@ def profile_value(profile: Profile) -> dict[str, Any]:
     }
 
 
-def report_value(report: VerifyReport) -> dict[str, Any]:
+def report_value(report: VerifyReport, unknown: UnknownFiles) -> dict[str, Any]:
     return {
         "isWell": report.is_well,
         "counts": report.counts,
@@ -205,6 +206,11 @@ def report_value(report: VerifyReport) -> dict[str, Any]:
         "moves": [
             {"from": move.before, "to": str(move.now), "files": move.file_count} for move in report.moves
         ],
+        "unknown": {
+            "count": unknown.count,
+            "files": unknown.first,
+            "movedCount": unknown.moved_count,
+        },
     }
 
 
