@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -210,6 +211,24 @@ def test_guests_occupy_at_most_half_of_the_threads(busy_shelf, monkeypatch):
         statuses = sorted(call.result().status for call in calls)
     assert statuses == [200] * (half + 3) + [503] * 5
     assert (refused[0].status, refused[0].headers["Retry-After"]) == (503, "5")
+
+
+def test_two_requests_of_one_connection_give_back_both_places():
+    """The second may begin before the first has given back its own."""
+    queue = connections.RequestQueue(2, threading.Condition())
+    one, other = (SimpleNamespace(is_owners=False, place_count=0) for _ in range(2))
+    for _ in range(2):
+        queue.append(one)
+        queue.append(one)
+        assert [queue.popleft(), queue.popleft()] == [one, one]
+        queue.append(other)
+        assert len(queue) == 0
+        queue.release(one)
+        queue.release(one)
+        assert len(queue) == 1
+        assert queue.popleft() is other
+        queue.release(other)
+        queue.release(other)
 
 
 def test_waiting_calls_of_the_owner_take_no_place_of_guests(busy_shelf):

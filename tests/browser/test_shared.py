@@ -72,6 +72,18 @@ def test_a_guest_can_view_search_and_save_and_sees_nothing_else(
     assert flow.log == []
 
 
+def test_a_link_on_another_site_is_confirmed_first(open_page, link):
+    page = open_page("/sign-in")
+    shelf = page.url.removesuffix("/sign-in")
+    page.goto("about:blank")
+    page.set_content(f'<a href="{shelf}{link[Role.GUEST]}">The shelf</a>')
+    page.get_by_role("link", name="The shelf").click()
+    expect(page).to_have_url(f"{shelf}/sign-in")  # without the code
+    expect(page.get_by_text("You are a guest")).to_have_count(0)
+    button(page, "Sign in").click()
+    expect(page.get_by_text("You are a guest")).to_be_visible()
+
+
 def test_the_code_of_a_link_is_not_in_the_browser_history(open_page, link, watch):
     watch.expect_status(401)
     page = open_page()

@@ -113,14 +113,14 @@ class RequestQueue:
             return self._own.popleft()
         channel = self._foreign.popleft()
         self._free_count -= 1
-        channel.holds_place = True
+        channel.place_count += 1
         return channel
 
     def release(self, channel: "LimitedChannel") -> None:
         """Let another foreign request run, if this one was counted: it has ended, or is the owner's."""
         with self._lock:
-            if channel.holds_place:
-                channel.holds_place = False
+            if channel.place_count:
+                channel.place_count -= 1
                 self._free_count += 1
                 self._lock.notify()
 
@@ -161,7 +161,8 @@ class LimitedChannel(HTTPChannel):
     ) -> None:
         super().__init__(server, sock, addr, adj, map=map)
         self.role = Role.ANONYMOUS
-        self.holds_place = False
+        # Among the threads. Two for a moment: the next request may begin before the last has given its back.
+        self.place_count = 0
         self.refused_at: float | None = None
         # When the request began that is arriving, the first one with the connection; None between requests.
         self.began_at: float | None = time.monotonic()
