@@ -63,7 +63,7 @@ def _list_unknown(images_dir: Path, other_roots: Collection[Path]) -> Iterator[P
 
 
 def _names_of_folders(images_dir: Path) -> list[str]:
-    """None when the disk is not connected, which the images themselves report."""
+    """Nothing when the disk is not connected, which the images themselves report."""
     try:
         with os.scandir(images_dir) as entries:
             return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
