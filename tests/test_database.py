@@ -351,7 +351,7 @@ def test_only_the_owner_can_read_the_files_of_sqlite_also_those_of_a_killed_proc
     store.open_database(path)
     with store.connection():
         db.execute_sql("DELETE FROM run")
-        files = sorted(tmp_path.iterdir())
+        files = sorted(tmp_path.glob("flowshelf*"))
         assert [file.name for file in files] == [path.name, f"{path.name}-shm", f"{path.name}-wal"]
         for file in files:
             file.chmod(0o644)

@@ -14,7 +14,7 @@ import pytest
 from webapp.cli.server import max_connections
 
 
-@pytest.mark.parametrize(("descriptors", "expected"), [(64, 8), (256, 64), (1024, 448), (4096, 500)])
+@pytest.mark.parametrize(("descriptors", "expected"), [(64, 8), (256, 128), (1024, 896), (4096, 2000)])
 def test_the_number_of_connections_follows_from_the_descriptors(descriptors, expected):
     assert max_connections(descriptors) == expected
 

@@ -227,7 +227,7 @@ def test_a_failed_archive_leaves_no_file(tmp_path):
 
 def test_an_unknown_export_is_a_404_with_a_sentence(client, profile_id):
     assert client.get("/exports/..%2fflowshelf.sqlite3/file").status_code == 404
-    assert "cleared away" in client.get("/exports/nothing").text
+    assert "deleted after a day" in client.get("/exports/nothing").text
 
 
 @given(

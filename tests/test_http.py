@@ -231,7 +231,7 @@ def test_an_error_has_no_cause_that_could_quote_the_url(client):
     ids=["plain", "gzip bomb"],
 )
 def test_a_response_beyond_its_limit_is_refused(client, body):
-    with listening(body) as listener, pytest.raises(TooLarge, match="larger than 1000 bytes"):
+    with listening(body) as listener, pytest.raises(TooLarge, match="larger than the limit of 1000 bytes"):
         client.get(listener.url, limit_bytes=1000)
 
 

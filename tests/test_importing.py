@@ -1,4 +1,4 @@
-"""The table of the Electron program: what is imported, what is not, and what the next sync does."""
+"""The table of the Electron predecessor: what is imported, what is not, and what the next sync does."""
 
 import json
 import os
@@ -28,7 +28,7 @@ MOMENT = "2025-10-30T12:00:00.000000Z"
 
 @pytest.fixture
 def electron(tmp_path, world):
-    """Writes a database of the Electron program; columns that a row leaves out get usual values."""
+    """Writes a database of the Electron predecessor; columns that a row leaves out get usual values."""
     folder = tmp_path / "electron"
     folder.mkdir()
 
@@ -323,4 +323,4 @@ def test_an_import_is_refused_while_a_server_runs(electron, config):
         server.terminate()
         server.stdout.read()
     assert done.returncode == 1
-    assert "Stop it, import, and start it again" in done.stderr
+    assert "Stop the server, import, then start it again" in done.stderr

@@ -27,7 +27,7 @@ def shelf(work, profile_id):
     with store.connection():
         work.syncs.wait(work.syncs.start(profile_id).id)
         work.downloads.wait_for_run(work.downloads.request_pending(profile_id).id)
-        yield {row.media_key: (row.id, row.name, row.local_path, row.sha256) for row in Image.select()}
+        yield {row.media_key: (row.id, row.name, row.file_path, row.sha256) for row in Image.select()}
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def paste(client, profile_id, work):
 
 def stored():
     rows = Image.select().where(Image.local_path.is_null(False))
-    return {row.media_key: (row.id, row.name, row.local_path, row.sha256) for row in rows}
+    return {row.media_key: (row.id, row.name, row.file_path, row.sha256) for row in rows}
 
 
 def last_sync(work, profile_id):

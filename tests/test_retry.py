@@ -278,7 +278,7 @@ def test_the_panels_show_the_next_try_and_the_reason(running, world, flow, wait_
         wait_until(lambda: (cooldown := work.connections.cooldown(profile_id)) and cooldown.reason)
     page = app.test_client().get("/").text
     assert "<strong>Flow does not respond.</strong> Flowshelf tries again by itself; next attempt in" in page
-    assert "has a failure of its own (500)" in page
+    assert "reported an internal error (500)" in page
 
 
 def test_the_api_and_the_terminal_report_that_a_run_waits_for_flow_and_the_run_continues(

@@ -380,7 +380,8 @@ def test_a_full_sync_asks_before_it_marks_more_than_a_tenth(sync, world, profile
 
 
 @pytest.mark.parametrize(
-    ("mark", "sentence"), [(True, "They were marked as gone from Flow."), (False, "They were left as before")]
+    ("mark", "sentence"),
+    [(True, "They were marked as “No longer in Flow”."), (False, "They were left as before")],
 )
 def test_the_answer_to_the_question_of_a_full_sync_replaces_it(sync, world, profile_id, mark, sentence):
     sync()
@@ -454,7 +455,7 @@ def test_pages_that_repeat_stop_the_run_with_a_sentence_and_keep_the_gap(sync, f
     flow.repeat_page_next(5)
     run = sync()
     assert run.state == RunState.FAILED
-    assert "repeats itself" in run.error
+    assert "already read" in run.error
     assert len(gaps()) == 1
     flow.reset()
     sync()

@@ -12,7 +12,7 @@ from webapp.background import Background
 from webapp.config import Config
 from webapp.maintenance.doctor import find_open_modes
 from webapp.store.roots import load_roots
-from webapp.web import compression, prefix, security, services
+from webapp.web import compression, prefix, security, services, unreadable
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
 
@@ -53,6 +53,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     _open_connections(app)
     security.require_sign_in(app, sharing)
     register_views(app)
+    app.wsgi_app = unreadable.refuse_unreadable(app.wsgi_app)  # type: ignore[assignment]  # documented so
     return app
 
 

@@ -1,13 +1,18 @@
 """Limits for slow and greedy clients, over real sockets."""
 
+import http.client
 import socket
+import threading
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from webapp.cli import server
+from webapp.cli import connections, server
 from webapp.database.states import Role
+from webapp.web import access
+from webapp.web.sharing.attempts import network_of
 
 SLOW_ONES = 40
 
@@ -65,28 +70,173 @@ def test_forty_slow_clients_do_not_block_another_one(visit, large_shelf):
     ]  # waitress has closed the others by then
 
 
-def test_one_address_cannot_take_all_connections(visit, monkeypatch):
-    monkeypatch.setattr(server, "MAX_CONNECTIONS_PER_ADDRESS", 10)
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+def status_of(connection, visitor=None):
+    """The status of the response to a request, which the server may have refused before it was sent."""
+    cookies = "; ".join(f"{name}={value}" for name, value in (visitor.cookies if visitor else {}).items())
+    with suppress(BrokenPipeError):
+        connection.sendall(HEALTH.replace(b"\r\n\r\n", f"\r\nCookie: {cookies}\r\n\r\n".encode()))
+    with http.client.HTTPResponse(connection) as response:
+        response.begin()
+        response.read()
+        assert response.headers["Retry-After"] == ("5" if response.status == 503 else None)
+        return response.status
+
+
+@pytest.fixture
+def in_network(monkeypatch):
+    """Lets only 127.0.0.1 count as this machine, and allows few connections."""
+    monkeypatch.setattr(connections, "is_loopback", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(connections, "MAX_FOREIGN_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS_PER_NETWORK", 8)
+    monkeypatch.setattr(connections, "MAX_REFUSED_CONNECTIONS", 5)
+
+
+def test_idle_connections_of_one_address_give_way_to_new_ones(visit, in_network):
     with ExitStack() as stack:
-        greedy = [connected(stack, visit()) for _ in range(15)]
-        for connection in greedy:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        lines = []
-        for connection in greedy:
-            try:
-                lines.append(answer_line(connection))
-            except ConnectionResetError:
-                lines.append(b"")
-        assert lines[:10] == [b"HTTP/1.1 200 OK\r\n"] * 10
-        assert lines[10:] == [b""] * 5
+        idle = [connected(stack, visit(), "127.0.1.1") for _ in range(8)]
+        newer = [connected(stack, visit(), "127.0.1.1") for _ in range(5)]
+        assert [status_of(connection) for connection in newer] == [200] * 5
+        assert [status_of(connection) for connection in idle] == [503] * 5 + [200] * 3
         assert visit().get("/healthz").status == 200
 
 
-def test_a_request_that_is_sent_too_slowly_is_cut_off(visit, monkeypatch):
-    monkeypatch.setattr(server, "MAX_REQUEST_SECONDS", 0.3)
+def test_a_network_full_of_idle_connections_shuts_nobody_out(visit, in_network):
+    """Neither the owner at this machine nor one elsewhere, whatever the others do with their connections."""
+    with ExitStack() as stack:
+        held = [connected(stack, visit(), f"127.0.1.{address}") for address in range(1, 7) for _ in range(8)]
+        for connection in held[::2]:
+            with suppress(OSError):
+                connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        began = time.monotonic()
+        assert visit(Role.OWNER).get("/share").status == 200
+        assert visit(Role.OWNER, "127.0.2.1").get("/share").status == 200
+        assert time.monotonic() - began < 2
+
+
+def test_a_connection_that_has_signed_in_gives_way_to_no_anonymous_one(visit, in_network):
+    owner, guest = visit(Role.OWNER, "127.0.2.1"), visit(Role.GUEST, "127.0.2.2")
+    with ExitStack() as stack:
+        own, guests = (connected(stack, each, each.address) for each in (owner, guest))
+        for connection, visitor in ((own, owner), (guests, guest)):
+            assert status_of(connection, visitor) == 200
+        for address in range(1, 7):
+            for _ in range(8):
+                connected(stack, owner, f"127.0.1.{address}")
+        assert status_of(own) == status_of(guests) == 200
+
+
+def test_where_all_places_are_taken_by_the_owner_a_new_connection_gets_503(visit, in_network, monkeypatch):
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS_PER_NETWORK", 2)
+    owner = visit(Role.OWNER)
+    with ExitStack() as stack:
+        for _ in range(2):
+            assert status_of(connected(stack, owner, "127.0.2.1"), owner) == 200
+        refused = visit(address="127.0.2.1").get("/healthz")
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+        assert refused.headers["X-Content-Type-Options"] == "nosniff"
+        assert owner.get("/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "network", "is_local"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.8.9.1", "127.8.9.1", True),
+        ("::1", "::/64", True),
+        ("::ffff:127.0.0.1", "127.0.0.1", True),
+        ("192.168.1.7", "192.168.1.7", False),
+        ("2001:db8::7", "2001:db8::/64", False),
+        ("2001:db8::ffff:8", "2001:db8::/64", False),
+        ("fe80::1%eth0", "fe80::/64", False),
+        ("localhost", "localhost", False),
+    ],
+)
+def test_an_ipv6_network_counts_as_one_and_loopback_as_this_machine(address, network, is_local):
+    assert network_of(address) == network
+    assert connections.is_loopback(address) is is_local
+
+
+def test_a_connection_that_sends_nothing_is_closed(visit, monkeypatch):
+    monkeypatch.setattr(connections, "MAX_HEADER_SECONDS", 0.3)
+    with ExitStack() as stack:
+        silent, blank = (connected(stack, visit()) for _ in range(2))
+        blank.settimeout(0.2)
+        began = time.monotonic()
+        while not is_closed(blank):
+            assert time.monotonic() - began < 5
+            blank.sendall(b"\r\n\r\n")  # blank lines before a request are no request
+        assert is_closed(silent)
+
+
+@pytest.fixture
+def busy_shelf(running, serving, anonymous):
+    """A shelf with a view whose requests of guests wait for `gate`; the URL, and how many have `entered`."""
+    app, gate, entered = running(share=True), threading.Event(), threading.Semaphore(0)
+
+    @access.open_to_guests
+    def wait():
+        entered.release()
+        gate.wait(10)
+        return "done"
+
+    app.add_url_rule("/wait", view_func=wait)
+    codes = app.extensions["flowshelf.sharing"].codes
+    with serving(app) as url:
+        owner, guest = type(anonymous)(url), type(anonymous)(url)
+        for visitor, role in ((owner, Role.OWNER), (guest, Role.GUEST)):
+            visitor.get(f"/enter?code={codes.code_of(role)}")
+        yield owner, guest, entered, gate
+        gate.set()
+
+
+def test_guests_occupy_at_most_half_of_the_threads(busy_shelf, monkeypatch):
+    owner, guest, entered, gate = busy_shelf
+    half = server.SERVER_THREADS // 2
+    monkeypatch.setattr(connections, "MAX_WAITING_REQUESTS", 3)
+    with ThreadPoolExecutor(40) as pool, ExitStack() as stack:
+        own = connected(stack, owner)
+        assert status_of(own, owner) == 200
+        calls = [pool.submit(guest.get, "/wait") for _ in range(half + 3 + 5)]
+        refused = [next(as_completed(calls)).result()]
+        for _ in range(half):
+            assert entered.acquire(timeout=5)
+        own.settimeout(5)
+        assert status_of(own, owner) == 200
+        assert not entered.acquire(blocking=False)
+        gate.set()
+        statuses = sorted(call.result().status for call in calls)
+    assert statuses == [200] * (half + 3) + [503] * 5
+    assert (refused[0].status, refused[0].headers["Retry-After"]) == (503, "5")
+
+
+def test_waiting_calls_of_the_owner_take_no_place_of_guests(busy_shelf):
+    owner, guest, entered, gate = busy_shelf
+    half = server.SERVER_THREADS // 2
+    with ThreadPoolExecutor(40) as pool:
+        own = [pool.submit(owner.get, "/wait") for _ in range(half)]
+        for _ in range(half):
+            assert entered.acquire(timeout=5)
+        guests = pool.submit(guest.get, "/healthz")
+        assert guests.result(timeout=5).status == 200
+        gate.set()
+        assert [call.result().status for call in own] == [200] * half
+
+
+@pytest.mark.parametrize(
+    ("limit", "start"),
+    [
+        ("MAX_HEADER_SECONDS", b"GET / HTTP/1.1\r\nX: "),
+        ("MAX_REQUEST_SECONDS", b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000\r\n\r\n"),
+    ],
+)
+def test_a_request_that_is_sent_too_slowly_is_cut_off(visit, monkeypatch, limit, start):
+    monkeypatch.setattr(connections, limit, 0.3)
     with ExitStack() as stack:
         connection = connected(stack, visit())
-        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        connection.sendall(start)
         connection.settimeout(0.2)
         began = time.monotonic()
         while not is_closed(connection):

@@ -7,6 +7,7 @@ import pytest
 from webapp import store
 from webapp.database.models import Image
 from webapp.database.states import Role
+from webapp.web.views import api
 
 # All views that are not only for the owner. Think twice before you add one.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
@@ -141,3 +142,55 @@ def test_the_api_gives_guests_no_paths_or_preview_urls(anonymous, shelf, codes):
     assert listed(Role.GUEST) == listed(Role.OWNER) - of_the_owner
     bearer = {"Authorization": f"Bearer {codes[Role.GUEST]}"}
     assert anonymous.get("/api/profiles", **bearer).json["code"] == "forbidden"
+
+
+def test_a_guest_finds_and_sees_no_titles_or_projects(owner, guest, shelf):
+    """Titles are the owner's own names: no page shows them, and no search tells them letter by letter."""
+    titled, both = shelf[0], shelf[4]
+    with store.connection():
+        Image.update(prompt=None, title="Zyxthorn bride").where(Image.id == titled.id).execute()
+        Image.update(prompt="a Zyxquiet sea", title="Zyxthorn sea", project_id="p1").where(
+            Image.id == both.id
+        ).execute()
+    for words in ("Zyxthorn", "zyxt", "zyxthorn+sea", "quiet+zyxthorn", "yxt"):
+        for path in ("/grid?q=", "/?q=", "/grid/more?q="):
+            found = guest.get(path + words).text
+            assert titled.id not in found
+            assert both.id not in found
+        assert both.id in owner.get(f"/grid?q={words}").text
+    for words in ("zyx", "zyxquiet", "sea+zyxquiet", both.media_key, both.name):
+        assert both.id in guest.get(f"/grid?q={words}").text
+    for path in ("/", f"/images/{titled.id}", f"/images/{both.id}", f"/images/{both.id}?q=zyxt"):
+        assert "zyxthorn" not in guest.get(path).text.lower()
+    assert "Zyxthorn bride" in owner.get("/").text
+    neighbours = guest.get(f"/images/{both.id}?q=zyxthorn")
+    assert titled.id not in neighbours.text
+    assert guest.get("/grid?project=p1").status == guest.get("/grid?project=p2").status == 403
+
+
+def test_a_guest_gets_a_list_page_by_page(guest, owner, shelf, monkeypatch):
+    monkeypatch.setattr(api, "MAX_GUEST_IMAGES", 2)
+    profile_id, ids, before, sizes = shelf[0].profile_id, [], None, []
+    while before is not None or not sizes:
+        response = guest.call(LOCAL, {"profileId": profile_id, "before": before}).json
+        ids += [image["id"] for image in response["data"]]
+        sizes.append(len(response["data"]))
+        before = response.get("nextBefore")
+    assert sizes == [2, 2, 1]
+    assert ids == [image.id for image in shelf if image.id != shelf[2].id]
+    assert guest.call(LOCAL, {"profileId": profile_id, "limit": 1}).json["nextBefore"] == ids[0]
+    refused = guest.call(LOCAL, {"profileId": profile_id, "limit": 3})
+    assert (refused.status, refused.json["code"]) == (400, "bad_request")
+    assert "at most 2" in refused.json["error"]
+    assert "keep others waiting" in refused.json["error"]
+    everything = owner.call(LOCAL, {"profileId": profile_id}).json
+    assert [image["id"] for image in everything["data"]] == ids
+    assert "nextBefore" not in everything
+
+
+def test_a_list_of_long_prompts_is_cut_by_its_bytes(guest, shelf):
+    with store.connection():
+        Image.update(prompt="x" * 600_000).execute()
+    response = guest.call(LOCAL, {"profileId": shelf[0].profile_id}).json
+    assert [image["id"] for image in response["data"]] == [shelf[0].id]
+    assert response["nextBefore"] == shelf[0].id

@@ -244,7 +244,7 @@ class Background:
                 return
 
     def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
-        """Delete the files of these images. Returns how many were deleted and how many could not be.
+        """Delete the files of these images. Returns how many were deleted and how many could not be deleted.
 
         On a full disk the reserve of the data folder makes it possible to store that they are deleted.
         """

@@ -1,4 +1,5 @@
-"""Profiles and their cookies, which are stored only after Flow, if it responds, named their account."""
+"""Profiles and their cookies. Cookies are stored after Flow has named their account, or unchecked if it does
+not respond and the account of their profile is not known yet."""
 
 import threading
 from dataclasses import dataclass
@@ -199,7 +200,7 @@ def require_no_cooldown(profile: Profile) -> None:
 def _account_or_none(source: Source) -> Account | None:
     """The account that the cookies sign in to; None when Flow does not respond.
 
-    Raises UnusualActivity although it is a FlowUnavailable: Flow did respond, with a refusal.
+    UnusualActivity is raised and not treated as “no response”: Flow did respond, with a refusal.
     """
     try:
         return source.check()

@@ -43,7 +43,7 @@ class StoredCredentials:
 
 @dataclass(slots=True)
 class Connection:
-    """How a profile talks to its service, from one set of cookies to the next.
+    """The source and retry policy of a profile for one set of cookies.
 
     `is_checked`: the account of these cookies is known to be the profile's; the lock `checking` makes one
     thread find out while the others wait. `is_stale`: the profile has other cookies now, so errors of this
@@ -151,7 +151,7 @@ class Connections:
 
         A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
         cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
-        that. Without the block they could do so between this thread's look and its write: then the run would
+        that. Without the block they could do so between this thread's check and its write: then the run would
         wait although the cookies work.
         """
         with self._lock:
@@ -184,7 +184,8 @@ class Connections:
         """Close the profile's connection, because its cookies were replaced or the profile is removed.
 
         `is_stale` is set before the requests are aborted: their threads must see that the errors which follow
-        are no verdict on the new cookies. Closed outside the lock, because those threads may wait for it.
+        say nothing about the new cookies. The connection is closed outside the lock, because those threads
+        may wait for it.
         """
         with self._lock:
             connection = self._connections.pop(profile_id, None)

@@ -77,7 +77,9 @@ class Downloads:
     # Commands
 
     def request(self, profile_id: str, image_ids: Sequence[str], folder: Path | None = None) -> Run | None:
-        """Queue images for download into `folder`, or the profile's own. None: all have their files already.
+        """Queue images for download into `folder`, or the profile's own.
+
+        Returns None when all have their files already.
 
         Raises FolderGone when the root of `folder`, or of the file of a requested image, is missing; BadPath
         when `folder` cannot be created; DiskFull when the images will not fit.
@@ -249,11 +251,10 @@ class Downloads:
         return self._thread_counts[pool.run.profile_id] > self._settings.current.download_workers
 
     def _end_worker(self, pool: WorkerPool) -> None:
-        """Count this thread out, and end the run if it was the last download.
+        """Remove this thread from the counts, and end the run if it was the last download.
 
         Otherwise start threads again: downloads may have been queued after this thread found the queue empty,
-        or a detached thread may have released one. Counted out first, so that this thread leaves room for a
-        new one.
+        or a detached thread may have released one. This thread is removed first, to leave room for a new one.
         """
         self._count_out(pool)
         is_finished = finish(pool.run.id)

@@ -61,7 +61,7 @@ class Examinations:
         require_no_cooldown(profiles.get_profile(profile_id))
         with self._lock:
             if profile_id in self._running:
-                raise Busy("This profile is being checked already. Wait until that check has ended.")
+                raise Busy("A Flow check of this profile is running already. Wait until it has ended.")
             self._running.add(profile_id)
         try:
             examination = self._examine(profile_id)

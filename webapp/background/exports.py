@@ -112,8 +112,8 @@ class Exports:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            # Cleared before looking for work: a request that comes after the look sets it again, and is not
-            # missed.
+            # Cleared before looking for work: a request that arrives after the check sets it again, and is
+            # not missed.
             self._has_work.clear()
             try:
                 with store.connection():

@@ -84,7 +84,10 @@ class Previews:
                 self._count_out(profile_id)
 
     def _next(self, profile_id: str) -> str | None:
-        """Take the image that was requested last: it is in view now. None: the calling thread has to end."""
+        """Take the image that was requested last: it is in view now.
+
+        Returns None when the calling thread has to end.
+        """
         with self._lock:
             queue = self._queues[profile_id]
             if queue and not self._stopping.is_set():
@@ -93,7 +96,10 @@ class Previews:
             return None
 
     def _count_out(self, profile_id: str) -> None:
-        """Call it under the lock. The last thread drops what is left in the queue: nobody would fetch it."""
+        """Remove a thread from the counts. Call it under the lock.
+
+        The last thread drops what is left in the queue: nobody would fetch it.
+        """
         self._thread_counts[profile_id] -= 1
         if not self._thread_counts[profile_id]:
             self._pending.difference_update(self._queues.pop(profile_id, ()))

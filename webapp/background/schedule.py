@@ -51,9 +51,11 @@ class Scheduler:
             self._thread.join(timeout_seconds)
 
     def start_due(self, moment: datetime) -> float | None:
-        """Start what is due at `moment`. Returns the seconds to sleep; None: no schedule, sleep until woken.
+        """Start what is due at `moment`. Returns the seconds to sleep.
 
-        A profile with an open sync run is not synced a second time, nor one whose cookies have to be
+        Returns None when there is no schedule: sleep until woken.
+
+        A profile with an open sync run is not synced a second time, nor one whose cookies must be
         replaced.
         """
         for schedule in schedules.list_schedules(ScheduleKind.AT_START):
@@ -85,12 +87,12 @@ class Scheduler:
             self._syncs.start(schedule.profile_id, is_scheduled=True, downloads_new=schedule.downloads_new)
         except (
             FlowshelfError
-        ) as error:  # since the look the profile was removed, or a sync was started by hand
+        ) as error:  # since the check the profile was removed, or a sync was started by hand
             log.info("scheduled sync of %s was not started: %s", schedule.profile_id, error)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            # Cleared before looking: a schedule that is changed during the look wakes the thread again.
+            # Cleared before the check: a schedule that is changed during the check wakes the thread again.
             self._woken.clear()
             self._woken.wait(self._start_due_now())
 

@@ -18,8 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class Settings:
-    """`current` is a `Config` with every choice in force; it is replaced as a whole, so a thread that reads
-    it twice may see two values but never half a change."""
+    """The settings in force, and changes to them.
+
+    `current` is a `Config`. It is replaced as a whole, so whoever reads it once never sees half a change.
+    """
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong inside Flowshelf. What was stored is safe; the log says more."
 
-# The state in which a run ends and the columns that say why. None: it does not end, because it waits for
-# cookies or because the next start of the program resumes it.
+# The state in which a run ends and the columns that say why. None means that it does not end, because it
+# waits for cookies or because the next start of the program resumes it.
 _Outcome = tuple[RunState | None, dict[str, str | None]]
 
 
@@ -120,7 +120,7 @@ class Syncs:
         self._waiters.notify_all()
 
     def cancel(self, profile_id: str) -> None:
-        """The same as `pause`: a gap is never dropped."""
+        """Do the same as `pause`: the run is stored as paused, and its gap stays."""
         self.pause(profile_id)
 
     def wait(self, run_id: str) -> Run:
@@ -141,11 +141,11 @@ class Syncs:
 
     @staticmethod
     def answer(walk_id: int, *, mark: bool) -> None:
-        """Answer the question of a full sync: `mark` the images that it did not find as gone from Flow?"""
+        """Answer a full sync's question. `mark`: mark the images that it did not find as gone upstream?"""
         answer_question(walk_id, mark=mark)
 
     def _open_run(self, open_run: Callable[[], Run], *, replaces_idle: bool) -> Run:
-        """Open a run. With `replaces_idle`, an open run that no thread works on makes way for it.
+        """Open a run. With `replaces_idle`, an open run that no thread works on is replaced.
 
         Such a run waits for cookies, or was not resumed because this process runs a single command.
         """
@@ -237,8 +237,8 @@ class Syncs:
     def _run_to_end(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
         """Run until the run ends, waits for cookies or is interrupted, and store which.
 
-        False: the sync was requested again after the last look at the head of the history, and is still
-        running.
+        Returns False when the sync was requested again after its newest page was last read, so the run goes
+        on.
         """
         state, fields = self._outcome(run_id, profile_id, stop)
         if state:
@@ -278,7 +278,7 @@ class Syncs:
         return RunState.FAILED, {"error_code": error.code, "error": str(error), "sample": sample or None}
 
     def _run_until_done(self, run_id: str, profile_id: str, stop: threading.Event) -> bool:
-        """Run until all is read. False: the run waits for cookies.
+        """Run until all is read. Returns False when the run waits for cookies.
 
         Cookies that are replaced meanwhile close the connection, and whatever the aborted request raises is
         ignored: the run continues with a new connection, perhaps to the other service.

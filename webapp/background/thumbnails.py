@@ -10,7 +10,8 @@ from webapp.database.models import Image
 
 
 class Thumbnails:
-    """Thumbnails are named after the bytes of their picture, so another picture never shows an old one."""
+    """Makes thumbnails, each once. Their names contain the hash of the picture's bytes, so a replaced picture
+    gets a new thumbnail."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class WorkerPool:
-    """The threads of one run, from its start, or the last time it was resumed, until it stops.
+    """The threads of a run between a start or resume and the next stop.
 
     `stop` is set when the pool is detached from its run. `deferred` holds the ids of downloads that are
     claimed after all others, because the service was down. Not synchronized: `Downloads` holds its lock.
@@ -64,7 +64,7 @@ def change(run_id: str, before: tuple[RunState, ...], after: RunState, **fields:
 
 
 def log_state(run_id: str) -> None:
-    """Log the state and the counts of a run in one line."""
+    """Log the state and the counts of a download run in one line."""
     run = runs.get_run(run_id)
     log.info(
         "download %s of %s: %s, %s done, %s failed, %s bytes%s",

@@ -76,7 +76,8 @@ class ApiClient(ABC):
         return self.request("POST", SYNC, body)["runId"]
 
     def start_download(self, profile_id: str, images: Body) -> str | None:
-        """Queue images, by `imageNames` or `pending`. Returns the id of the run; None: nothing to do."""
+        """Queue images, by `imageNames` or `pending`. Returns the id of the run, None if there is nothing to
+        do."""
         body = {"profileId": profile_id, "wait": False, **images}
         return self.request("POST", BATCH, body).get("runId")
 

@@ -123,7 +123,9 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
     if not lock.take():
         if url := lock.read_url():
             raise click.ClickException(f"Flowshelf already serves {config.data_dir}: open {url}")
-        raise click.ClickException(f"Another flowshelf command is using {config.data_dir}. Wait for its end.")
+        raise click.ClickException(
+            f"Another flowshelf command is using {config.data_dir}. Try again when it has ended."
+        )
     try:
         yield lock
     finally:

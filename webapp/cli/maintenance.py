@@ -31,7 +31,7 @@ IMPORT_LABELS = {
     "ignored": "rows that are no usable image",
     "files": "files imported",
     "missing": "files missing",
-    "damaged": "files that are no whole picture",
+    "damaged": "files that are incomplete or broken",
 }
 
 
@@ -115,7 +115,7 @@ def stopped(config: Config) -> Iterator[None]:
 @json_option
 @data_dir_option
 def import_(file: Path, profile: str | None, adds_many: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Import the images of the Electron program from its database FILE.
+    """Import the images of the Electron predecessor from its database FILE.
 
     Existing files are copied to the shelf. Images that are on the shelf already are skipped. Without
     --profile, images go to the profile with the same id, or to a new one if there are no profiles yet.
@@ -124,8 +124,8 @@ def import_(file: Path, profile: str | None, adds_many: bool, as_json: bool, dat
     with errors_as_json(as_json), open_client(config) as client:
         if not client.is_local:
             raise Busy(
-                f"A Flowshelf server is using {config.data_dir}. Stop it, import, and start it again: an "
-                "import reads files from anywhere on this machine, and no server does that on request."
+                f"A Flowshelf server is using {config.data_dir}. An import reads files from anywhere on this "
+                "machine, which a running server must not do. Stop the server, import, then start it again."
             )
         table = importing.OldTable(file)
         owner_of = find_owners(

@@ -1,24 +1,16 @@
-"""Waitress, with limits on connections, so that slow or greedy clients do not keep others from being served.
-
-One thread reads from and writes to all connections. The others work only on requests that have arrived whole,
-and hand their responses back to it. So a client that sends or reads slowly costs a connection but no thread.
-What needs a limit is the number of connections per address, and how long a connection may take to send a
-request.
-"""
+"""Waitress, set up for Flowshelf; `connections` has the limits of its connections."""
 
 import errno
 import logging
 import socket
 import time
-from collections import Counter
 from typing import Any
 
 from flask import Flask
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
 
+from webapp.cli.connections import LimitedChannel, QuickDispatcher
 from webapp.config import Config
 from webapp.errors import FlowshelfError
 
@@ -31,43 +23,35 @@ log = logging.getLogger(__name__)
 
 # Shared by polling pages and waiting API calls; `Background` lets at most half of them wait.
 SERVER_THREADS = 12
-MAX_CONNECTIONS = 500
+# Reached only where few files may be open: `connections` refuses some before. Waitress then accepts nobody.
+MAX_CONNECTIONS = 2_000
 MIN_CONNECTIONS = 8
-MAX_CONNECTIONS_PER_ADDRESS = 100
 # macOS starts programs with 256.
 WANTED_DESCRIPTORS = 4096
-# For the database (three per thread), connections to Flow, and files. A connection takes two more: its socket
-# and the file that it is sent.
+# For the database (three per thread), connections to Flow, and files that are sent.
 RESERVED_DESCRIPTORS = 128
-DESCRIPTORS_PER_CONNECTION = 2
 OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 ACCEPT_PAUSE_SECONDS = 1.0
 ACCEPT_LOG_SECONDS = 60.0
 MAX_IDLE_SECONDS = 60
-# For a whole request, however steadily its bytes arrive: 32 MB take less at 1 Mbit/s.
-MAX_REQUEST_SECONDS = 300
 MAX_HEADER_BYTES = 64 * 1024
-# Beyond this much unread data of a connection, the thread that writes more of it waits for the client; up to
-# it, the response goes to a temporary file. A list of a hundred thousand images is smaller. A file is sent
-# without a copy.
-MAX_UNREAD_RESPONSE_BYTES = 64 * 1024 * 1024
+# Beyond this much unread data of a connection, the thread that writes more of it waits for the client. Only
+# the owner's lists are longer; a file is sent without a copy.
+MAX_UNREAD_RESPONSE_BYTES = 4 * 1024 * 1024
+# Waitress writes what is beyond this to a temporary file, for which the disk may be full. So it has to be
+# more than the other limit, by more than a view writes at once.
+MAX_RESPONSE_IN_MEMORY_BYTES = 32 * 1024 * 1024
 LIMITS = {
     "channel_timeout": MAX_IDLE_SECONDS,
     "cleanup_interval": 10,
     "max_request_header_size": MAX_HEADER_BYTES,
     "outbuf_high_watermark": MAX_UNREAD_RESPONSE_BYTES,
+    "outbuf_overflow": MAX_RESPONSE_IN_MEMORY_BYTES,
     "asyncore_use_poll": True,  # select() cannot handle file descriptors above 1023
 }
 # X-Forwarded-Port is not among them: the port is part of the host. Many proxies pass on what a visitor sends
 # there.
 PROXY_HEADERS = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
-
-
-class QuickDispatcher(ThreadedTaskDispatcher):
-    """Waitress's threads, with less time to end: the whole program has to end within three seconds."""
-
-    def shutdown(self, cancel_pending: bool = True, timeout: float = 0.7) -> bool:
-        return super().shutdown(cancel_pending, timeout)
 
 
 class LimitedServer(TcpWSGIServer):
@@ -102,53 +86,12 @@ class LimitedServer(TcpWSGIServer):
             )
 
 
-class LimitedChannel(HTTPChannel):
-    """A connection that is closed when its client is greedy or slow.
-
-    That is when its address has too many connections, when a request takes too long to arrive, or when
-    another one arrives before the response to the last.
-    """
-
-    began_at: float | None = None
-
-    def __init__(
-        self,
-        server: BaseWSGIServer,
-        sock: socket.socket,
-        addr: tuple[Any, ...],
-        adj: Adjustments,
-        map: dict[int, object] | None = None,
-    ) -> None:
-        super().__init__(server, sock, addr, adj, map=map)
-        open_counts = Counter(channel.addr[0] for channel in server.active_channels.values())
-        is_proxy = addr[0] == adj.trusted_proxy  # all visitors come from its address
-        if open_counts[addr[0]] > MAX_CONNECTIONS_PER_ADDRESS and not is_proxy:
-            self.will_close = True
-
-    def received(self, data: bytes) -> bool:
-        is_taken = super().received(data)
-        if len(self.requests) > 1:
-            self.will_close = True  # no browser pipelines; an attacker does, to make many responses pile up
-        if self.request is None:
-            self.began_at = None
-        else:
-            self.began_at = self.began_at or time.monotonic()
-        return is_taken
-
-    def readable(self) -> bool:
-        """Waitress calls this about once a second for every connection, idle ones too."""
-        if self.began_at and time.monotonic() - self.began_at > MAX_REQUEST_SECONDS:
-            self.will_close = True
-        return super().readable()
-
-
 def listen(app: Flask, config: Config) -> BaseWSGIServer:
     """A server that listens on its port; its method `run` serves.
 
     Raises FlowshelfError when the port is in use.
     """
-    dispatcher = QuickDispatcher()
-    dispatcher.set_thread_count(SERVER_THREADS)
+    dispatcher = QuickDispatcher(SERVER_THREADS)
     try:
         adjustments = Adjustments(
             # For "localhost" waitress would open two sockets, one of them for IPv6.
@@ -191,8 +134,7 @@ def raise_descriptor_limit() -> int:
 
 def max_connections(descriptors: int) -> int:
     """How many connections a process with that many file descriptors accepts."""
-    available = (descriptors - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION
-    return max(MIN_CONNECTIONS, min(available, MAX_CONNECTIONS))
+    return max(MIN_CONNECTIONS, min(descriptors - RESERVED_DESCRIPTORS, MAX_CONNECTIONS))
 
 
 def _proxy_settings(address: str | None) -> dict[str, object]:

@@ -36,8 +36,8 @@ def check(path: Path, steps: Path = migrations.FOLDER) -> Inspection:
         )
     if found.version == 0 and Image._meta.table_name in found.tables:
         raise BadDatabase(
-            f"{path} is a database of the Electron program, not of Flowshelf. Nothing was changed. Move it "
-            "to another folder and import it with “flowshelf import FILE”."
+            f"{path} is a database of the Electron predecessor, not of Flowshelf. Nothing was changed. "
+            "Move it to another folder and import it with “flowshelf import FILE”."
         )
     if found.version == 0 and found.tables:
         raise BadDatabase(

@@ -104,11 +104,11 @@ class History(BaseModel):
 class Project(BaseModel):
     """A project of a profile: what the listing shows of it, and when it was read (rule 12).
 
-    `made_at` is the time on its card, `newest_at` the time of its newest image when last read. `read_at` is
-    null until the first reading; `read_walk_id` is the last walk that read all of its records. `tried_at` and
-    `tried_walk_id` belong to the last response of any kind; `failure` says why that response does not count
-    as read. `listed_walk_id` is the last walk whose listing showed it; `unlisted_at`: a walk saw the whole
-    listing without it. `due_walk_id` is the quick walk that has to read it.
+    `made_at` is the time on its card in Flow, `newest_at` the time of its newest image when last read.
+    `read_at` is null until the first reading; `read_walk_id` is the last walk that read all of its records.
+    `tried_at` and `tried_walk_id` belong to the last response of any kind; `failure` says why that response
+    does not count as read. `listed_walk_id` is the last walk whose listing showed it; `unlisted_at`: a walk
+    saw the whole listing without it. `due_walk_id` is the quick walk that has to read it.
 
     `reader_version` is the version of Flowshelf that did not recognise all of its records.
     Responses without records, although images of the project are stored: `empty_walk_id` is the walk that got

@@ -24,19 +24,19 @@ class Entry:
 
     number, variation: select the picture (`pictures.encoded`).
     prompt: None stands for the words that describe the picture.
-    content: the bytes of the picture; None: the picture of `number`.
-    name_in_history: how history pages spell the name; None: as it is.
+    content: the bytes of the picture; None for the picture of `number`.
+    name_in_history: how history pages spell the name; None if they do not change it.
     inline: whether the media service sends the bytes, and not only a URL.
     data_uri: whether it sends the bytes as a data URI.
-    fife_url_in_history: whether listings carry a preview URL; None: the world decides by kind.
+    fife_url_in_history: whether listings carry a preview URL; None if the world decides by kind.
     breakage: a key of `broken_rows.BREAKAGES`, for a row that lacks something.
 
     Only flow.google.com uses the others:
 
-    title: None: the first words of the prompt; "" is sent as null.
-    version: "CAE" marks an original, "CAI" a derived version; None: no marker.
+    title: None for the first words of the prompt; "" is sent as null.
+    version: "CAE" marks an original, "CAI" a derived version; None for no marker.
     has_card: whether a descriptor belongs to the record.
-    state: 3 is done; None: the usual value of the kind.
+    state: 3 is done; None for the usual value of the kind.
     caption: what the service writes about an upload.
     references: the media keys of the images that this one was made from.
     is_old_upload: whether the record has the form of an upload to the old Flow.

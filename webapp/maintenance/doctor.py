@@ -57,7 +57,8 @@ def run_checks(config: Config) -> Iterator[Check]:
     """
     yield check_versions()
     yield check_folder(config)
-    if os.path.isdir(config.data_dir):  # on a disk that does not respond: False instead of an OSError
+    # os.path.isdir, because it returns False (no OSError) for a disk that does not respond.
+    if os.path.isdir(config.data_dir):
         yield from check_modes(config)
         yield from check_disks(config)
         yield check_database(config)

@@ -110,8 +110,8 @@ class OldTable:
         columns = {name for _, name, *_ in self._query(f"PRAGMA table_info({TABLE})")}
         if lacking := [name for name in COLUMNS if name not in columns]:
             raise BadRequest(
-                f"{path} is not a database of the Electron program: the table {TABLE} is missing, or has no "
-                f"{', '.join(lacking)}."
+                f"{path} is not a database of the Electron predecessor: the table {TABLE} is missing, or has "
+                f"no {', '.join(lacking)}."
             )
 
     def count(self) -> int:
@@ -302,7 +302,7 @@ def read_row(row: Row, picture_hosts: frozenset[str]) -> ReadRow | None:
 
 
 def parse_time(value: object) -> str | None:
-    """A time as the Electron program may have written it, in our form; None when it is none.
+    """A time as the Electron predecessor may have written it, in our form; None when it is none.
 
     ISO 8601 with or without a zone (then UTC), as SQLite writes it, or seconds or milliseconds since 1970.
     """

@@ -189,10 +189,11 @@ class FetchedImage:
 class Step:
     """One call of an examination, described for a report that a person may publish.
 
-    `asked` says what was requested, `came` what was received (statuses, kinds, sizes), the next two which
-    parts of it are known to us. `outline` is that of the response (`webapp.sources.outline`). `is_well` is
-    also true for a step that was not made (`is_asked` False). `account` is the one that the cookies belong
-    to, `error` the failure of the call; neither goes into a report.
+    `asked` says what was requested, `came` what was received (statuses, kinds, sizes). `recognised` and
+    `unrecognised` say which parts of it Flowshelf knows and which it does not. `outline` is that of the
+    response (`webapp.sources.outline`). `is_well` is also true for a step that was not made (`is_asked`
+    False). `account` is the one that the cookies belong to, `error` the failure of the call; neither goes
+    into a report.
     """
 
     asked: str
@@ -240,8 +241,8 @@ class Source(Protocol):
     """One profile's access to a service. Thread-safe.
 
     Every method may raise FlowUnavailable (with its subclasses), SignedOut, AccountMoved and FlowChanged, and
-    what it names itself. After `close`, or once the program stops, all calls raise SourceClosed, including
-    those under way.
+    the errors in its own docstring. After `close`, or once the program stops, all calls raise SourceClosed,
+    including those under way.
     """
 
     capabilities: Capabilities
@@ -261,7 +262,7 @@ class Source(Protocol):
         """
 
     def ping(self) -> None:
-        """Make a small request, to tell a service that is down from one that fails with a single project.
+        """Make a small request, to find out whether the service is down or only one project fails.
 
         Raises HistoryRefused where there are no projects.
         """

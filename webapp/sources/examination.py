@@ -78,7 +78,8 @@ class Examiner:
         self._ended = ""
 
     def step(self, asked: str, look: Look, lacking: str = "") -> Step:
-        """Make a call by `look`, unless the examination has ended or `lacking` names something it needs.
+        """Call `look` as one step. It is skipped if the examination has ended or `lacking` names a missing
+        prerequisite.
 
         `look` receives the list to which each response is appended as it arrives.
         """
@@ -111,7 +112,7 @@ def _description_of(error: FlowError) -> str:
 
 
 def refusal_words(code: int | None, http_code: int | None, reason: str = "") -> str:
-    """Describes a refusal by its numbers and the error name that came with it."""
+    """A refusal in words: `refused: HTTP 404 error 5 …`, with the known parts of the error's name."""
     numbers = []
     if http_code is not None:
         numbers.append(f"HTTP {http_code if 0 <= http_code < 600 else NUMBER}")

@@ -36,7 +36,7 @@ def check_passing(response: Response) -> None:
         raise SlowDown(f"{host} asks for fewer requests ({response.status}). Flowshelf slows down.", pause)
     if response.status >= 500 or response.status == 408:
         raise FlowUnavailable(
-            f"{host} has a failure of its own ({response.status}). Trying again is safe.", pause
+            f"{host} reported an internal error ({response.status}). Trying again is safe.", pause
         )
 
 
@@ -49,7 +49,7 @@ def check_destination(response: Response, flow_url: str, signed_out: str = SIGNE
         raise SignedOut(signed_out)
     if host == "flow.google.com" or target.startswith(f"{flow_url}/") or target == flow_url:
         raise AccountMoved(MOVED)
-    raise FlowChanged(f"{host_of(response.url)} redirects this request to {host}, which is not expected.")
+    raise FlowChanged(f"{host_of(response.url)} unexpectedly redirects this request to {host}.")
 
 
 def redirect_target(response: Response) -> str:

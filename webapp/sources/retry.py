@@ -53,9 +53,9 @@ class RetryPolicy:
     ) -> T:
         """Return the result of `function`, calling it again after transient failures.
 
-        A bounded call raises the last failure when its tries are used up. An unbounded one (a call about
-        the service rather than one image) goes on until the service responds. `bounded` may be a function
-        that decides by the failure. Raises what `function` raises, and Stopped as soon as `stopping` is set
+        A bounded call gives up after its tries and raises the last failure. An unbounded one (such as that of
+        a history page) is repeated until the service responds. `bounded` may be a function that decides by
+        the failure. Raises what `function` raises, and Stopped as soon as `stopping` is set
         during a wait.
         """
         is_bounded = bounded if callable(bounded) else lambda error: bounded
@@ -118,7 +118,7 @@ class RetryPolicy:
             self._on_cooldown(None)
 
     def _is_final(self, error: BaseException, permit: Permit, *, is_last: bool, bounded: bool) -> bool:
-        """Whether the failure is raised to the caller instead of trying again."""
+        """Whether the failure is raised to the caller instead of being retried."""
         if not isinstance(error, FlowshelfError) or not error.is_transient:
             return True
         if isinstance(error, UnusualActivity):

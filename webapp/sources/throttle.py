@@ -49,8 +49,8 @@ class Cooldown:
 class Throttle:
     """Limits one profile's concurrent requests. All threads that work for the profile share one throttle.
 
-    After SlowDown: pause, cap concurrency at what was in flight, raise the cap by one per quiet
-    `recovery_seconds`.
+    After SlowDown: pause, cap concurrency at what was in flight, then raise the cap by one after every
+    `recovery_seconds` without SlowDown.
 
     After `FAILURES_UNTIL_OPEN` failures of the service in a row the circuit opens: no requests for about
     `recovery_seconds`, then a single probe. While probes fail, the wait doubles up to `MAX_BACKOFF` times
@@ -112,7 +112,7 @@ class Throttle:
                 if permit.failures_before == self._failures_count:
                     self._note_failure(permit, error)
             elif error is None or scope_of(error) is not Scope.CONNECTION:
-                # The service responded, be it with an error. A connection that we closed proves nothing.
+                # The service responded, even if with an error. A connection that we closed proves nothing.
                 self._failures_in_a_row = self._failed_probes = 0
             self._changed.notify_all()
 

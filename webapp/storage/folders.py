@@ -17,7 +17,7 @@ def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
     """The absolute, resolved folder that `text` names; it is not created. Raises BadPath unless it is inside
     one of `roots`."""
     if not text or "\x00" in text or not Path(text).is_absolute():
-        raise BadPath("localStoragePath has to be the absolute path of a folder.")
+        raise BadPath("localStoragePath must be the absolute path of a folder.")
     folder = Path(os.path.realpath(text))  # unlike resolve() it accepts a link to itself
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
         raise BadPath(

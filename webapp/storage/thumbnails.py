@@ -30,15 +30,15 @@ def make_thumbnail(source: Path, target: Path, edge: int) -> None:
             cost = decoding_bytes(picture)
             if cost > MAX_DECODED_BYTES:
                 raise NoThumbnail(
-                    f"{source.name} has {picture.width} by {picture.height} pixels, too many to be drawn "
-                    "small. Its file is kept as it is."
+                    f"{source.name} has {picture.width} by {picture.height} pixels, too many for a "
+                    "thumbnail. Its file is kept as it is."
                 )
             with _one_large if cost > LARGE_BYTES else nullcontext():
                 encoded = _encoded(_small(picture, edge))
     except BadPicture as error:
         raise BadPicture(f"{source.name} is damaged: it cannot be decoded.") from error
     except MemoryError as error:
-        raise NoThumbnail(f"There is too little memory to draw {source.name} small.") from error
+        raise NoThumbnail(f"There is too little memory to make a thumbnail of {source.name}.") from error
     with translate_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, encoded)

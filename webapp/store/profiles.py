@@ -39,7 +39,7 @@ def get_profile(profile_id: str) -> Profile:
 
 
 def add_profile(name: str, histories: tuple[str, ...]) -> Profile:
-    """Add a profile without cookies. Each of its histories has one gap, the head.
+    """Add a profile without cookies. Each of its histories starts with one gap at its newest page (the head).
 
     Raises BadRequest for a name that is empty or too long.
     """
@@ -82,7 +82,7 @@ def note_service(profile_id: str, service: str, histories: tuple[str, ...]) -> N
 
 
 def ensure_history(profile_id: str, history: str) -> None:
-    """Add a history to a profile unless it has it. A new one has one gap, the head."""
+    """Add a history to a profile unless it has it. A new one starts with one gap, at its newest page."""
     is_new = History.insert(profile=profile_id, name=history).on_conflict_ignore().as_rowcount().execute()
     if is_new:
         Gap.insert(
@@ -260,7 +260,7 @@ def note_unchecked(profile_id: str, reason: str) -> None:
 
 
 def note_cooldown(profile_id: str, seconds: float | None, reason: str | None) -> None:
-    """Record that the service must not be called for `seconds`; None: it works again."""
+    """Record that the service must not be called for `seconds`; None means that it works again."""
     if seconds:
         until = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
         changes = {"health": Health.UNUSUAL_ACTIVITY, "health_reason": reason, "cooldown_until": until}

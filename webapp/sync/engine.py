@@ -1,6 +1,6 @@
 """Runs a sync: reads history pages one by one and stores each with its counts and the gap's new place.
 
-What a page means is decided by `webapp.sync.rules`; numbers in comments are those of its rules. Everything
+What a page means is decided by `webapp.sync.rules`, whose rules the comments cite by number. Everything
 that a run needs to continue after an interruption is in its rows.
 """
 
@@ -71,9 +71,9 @@ class SyncRun:
             with self._source.cancelled_by(self._stopping):
                 self._read_histories(names[names.index(self._run.history) if self._run.history else 0 :])
                 run = runs.get_run(self._run.id)
-                # 11: it was requested again while it was under way.
-                while unserved := walks.list_unserved(run):
-                    self._read_histories(unserved, again=True)
+                # Rule 11: it was requested again while it was under way.
+                while unread := walks.list_unread_heads(run):
+                    self._read_histories(unread, again=True)
                     run = runs.get_run(self._run.id)
         except SourceClosed:
             if self._stopping.is_set():
@@ -82,17 +82,17 @@ class SyncRun:
         self._check_success(run)
 
     def _read_histories(self, names: Sequence[str], *, again: bool = False) -> None:
-        """Read histories one after the other; `again`: their heads once more (11)."""
+        """Read histories one after the other. `again`: from their newest pages once more (rule 11)."""
         refused = []
         for history in names:
             try:
                 self._sync_history(history, again=again)
-            except HistoryRefused as error:  # 9: it does not stop the others
+            except HistoryRefused as error:  # rule 9: it does not stop the others
                 if walks.has_responded(self._run.profile_id, history):
                     raise
                 with self._writing():
                     walks.note_refused_history(self._run.profile_id, history)
-                    # 11: there is no head to read, so the refusal serves everybody who asked.
+                    # Rule 11: there is no head to read, so the refusal serves everybody who asked.
                     walks.note_head_read(self._run, history, runs.get_run(self._run.id).asked_count)
                     if not again:
                         runs.add_note(self._run.id, str(error))
@@ -144,7 +144,8 @@ class SyncRun:
         walk = run.walk or self._first_walk(run, history)
         if walk and walk.finished_at is None:
             yield walk
-        # 4: a quick sync closes the remaining gaps. 7: after a refused cursor the gap is at the head.
+        # Rule 4: a quick sync closes the remaining gaps.
+        # Rule 7: after a refused cursor the gap is at the head.
         while self._request.mode == SyncMode.NEW or self._was_refused:
             self._was_refused = False
             gaps = walks.list_gaps(run.profile_id, history)
@@ -160,7 +161,7 @@ class SyncRun:
 
     @property
     def _is_quick(self) -> bool:
-        """12: a quick sync does not read every project."""
+        """Whether this run may leave projects unread: a quick sync of a source of projects (rule 12)."""
         return self._reads_projects and self._request.mode == SyncMode.NEW
 
     def _first_walk(self, run: Run, history: str) -> Walk | None:
@@ -175,7 +176,7 @@ class SyncRun:
             return walks.begin_at_head(run, history, is_full=is_full, is_quick=self._is_quick)
 
     def _resumed_walk(self, run: Run, history: str) -> Walk | None:
-        """6: the walk at the newest gap, or the unfinished full walk if that began later."""
+        """The walk at the newest gap, or the unfinished full walk if that began later (rule 6)."""
         full = walks.find_open_full_walk(run.profile_id, history)
         gap = next(iter(walks.list_gaps(run.profile_id, history)), None)
         if full and (gap is None or (gap.walk_id is not None and gap.walk_id <= full.id)):
@@ -193,8 +194,8 @@ class SyncRun:
         first_cursor, goes_on = walk.cursor, True
         while goes_on:
             self._retry.wait_for_page(self._stopping)
-            # 11: `self._run` was read before the request is sent. Who asks after that is not served by the
-            # response.
+            # Rule 11: `self._run` was read before the request is sent. A sync that is requested after that is
+            # not served by the response.
             asked_count = self._run.asked_count if _is_at_head(walk) else 0
             try:
                 page = self._read_page(walk, passed_over)
@@ -211,8 +212,8 @@ class SyncRun:
             goes_on = self._goes_on(walk, outcome) and not self._has_enough_pages()
 
     def _has_read_unlisted(self, walk: Walk, last_page: HistoryPage) -> bool:
-        """12: before a full walk marks what is gone, it requests each project once that the listing no longer
-        shows; not found means deleted. False when the run had its `max_pages` before that was done."""
+        """Before a full walk marks images as gone, request once each project of theirs that has left the
+        listing; “not found” means that it was deleted (rule 12). Returns False if `max_pages` is reached."""
         if not walk.is_full or not self._reads_projects:
             return True
         on_last_page = {project.id for project in (*last_page.passed, last_page.project) if project}
@@ -227,8 +228,8 @@ class SyncRun:
         return not self._has_enough_pages()
 
     def _read_page(self, walk: Walk, passed_over: set[str]) -> HistoryPage:
-        """Read the page at the walk's cursor. 2: a response with neither entries nor token is requested
-        again."""
+        """Read the page at the walk's cursor. A response with neither entries nor token is requested again
+        (rule 2)."""
         page = self._request_page(walk, passed_over)
         if page.entry_count or page.next_cursor:
             return page
@@ -236,8 +237,8 @@ class SyncRun:
         is_empty = not page.entry_count and not page.next_cursor
         if is_empty and walk.cursor:
             raise HistoryEmpty(
-                "Flow announced another page of this history, but sent nothing, twice. The sync stopped and "
-                "remembers the place; press Resume later."
+                "Flow announced another page of this history, but sent nothing, twice. The sync stopped; "
+                "press Resume later to continue from the same place."
             )
         if is_empty and walks.has_images(walk.profile_id, walk.history):
             raise HistoryEmpty(
@@ -259,12 +260,12 @@ class SyncRun:
         return self._call_for_project(call) if self._reads_projects else self._call(call)
 
     def _call_for_project(self, call: Callable[[], HistoryPage]) -> HistoryPage:
-        """12: a project that cannot be read is recorded and passed over, so that the projects below it are
-        read.
+        """Call for a project. One that cannot be read is recorded and passed over, so that the projects below
+        it are read (rule 12).
 
         When there is no response at all, the service may be down. Then a small request is repeated until the
-        service responds, and the project is requested again. Only if that fails as well is the project at
-        fault.
+        service responds, and the project is requested again. Only if that fails too is the failure put down
+        to the project.
         """
         for is_last in (False, True):
             try:
@@ -288,21 +289,21 @@ class SyncRun:
     ) -> PageOutcome:
         """Store a page, its counts, and the new places of the walk and its gap.
 
-        1: all of it is one transaction. If the gap moved without the images, a crash would lose them; if the
-        images were stored without the gap, the page would be read again and counted twice. What is known is
-        read in the same transaction, because the sync of another profile may store one of these images
-        meanwhile. `save_page` raises RunEnded when the run was paused, and rolls all of it back.
+        All of it is one transaction (rule 1). If the gap moved without the images, a crash would lose them;
+        if the images were stored without the gap, the page would be read again and counted twice. What is
+        known is read in the same transaction, because the sync of another profile may store one of these
+        images meanwhile. `save_page` raises RunEnded when the run was paused, and rolls all of it back.
         """
         with store.transaction():
             known = history_pages.list_known(walk.profile_id, page.images)
             page = history_pages.under_known_names(page, known.own)
             may_catch_up = not self._reads_projects and walks.may_catch_up(walk)
             stored_by = {row.name: row.stored_walk_id or 0 for row in known.own}
-            # 10: what another profile has counts as known.
+            # Rule 10: what another profile has counts as known.
             stored_by |= dict.fromkeys(history_pages.names_of_others(page, known), 0)
             outcome = outcome_of(page, stored_by, walk, may_catch_up=may_catch_up)
-            # 5: a full walk only ends at the end of the history, also when the run that continues it stops
-            # here.
+            # Rule 5: a full walk only ends at the end of the history, also when the run that continues it
+            # stops here.
             is_last = outcome is PageOutcome.END or not (walk.is_full or self._goes_on(walk, outcome))
             history_pages.save_page(self._run, walk, history_pages.without_others(page, known), known.own)
             walks.advance_walk(walk, page, outcome, is_last=is_last)
@@ -318,8 +319,8 @@ class SyncRun:
     def _finish_history(self, walk: Walk) -> None:
         """At the end of a history: mark what is gone and add the notes about it.
 
-        13: in the transaction of the last page. After a crash between the two, the walk would be finished and
-        nothing would ever be marked.
+        Call it in the transaction of the last page. After a crash between the two, the walk would be finished
+        and nothing would ever be marked (rule 13).
         """
         notes = []
         if self._reads_projects and walk.from_head:
@@ -331,7 +332,8 @@ class SyncRun:
             runs.add_note(self._run.id, note)
 
     def _goes_on(self, walk: Walk, outcome: PageOutcome) -> bool:
-        """5: `all`, `full` and a resumed full walk do not stop where they catch up."""
+        """Whether the walk reads another page. `all`, `full` and a resumed full walk also do so after they
+        caught up (rule 5)."""
         mode = self._request.mode
         passes = mode in (SyncMode.ALL, SyncMode.FULL) or (mode == SyncMode.RESUME and walk.is_full)
         return outcome is PageOutcome.CONTINUE or (outcome is PageOutcome.CAUGHT_UP and passes)
@@ -341,15 +343,15 @@ class SyncRun:
         return max_pages is not None and self._run.history_page_count >= max_pages
 
     def _give_up_cursor(self, walk: Walk, *, is_new: bool) -> None:
-        """7: after a refused cursor the gap moves to the head, from where `_walks` continues.
+        """Move the gap of a refused cursor to the head, from where `_walks` continues (rule 7).
 
         `is_new`: the service returned this cursor in this very run. Then, and when the first page was
         refused, the run stops and keeps the gap; otherwise it could go from the head to the refusal for ever.
         """
         if not walk.cursor or is_new:
             raise CursorRefused(
-                "Flow refused the next page of this history, although it had just named it. The sync stopped "
-                "and remembers the place; press Resume later."
+                "Flow refused the next page of this history, although it had just named it. The sync "
+                "stopped; press Resume later to continue from the same place."
             )
         with self._writing():
             has_gap = walks.reopen_at_head(walk) is not None
@@ -365,7 +367,8 @@ class SyncRun:
         self._was_refused = True
         runs.add_note(
             self._run.id,
-            "Flow no longer knew the place to continue from, so the history is read from its head.",
+            "Flow no longer knew the place to continue from, so the history is read again from its first "
+            "page.",
         )
 
 

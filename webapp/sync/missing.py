@@ -1,4 +1,5 @@
-"""Sentences about images that a full sync did not find, and a person's answer to its question (rule 5)."""
+"""Sentences about images that a full sync did not find, and the owner's answer whether to mark them as gone
+(rule 5)."""
 
 from webapp.store import runs
 from webapp.store.history import missing
@@ -6,7 +7,8 @@ from webapp.store.history.missing import MissingImages
 
 
 def answer_question(walk_id: int, *, mark: bool) -> None:
-    """Apply a person's answer to the question of a full sync, and put it in the place of the question."""
+    """Apply a person's answer to the question of a full sync, and replace the question in the run's note with
+    the result."""
     if count := missing.answer_question(walk_id, mark=mark):
         answer = _marked_note(count) if mark else _unmarked_note(count)
         runs.replace_note(walk_id, _question_note(count), answer)
@@ -23,7 +25,7 @@ def missing_note(found: MissingImages) -> str:
 
 
 def _marked_note(count: int) -> str:
-    return f"{_missing(count)}. {_subject(count)} marked as gone from Flow."
+    return f"{_missing(count)}. {_subject(count)} marked as “No longer in Flow”."
 
 
 def _question_note(count: int) -> str:

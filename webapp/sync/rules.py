@@ -30,35 +30,40 @@ number.
     walk starts at the head and does not stop early. If the first page is refused, or a cursor that this very
     run was given, the run stops as `cursor_refused` and keeps the gap. Otherwise it could go from the head to
     the refusal for ever.
-8.  **Circles.** A token that repeats, or a page all of whose names this walk has seen, stops the run and
+8.  **Loops.** A token that repeats, or a page all of whose names this walk has seen, stops the run and
     keeps the gap. Names of ignored entries count. They are remembered as 8-byte hashes.
 9.  **Failures.** Entries that are no usable image are counted and never stop a run. A response of an unknown
     shape stops the run as `flow_changed` and is stored as a redacted sample for a report; the gallery works
     as before. A history that the service refuses, though it never returned a page of it, is marked as not
     offered and does not stop the others.
 10. **One name, one image.** A name is unique among all profiles. An image that another profile has stays that
-    profile's row. For this profile it counts as known (3, 8) and seen (13), and as ignored with the reason
-    `other_profile`, which the panel shows. When the other profile is removed, the histories and projects of
-    those who saw its images are due again. A known image is skipped, but a fresher preview URL and values
-    that were missing are taken over. A sync never changes `local_path`, or what a person hid or does not
-    want. After an import the head gap has `may_join` false.
+    profile's row. For this profile it counts as known (rules 3, 8) and seen (rule 13), and as ignored with
+    the reason `other_profile`, which the panel shows. When the other profile is removed, the histories and
+    projects of those who saw its images are due again. A known image is skipped, but a fresher preview URL
+    and values that were missing are taken over. A sync never changes `local_path`, or what a person hid or
+    does not want. After an import the head gap has `may_join` false.
 11. **A sync shows what Flow had when it was requested.** A quick sync without cursor and `maxPages` may be
     requested again while it is under way, or while it continues after a restart. It then ends only after its
     head was read once more; all requests since then share that reading. A sync that a person requests calls
     the service, at most every ten seconds, even while the profile waits for cookies.
-12. **Projects** (flow.google.com). Nothing in the listing shows which projects changed. So a quick sync reads
+12. **Projects** (flow.google.com).
+
+    12a. *Which projects are due.* Nothing in the listing shows which projects changed. So a quick sync reads
     new ones, the ten most recently active (by their newest image as last read, or by when they were made),
-    thirty others in turn, the longest unread first, and five that could not be read, the longest untried
-    first; the panel says how far back that reaches. `full` reads all. *Read* means that the response had its
-    frame and every record was recognised or of a known kind. A project that was never read in this sense is
-    new and always due. One with unrecognised records is due again after an update of Flowshelf. A refusal is
-    not read, and neither is an empty response although images of the project are stored; nothing is marked
-    then, and the project is one of the five, never of the thirty, even if it was never read. An empty
-    response with a good frame that came on three days, while other projects could be read, counts as read;
-    `full` then asks before it marks these images. A project that is not found, and that the listing no longer
-    shows, was deleted: it is requested once and not reported. Only the listing says which projects are to be
-    read; one that is known from an ingredient is only a label. What an ingredient says fills in missing
-    values; title and archived come from the record in the image's own project.
+    thirty others in turn (longest unread first), and five that could not be read (longest untried first); the
+    panel says how far back that reaches. `full` reads all. A project that was never read, and did not fail
+    either, is new and always due. One with unrecognised records is due again after an update of Flowshelf.
+
+    12b. *What counts as read.* The response had its frame, and every record was recognised or of a known
+    kind. A refusal does not count, nor does an empty response although images of the project are stored:
+    nothing is marked then, and the project is retried among the five that failed, never among the thirty in
+    turn, even if it was never read. An empty response with a good frame that came on three days, while other
+    projects could be read, does count; `full` then asks before it marks these images.
+
+    12c. *What the listing decides.* Only the listing says which projects are to be read; one that is known
+    from an ingredient is only a label. A project that is not found, and that the listing no longer shows, was
+    deleted: it is requested once and not reported. What an ingredient says fills in missing values; title and
+    archived come from the record in the image's own project.
 13. **Gone.** `full` marks an image only if the project under which it is filed was read completely by this
     very walk, or was deleted, and its id was seen nowhere in the walk. Every id in a response counts as seen,
     even if its record was unfinished, odd or of an unknown kind.
@@ -90,8 +95,8 @@ class Visited:
 
 
 def is_caught_up(page: HistoryPage, known: Mapping[str, int], walk: Walk) -> bool:
-    """Rule 3, apart from `may_join`. `known` maps the names of stored images to the id of the walk that
-    stored them."""
+    """Whether a page shows only images that were known before the walk began (rule 3; the caller checks
+    `may_join`). `known` maps the names of stored images to the id of the walk that stored them."""
     return bool(page.images) and all(
         known.get(image.name, walk.id) < walk.id and not _is_newer(image.created_at, walk.last_created_at)
         for image in page.images
@@ -121,8 +126,8 @@ def check_progress(visited: Visited, page: HistoryPage, *, is_project: bool = Fa
     is_visited = not is_project and bool(hashes) and hashes <= visited.names
     if page.next_cursor in visited.cursors or is_visited:
         raise CircularHistory(
-            "Flow repeats itself: it returned pages of this history that this sync has already read. The "
-            "sync stopped and remembers the place; press Resume later to continue from there."
+            "Flow returned pages that this sync has already read. The sync stopped; press Resume later to "
+            "continue from the same place."
         )
     visited.names |= hashes
     if page.next_cursor:
@@ -130,8 +135,8 @@ def check_progress(visited: Visited, page: HistoryPage, *, is_project: bool = Fa
     visited.pages_without_image = 0 if page.images or is_project else visited.pages_without_image + 1
     if visited.pages_without_image >= MAX_PAGES_WITHOUT_IMAGE:
         raise FlowError(
-            f"Flow sent {MAX_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped "
-            "and remembers the place; press Resume to continue from there."
+            f"Flow sent {MAX_PAGES_WITHOUT_IMAGE} pages in a row without a usable image. The sync stopped; "
+            "press Resume to continue from the same place."
         )
 
 

@@ -12,6 +12,9 @@ from flask import g, request
 
 from webapp.database.states import Role
 
+# Where the server may put a function in the WSGI environment that is to be told the role of the request.
+NOTE_ROLE = "flowshelf.note_role"
+
 View = Callable[..., object]
 ViewT = TypeVar("ViewT", bound=View)
 
@@ -48,6 +51,8 @@ def is_allowed(role: Role, view: View | None) -> bool:
 def set_role(role: Role) -> None:
     """Set the role for the rest of this request."""
     g.role = role
+    if note := request.environ.get(NOTE_ROLE):
+        note(role)
 
 
 def cookie_name() -> str:

@@ -25,6 +25,18 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MAX_FOREIGN_REQUEST_BYTES = 16 * 1024
 # Enough for a selection of ten thousand images, or for any pasted cookies.
 MAX_FORM_BYTES = 2 * 1024 * 1024
+# Not no-referrer: with it, browsers send `Origin: null` with plain forms, and we would refuse them.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# Of responses in plain text, which are not made by Flask.
+PLAIN_HEADERS = HEADERS | {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
 SIGN_IN = (
     "Sign in first: open the link that you got from the owner of this Flowshelf, or type the code in it."
 )
@@ -54,11 +66,7 @@ def protect(app: Flask, config: Config) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = policy if access.is_owner() else foreign_policy
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        # Not no-referrer: with it, browsers send `Origin: null` with plain forms, and we would refuse them.
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 

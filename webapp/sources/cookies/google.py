@@ -72,7 +72,7 @@ def checked(cookies: dict[str, FoundCookie]) -> tuple[dict[str, str], str | None
     for cookie in cookies.values():
         check_characters(cookie.value, f"The cookie {cookie.name}", ADVICE)
         if len(cookie.value) > MAX_VALUE:
-            raise BadCookies(f"The cookie {cookie.name} is too long to be a cookie. {ADVICE}")
+            raise BadCookies(f"The cookie {cookie.name} is longer than a cookie can be. {ADVICE}")
     lasting = [cookie for name, cookie in cookies.items() if not _ROTATING.fullmatch(name)]
     return {name: cookie.value for name, cookie in cookies.items()}, earliest_expiry(lasting)
 

@@ -114,10 +114,10 @@ def _is_of(cookie: FoundCookie, labs_host: str) -> bool:
 
 
 def _parts_in_order(cookies: list[FoundCookie]) -> list[FoundCookie]:
-    """The session cookie if it is whole, else its parts by number. Raises BadCookies when a part is missing.
+    """The session cookie if it came unsplit, otherwise its parts in order.
 
-    A paste contains both when two sessions were pasted together. The whole one is preferred because no part
-    of it can be missing.
+    Raises BadCookies when a part is missing. A paste contains both when two sessions were pasted together.
+    The unsplit one is preferred, because no part of it can be missing.
     """
     numbered = ((part_number(name), cookie) for name, cookie in latest_by_name(cookies).items())
     parts = {number: cookie for number, cookie in numbered if number is not None}

@@ -103,7 +103,10 @@ class FlowGoogleSource:
         self._listing_page(None, frozenset())
 
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
-        """The contents of the next project behind `cursor` that is not skipped."""
+        """Read the first project after `cursor` that `skips` does not skip.
+
+        If none is left, returns a last page that lists only the skipped ones.
+        """
         if history != PROJECTS:
             raise HistoryRefused(f"flow.google.com has no history {history[:60]}, only projects.")
         skipped: list[RemoteProject] = []
@@ -184,7 +187,7 @@ class FlowGoogleSource:
         else:
             found = self._contents(reply, project)
         if found.is_transient:
-            raise ProjectFailed(f"Flow fails with a project ({found.failure}).", history_page(found))
+            raise ProjectFailed(f"Flow could not return a project ({found.failure}).", history_page(found))
         return self._with_cards_without_id(history_page(found))
 
     def _contents(self, reply: Reply, project: RemoteProject) -> Contents:

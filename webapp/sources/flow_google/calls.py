@@ -175,7 +175,7 @@ class Calls:
             return SlowDown(f"{host} asks for fewer requests ({error_name(reply)}). Flowshelf slows down.")
         if http_code >= 500 or http_code == 408 or (reply.code in TRANSIENT and not is_about_one):
             return FlowUnavailable(
-                f"{host} reports a failure of its own ({error_name(reply)}). Trying again is safe."
+                f"{host} reported an internal error ({error_name(reply)}). Trying again is safe."
             )
         if is_about_one or (reply.code in (None, INVALID, NOT_FOUND, DENIED) and reply.http_code is None):
             return None

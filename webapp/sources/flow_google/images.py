@@ -27,7 +27,7 @@ def asset_id_for(name: str, media_key: str) -> str:
     """The id to ask for: the media key, or else the name. Raises ImageRefused if neither can be an id."""
     asset_id = clean_name(media_key) or clean_name(name)
     if not 0 < len(asset_id) <= MAX_NAME or not is_sound(asset_id):
-        raise ImageRefused("Flow cannot know an image of this name, so Flowshelf did not ask for it.")
+        raise ImageRefused("This name cannot be an image of Flow, so Flowshelf did not ask for it.")
     return asset_id
 
 

@@ -69,7 +69,7 @@ def read_start_page(response: Response) -> StartPage:
         raise SignedOut(SIGNED_OUT)
     if not (found["build"] and found["session_id"]):
         shape = json.dumps(fields_in(text))
-        raise changed(response, f"its page lacks what calls have to carry ({response.status})", sample=shape)
+        raise changed(response, f"its page lacks what calls must carry ({response.status})", sample=shape)
     return StartPage(**found)
 
 

@@ -199,9 +199,7 @@ def _joined(chunks: Iterator[bytes], limit_bytes: int, host: str) -> bytes:
     for chunk in chunks:
         size += len(chunk)
         if size > limit_bytes:
-            raise TooLarge(
-                f"The response of {host} is larger than {_size(limit_bytes)}, which is not expected."
-            )
+            raise TooLarge(f"The response of {host} is larger than the limit of {_size(limit_bytes)}.")
         received.append(chunk)
     return received[0] if len(received) == 1 else b"".join(received)
 

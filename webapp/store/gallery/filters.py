@@ -41,12 +41,14 @@ class Filter:
     """Images that match every value that is given.
 
     `text`: every word occurs in the prompt or the title, or the whole text begins the name, media key or
-    workflow id. `workflow_id` is shared by the versions of one picture. `since` and `until` are days as
+    workflow id. Without `searches_titles` titles do not count; it is always true where there is no `text`.
+    `workflow_id` is shared by the versions of one picture. `since` and `until` are days as
     `YYYY-MM-DD`, both included.
     """
 
     profile_id: str | None = None
     text: str = ""
+    searches_titles: bool = True
     state: FileState | None = None
     aspect_ratio: str | None = None
     kind: str | None = None
@@ -119,7 +121,8 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
     ]
     conditions = [column == value for column, value in values if value]
     if filter_.text.strip():
-        conditions.append(_mentions(filter_.text.strip(), as_whole))
+        mentions = _mentions if filter_.searches_titles else _prompt_mentions
+        conditions.append(mentions(filter_.text.strip(), as_whole))
     conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
     if filter_.since:
         conditions.append(Image.created_at >= filter_.since)
@@ -139,6 +142,13 @@ def _mentions(text: str, as_whole: bool) -> Expression:
     by_index = search.has_words(text) if as_whole else None
     has_words = search.contains_words(text) if by_index is None else by_index
     return has_words | search.begins_name(text)
+
+
+def _prompt_mentions(text: str, as_whole: bool) -> Expression:
+    """The same without titles. What the index finds with them is more, and is checked one by one."""
+    matches = search.prompt_contains_words(text) | search.begins_name(text)
+    candidates = search.find_candidates(text)
+    return matches if candidates is None else search.ROWID.in_(listed(candidates)) & matches
 
 
 def _has_download(*states: DownloadState) -> Expression:

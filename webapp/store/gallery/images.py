@@ -40,8 +40,8 @@ def get_image(image_id: str) -> Image:
 
 
 def list_versions(image: Image) -> list[Image]:
-    """The images that share a card with an image, itself included, oldest first; empty when there are no
-    others."""
+    """The images that share a card in Flow with an image, itself included, oldest first; empty when there are
+    no others."""
     versions = list(
         matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id))
         .order_by(Image.created_at, Image.id)
@@ -122,7 +122,8 @@ def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
     """The ids of the profile's images by name; names that it does not have are left out."""
     ids: dict[str, str] = {}
     for chunk in chunked(list(names)):
-        # The profile is compared here, because SQLite might prefer its index and read all of its images.
+        # The profile is compared here, because SQLite might use the index on profile_id and read all of its
+        # images.
         rows = Image.select(Image.profile_id, Image.name, Image.id).where(Image.name.in_(chunk))
         ids |= {name: id_ for owner, name, id_ in rows.tuples().iterator() if owner == profile_id}
     return ids

@@ -52,6 +52,11 @@ def contains_words(text: str) -> Expression:
     return has_any & fn.mentions(Image.prompt, Image.title, text)
 
 
+def prompt_contains_words(text: str) -> Expression:
+    """The same by the prompt alone. No index knows that: the full-text index holds both in one."""
+    return Image.prompt.is_null(False) & fn.mentions(Image.prompt, None, text)
+
+
 def mentions(prompt: str | None, title: str | None, text: str) -> bool:
     """Whether prompt and title together contain every word of `text`. SQL can call it."""
     words = f"{prompt or ''}\n{title or ''}".lower()

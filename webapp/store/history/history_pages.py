@@ -28,7 +28,8 @@ FRESH_FIELDS = ("fife_url", "title", "is_archived", "project_id")
 
 
 class KnownImage(NamedTuple):
-    """The columns of a stored image that matter to a page. The fields are selected by their names."""
+    """The columns of a stored image that are compared with a page. `_FIND_KNOWN` selects exactly these
+    fields."""
 
     id: str
     profile_id: str
@@ -201,7 +202,8 @@ def _image_row(run: Run, walk: Walk, image: RemoteImage, moment: str) -> dict[st
 def _refresh_images(
     walk: Walk, images: Iterable[RemoteImage], known_by_name: Mapping[str, KnownImage]
 ) -> None:
-    """Mark known images as seen and not gone, and take over what the page says better than the row."""
+    """Mark known images as seen and not gone, and copy values that are missing in the row or fresher on the
+    page."""
     pairs = ((image, known_by_name[image.name]) for image in images if image.name in known_by_name)
     seen = {row.id: (image, row) for image, row in pairs}
     for image, row in seen.values():
@@ -216,7 +218,8 @@ def _refresh_images(
 
 
 def _see_names(walk: Walk, page: HistoryPage) -> None:
-    """Mark images as seen whose entries were not usable: unfinished, odd, or of an unknown kind (rule 13)."""
+    """Mark stored images as seen although their entries on this page were unusable: unfinished, malformed or
+    of an unknown kind (rule 13)."""
     usable = {image.name for image in page.images} | {image.media_key for image in page.images}
     if names := [name for name in page.names if name not in usable]:
         parameters = {"walk_id": walk.id, "profile_id": walk.profile_id, "names": json.dumps(names)}

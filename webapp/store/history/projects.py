@@ -93,8 +93,8 @@ def list_unlisted(walk: Walk, except_ids: Iterable[str]) -> list[RemoteProject]:
 
 
 def is_not_visited(walk: Walk) -> Expression:
-    """The condition that an image of the walk's history, not marked as gone, was neither stored nor seen by
-    it."""
+    """SQL condition: the image belongs to the walk's history, is not marked as gone, and neither this walk
+    nor a later one stored or saw it."""
     return (
         (Image.profile_id == walk.profile_id)
         & (Image.history == walk.history)
@@ -198,8 +198,8 @@ def _empty(walk: Walk, project: RemoteProject, page: HistoryPage) -> dict[str, A
 def finish_listing(walk: Walk) -> None:
     """Record the end of a walk that saw the whole listing. Call it in the transaction of its last page.
 
-    Projects that it did not show are no longer listed. Empty responses are counted, at most one a day,
-    provided that the walk also read a project with images: otherwise the service may be at fault.
+    Projects that it did not show are no longer listed. Empty responses count (at most one a day) only if
+    the walk also read a project with images: otherwise the service may be failing.
     """
     of_profile, moment = Project.profile == walk.profile_id, now()
     is_missing = (fn.COALESCE(Project.listed_walk_id, 0) < walk.id) & Project.unlisted_at.is_null()
@@ -244,7 +244,8 @@ def is_none_read(walk: Walk) -> bool:
 
 
 def find_longest_unread(profile_id: str) -> Project | None:
-    """The listed project that was read the longest ago; None when the last walk read all of them."""
+    """Of the listed projects that the last walk did not try, the one whose reading is oldest; None when it
+    tried all."""
     listed = Project.select().where(Project.profile == profile_id, Project.unlisted_at.is_null())
     is_behind = fn.COALESCE(Project.tried_walk_id, 0) < fn.COALESCE(Project.listed_walk_id, 0)
     return listed.where(is_behind).order_by(Project.read_at).first()

@@ -86,7 +86,8 @@ def begin_at_head(run: Run, history: str, *, is_full: bool = False, is_quick: bo
 
     `is_quick`: it reads only some projects, which are chosen now (rule 12).
     """
-    # One transaction: a walk whose gap is not its own would close a gap that it never read.
+    # One transaction: a walk that is not linked to its gap would ignore the `may_join` of that gap, and leave
+    # it open when it catches up.
     with transaction():
         ensure_history(run.profile_id, history)
         gap = _find_gap(run.profile_id, history, "") or _open_gap(
@@ -148,8 +149,9 @@ def note_head_read(run: Run, history: str, asked_count: int) -> None:
     History.update(**columns).where(_is_history(run.profile_id, history)).execute()
 
 
-def list_unserved(run: Run) -> list[str]:
-    """The histories of a sync run whose head was not read since it was last requested (rule 11)."""
+def list_unread_heads(run: Run) -> list[str]:
+    """The histories of a sync run whose newest page has not been read since the sync was last requested (rule
+    11)."""
     if not run.asked_count:
         return []
     served = History.select(History.name).where(
@@ -219,7 +221,8 @@ def advance_walk(walk: Walk, page: HistoryPage, outcome: PageOutcome, *, is_last
 def _move_gap(walk: Walk, place: dict[str, object]) -> None:
     """Move the walk's gap to `place`, or open it there if the walk has none yet.
 
-    Another gap at the same cursor is merged into it. The result may only catch up where both of them could.
+    Another gap at the same cursor is merged into it. The merged gap may be closed by catching up only if both
+    could.
     """
     (may_join,) = db.execute_sql(_MAY_BOTH_CATCH_UP, place).fetchone()
     # First remove the other gap: a history has one gap per cursor.
@@ -259,9 +262,9 @@ def forbid_catching_up(profile_id: str, names: Iterable[str], reason: str) -> No
 
 
 def reread_shared(profile_id: str) -> None:
-    """Make the other profiles that saw images of this one read their histories again (rule 10).
+    """Open gaps so that other profiles which saw images of this one read their histories again (rule 10).
 
-    For a profile that is about to be removed: its images can then be stored for the others.
+    Call it before this profile is removed. Its images can then be stored for the others.
     """
     with transaction():
         for other_id in list_profiles_that_share(profile_id):
@@ -282,7 +285,8 @@ def list_profiles_that_share(profile_id: str) -> list[str]:
 
 
 def reopen_at_head(walk: Walk) -> Gap | None:
-    """End a walk whose cursor was refused, and replace its gap by a head gap that may not catch up (rule 7).
+    """End a walk whose cursor was refused, and replace its gap by a gap at the newest page whose next walk
+    must not stop at known images (rule 7).
 
     Returns that gap, or None when the walk had no gap because it had already caught up.
     """

@@ -194,12 +194,12 @@ def change_state(run_id: str, before: tuple[RunState, ...], after: RunState, **f
 def finish_sync(run_id: str) -> bool:
     """End a sync run that has read everything.
 
-    False when somebody requested it again meanwhile, or it is not running any more. Both are checked in the
-    transaction that ends the run, so that no request falls between the check and the end.
+    Returns False when somebody requested it again meanwhile, or it is not running any more. Both are checked
+    in the transaction that ends the run, so that no request falls between the check and the end.
     """
     with transaction():
         run = find_run(run_id)
-        if run is None or walks.list_unserved(run):
+        if run is None or walks.list_unread_heads(run):
             return False
         return change_state(run_id, (RunState.RUNNING,), RunState.DONE)
 

@@ -34,7 +34,7 @@ def add_export(image_ids: Sequence[str], size_bytes: int) -> Export:
 def get_export(export_id: str) -> Export:
     if export := Export.select(*_SHOWN).where(Export.id == export_id).first():
         return export
-    raise UnknownExport("There is no such ZIP any more. They are cleared away after a day.")
+    raise UnknownExport("There is no such ZIP any more. ZIPs are deleted after a day.")
 
 
 def list_exports() -> list[Export]:

@@ -37,7 +37,7 @@ class AttemptLimiter:
         """
         if is_right and is_random:
             return
-        network = _network_of(address)
+        network = network_of(address)
         with self._lock:
             wrong_count, last = self._wrong.get(network, (0, -math.inf))
             seconds_left = last + LOCK_SECONDS - self._clock()
@@ -53,12 +53,12 @@ class AttemptLimiter:
             del self._wrong[next(iter(self._wrong))]
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv4 address itself; the /64 network of an IPv6 address, because one machine can use all of it."""
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
     if parsed.version == 4 or parsed.ipv4_mapped:
-        return str(parsed)
+        return str(parsed if parsed.version == 4 else parsed.ipv4_mapped)
     return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))

@@ -1,9 +1,9 @@
 """The JSON API: an endpoint for each IPC channel of the Electron predecessor, and more for scripts."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
@@ -49,6 +49,10 @@ from webapp.web.views.json_body import Body, read_body
 
 api = Blueprint("api", __name__)
 
+# The images in one response to a guest, and the bytes of their JSON: prompts may be long.
+MAX_GUEST_IMAGES = 500
+MAX_GUEST_BYTES = 1_000_000
+
 
 def success(data: object, status: int = 200) -> ResponseReturnValue:
     return {"success": True, "data": data}, status
@@ -84,7 +88,10 @@ def sync_metadata() -> ResponseReturnValue:
 
 
 def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
-    """The histories to sync: `history` names one, as for the predecessor; `histories` several, [] all."""
+    """The histories to sync.
+
+    `history` names one (as in the Electron predecessor). `histories` lists several; an empty list means all.
+    """
     capabilities = background().connections.capabilities(profile_id)
     several = body.find_texts("histories")
     if several is not None:
@@ -98,7 +105,7 @@ def _histories(body: Body, profile_id: str) -> tuple[str, ...]:
 
 
 def _require_done(run: Run) -> None:
-    """Raises the error that a run stopped with, Paused, Cancelled or SignedOut; nothing if it is done."""
+    """Raise the error that stopped the run, or Paused, Cancelled or SignedOut; return if it is done."""
     match run.state:
         case RunState.PAUSED if run.error_code:
             raise error_of(run.error_code, run.error or "")
@@ -134,7 +141,8 @@ def download_single() -> ResponseReturnValue:
 
 @api.post("/api/image-veo3/download-batch")
 def download_batch() -> ResponseReturnValue:
-    """By `imageNames`. Or by `pending`: true for all that are not downloaded yet, a number for the newest."""
+    """Download the images in `imageNames`, or with `pending` those that are not downloaded: all if it is
+    true, the newest ones if it is a number."""
     body = read_body()
     profile = profiles.get_profile(body.text("profileId"))
     if body.has("pending"):
@@ -189,13 +197,28 @@ def get_local_images() -> ResponseReturnValue:
     before = body.find_text("before")
     if before:
         images.get_image(before)
-    value = image_value if is_owner() else guest_image_value
-    return Response(_image_list(profile.id, limit, before, value), mimetype="application/json")
+    if is_owner():
+        return Response(_image_list(profile.id, limit, before), mimetype="application/json")
+    return _guest_images(profile.id, limit, before)
 
 
-def _image_list(
-    profile_id: str, limit: int | None, before: str | None, value: Callable[[Image], dict[str, Any]]
-) -> Iterator[str]:
+def _guest_images(profile_id: str, limit: int | None, before: str | None) -> ResponseReturnValue:
+    """One page, so that no request of a guest costs much. `nextBefore` continues it; absent at the end."""
+    if limit is not None and limit > MAX_GUEST_IMAGES:
+        raise BadRequest(
+            f"“limit” can be at most {MAX_GUEST_IMAGES} for guests, so that one request does not keep others "
+            "waiting. Send “nextBefore” of the response as “before” to get the next images."
+        )
+    page = images.list_page(Filter(profile_id=profile_id), limit=limit or MAX_GUEST_IMAGES, before=before)
+    values = [guest_image_value(image) for image in page.images]
+    lengths = accumulate(len(json.dumps(value)) for value in values)
+    count = max(1, sum(length <= MAX_GUEST_BYTES for length in lengths))
+    next_before = values[count - 1]["id"] if count < len(values) else page.older_than
+    result = {"success": True, "data": values[:count]}
+    return result | ({"nextBefore": next_before} if next_before else {})
+
+
+def _image_list(profile_id: str, limit: int | None, before: str | None) -> Iterator[str]:
     """The response as a stream of chunks. Flask closes the request's database connection before it sends
     them, and a client may leave half-way, so each chunk opens and closes a connection of its own."""
     yield '{"success": true, "data": ['
@@ -204,7 +227,7 @@ def _image_list(
         with store.connection():
             row_count = store.ROWS_PER_STATEMENT if left is None else min(left, store.ROWS_PER_STATEMENT)
             page = images.list_page(Filter(profile_id=profile_id), limit=row_count, before=before)
-            chunk = [json.dumps(value(image)) for image in page.images]
+            chunk = [json.dumps(image_value(image)) for image in page.images]
         if chunk:
             yield separator + ", ".join(chunk)
             separator = ", "

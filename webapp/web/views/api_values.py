@@ -175,7 +175,7 @@ def run_result(run: Run) -> dict[str, Any]:
 
 
 def profile_value(profile: Profile) -> dict[str, Any]:
-    """The predecessor's state of a profile, and its health."""
+    """A profile as JSON: the fields of the Electron predecessor, and others such as its health."""
     gaps = list_open_gaps(profile.id, list_histories(profile.id))
     totals = counts.count_profile(profile.id)
     return {

@@ -123,7 +123,7 @@ def _mode(text: str) -> SyncMode:
     try:
         return SyncMode(text)
     except ValueError as error:
-        raise BadRequest("The mode of a sync has to be one of: new, all, full, resume.") from error
+        raise BadRequest("The mode of a sync must be one of: new, all, full, resume.") from error
 
 
 def _limit(text: str | None) -> int | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -40,15 +41,23 @@ def filter_of(args: Mapping[str, str]) -> Filter:
 
 
 def requested_filter() -> Filter:
-    """The filter of the current URL. Raises Forbidden if a guest asks for images that guests may not see."""
+    """The filter of the current URL, for guests by what guests are shown: projects and titles are not.
+
+    Raises Forbidden if a guest filters by something else.
+    """
     filter_ = filter_of(request.args)
     if filter_.state and filter_.state not in file_states():
         raise Forbidden("Guests can only filter for downloaded images.")
-    return filter_
+    if is_owner():
+        return filter_
+    if filter_.project_id:
+        raise Forbidden("Guests cannot filter by project.")
+    return replace(filter_, searches_titles=not filter_.text)
 
 
 def file_states() -> list[FileState]:
-    """The states to filter by. Guests must not find hidden images, and need not know of failures."""
+    """The file states that the filter offers: all to the owner, only “Downloaded” to guests, who must not
+    find hidden images."""
     return list(FileState) if is_owner() else [FileState.DONE]
 
 

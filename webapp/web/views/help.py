@@ -43,7 +43,7 @@ TOPICS = (
     ),
     Topic("guests", "Visiting as a guest", "What you can do on a shelf that somebody shared with you.", True),
     Topic("sharing", "Sharing", "Open the shelf on your phone, or let others in your network see it."),
-    Topic("proxies", "Reverse proxies", "Serve the shelf by HTTPS under a name of its own."),
+    Topic("proxies", "Reverse proxies", "Serve the shelf by HTTPS, under a name of its own or under a path."),
     Topic(
         "moving",
         "Backup and moving",

@@ -171,11 +171,11 @@ def _path_of(image: Image) -> Path:
 
 
 def _file_of(image: Image) -> Path:
-    """The file of an image, under a storage root. Marks the image as not downloaded if the file is missing,
-    and notes the new size and hash if somebody has changed the file.
+    """The file of an image, under a storage root. Marks the image as not downloaded if the file is missing.
 
-    Raises UnknownImage without a file, and FolderGone if the storage root itself is missing: then no row
-    changes, because the disk may just be unplugged.
+    If the size differs from the stored one, stores the new size and hash, or marks the image as damaged if it
+    cannot be decoded. Raises UnknownImage without a file, and FolderGone if the storage root itself is
+    missing: then no row changes, because the disk may just be unplugged.
     """
     if not image.file_path:
         raise UnknownImage("This image is not downloaded yet. Download it first.")

@@ -33,8 +33,11 @@ _PLACEHOLDER_ID = "IMAGE"
 
 
 def image_title(image: Image) -> str:
-    """The title of an image in one line: the beginning of its prompt, otherwise of its title in Flow."""
-    text = (image.prompt or image.title or "").strip()
+    """The title of an image in one line: the beginning of its prompt, otherwise of its title in Flow.
+
+    That title is the owner's own, so guests are not shown it, as in the API (`NOT_FOR_GUESTS`).
+    """
+    text = (image.prompt or (image.title if is_owner() else "") or "").strip()
     if not text:
         return "Generated image" if image.kind == "generated" else "Uploaded image"
     if len(text) <= MAX_TITLE + TITLE_LEEWAY:
@@ -136,8 +139,10 @@ def picture_version(image: Image) -> str:
 
 
 def preview_url(image: Image) -> str | None:
-    """The URL of Flow's own preview; None if it has expired. Only for the owner's browser: whoever knows this
-    URL can see the image."""
+    """The URL of Flow's own preview; None for guests, and if the URL has expired or its host is not allowed.
+
+    Whoever knows this URL can see the image.
+    """
     if not is_owner():
         return None
     hosts = background().picture_hosts

@@ -10,6 +10,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from webapp.errors import BadRequest
 
 MAX_TEXTS = 200_000
+MAX_NUMBER = 2**31
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 ValueT = TypeVar("ValueT")
 
@@ -36,22 +37,22 @@ class Body:
         if value is None:
             return None
         if not _is_text(value) or not value.strip():
-            raise BadRequest(f"“{name}” has to be a text that is not empty.")
+            raise BadRequest(f"“{name}” must be a text that is not empty.")
         if max_length is not None and len(value) > max_length:
             raise BadRequest(f"“{name}” is longer than {max_length} characters.")
         return value
 
     def number(self, name: str) -> int:
-        """A whole number from 1."""
+        """A whole number from 1 to MAX_NUMBER."""
         return _require(name, self.find_number(name))
 
     def find_number(self, name: str) -> int | None:
-        """A whole number from 1; None if the field is missing."""
+        """A whole number from 1 to MAX_NUMBER; None if the field is missing."""
         value = self._fields.get(name)
         if value is None:
             return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 2**31:
-            raise BadRequest(f"“{name}” has to be a whole number from 1.")
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_NUMBER:
+            raise BadRequest(f"“{name}” must be a whole number from 1 to {MAX_NUMBER:,}.")
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -59,7 +60,7 @@ class Body:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise BadRequest(f"“{name}” has to be true or false.")
+            raise BadRequest(f"“{name}” must be true or false.")
         return value
 
     def choice(self, name: str, choices: Sequence[ChoiceT], default: ChoiceT) -> ChoiceT:
@@ -69,7 +70,7 @@ class Body:
         for choice in choices:
             if value == choice:
                 return choice
-        raise BadRequest(f"“{name}” has to be one of {', '.join(choices)}.")
+        raise BadRequest(f"“{name}” must be one of {', '.join(choices)}.")
 
     def texts(self, name: str) -> list[str]:
         """A list of texts."""
@@ -81,7 +82,7 @@ class Body:
         if values is None:
             return None
         if not isinstance(values, list) or not all(map(_is_text, values)):
-            raise BadRequest(f"“{name}” has to be a list of texts.")
+            raise BadRequest(f"“{name}” must be a list of texts.")
         if len(values) > MAX_TEXTS:
             raise BadRequest(f"“{name}” has more than {MAX_TEXTS} entries. Split it into several requests.")
         return values
@@ -113,5 +114,5 @@ def read_body() -> Body:
     except RecursionError:  # nested too deeply
         fields = None
     if not isinstance(fields, dict):
-        raise BadRequest("The body of this request has to be a JSON object.")
+        raise BadRequest("The body of this request must be a JSON object.")
     return Body(fields)

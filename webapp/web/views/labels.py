@@ -33,7 +33,7 @@ HEALTH_LABELS: dict[str, str] = {
 }
 SYNC_LABELS: dict[str, str] = {
     SyncMode.NEW: "Quick sync",
-    SyncMode.ALL: "Sync to the end",
+    SyncMode.ALL: "Sync of all pages",
     SyncMode.FULL: "Full sync",
     SyncMode.RESUME: "Resumed sync",
 }
@@ -182,7 +182,7 @@ def _project_coverage(history: History) -> str:
 
 
 def _position(run: Run | None) -> str:
-    """`, stopped on 3 November 2026 at page 12`; empty if there is no run that tells."""
+    """`, stopped on 3 November 2026 at page 12`; empty without a run, or if it was cancelled."""
     if run is None or run.state == RunState.CANCELLED:
         return ""
     page = f"{page_label(run.history)} {number(max(run.history_page_count, 1))}"

@@ -45,15 +45,15 @@ class SyncRow:
 class DownloadRow:
     """One profile in the download panel.
 
-    `run` is the current download run, otherwise the last one. It `is_settling` when it was paused or
-    cancelled while some downloads were already running: those still finish. `has_banner` is False when the
-    sync panel shows the same banner. `reasons` are failures by sentence, with their counts.
+    `run` is the current download run, otherwise the last one. `is_finishing`: it was paused or cancelled, and
+    downloads under way still finish. `has_banner` is False when the sync panel shows the same banner.
+    `reasons` are failures by sentence, with their counts.
     """
 
     profile: Profile
     run: Run | None
     is_active: bool
-    is_settling: bool
+    is_finishing: bool
     is_paused: bool
     is_waiting: bool
     has_banner: bool
@@ -79,7 +79,7 @@ class Panel:
 
     @property
     def every(self) -> str | None:
-        """The interval at which it refreshes itself, in the syntax of htmx; None: not by itself."""
+        """The interval at which it refreshes itself, in the syntax of htmx; None if it does not."""
         return "1s" if self.is_active else "5s" if self.is_waiting else None
 
 
@@ -106,7 +106,7 @@ def add_trouble() -> dict[str, Callable[[], FlowshelfError | None]]:
 
 @panels.app_context_processor
 def add_download_strip() -> dict[str, Callable[[], list[DownloadRow]]]:
-    """Every page can show the strip. A function, so that only pages that do show it run its queries."""
+    """Give templates the function `download_strip`; its queries run only on pages that call it."""
     return {"download_strip": download_strip}
 
 
@@ -118,7 +118,7 @@ def sync_panel(profile_id: str | None = None) -> Panel:
 
 def download_panel(profile_id: str | None = None) -> Panel:
     rows = [_download_row(profile) for profile in _profiles(profile_id)]
-    is_active = any(row.is_active or row.is_settling for row in rows)
+    is_active = any(row.is_active or row.is_finishing for row in rows)
     return Panel(rows, profile_id, is_active, any(row.is_waiting for row in rows))
 
 
@@ -187,7 +187,7 @@ def _download_row(profile: Profile) -> DownloadRow:
         profile=profile,
         run=run,
         is_active=is_active,
-        is_settling=not is_active and left_count > queued_count,
+        is_finishing=not is_active and left_count > queued_count,
         is_paused=run is not None and run.state == RunState.PAUSED,
         is_waiting=is_waiting,
         has_banner=is_waiting and not _is_waiting(runs.find_open_run(profile.id, RunKind.SYNC)),

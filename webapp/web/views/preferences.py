@@ -21,22 +21,25 @@ CHOICES = {"density": ("comfortable", "dense"), "theme": ("system", "light", "da
 @preferences.post("/density")
 @open_to_guests
 def choose_density() -> ResponseReturnValue:
-    """Large or small images."""
+    """Choose large or small images."""
     return _remember("density")
 
 
 @preferences.post("/theme")
 @open_to_guests
 def choose_theme() -> ResponseReturnValue:
-    """Light, dark, or as the operating system."""
+    """Choose the theme: light, dark, or the operating system's."""
     return _remember("theme")
 
 
 def _remember(name: str) -> ResponseReturnValue:
-    """A cookie and not local storage, so that the server can draw the next page right from the start."""
+    """Store a preference in a cookie.
+
+    Local storage would not do: the server needs the value to render the next page.
+    """
     choice = request.form.get(name, "")
     if choice not in CHOICES[name]:
-        raise BadRequest(f"The {name} has to be one of: {', '.join(CHOICES[name])}.")
+        raise BadRequest(f"The {name} must be one of: {', '.join(CHOICES[name])}.")
     response = make_response(("", 204)) if htmx else make_response(redirect(return_path(), code=303))
     response.set_cookie(
         name, choice, max_age=ONE_YEAR_SECONDS, path=root_path(), httponly=True, samesite="Lax"

@@ -43,7 +43,7 @@ def confirm(verb: str) -> str:
 
 
 def _confirmation(verb: str, selection: Selection, *, has_changed: bool = False) -> str:
-    """The selection and its fingerprint are in hidden fields of the form, for `_is_confirmed`."""
+    """The confirmation page. Hidden fields carry the selection and its fingerprint, for `_is_confirmed`."""
     return render_template(
         "selection_confirm.html",
         verb=verb,
@@ -106,7 +106,8 @@ def outcome() -> dict[str, int | str] | None:
 
 @selection_commands.route("/metadata.<any(csv, json):file_format>", methods=["GET", "POST"])
 def export_metadata(file_format: str) -> Response:
-    """GET: of the images that match the filter of the URL. POST: of the selection of the form."""
+    """Export metadata as CSV or JSON: by GET of the images that match the filter, by POST of the
+    selection."""
     is_selection = request.method == "POST"
     selection = selection_of(request.form) if is_selection else Selection(everything=filter_of(request.args))
     ids = selections.list_ids(selection)

@@ -24,8 +24,8 @@ MAX_CODE_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How others sign in with one role. `links` has one link per address of this machine, `qr` is the
-    first."""
+    """How others sign in with one role. `links` has one link per address of this machine, `qr` shows the
+    first link as a QR code."""
 
     role: Role
     code: str
