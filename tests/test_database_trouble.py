@@ -2,13 +2,14 @@
 
 import sqlite3
 import subprocess
+import threading
 from contextlib import closing, contextmanager, suppress
 
 import pytest
 
 from webapp import store
 from webapp.database import opening
-from webapp.database.states import RunState
+from webapp.database.states import RunKind, RunState
 from webapp.store import runs
 from webapp.store.gallery import images
 from webapp.web.services import background_of
@@ -142,3 +143,26 @@ def test_files_can_be_deleted_when_the_disk_is_full(four_files, disk):
     page = app.test_client().get("/")
     assert (page.status_code, "is full" in page.text) == (200, True)
     assert_deletes(app, ids)
+
+
+def test_new_images_are_queued_for_download_after_a_lock(impatient, config, flow, world, wait_until):
+    """The lock comes after the last page was stored, when the sync queues what it found."""
+    work = background_of(impatient)
+    before_end, reached, released = work.syncs._before_end, threading.Event(), threading.Event()
+
+    def held(run_id, state):
+        reached.set()
+        released.wait(10)
+        before_end(run_id, state)
+
+    work.syncs._before_end = held
+    with store.connection():
+        profile = work.accounts.add("Ada", world.cookie_header())
+        run = work.syncs.start(profile.id, downloads_new=True)
+        assert reached.wait(10)
+        with locked(config):
+            released.set()
+            wait_until(work.troubles.find)
+        assert work.syncs.wait(run.id).state == RunState.DONE
+        download = runs.find_last_run(profile.id, RunKind.DOWNLOAD)
+        assert work.downloads.wait_for_run(download.id).done_count == 70

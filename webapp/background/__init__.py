@@ -41,11 +41,11 @@ from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.thumbnails import Thumbnails
-from webapp.background.troubles import Troubles
+from webapp.background.troubles import Troubles, log_failure
 from webapp.background.waiters import Waiters
 from webapp.config import Config
 from webapp.database.states import Health, RunKind, RunState
-from webapp.errors import AccountMoved, Busy, DiskFull, FlowshelfError
+from webapp.errors import AccountMoved, Busy, DatabaseLocked, DiskFull, FlowshelfError
 from webapp.maintenance.deletion import Disk
 from webapp.maintenance.doctor import find_open_modes
 from webapp.maintenance.unknown_files import UnknownFiles, check_unknown_files
@@ -281,8 +281,10 @@ class Background:
             self.downloads.request(run.profile_id, downloads.list_pending_of_run(run_id))
         except FlowshelfError as error:
             runs.add_note(run_id, f"The new images were not downloaded. {error}")
-        except Exception:
-            log.exception("sync %s: its new images could not be queued for download", run_id)
+        except Exception as error:
+            if isinstance(store.problem_of(error), DatabaseLocked | DiskFull):
+                raise  # the run does not end yet: it is tried again once the database can be written
+            log_failure(f"sync {run_id}: its new images could not be queued for download", error)
 
     def _ensure_running(self, kind: str, run_id: str) -> None:
         runner = self.syncs if kind == RunKind.SYNC else self.downloads

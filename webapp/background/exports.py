@@ -12,6 +12,7 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.archive import Archive, archive
 from webapp.background.disk_space import megabytes
+from webapp.background.troubles import log_failure
 from webapp.config import Config
 from webapp.database.models import Export, Image
 from webapp.database.states import ExportState
@@ -122,8 +123,8 @@ class Exports:
                     self._remove_old()
                     while not self._stopping.is_set() and (export := exports.claim_export()):
                         self._prepare(export)
-            except Exception:
-                log.exception("ZIPs cannot be prepared now; trying again later")
+            except Exception as error:
+                log_failure("ZIPs cannot be prepared now; trying again later", error)
             self._has_work.wait(CLEANUP_INTERVAL_SECONDS)
 
     def _prepare(self, export: Export) -> None:
@@ -142,7 +143,7 @@ class Exports:
         except FlowshelfError as error:
             exports.fail_export(export.id, str(error))
         except Exception as error:
-            log.exception("ZIP %s: failed", export.id)
+            log_failure(f"ZIP {export.id} failed", error)
             exports.fail_export(export.id, _sentence(error))
 
     def _fill(self, opened: Archive, export: Export) -> None:

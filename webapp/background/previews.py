@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from webapp import store
 from webapp.background.accounts import require_no_cooldown
 from webapp.background.connections import Connections
+from webapp.background.troubles import log_failure
 from webapp.config import Config
 from webapp.database.models import Image
 from webapp.errors import FlowshelfError, ImageRefused
@@ -77,8 +78,8 @@ class Previews:
             with store.connection():
                 while image_id := self._next(profile_id):
                     self._fetch(profile_id, image_id)
-        except Exception:
-            log.exception("a thread for previews of %s ended with an error", profile_id)
+        except Exception as error:
+            log_failure(f"a thread for previews of {profile_id} ended", error)
             with self._lock:
                 self._count_out(profile_id)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from webapp import store
 from webapp.background.syncs import Syncs
+from webapp.background.troubles import log_failure
 from webapp.database.models import Schedule
 from webapp.database.states import RunKind, ScheduleKind
 from webapp.errors import FlowshelfError
@@ -99,6 +100,6 @@ class Scheduler:
         try:
             with store.connection():
                 return self.start_due(datetime.now(UTC))
-        except Exception:
-            log.exception("the schedules could not be read; trying again in a minute")
+        except Exception as error:
+            log_failure("the schedules could not be read; trying again in a minute", error)
             return MAX_SLEEP_SECONDS

@@ -1,15 +1,13 @@
 """Fills in the picture sizes of rows that were stored before sizes were recorded: one thread, once."""
 
-import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from webapp import storage, store
+from webapp.background.troubles import log_failure
 from webapp.errors import FolderGone
 from webapp.store.gallery import images
-
-log = logging.getLogger(__name__)
 
 BATCH_SIZE = 100
 # Between two batches, so that requests get the disk and the processor first.
@@ -37,8 +35,8 @@ class SizeBackfill:
         try:
             with store.connection():
                 self._measure_all()
-        except Exception:
-            log.exception("picture sizes could not be read; the next start continues")
+        except Exception as error:
+            log_failure("picture sizes could not be read; the next start continues", error)
 
     def _measure_all(self) -> None:
         after_id = ""

@@ -78,3 +78,10 @@ class Troubles:
 
 def _unexpected() -> FlowshelfError:
     return FlowshelfError("Something went wrong inside Flowshelf. It tries again; the log says more.")
+
+
+def log_failure(failure: str, error: Exception) -> None:
+    """Log that something failed: with its sentence if there is one, else with the traceback of a fault of
+    ours."""
+    problem = store.problem_of(error)
+    log.error("%s: %s", failure, problem or repr(error), exc_info=None if problem else error)
