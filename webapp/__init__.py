@@ -10,6 +10,7 @@ from flask_htmx import HTMX
 from webapp import storage, store
 from webapp.background import Background
 from webapp.config import Config
+from webapp.database import translate_errors
 from webapp.maintenance.doctor import find_open_modes
 from webapp.store.roots import load_roots
 from webapp.web import compression, prefix, security, services, unreadable
@@ -82,7 +83,7 @@ def _open_database(config: Config) -> None:
             share,
         )
     store.open_database(config.database_path, on_network=share is not None)
-    with store.connection():
+    with translate_errors(), store.connection():
         load_roots(config.images_dir, config.storage_roots)
 
 
