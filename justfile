@@ -25,6 +25,6 @@ check:
     .venv/bin/lint-imports
     {{python}} -m mypy
 
-# Take pictures of every page into a folder
+# Take pictures of every page into the temp folder
 screenshots *options:
-    {{python}} tests/browser/screenshots.py {{options}}
+    {{python}} -m pytest -n 0 tests/browser/screenshots.py {{options}}
