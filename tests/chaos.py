@@ -222,8 +222,8 @@ def mistakes(data_dir: Path, world: World) -> Iterator[str]:
     yield from (f"missing: {key}" for key in expected.keys() - rows.keys())
     yield from (f"unknown to Flow: {key}" for key in rows.keys() - expected.keys())
     for key in expected.keys() & rows.keys():
-        yield from _mistakes_of(rows[key], world.content(expected[key]))
-    kept = {row["local_path"] for row in rows.values()}
+        yield from _mistakes_of(rows[key], data_dir / "images", world.content(expected[key]))
+    kept = {str(data_dir / "images" / row["local_path"]) for row in rows.values() if row["local_path"]}
     found = {
         str(path) for path in data_dir.rglob("*") if path.is_file() and "flowshelf.sqlite3" not in path.name
     }
@@ -240,8 +240,8 @@ def _is_image(world: World, name: str) -> bool:
     return world.entry(name).kind in ("uploaded", "generated")
 
 
-def _mistakes_of(row: sqlite3.Row, content: bytes) -> Iterator[str]:
-    path = Path(row["local_path"] or "/nowhere")
+def _mistakes_of(row: sqlite3.Row, images: Path, content: bytes) -> Iterator[str]:
+    path = images / (row["local_path"] or "nowhere")
     if not path.is_file() or path.read_bytes() != content:
         yield f"not byte for byte: {row['name']} at {path}"
     if (row["size_bytes"], row["sha256"]) != (len(content), hashlib.sha256(content).hexdigest()):

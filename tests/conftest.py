@@ -28,6 +28,12 @@ from webapp.database.states import RunState
 from webapp.demo import FlowServer, World
 from webapp.web.services import background_of
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes per core: most tests spend half of their time waiting for a socket or a browser."""
+    return 2 * (os.cpu_count() or 1)
+
+
 WAIT_SECONDS = 15.0
 # Hypothesis: `pytest --hypothesis-profile=thorough`.
 settings.register_profile("long", max_examples=1000, deadline=None)

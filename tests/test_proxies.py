@@ -238,7 +238,7 @@ def proxied(request: pytest.FixtureRequest, started: Callable, program: str) -> 
 def owner(proxied: Proxied) -> Visitor:
     """Signed in by the link."""
     visitor = proxied.visitor()
-    response = visitor.get(f"enter?code={proxied.code('owner')}")
+    response = visitor.get(f"enter?code={proxied.code('owner')}", headers={"Accept": "text/html"})
     assert (response.status_code, response.headers["Location"]) == (303, f"{proxied.prefix}/")
     return visitor
 
