@@ -54,6 +54,7 @@ _BRANDS = {
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MARKER = re.compile(rb"\xff+[^\x00\xff]")
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 
@@ -94,7 +95,7 @@ def end_of(kind: Kind, content: bytes) -> int:
 
 
 def _jpeg_end(content: bytes) -> int:
-    at, has_frame, has_scan = 2, False, False
+    at, component_count, has_scan = 2, None, False
     while True:
         at, marker = _next_marker(content, at)
         if marker == _END_OF_IMAGE:
@@ -103,11 +104,14 @@ def _jpeg_end(content: bytes) -> int:
             return at
         if marker in _WITHOUT_LENGTH:
             continue
-        at += _checked_length(_number(content, at, 2), least=2)
-        has_frame = has_frame or marker in _START_OF_FRAME
+        start, at = at, at + _checked_length(_number(content, at, 2), least=2)
+        if marker in _START_OF_FRAME:
+            component_count = _number(content, start + 7, 1) if marker in _SEQUENTIAL else 0
         if marker == _START_OF_SCAN:
-            if not has_frame:
+            if component_count is None:
                 raise Malformed("a JPEG whose scan comes before its frame")
+            if _number(content, start + 2, 1) == component_count and content.endswith(b"\xff\xd9", at):
+                return len(content)  # nothing but data follows its only scan, and data never holds FF D9
             found = _END_OF_SCAN.search(content, at)
             if not found:
                 raise Unfinished
