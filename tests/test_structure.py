@@ -107,3 +107,12 @@ def test_a_photo_of_two_frames_is_its_first_one():
 def test_what_is_not_kept_has_a_name(content, name):
     assert kind_of(content) is None
     assert name_of(content) == name
+
+
+def test_an_avif_may_hold_its_bytes_inside_of_its_description():
+    def box(name, content):
+        return (8 + len(content)).to_bytes(4, "big") + name + content
+
+    content = box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", bytes(4) + box(b"idat", b"pixels"))
+    assert read(content) == (Kind.AVIF, len(content))
+    assert read(content[:-1]) is None

@@ -37,8 +37,10 @@ def find_moves() -> list[Move]:
 
 
 def follow_moves() -> None:
-    """Let the records follow every move. Only files that are there, with the recorded size, are recorded
-    anew; no file is touched."""
+    """Let the records follow every move; no file is touched.
+
+    A root moves as a whole. Of absolute paths, only files that are there with the recorded size follow.
+    """
     for move in find_moves():
         if move.root_id is not None:
             recorded.move_root(move.root_id, move.now)

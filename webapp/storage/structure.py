@@ -187,7 +187,8 @@ def _webp_end(content: bytes) -> int:
 
 
 def _avif_end(content: bytes) -> int:
-    """AVIF consists of boxes: `meta` describes the picture, `mdat` before or after it holds the bytes."""
+    """AVIF consists of boxes: `meta` describes the picture, in a sequence `moov`. Its bytes are in an `mdat`
+    before or after that, or in an `idat` inside it."""
     at, found, end = 0, set[bytes](), 0
     while at + 8 <= len(content):
         length, name = _number(content, at, 4), content[at + 4 : at + 8]
@@ -202,7 +203,8 @@ def _avif_end(content: bytes) -> int:
             break
         found.add(name)
         end = at
-    if not found >= {b"meta", b"mdat"}:
+    has_bytes = b"mdat" in found or content.find(b"idat", 0, end) > 0
+    if not (has_bytes and found & {b"meta", b"moov"}):
         raise Unfinished
     return end
 
