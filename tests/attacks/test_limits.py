@@ -200,10 +200,12 @@ def test_guests_occupy_at_most_half_of_the_threads(busy_shelf, monkeypatch):
     with ThreadPoolExecutor(40) as pool, ExitStack() as stack:
         own = connected(stack, owner)
         assert status_of(own, owner) == 200
-        calls = [pool.submit(guest.get, "/wait") for _ in range(half + 3 + 5)]
-        refused = [next(as_completed(calls)).result()]
-        for _ in range(half):
+        calls = []
+        for _ in range(half):  # one by one, or they could find the queue full before a thread took the first
+            calls.append(pool.submit(guest.get, "/wait"))
             assert entered.acquire(timeout=5)
+        calls += [pool.submit(guest.get, "/wait") for _ in range(3 + 5)]
+        refused = [next(as_completed(calls)).result()]
         own.settimeout(5)
         assert status_of(own, owner) == 200
         assert not entered.acquire(blocking=False)
