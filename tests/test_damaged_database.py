@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from webapp import create_app, store
 from webapp.cli import main
-from webapp.database.models import db
+from webapp.database.base import db
 from webapp.errors import FlowshelfError
 from webapp.maintenance import doctor
 from webapp.web.services import background_of

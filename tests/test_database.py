@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from webapp import database, store
 from webapp.cli import main
+from webapp.database.base import db
 from webapp.database.migrations import FOLDER
-from webapp.database.models import db
 from webapp.errors import BadDatabase, NewerDatabase
 from webapp.store import profiles
 from webapp.store.gallery import counts
@@ -241,8 +241,8 @@ def test_a_copy_is_consistent_while_others_write(tmp_path):
             with store.connection(), store.transaction():
                 for side in "ab":
                     db.execute_sql(
-                        "INSERT INTO profile (id, name, health, cookie_names, created_at, is_unchecked) "
-                        "VALUES (?, '', '', '', '', 0)",
+                        "INSERT INTO profile (id, name, health, cookie_names, created_at, is_unchecked, way, "
+                        "renewal) VALUES (?, '', '', '', '', 0, '', '')",
                         (f"{number}{side}",),
                     )
             number += 1

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from webapp import store
-from webapp.database.models import Download, Image, db
+from webapp.database.base import db
+from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.demo import World
 from webapp.store import runs

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from webapp import store
 from webapp.background.archive import MANIFEST, Names, archive
-from webapp.database.models import Export, Image, db
+from webapp.database.base import db
+from webapp.database.models import Export, Image
 from webapp.database.states import ExportState, RunState
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Filter, Selection

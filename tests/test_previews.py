@@ -7,7 +7,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
-from webapp.database.models import Image, db
+from webapp.database.base import db
+from webapp.database.models import Image
 from webapp.database.states import Role, RunState
 from webapp.store.gallery import images
 from webapp.web.access import set_role

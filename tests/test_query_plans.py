@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from webapp import store
-from webapp.database.models import Image, Profile, Run, db
+from webapp.database.base import db
+from webapp.database.models import Image, Profile, Run
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.sources import RemoteImage
 from webapp.store import profiles, runs

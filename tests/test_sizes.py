@@ -16,7 +16,8 @@ from PIL import Image as Picture
 from webapp import storage, store
 from webapp.background.archive import MANIFEST
 from webapp.background.size_backfill import BATCH_SIZE, SizeBackfill
-from webapp.database.models import Image, db
+from webapp.database.base import db
+from webapp.database.models import Image
 from webapp.database.states import RunState
 from webapp.store.gallery import images
 from webapp.web.services import background_of

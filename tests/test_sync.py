@@ -6,7 +6,8 @@ import time
 import pytest
 
 from webapp import store
-from webapp.database.models import Gap, Image, db
+from webapp.database.base import db
+from webapp.database.models import Gap, Image
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from webapp import store
-from webapp.database.models import db
+from webapp.database.base import db
 from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.store import profiles
 

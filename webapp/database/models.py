@@ -19,63 +19,15 @@ from peewee import (
     Field,
     ForeignKeyField,
     IntegerField,
-    Model,
-    SqliteDatabase,
     TextField,
 )
 from playhouse.sqlite_ext import AutoIncrementField
 
+from webapp.database.account_models import Pairing, Profile, Secret, Session
+from webapp.database.base import BaseModel
 from webapp.database.roots import current_roots
-from webapp.database.states import DownloadState, ExportState, Health, RunState, ScheduleKind, SyncMode
+from webapp.database.states import DownloadState, ExportState, RunState, ScheduleKind, SyncMode
 from webapp.storage.roots import Place
-
-# `webapp.database.open_database` binds it to a file, one per process at a time. Without `autoconnect` a
-# thread that forgot to open a connection gets an error, instead of a connection that nobody closes.
-db = SqliteDatabase(None, autoconnect=False)
-
-
-class BaseModel(Model):
-    class Meta:
-        database = db
-        legacy_table_names = False
-
-
-class Profile(BaseModel):
-    """One account of one person.
-
-    `account_email` and `account_key` (a hash of the account number) are stored once a check returned them;
-    either alone identifies the account. `is_unchecked`: the cookies were saved before anybody could check
-    whose they are. `service` is the `Source.name` of the service where the cookies sign in.
-    `cooldown_until`: until then no request is sent, because the service suspected automated traffic.
-    """
-
-    id = TextField(primary_key=True)
-    name = TextField()
-    health = TextField(default=Health.UNCHECKED)
-    health_reason = TextField(null=True)
-    account_email = TextField(null=True, constraints=[SQL("UNIQUE COLLATE NOCASE")])
-    account_name = TextField(null=True)
-    account_key = TextField(null=True, unique=True)
-    service = TextField(null=True)
-    cookie_names = TextField(default="")
-    cookies_expire_at = TextField(null=True)
-    checked_at = TextField(null=True)
-    is_unchecked = BooleanField(default=False)
-    cooldown_until = TextField(null=True)
-    created_at = TextField()
-
-
-class Secret(BaseModel):
-    """Cookies and the API key of a profile. Only the sources read them; nothing shows them."""
-
-    id = AutoField()
-    profile = ForeignKeyField(Profile, on_delete="CASCADE")
-    profile_id: TextField
-    name = TextField()
-    value = TextField()
-
-    class Meta:
-        indexes = ((("profile", "name"), True),)
 
 
 class History(BaseModel):
@@ -453,18 +405,6 @@ class Removal(BaseModel):
         return str(current_roots().path_of(Place(self.root_id, self.local_path)))
 
 
-class Session(BaseModel):
-    """A browser's sign-in to a shared Flowshelf, identified by the hash of its cookie.
-
-    It is valid while `code_hash` is the hash of the current code: a new code signs all browsers out.
-    """
-
-    id_hash = TextField(primary_key=True)
-    role = TextField()
-    code_hash = TextField()
-    created_at = TextField()
-
-
 class StorageRoot(BaseModel):
     """A folder besides `images` that holds files of images."""
 
@@ -479,7 +419,7 @@ class Setting(BaseModel):
     value = TextField()
 
 
-_OF_PROFILES = (Profile, Secret, History, Project, Walk, Gap, Run, Schedule, Message)
+_OF_PROFILES = (Profile, Secret, Pairing, History, Project, Walk, Gap, Run, Schedule, Message)
 TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Removal, Session, Setting, StorageRoot)
 # Backups leave out the rows of these tables unless asked for them.
-SECRET_TABLES = (Secret, Session)
+SECRET_TABLES = (Secret, Pairing, Session)

@@ -11,9 +11,10 @@ from playhouse.migrations import Runner
 from webapp import storage
 from webapp.database import migrations
 from webapp.database.backup import copy_database
+from webapp.database.base import db
 from webapp.database.indexes import INDEXES
 from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, check, latest_version, url_of
-from webapp.database.models import TABLES, db
+from webapp.database.models import TABLES
 from webapp.database.problems import translate_damage, translate_errors
 from webapp.database.roots import set_roots
 from webapp.database.triggers import REBUILD, STATEMENTS

@@ -24,6 +24,23 @@ class Health(StrEnum):
     UNUSUAL_ACTIVITY = "unusual_activity"
 
 
+class Way(StrEnum):
+    """How a profile signs in. PASTE: cookies that a person pasted. FIREFOX: the cookies of a Firefox on this
+    machine, read when they are needed. COMPANION: a paired browser makes the calls, and no cookie is here."""
+
+    PASTE = "paste"
+    FIREFOX = "firefox"
+    COMPANION = "companion"
+
+
+class CookieRenewal(StrEnum):
+    """Whether pasted cookies are kept alive. REFUSED: it was switched on, and Google did not renew them."""
+
+    OFF = "off"
+    ON = "on"
+    REFUSED = "refused"
+
+
 class RunKind(StrEnum):
     SYNC = "sync"
     DOWNLOAD = "download"

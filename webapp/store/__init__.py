@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from webapp.database import keep_open, open_database, problem_of, refresh_statistics
-from webapp.database.models import db
+from webapp.database.base import db
 
 __all__ = ["keep_open", "open_database", "problem_of", "refresh_statistics"]
 

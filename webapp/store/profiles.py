@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from peewee import IntegrityError, fn
 
-from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret, db
+from webapp.database.base import db
+from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret
 from webapp.database.states import Health, RunKind, RunState
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from peewee import Case, Field, ModelSelect, Select, fn
 
-from webapp.database.models import Download, Image, Tally, db
+from webapp.database.base import db
+from webapp.database.models import Download, Image, Tally
 from webapp.database.states import DownloadState
 from webapp.store.gallery import search
 from webapp.store.gallery.filters import FileState, Filter, Sort, matching

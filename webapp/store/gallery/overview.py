@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from peewee import Case, ColumnBase, fn
 
-from webapp.database.models import Profile, Tally, db
+from webapp.database.base import db
+from webapp.database.models import Profile, Tally
 from webapp.store.gallery.counts import count_state
 from webapp.store.gallery.filters import FileState
 

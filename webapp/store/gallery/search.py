@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from peewee import SQL, Column, Expression, fn
 
-from webapp.database.models import Image, db
+from webapp.database.base import db
+from webapp.database.models import Image
 
 MAX_CANDIDATES = 10_000
 MAX_TRIGRAMS = 1_000

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, NamedTuple
 
-from webapp.database.models import Run, Walk, db
+from webapp.database.base import db
+from webapp.database.models import Run, Walk
 from webapp.errors import RunEnded
 from webapp.sources import HistoryPage, Reason, RemoteImage
 from webapp.sources.signed_urls import expires_at

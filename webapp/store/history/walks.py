@@ -10,7 +10,8 @@ from typing import Any
 
 from peewee import Case, Expression, fn
 
-from webapp.database.models import Gap, History, Image, Run, Walk, db
+from webapp.database.base import db
+from webapp.database.models import Gap, History, Image, Run, Walk
 from webapp.database.states import PageOutcome
 from webapp.sources import HistoryPage, Reason
 from webapp.store import transaction

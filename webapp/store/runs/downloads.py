@@ -11,7 +11,8 @@ from typing import Any
 
 from peewee import JOIN, SQL, Expression, Select, fn
 
-from webapp.database.models import Download, Image, Run, db
+from webapp.database.base import db
+from webapp.database.models import Download, Image, Run
 from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.errors import GoneUpstream
