@@ -27,6 +27,9 @@
         │   └── SourceClosed            503 flow_unavailable   the connection was closed on our side
         ├── FlowChanged                 502 flow_changed   a response of an unknown shape
         ├── SignedOut                   409 waiting_for_cookies
+        │   ├── AccountNotSignedIn      409 waiting_for_cookies    others are signed in, but not this one
+        │   └── WaitingForBrowser       409 waiting_for_browser    the paired browser is closed
+        │       └── SignedOutBrowser    409 waiting_for_browser    the account is not signed in there
         ├── AccountMoved                409 moved          the account is at flow.google.com now
         ├── ProjectFailed               502 flow_error     a failure of one project; may pass
         ├── KeyRefused                  502 flow_error     the API key is wrong, blocked or not found
@@ -258,6 +261,20 @@ class SignedOut(FlowError):
 
     code, http_status = "waiting_for_cookies", 409
     scope = Scope.PROFILE
+
+
+class AccountNotSignedIn(SignedOut):
+    """Others are signed in, but not the profile's account."""
+
+
+class WaitingForBrowser(SignedOut):
+    """The paired browser does not ask for calls: it is closed, or paused. It goes on when it is back."""
+
+    code = "waiting_for_browser"
+
+
+class SignedOutBrowser(WaitingForBrowser):
+    """The paired browser is there, but not signed in to the profile's account."""
 
 
 class AccountMoved(FlowError):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from webapp.background.settings import Settings
 from webapp.config import Config
 from webapp.database.models import Profile
-from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
-from webapp.sources import Capabilities, Credentials, Source
+from webapp.errors import AccountNotSignedIn, FlowUnavailable, OtherAccount, SignedOut, UnusualActivity
+from webapp.sources import Account, Capabilities, Credentials, Source
 from webapp.sources.retry import Cooldown, RetryPolicy
 from webapp.store import profiles
 
@@ -33,6 +33,15 @@ class StoredCredentials:
 
     def user_agent(self) -> str | None:
         return profiles.find_user_agent(self._profile_id)
+
+    def account_index(self) -> int | None:
+        return profiles.get_profile(self._profile_id).account_index
+
+    def set_account_index(self, index: int) -> None:
+        profiles.set_account_index(self._profile_id, index)
+
+    def expected_account(self) -> Account | None:
+        return profiles.expected_account(self._profile_id)
 
     def key(self) -> str | None:
         return profiles.find_key(self._profile_id)
@@ -139,7 +148,10 @@ class Connections:
         """
         with connection.checking:
             if not connection.is_checked:
-                account = connection.retry.call(connection.source.check, stopping, bounded=False)
+                try:
+                    account = connection.retry.call(connection.source.check, stopping, bounded=False)
+                except AccountNotSignedIn as error:
+                    raise OtherAccount(f"These cookies belong to another account. {error}") from error
                 profiles.note_account(profile_id, account)
                 connection.is_checked = True
 

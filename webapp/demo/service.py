@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from webapp.demo.flow_google.frames import CALLS
-from webapp.demo.flow_google.service import CALL_PATH, FlowGoogleService
+from webapp.demo.flow_google.service import CALL_PATH, FlowGoogleService, split_account
 from webapp.demo.journal import FLOW_GOOGLE_KINDS, LABS_KINDS, Request
 from webapp.demo.labs.service import HISTORY_PATH, MEDIA_PATH, SESSION_PATH, LabsService
 from webapp.demo.labs.web_page import SCRIPT_PATH
@@ -17,7 +17,8 @@ _PREFIXES = {SCRIPT_PATH: "script", MEDIA_PATH: "media", "/pictures/": "picture"
 
 
 def kind_of(path: str, query: Mapping[str, str]) -> str:
-    """Return the kind of a request (see `journal`)."""
+    """Return the kind of a request (see `journal`). Each path stands below `/u/<n>/` too."""
+    path, _ = split_account(path)
     if path == CALL_PATH:
         return CALLS.get(query.get("rpcids", ""), "call")
     if path in _KINDS:

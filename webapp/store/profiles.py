@@ -152,6 +152,19 @@ def renew_cookies(
             ).execute()
 
 
+def set_account_index(profile_id: str, index: int | None) -> None:
+    """Record below which `/u/N/` the account was found; None is the first account of a browser."""
+    Profile.update(account_index=index).where(Profile.id == profile_id).execute()
+
+
+def expected_account(profile_id: str) -> Account | None:
+    """The account of a profile, as far as a check has shown it; None if none has."""
+    profile = get_profile(profile_id)
+    if not (profile.account_email or profile.account_key):
+        return None
+    return Account(profile.account_email or "", "", profile.account_key or "")
+
+
 def find_user_agent(profile_id: str) -> str | None:
     """The user agent of the browser that the cookies came from, if the paste named it."""
     return _find_secret(profile_id, USER_AGENT)
