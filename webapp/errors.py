@@ -6,9 +6,11 @@
     │   └── BadCookies                  400 bad_cookies    the pasted text holds no usable session
     ├── SignInNeeded                    401 sign_in        the browser has not signed in
     │   └── WrongCode                   401 sign_in
+    ├── PairingRefused                  401 pairing_refused    a signed request of an extension is not valid
+    │   └── ClockOff                    401 pairing_refused    ... because its time is not ours
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
-    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport   404
+    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownPairing   404
     │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
@@ -95,6 +97,16 @@ class WrongCode(SignInNeeded):
     pass
 
 
+class PairingRefused(FlowshelfError):
+    """A browser's extension is not paired, or its request is not signed as it should be."""
+
+    code, http_status = "pairing_refused", 401
+
+
+class ClockOff(PairingRefused):
+    """The time of a signed request is not of this minute."""
+
+
 class Locked(FlowshelfError):
     """Too many wrong codes came from this address; `retry_after_seconds` is how long it has to wait."""
 
@@ -129,6 +141,10 @@ class UnknownRun(FlowshelfError):
 
 class RunEnded(UnknownRun):
     """The run was paused, or its profile removed, while a thread was working for it."""
+
+
+class UnknownPairing(FlowshelfError):
+    code, http_status = "unknown_pairing", 404
 
 
 class UnknownExport(FlowshelfError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from webapp.background.connections import Connection, Connections, OpenSource
+from webapp.background.connections import Connection, Connections, OpenSource, waiting_health
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.database.states import Health
@@ -23,6 +23,7 @@ from webapp.errors import (
 )
 from webapp.sources import Account, Capabilities, Source
 from webapp.sources.cookies import PastedCookies, parse_cookies
+from webapp.sources.flow_google import FlowGoogleSource
 from webapp.store import profiles
 
 # Errors that concern the whole account, whatever was requested.
@@ -107,6 +108,19 @@ class Accounts:
             profiles.remove_profile(profile.id)
             raise
         return profiles.get_profile(profile.id)
+
+    def add_without_cookies(self, email: str) -> Profile:
+        """Add a profile for an account of flow.google.com that a paired browser signs in.
+
+        It is named after the account until somebody gives it another name. Raises AccountExists.
+        """
+        profile = profiles.add_profile(email[:80], FlowGoogleSource.capabilities.histories)
+        try:
+            profiles.set_account(profile.id, Account(email, ""), FlowGoogleSource.name)
+        except FlowshelfError:  # another request added the same account meanwhile
+            profiles.remove_profile(profile.id)
+            raise
+        return profile
 
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> Profile:
         """Replace a profile's cookies; the old ones stay when the new ones are refused.
@@ -210,7 +224,7 @@ def note_account_error(profile_id: str, connection: Connection, error: FlowError
         case UnusualActivity():
             connection.retry.note_cooldown(error)
         case SignedOut():
-            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+            profiles.note_health(profile_id, waiting_health(error), str(error))
         case AccountMoved():
             profiles.note_health(profile_id, Health.MOVED, str(error))
 

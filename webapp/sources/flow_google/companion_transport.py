@@ -41,8 +41,8 @@ class Browser(Protocol):
         call and never responded.
         """
 
-    def signed_out_sentence(self) -> str:
-        """What to do when the profile's account is not signed in in the browser."""
+    def note_signed_out(self) -> str:
+        """Note that the profile's account is not signed in in the browser. Returns what to do about it."""
 
 
 class CompanionTransport:
@@ -89,7 +89,7 @@ class CompanionTransport:
         return []
 
     def signed_out(self, error: SignedOut) -> SignedOut:
-        return SignedOutBrowser(self._browser.signed_out_sentence())
+        return SignedOutBrowser(self._browser.note_signed_out())
 
     def _ask(self, request: Mapping[str, object], max_bytes: int) -> Response:
         self._http.check_stopping()
@@ -107,7 +107,7 @@ class CompanionTransport:
     def _error_of(self, word: str) -> FlowError:
         match word:
             case "signed_out":
-                return SignedOutBrowser(self._browser.signed_out_sentence())
+                return SignedOutBrowser(self._browser.note_signed_out())
             case "no_tab":
                 return FlowUnavailable("The browser could not open a tab of Flow. Trying again is safe.")
             case "offline":
