@@ -18,8 +18,8 @@ def other() -> World:
 def browser(flow, world, other):
     """The accounts that Ada's cookies sign in, in the order of signing in: Ada, Eve."""
     flow.add_world(other)
-    world.browser = [world, other]
-    return world.browser
+    flow.service.browsers.share_session(world, other)
+    return flow.service.browsers.shared[0]
 
 
 def test_without_a_number_the_first_account_answers(source, browser, flow):

@@ -66,8 +66,6 @@ class Call:
     def hand_out(self, now: float) -> dict[str, object]:
         self.handed_at, self.heard_at = now, None
         self.handed_count += 1
-        # Parts of two answers must not be mixed.
-        self.parts, self.size = [], 0
         return {"id": self.id, **self.request}
 
     def is_lost(self, now: float) -> bool:
@@ -224,6 +222,8 @@ class Relay:
             if call is None or call.handed_at is None:
                 return False
             call.is_taken, call.heard_at = True, self._clock()
+            # Whoever takes a call reads Flow anew, and parts of two responses must not be mixed.
+            call.parts, call.size = [], 0
             return True
 
     def add_part(self, pairing_id: str, call_id: str, part: Part) -> bool:

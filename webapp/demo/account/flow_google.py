@@ -30,7 +30,6 @@ class FlowGoogleAccount:
     projects: listed to clients as soon as the account has `moved`.
     archive_id: the project of images that were uploaded as ingredients in the old Flow. It exists, and
         is listed, after `add_project("Ingredient Archive", world.archive_id)`.
-    browser: the accounts that the owner's cookies sign in, in the order of signing in: `/u/1/` is the second.
     unusual_activity: every call fails with `unusual_activity_code`, as at Google when it suspects a
         machine.
     """
@@ -40,7 +39,6 @@ class FlowGoogleAccount:
     def __init__(self, rng: Random, email: str, cursors: Cursors) -> None:
         self.moved = False
         self.google = GoogleSignIn(rng, email)
-        self.browser: list[FlowGoogleAccount] = [self]
         self.archive_id = f"{random_uuid(rng)[:31]}_backfill"
         self.projects = Projects(cursors)
         self.unusual_activity, self.unusual_activity_code = False, EXHAUSTED

@@ -1,13 +1,13 @@
 """How the simulated flow.google.com answers its start page and its calls, and when it refuses them."""
 
 import json
-import re
 from collections.abc import Sequence
 from urllib.parse import parse_qs
 
-from webapp.demo.account.flow_google import FlowGoogleAccount, Ingredient
+from webapp.demo.account.flow_google import Ingredient
 from webapp.demo.account.pagination import CursorRefused
 from webapp.demo.account.projects import Project
+from webapp.demo.browsers import Browsers
 from webapp.demo.entries import Entry, Kind, chance
 from webapp.demo.flow_google import frames, records, start_page
 from webapp.demo.flow_google.listing import card, listing
@@ -29,25 +29,17 @@ _UNUSUAL, _INVALID_ARGUMENT = "PUBLIC_ERROR_UNUSUAL_ACTIVITY", "PUBLIC_ERROR_INV
 _FORM = "application/x-www-form-urlencoded"
 
 
-def split_account(path: str) -> tuple[str, int]:
-    """Split a path into the one of the first account and the number of the account that it is for."""
-    match = re.match(r"/u/(\d{1,2})(/.*)", path)
-    return (match[2], int(match[1])) if match else (path, 0)
-
-
 def breach_of(request: Request) -> str | None:
     """Say how a call differs from the calls that Flow's own page makes, if it does."""
     if request.kind not in CALL_KINDS:
         return None
     origin = f"http://{request.headers.get('host', '')}"
-    number = str(split_account(request.path)[1])
     demands = {
         "is no POST": request.method == "POST",
         "is no form": request.headers.get("content-type", "").startswith(_FORM),
         "lacks x-same-domain": request.headers.get("x-same-domain") == "1",
         "has another origin": request.headers.get("origin") == origin,
-        "has another referer": request.headers.get("referer", "").startswith(f"{origin}/"),
-        "names two accounts": request.headers.get("x-goog-authuser", number) == number,
+        "has another referer": request.headers.get("referer") == f"{origin}/",
         "lacks the number _reqid": request.query.get("_reqid", "").isdecimal(),
         "asks for another format than rt=c": request.query.get("rt") == "c",
         "lacks source-path=/": request.query.get("source-path") == "/",
@@ -58,9 +50,10 @@ def breach_of(request: Request) -> str | None:
 class FlowGoogleService:
     """Answers for all accounts. `handshake_status` is the HTTP status of a refusal for a wrong token."""
 
-    def __init__(self, worlds: Sequence[World], urls: Urls) -> None:
+    def __init__(self, worlds: Sequence[World], browsers: Browsers, urls: Urls) -> None:
         self.handshake_status = 400
         self._worlds = worlds
+        self._browsers = browsers
         self._urls = urls
         self._calls = {
             "projects": self._projects,
@@ -70,13 +63,8 @@ class FlowGoogleService:
         }
 
     def response(self, request: Request) -> Response:
-        owner = next((one for one in self._worlds if one.google.is_owner(request.cookies)), None)
-        number = split_account(request.path)[1]
-        is_there = owner is not None and number < len(owner.browser)
-        world = self._world_of(owner.browser[number]) if owner and is_there else None
+        world = self._browsers.find_world(request)
         if request.kind == "start":
-            if owner and not is_there:
-                return Response(302, b"", "text/html; charset=utf-8", (("Location", "/"),))
             return self._start(request, world)
         slot = (world or self._worlds[0]).google.error_slot
         if breach_of(request) or request.kind not in self._calls:
@@ -84,9 +72,6 @@ class FlowGoogleService:
         if world is None:
             return frames.transport_error(401, slot)
         return self._call(request, world)
-
-    def _world_of(self, account: FlowGoogleAccount) -> World | None:
-        return next((world for world in self._worlds if world is account), None)
 
     def _start(self, request: Request, world: World | None) -> Response:
         if request.method != "GET":

@@ -14,8 +14,9 @@ from webapp.sources.flow_google.account import (
     key_of,
 )
 from webapp.sources.flow_google.json_stream import Unreadable
-from webapp.sources.flow_google.start_page import StartPage
+from webapp.sources.flow_google.start_page import SIGNED_OUT, StartPage
 from webapp.sources.flow_google.transport import Transport
+from webapp.sources.http import Response
 
 MAX_ACCOUNTS = 10
 _MAX_BYTES = 4 * 1024 * 1024
@@ -38,12 +39,13 @@ class AccountSearch:
         expected = self._credentials.expected_account()
         try:
             page = self._transport.start_page(kept)
+            is_ours = expected is None or self._is_of(page, expected) is not False
         except SignedOut as error:
             # With `/u/0/` signed out nobody is signed in; any other number may be gone by itself.
             if expected is None or not kept or _is_away(error):
                 raise
             return self._search(expected, kept, set(), error)
-        if expected is None or self._is_of(page, expected) is not False:
+        if expected is None or is_ours:
             if (page.index or 0) != (kept or 0):
                 self._credentials.set_account_index(page.index or 0)
             return page
@@ -58,11 +60,12 @@ class AccountSearch:
                 continue
             try:
                 page = self._transport.start_page(index)
+                is_ours = self._is_of(page, expected)
             except (SignedOut, FlowChanged) as error:
                 if _is_away(error):
                     raise
                 break  # the numbers have no holes
-            if self._is_of(page, expected):
+            if is_ours:
                 self._credentials.set_account_index(index)
                 return page
             if index > kept and page.email.lower() in seen:
@@ -76,7 +79,10 @@ class AccountSearch:
         )
 
     def _is_of(self, page: StartPage, expected: Account) -> bool | None:
-        """Whether a page is that of an account; None if it cannot be decided. E-mail or number suffices."""
+        """Whether a page is that of an account; None if it cannot be decided. E-mail or number suffices.
+
+        Raises SignedOut for the page of nobody.
+        """
         if page.email and expected.email and page.email.lower() == expected.email.lower():
             return True
         if expected.key and (key := self._key(page)):
@@ -87,15 +93,22 @@ class AccountSearch:
     def _key(self, page: StartPage) -> str:
         arguments = projects.listing_arguments(None)
         response = self._transport.call(page, projects.LISTING_CALL, arguments, _MAX_BYTES, is_anonymous=True)
+        _check_signed_in(response)
         return key_of(frames.account_number_in(response.body))
 
     def _email(self, page: StartPage) -> str:
         """The e-mail that a call of its own names; empty if it does not."""
         response = self._transport.call(page, PERSON_CALL, list(PERSON_ARGUMENTS), _MAX_BYTES)
+        _check_signed_in(response)
         try:
             return email_of_reply(frames.read_reply(response.body, PERSON_CALL))
         except Unreadable:
             return ""
+
+
+def _check_signed_in(response: Response) -> None:
+    if response.status in (401, 403):
+        raise SignedOut(SIGNED_OUT)
 
 
 def _is_away(error: Exception) -> bool:
