@@ -220,18 +220,20 @@ class Background:
         except Busy:
             log.info("sync of %s after its account moved: another one is running already", profile_id)
 
-    def connect_browser(self, pairing_id: str, index: int, *, takes_over: bool = False) -> Profile:
-        """Let a paired browser sign in one of its accounts, for which it becomes the way of its profile.
+    def connect_browser(
+        self, pairing_id: str, index: int, *, name: str = "", takes_over: bool = False
+    ) -> Profile:
+        """Let a paired browser sign in one of its accounts from now on.
 
-        `takes_over`: also when the account is on the shelf already. Its rows, gaps, queue and files stay, its
-        cookies are deleted, and what waits goes on. Raises BadRequest, UnknownPairing, and AccountExists
-        without `takes_over`.
+        A new profile is called `name`, or like the account. `takes_over`: also when the account is on the
+        shelf already. Its rows, gaps, queue and files stay, its cookies are deleted, and what waits goes on.
+        Raises BadRequest, UnknownPairing, and AccountExists without `takes_over`.
         """
         email = self.companion.require_free(pairing_id, index)
-        before = find_profile_of(email)
+        before = find_profile_of(email) if email else None
         if before and not takes_over:
             raise AccountExists(f"{email} is on this shelf already, as “{before.name}”.")
-        profile_id = before.id if before else self.accounts.add_without_cookies(email).id
+        profile_id = before.id if before else self.accounts.add_without_cookies(name, email).id
         self.companion.use_for(pairing_id, profile_id, index)
         note_service(profile_id, FlowGoogleSource.name, FlowGoogleSource.capabilities.histories)
         self.resume_waiting(profile_id)

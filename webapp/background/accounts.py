@@ -109,12 +109,12 @@ class Accounts:
             raise
         return profiles.get_profile(profile.id)
 
-    def add_without_cookies(self, email: str) -> Profile:
+    def add_without_cookies(self, name: str, email: str) -> Profile:
         """Add a profile for an account of flow.google.com that a paired browser signs in.
 
-        It is named after the account until somebody gives it another name. Raises AccountExists.
+        It is named after the account if it has no name. Raises AccountExists, BadRequest for the name.
         """
-        profile = profiles.add_profile(email[:80], FlowGoogleSource.capabilities.histories)
+        profile = profiles.add_profile(name or email[:80] or "Flow", FlowGoogleSource.capabilities.histories)
         try:
             profiles.set_account(profile.id, Account(email, ""), FlowGoogleSource.name)
         except FlowshelfError:  # another request added the same account meanwhile

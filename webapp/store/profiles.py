@@ -255,13 +255,13 @@ def _named(account: Account) -> str:
 def note_account(profile_id: str, account: Account, *, is_confirmed: bool = False) -> None:
     """Record that a check succeeded and the cookies sign in `account`.
 
-    Values that the service left empty this time keep what was stored, and a paired browser changes none: its
-    account was chosen by a person. Raises what `check_account` raises.
+    Values that the service left empty this time keep what was stored. A paired browser adds none to an
+    account that is known, because that was chosen by a person. Raises what `check_account` raises.
     """
     columns = {"account_email": account.email, "account_key": account.key, "account_name": account.name}
     with transaction():
         check_account(profile_id, account, is_confirmed=is_confirmed)
-        if get_profile(profile_id).way == Way.COMPANION:
+        if get_profile(profile_id).way == Way.COMPANION and expected_account(profile_id):
             columns = {}
         try:
             Profile.update(
@@ -277,7 +277,7 @@ def note_account(profile_id: str, account: Account, *, is_confirmed: bool = Fals
 
 
 def find_profile_of(email: str) -> Profile | None:
-    """The profile of an account, by its e-mail."""
+    """The profile of an account, by its e-mail; None for an empty one."""
     return Profile.get_or_none(fn.LOWER(Profile.account_email) == email.lower())
 
 
@@ -285,7 +285,7 @@ def set_account(profile_id: str, account: Account, service: str) -> None:
     """Record the account that a person chose for a new profile. Raises AccountExists."""
     with transaction():
         check_account(profile_id, account)
-        changes = {"account_email": account.email, "service": service}
+        changes = {"account_email": account.email or None, "service": service}
         Profile.update(changes).where(Profile.id == profile_id).execute()
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from webapp.background.companion import signatures
 from webapp.background.companion.browser import PairedBrowser, SignedOutNotes
-from webapp.background.companion.choosing import BrowserAccounts
+from webapp.background.companion.choosing import BrowserAccount, BrowserAccounts
 from webapp.background.companion.codes import PairingCodes
 from webapp.background.companion.relay import Part, Relay
 from webapp.background.companion.signatures import RequestGuard, SignedRequest
@@ -162,12 +162,17 @@ class Companion:
 
     # Choosing an account
 
-    def accounts_of(self, pairing_id: str) -> list[tuple[int, str]]:
-        """Number and e-mail of each account that is signed in in a browser, asked there if need be.
+    def accounts_of(self, pairing_id: str) -> list[BrowserAccount] | None:
+        """The accounts that are signed in in a browser; None while it is being asked. Never waits."""
+        accounts = self.accounts.find(pairing_id)
+        if accounts is None:
+            return None
+        return [BrowserAccount(index, email, profiles.find_profile_of(email)) for index, email in accounts]
 
-        Raises UnknownPairing, WaitingForBrowser, FlowUnavailable.
-        """
-        return self.accounts.of(pairings.get_pairing(pairing_id).id)
+    def ask_again(self, pairing_id: str) -> None:
+        """Ask a browser anew for its accounts."""
+        self.accounts.forget(pairings.get_pairing(pairing_id).id)
+        self.accounts.find(pairing_id)
 
     def require_free(self, pairing_id: str, index: int) -> str:
         """The e-mail of an account that a browser has named, if the browser signs in no profile yet.

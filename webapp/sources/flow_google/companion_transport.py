@@ -96,7 +96,7 @@ class CompanionTransport:
         result = self._browser.ask(request, max_bytes, self._http.check_stopping)
         if result.error:
             raise self._error_of(result.error)
-        body = result.body.encode("utf-8", "replace")
+        body = _utf8(result.body)
         if len(body) > max_bytes:
             raise TooLarge("The browser returned more than the limit of this call.")
         headers = (("Location", result.location),) if result.location else ()
@@ -118,6 +118,14 @@ class CompanionTransport:
             "The companion in the browser does not know a call that Flowshelf needs. Download it again on "
             "the page “Connect this browser”, and replace the old one."
         )
+
+
+def _utf8(text: str) -> bytes:
+    """Text of a browser as bytes. Where it was cut into parts, a character may be in two halves."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _read_account(response: Response) -> tuple[str, dict[str, object]]:

@@ -7,6 +7,8 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+companion_relay    signed requests of paired browsers (the companion)
+companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -34,6 +36,8 @@ from webapp.web.views import (
     activity,
     api,
     commands,
+    companion_accounts,
+    companion_relay,
     examination,
     exports,
     formats,
@@ -65,6 +69,8 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(selections.selection_commands)
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
+    app.register_blueprint(companion_relay.companion_relay)
+    app.register_blueprint(companion_accounts.companion_accounts)
     app.register_blueprint(examination.examination)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
