@@ -37,7 +37,13 @@ class ExtensionHost:
     def __init__(self, program: str, profile: Path, extension: Path) -> None:
         from_browser, to_us = os.pipe()
         from_us, to_browser = os.pipe()
-        command = [program, *OPTIONS, f"--user-data-dir={profile}", f"--load-extension={extension}", "about:blank"]
+        command = [
+            program,
+            *OPTIONS,
+            f"--user-data-dir={profile}",
+            f"--load-extension={extension}",
+            "about:blank",
+        ]
         # The browser reads the descriptor 3 and writes to 4.
         script = f'exec "$@" 3<&{from_us} 4>&{to_us}'
         self._process = subprocess.Popen(
@@ -71,7 +77,9 @@ class ExtensionHost:
             self._last_id += 1
             number = self._last_id
             message = {"id": number, "method": method, "params": params}
-            self._write.write(json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0")
+            self._write.write(
+                json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0"
+            )
             if not self._arrived.wait_for(lambda: number in self._replies, WAIT_SECONDS):
                 raise TimeoutError(method)
             reply = self._replies.pop(number)

@@ -7,6 +7,7 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+companion_pages    the page “Connect this browser”, and the companion as a ZIP
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -34,6 +35,7 @@ from webapp.web.views import (
     activity,
     api,
     commands,
+    companion_pages,
     examination,
     exports,
     formats,
@@ -65,6 +67,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(selections.selection_commands)
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
+    app.register_blueprint(companion_pages.companion_pages)
     app.register_blueprint(examination.examination)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
