@@ -1,6 +1,6 @@
 """A Chromium with the companion loaded, driven over a pipe. No debugger is ever attached to the worker.
 
-Playwright attaches to every target, and a worker that is debugged never ends. Here only pages are attached to.
+Playwright attaches to every target, and a worker that is debugged never ends. Here only pages are attached.
 """
 
 import json
@@ -145,6 +145,11 @@ class Tab:
         self._host.send("Emulation.setDeviceMetricsOverride", self._session, **size)
         picture = self._host.send("Page.captureScreenshot", self._session, format="png")["data"]
         path.write_bytes(base64.b64decode(picture))
+
+    def stop_workers(self) -> None:
+        """End the workers of the page's origin, as the browser does to those that do nothing."""
+        self._host.send("ServiceWorker.enable", self._session)
+        self._host.send("ServiceWorker.stopAllWorkers", self._session)
 
     def close(self) -> None:
         self._host.send("Target.closeTarget", targetId=self._target)
