@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,13 @@ from pathlib import Path
 EXTENSION_ID = "jmcllanfikigfajfbdknppfbllapgpjl"
 POPUP = f"chrome-extension://{EXTENSION_ID}/popup.html"
 WAIT_SECONDS = 30
+# The browser reads the descriptor 3 and writes to 4.
+START = """import fcntl, os, sys
+pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for target, pipe in enumerate(pipes, 3):
+    os.dup2(pipe, target)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -44,10 +52,8 @@ class ExtensionHost:
             f"--load-extension={extension}",
             "about:blank",
         ]
-        # The browser reads the descriptor 3 and writes to 4.
-        script = f'exec "$@" 3<&{from_us} 4>&{to_us}'
         self._process = subprocess.Popen(
-            ["sh", "-c", script, "sh", *command],
+            [sys.executable, "-c", START, str(from_us), str(to_us), *command],
             pass_fds=(from_us, to_us),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -120,13 +126,14 @@ class Tab:
             raise RuntimeError(reply["exceptionDetails"].get("exception", {}).get("description", script))
         return reply["result"].get("value")
 
-    def wait_for(self, script: str, seconds: float = WAIT_SECONDS) -> object:
+    def wait_for(self, script: str, seconds: float = 12) -> object:
         """The first truthy value of an expression. It may fail while a page loads."""
         return eventually(lambda: self._evaluate_or_none(script), script, seconds)
 
     def _evaluate_or_none(self, script: str) -> object:
         try:
-            return self.evaluate(script)
+            # An element cannot be sent here.
+            return self.evaluate(f"((found) => found instanceof Element || found)({script})")
         except RuntimeError:
             return None
 
