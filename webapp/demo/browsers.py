@@ -20,18 +20,21 @@ _ATTRIBUTES = "Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict"
 
 
 class Browsers:
-    """The sessions of browsers, and which accounts share the session of pasted cookies. Thread-safe."""
+    """The sessions of browsers, and which accounts share the session of pasted cookies. Thread-safe.
+
+    shared: the accounts of each shared session, in the order of signing in. Tests change that order.
+    """
 
     def __init__(self, worlds: Sequence[World]) -> None:
         self._worlds = worlds
         self._lock = threading.Lock()
         self._sessions: dict[str, list[World]] = {}
-        self._shared: list[list[World]] = []
+        self.shared: list[list[World]] = []
 
     def share_session(self, first: World, *others: World) -> None:
         """Let the cookies of the first account sign in the others as well, as accounts 1, 2, and so on."""
         with self._lock:
-            self._shared.append([first, *others])
+            self.shared.append([first, *others])
 
     def find_world(self, request: Request) -> World | None:
         """The account that a request is signed in to; None if it is not, or if there is no such number."""
@@ -70,7 +73,7 @@ class Browsers:
         if owner is None:
             return []
         with self._lock:
-            return next((list(worlds) for worlds in self._shared if worlds[0] is owner), [owner])
+            return next((list(worlds) for worlds in self.shared if owner in worlds), [owner])
 
 
 def _page(
