@@ -63,6 +63,7 @@ async function findCode() {
 let foundCode = null;
 
 async function askToPair() {
+  show("found", "");
   foundCode = await findCode();
   byId("typed").hidden = foundCode !== null;
   show("found", foundCode ? "The page “Connect this browser” is open, so its code need not be typed." : "");

@@ -57,7 +57,7 @@ async function forgetPairing(id) {
   await session.clear();
 }
 
-/** Reads which accounts are signed in, for the next poll of each pairing. */
+/** Reads which accounts are signed in, for the next poll of each pairing: what waits for a sign-in is tried again. */
 async function noteAccounts() {
   const accounts = await listAccounts().catch(() => null);
   const pairings = accounts ? await storedPairings() : [];
@@ -163,9 +163,7 @@ async function storedCalls(pairingId) {
 }
 
 async function handOver(pairing, id, { error, status, location, body }) {
-  const isSignedOut = error === "signed_out" || status === 401;
-  await session.set({ asksAccounts: isSignedOut });
-  if (isSignedOut) await noteAccounts();
+  await session.set({ asksAccounts: error === "signed_out" || status === 401 });
   if (error) return ask(pairing, "result", { id, error });
   let from = 0;
   for (let part = 0; part === 0 || from < body.length; part += 1) {

@@ -153,6 +153,10 @@ class Tab:
         picture = self._host.send("Page.captureScreenshot", self._session, format="png")["data"]
         path.write_bytes(base64.b64decode(picture))
 
+    def show(self) -> None:
+        """Bring the tab to the front: pages that nobody sees do not refresh themselves."""
+        self._host.send("Target.activateTarget", targetId=self._target)
+
     def stop_workers(self) -> None:
         """End the workers of the page's origin, as the browser does to those that do nothing."""
         self._host.send("ServiceWorker.enable", self._session)
