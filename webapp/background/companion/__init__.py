@@ -121,7 +121,7 @@ class Companion:
         if said.accounts is not None:
             self.accounts.note(pairing.id, said.accounts)
         if pairing.profile_id and not said.is_paused:
-            self._resume(pairing.profile_id, has_changed=has_changed)
+            self._resume(pairing.profile_id, said.accounts or (), has_changed=has_changed)
         return self.relay.poll(pairing.id, is_watched=said.is_watched)
 
     def _note_seen(self, pairing: Pairing, said: Poll) -> None:
@@ -133,13 +133,14 @@ class Companion:
             self._noted_at[pairing.id] = now
         pairings.note_seen(pairing.id, said.version)
 
-    def _resume(self, profile_id: str, *, has_changed: bool) -> None:
+    def _resume(self, profile_id: str, accounts: tuple[tuple[int, str], ...], *, has_changed: bool) -> None:
         """Let runs go on that wait for a browser. One that was signed out is asked again from time to time,
-        and at once when other accounts are signed in there than before."""
+        and at once when it names the profile's account, or others than before."""
         profile = profiles.get_profile(profile_id)
         if profile.health != Health.WAITING_FOR_BROWSER:
             return
-        if has_changed:
+        emails = {email.lower() for _, email in accounts}
+        if has_changed or (profile.account_email or "").lower() in emails:
             self._connections.drop(profile_id)
         elif self._signed_out.is_recent(profile_id):
             return
