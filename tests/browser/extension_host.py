@@ -32,6 +32,7 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-background-networking",
     "--remote-debugging-pipe",
+    "--enable-unsafe-extension-debugging",
 )
 
 

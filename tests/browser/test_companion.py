@@ -290,8 +290,12 @@ def test_flowshelf_restarted_and_the_companion_updated_go_on_as_before(
     sync(dashboard, profile_id)
     manifest = extension / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": "9.9.9"}))
-    popup.evaluate("setTimeout(() => chrome.runtime.reload(), 50), true")  # the popup ends with it
-    eventually(lambda: Pairing.get(Pairing.profile == profile_id).version == "9.9.9", "the new one asks", 45)
+    host.send(
+        "Extensions.loadUnpacked", path=str(extension)
+    )  # as the round arrow on the page of the extensions
+    host.open(POPUP).wait_for(
+        "document.body.innerText.includes('9.9.9') && document.querySelector('li b').textContent"
+    )
     sync(dashboard, profile_id)
 
 
