@@ -1,5 +1,8 @@
 """Profiles whose calls a paired browser makes: sync, downloads, waiting, and going on."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -223,6 +226,16 @@ def test_the_poll_says_what_flowshelf_does(work, ada, browser, flow, wait_until)
 def test_an_unwatched_browser_is_asked_back_within_a_minute_and_a_watched_one_at_once(channel, hasty):
     assert channel.poll(isWatched=False)["again"] == 30
     assert channel.poll(isWatched=True)["again"] == 0
+
+
+def test_a_command_without_a_dashboard_says_that_it_needs_one(config, ada, browser, work):
+    browser.close()
+    work.stop()
+    environment = os.environ | {"FLOWSHELF_DATA_DIR": str(config.data_dir)}
+    command = [sys.executable, "-m", "webapp", "sync", ada]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "Start the dashboard" in ended.stdout + ended.stderr
 
 
 # Accounts

@@ -168,6 +168,7 @@ class Background:
             for run in runs.list_runs_in(RunState.RUNNING):
                 if run.kind == RunKind.DOWNLOAD:
                     downloads.finish_run_if_complete(run.id)
+            self.companion.relay.is_served = resumes
             if not resumes:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
