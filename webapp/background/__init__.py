@@ -122,6 +122,11 @@ class Background:
         return self._config.all_picture_hosts
 
     @property
+    def flow_url(self) -> str:
+        """Where today's Flow is."""
+        return self._config.flow_url
+
+    @property
     def privacy_problem(self) -> str | None:
         """Why other users of this machine can use the data folder, and what to do; None when they cannot."""
         return find_open_modes(self._config)

@@ -116,7 +116,10 @@ class Companion:
         """
         self._note_seen(pairing, said)
         self.relay.note_poll(pairing.id, browser=pairing.browser, is_paused=said.is_paused)
-        has_changed = said.accounts is not None and self.accounts.note(pairing.id, said.accounts)
+        # It says so after somebody may have signed in, even if the same accounts as before are signed in now.
+        has_changed = said.accounts is not None
+        if said.accounts is not None:
+            self.accounts.note(pairing.id, said.accounts)
         if pairing.profile_id and not said.is_paused:
             self._resume(pairing.profile_id, said.accounts or (), has_changed=has_changed)
         return self.relay.poll(pairing.id, is_watched=said.is_watched)

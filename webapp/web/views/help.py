@@ -34,6 +34,11 @@ TOPICS = (
         "Copy the cookies of a signed-in browser, in Chrome, Edge, Brave, Firefox or Safari.",
     ),
     Topic(
+        "companion",
+        "The companion",
+        "A browser extension that reads Flow where you are signed in: install, pause, update, remove.",
+    ),
+    Topic(
         "every-day",
         "Every day",
         "Sync, download, select, make a ZIP, and the keys that do the same.",
