@@ -362,6 +362,15 @@ def test_a_browser_can_unpair_itself(work, ada, browser, wait_until):
     wait_until(lambda: state_of(run) == RunState.WAITING)
 
 
+def test_removing_a_profile_ends_its_pairing(work, ada, browser):
+    synced(work, ada)
+    work.remove_profile(ada)
+    with pytest.raises(Refused, match="pairing_refused"):
+        browser.channel.poll()
+    assert pairings.list_pairings() == []
+    assert Image.select().count() == 0
+
+
 def test_a_profile_without_a_browser_goes_on_with_the_next_one(
     work, ada, browser, live_url, flow, connect, wait_until
 ):
