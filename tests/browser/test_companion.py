@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from extension_host import EXTENSION_ID, POPUP, ExtensionHost, Tab, eventually, find_chromium
+from extension_host import EXTENSION_ID, POPUP, WAIT_SECONDS, ExtensionHost, Tab, eventually, find_chromium
 from flask import Flask
 
 from webapp import store
@@ -172,10 +172,10 @@ def connect(host: ExtensionHost, dashboard: Dashboard, email: str) -> tuple[str,
     return choose(page, email), popup
 
 
-def sync(dashboard: Dashboard, profile_id: str) -> None:
+def sync(dashboard: Dashboard, profile_id: str, seconds: float = WAIT_SECONDS) -> None:
     """Syncs to the end. The run may have to wait for the browser first."""
     dashboard.work.syncs.start(profile_id)
-    eventually(lambda: state_of(profile_id) == RunState.DONE, "the sync is done")
+    eventually(lambda: state_of(profile_id) == RunState.DONE, "the sync is done", seconds)
 
 
 def state_of(profile_id: str, kind: RunKind = RunKind.SYNC) -> str:
@@ -290,13 +290,30 @@ def test_flowshelf_restarted_and_the_companion_updated_go_on_as_before(
     sync(dashboard, profile_id)
     manifest = extension / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": "9.9.9"}))
-    host.send(
-        "Extensions.loadUnpacked", path=str(extension)
-    )  # as the round arrow on the page of the extensions
-    host.open(POPUP).wait_for(
-        "document.body.innerText.includes('9.9.9') && document.querySelector('li b').textContent"
-    )
+    host.send("Extensions.loadUnpacked", path=str(extension))  # like the round arrow on the extensions' page
+    popup = host.open(POPUP)
+    popup.wait_for("document.body.innerText.includes('Version 9.9.9')")
+    popup.wait_for(f"document.querySelector('#pairings').innerText.includes('{world.email}')")
     sync(dashboard, profile_id)
+
+
+@pytest.mark.proof
+def test_with_only_the_browser_open_work_begins_within_a_minute_and_no_tab_stays(
+    launch, dashboard, flow, world
+):
+    host = launch()
+    sign_in(host, flow, world.email)
+    profile_id, popup = connect(host, dashboard, world.email)
+    for tab in [one for one in host.tabs if one is not popup]:
+        tab.close()
+    popup.stop_workers()
+    popup.close()
+    eventually(lambda: not host.targets("service_worker"), "the worker has ended")
+    began = time.monotonic()
+    sync(dashboard, profile_id, 75)
+    print(f"work of a browser without a tab took {time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < 60
+    eventually(lambda: not any(flow.url in url for url in host.targets("page")), "its tab is closed", 90)
 
 
 class Impostor(BaseHTTPRequestHandler):
