@@ -180,8 +180,6 @@ class Browser:
                 found = self._start_page(call["index"])
                 if not (found["cfb2h"] and found["FdrFJe"]):
                     return {"error": "signed_out"}
-                if not (found["oPEP7c"] or found["SNlM0e"]):
-                    return {"error": "signed_out"}
                 fields = {name: bool(value) for name, value in found.items() if name != "oPEP7c"}
                 body = {"email": found["oPEP7c"], "fields": fields}
                 return {"status": 200, "location": None, "body": json.dumps(body)}
