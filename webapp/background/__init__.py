@@ -57,6 +57,7 @@ from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
+from webapp.store.pairings import find_pairing_of
 from webapp.store.profiles import (
     find_profile_of,
     get_profile,
@@ -210,8 +211,10 @@ class Background:
         that stopped because of the move resume too, and a sync starts. Raises what `Accounts.replace_cookies`
         raises.
         """
-        before = get_profile(profile_id)
+        before, before_pairing = get_profile(profile_id), find_pairing_of(profile_id)
         after = self.accounts.replace_cookies(profile_id, pasted_text, is_confirmed=is_confirmed)
+        if before_pairing:
+            self.companion.unpair(before_pairing.id)  # its row is gone already: pasted cookies end it
         self.resume_waiting(profile_id)
         had_service = before.service is not None or before.health == Health.MOVED
         if had_service and after.service != before.service:
@@ -283,6 +286,8 @@ class Background:
         self.syncs.pause(profile_id)
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
+        if pairing := find_pairing_of(profile_id):
+            self.companion.unpair(pairing.id)
         self._wait_for_writers(profile_id)
         walks.reread_shared(profile_id)
         recorded = remove_profile(profile_id, with_files=with_files)

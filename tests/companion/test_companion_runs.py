@@ -193,6 +193,17 @@ def test_a_sign_out_in_the_browser_waits_for_the_sign_in(work, ada, browser, wai
     wait_until(lambda: state_of(run) == RunState.DONE)
 
 
+def test_a_run_that_begins_to_wait_while_the_browser_asks_is_not_forgotten(work, ada, browser, wait_until):
+    """Its thread sets the health first: a poll that comes then finds no run that waits."""
+    browser.close()
+    run = work.syncs.start(ada)
+    work.companion.relay.drop(browser.channel.pairing_id)
+    wait_until(lambda: state_of(run) == RunState.WAITING)
+    profiles.note_health(ada, Health.WELL)
+    browser.open()
+    wait_until(lambda: state_of(run) == RunState.DONE)
+
+
 def test_a_person_who_presses_sync_after_signing_in_need_not_wait(work, ada, browser, wait_until):
     browser.sign_out()
     run = work.syncs.start(ada)
@@ -349,6 +360,15 @@ def test_a_browser_can_unpair_itself(work, ada, browser, wait_until):
         browser.channel.poll()
     run = work.syncs.start(ada)
     wait_until(lambda: state_of(run) == RunState.WAITING)
+
+
+def test_removing_a_profile_ends_its_pairing(work, ada, browser):
+    synced(work, ada)
+    work.remove_profile(ada)
+    with pytest.raises(Refused, match="pairing_refused"):
+        browser.channel.poll()
+    assert pairings.list_pairings() == []
+    assert Image.select().count() == 0
 
 
 def test_a_profile_without_a_browser_goes_on_with_the_next_one(
