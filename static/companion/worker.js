@@ -92,7 +92,8 @@ async function askUntilQuiet(pairing) {
       seconds = await poll(pairing);
       failures = 0;
     } catch ({ message }) {
-      await session.set({ [`state ${pairing.id}`]: { problem: message } });
+      const key = `state ${pairing.id}`;
+      await session.set({ [key]: { ...(await session.get(key))[key], problem: message } });
       failures += 1;
       seconds = (await isWatched()) ? Math.min(2 ** failures / 2, SHORT_SECONDS) : Infinity;
     }
