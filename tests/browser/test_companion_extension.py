@@ -34,6 +34,33 @@ pytestmark = pytest.mark.browser
 
 CONNECT = "document.querySelector('#unpaired button').click()"
 PAIRED = "!document.querySelector('#paired').hidden"
+# What the companion may be asked for, and what not: a free value in its place, and nothing else that differs.
+READING_CALLS = (
+    ("UpteDb", ["projects/*", 20, None, None, None, None, [1]]),
+    ("UpteDb", ["projects/*", 20, "cursor", None, None, None, [1]]),
+    ("Zzl0ze", ["projects/8822142b-ca75_backfill", None, None, None, [1]]),
+    ("as29s", ["8822142b-ca75_upsampled"]),
+)
+OTHER_CALLS = (
+    ("UpteDb", ["projects/*", 21, None, None, None, None, [1]]),
+    ("UpteDb", ["projects/*", 20, ["cursor"], None, None, None, [1]]),
+    ("UpteDb", ["projects/*", 20, None, None, None, None, [1], "more"]),
+    ("Zzl0ze", ["projects/a/media/b", None, None, None, [1]]),
+    ("Zzl0ze", ["accounts/a", None, None, None, [1]]),
+    ("as29s", ["a", "b"]),
+    ("as29s", [{"a": 1}]),
+    ("as29s", "a"),
+    ("o30O0e", [["you"]]),
+    ("DeleteIt", ["a"]),
+    ("constructor", []),
+)
+CHECK = """import("/calls.js").then(({checkedArguments}) => CALLS.map(([rpc, given]) => {
+  try {
+    return JSON.stringify(checkedArguments(rpc, given)) === JSON.stringify(given) ? "built" : "changed";
+  } catch (refusal) {
+    return refusal.code;
+  }
+}))"""
 # What a page of the web may try with a code that is valid; an entry is true if it got somewhere.
 HOSTILE = """(async () => {
   const reached = (act) => act().then(Boolean, () => false);
@@ -369,6 +396,14 @@ def impostor(port: int = 0) -> Iterator[tuple[str, list[str]]]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_the_companion_builds_reading_calls_of_known_shapes_and_no_others(launch):
+    popup = launch().open(POPUP)
+    popup.wait_for("!document.querySelector('#unpaired').hidden")
+    for calls, outcome in ((READING_CALLS, "built"), (OTHER_CALLS, "odd")):
+        found = popup.evaluate(CHECK.replace("CALLS", json.dumps(calls)))
+        assert found == [outcome] * len(calls)
 
 
 def test_a_hostile_page_and_another_program_on_the_port_get_nowhere(launch, dashboard, flow, world):
