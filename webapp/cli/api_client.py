@@ -99,19 +99,33 @@ class ApiClient(ABC):
         return self.request("POST", f"/api/runs/{run_id}/resume")
 
     def verify(
-        self, *, deep: bool, sets_pending: bool, follows_moves: bool, moves_unknown: bool
+        self,
+        *,
+        deep: bool,
+        sets_pending: bool,
+        follows_moves: bool,
+        keeps_changed: bool,
+        moves_unknown: bool,
     ) -> tuple[VerifyReport, UnknownFiles]:
         body: Body = {
             "deep": deep,
             "setPending": sets_pending,
             "followMoves": follows_moves,
+            "keepChanged": keeps_changed,
             "moveUnknown": moves_unknown,
         }
         found = self.request("POST", "/api/verify", body)
         moves = [Move(move["from"], Path(move["to"]), move["files"]) for move in found["moves"]]
         unknown = found["unknown"]
         return (
-            VerifyReport(found["counts"], found["problems"], found["requeuedCount"], moves),
+            VerifyReport(
+                found["counts"],
+                found["problems"],
+                found["requeuedCount"],
+                moves,
+                found["foundCount"],
+                found["keptCount"],
+            ),
             UnknownFiles(unknown["count"], unknown["files"], unknown["movedCount"]),
         )
 

@@ -235,8 +235,10 @@ class Image(BaseModel):
     `stored_walk_id` and `stored_run_id` say what stored it, `seen_walk_id` the last walk that saw it.
     `local_path` is the file, null until it was downloaded, relative to the storage root `root_id` (null: the
     folder `images`), or absolute under no root; `downloaded_at`, `size_bytes`, `sha256` and
-    `damaged_at` belong to that file. `gone_upstream_at`: Flow no longer has the image. `hidden_at`: a person
-    hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again when asked for by name.
+    `damaged_at` belong to that file. `changed_sha256`: the file is another whole picture now, with this
+    sha256, and nobody has decided yet which one is right. `gone_upstream_at`: Flow no longer has the image.
+    `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again
+    when asked for by name.
     """
 
     id = TextField(primary_key=True)
@@ -272,6 +274,7 @@ class Image(BaseModel):
     width = IntegerField(null=True)
     height = IntegerField(null=True)
     root_id = IntegerField(null=True)
+    changed_sha256 = TextField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"

@@ -7,6 +7,7 @@ from flask_htmx import HTMX
 
 from webapp.database.states import SyncMode
 from webapp.errors import BadRequest, UnknownImage
+from webapp.maintenance import changes
 from webapp.store import profiles
 from webapp.store.gallery import images, selections
 from webapp.store.runs import failures
@@ -96,9 +97,21 @@ def cancel_downloads(profile_id: str) -> ResponseReturnValue:
 
 @commands.post("/images/<image_id>/download")
 def request_one(image_id: str) -> ResponseReturnValue:
-    """Download one image. The button is on the page of the image, so the response is a redirect to a page."""
+    """Download one image, with `changed=replace` also if its file was changed outside Flowshelf.
+
+    The button is on the page of the image, so the response is a redirect to a page.
+    """
     image = images.get_image(image_id)
-    background().downloads.request(image.profile_id, [image.id])
+    replaces_changed = request.form.get("changed") == "replace"
+    background().downloads.request(image.profile_id, [image.id], replaces_changed=replaces_changed)
+    return redirect(return_path(), code=303)
+
+
+@commands.post("/images/<image_id>/keep")
+def keep_changed(image_id: str) -> ResponseReturnValue:
+    """Take a changed file for the right one. `sha256` says which content the person saw."""
+    image = images.get_image(image_id)
+    changes.keep(image, background().downloads.roots, shown_sha256=request.form.get("sha256"))
     return redirect(return_path(), code=303)
 
 
