@@ -70,6 +70,8 @@ class Downloads:
         self._pools: dict[str, WorkerPool] = {}
         self._in_flight: set[int] = set()
         self._thread_counts: Counter[str] = Counter()
+        # Of all profiles together. A command lowers it where the system allows few open files.
+        self.max_threads = 1024
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -199,9 +201,7 @@ class Downloads:
             # Claimed, but no thread works on it: its thread could not write the outcome down.
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             pool = self._pools.setdefault(run.id, WorkerPool(run))
-            # Detached threads still send requests, so they count: pausing and resuming must not add threads.
-            free_count = self._settings.current.download_workers - self._thread_counts[run.profile_id]
-            for _ in range(min(downloads.count_queued(run.id), free_count)):
+            for _ in range(min(downloads.count_queued(run.id), self._count_free(run.profile_id))):
                 thread = threading.Thread(target=self._run_worker, args=(pool,), daemon=True)
                 pool.threads.add(thread)
                 self._thread_counts[run.profile_id] += 1
@@ -212,6 +212,15 @@ class Downloads:
                 self._detach(run.id)
                 finish(run.id)
         self._waiters.notify_all()
+
+    def _count_free(self, profile_id: str) -> int:
+        """How many threads a profile may start. Each profile may have one, whatever the others have.
+
+        Detached threads still send requests, so they count: pausing and resuming must not add threads.
+        """
+        own_count = self._thread_counts[profile_id]
+        free_count = self._settings.current.download_workers - own_count
+        return max(0 if own_count else 1, min(free_count, self.max_threads - self._thread_counts.total()))
 
     def apply_settings(self) -> None:
         """Start the threads that a raised limit allows. With a lowered one, threads end after their image."""
@@ -277,6 +286,8 @@ class Downloads:
         self._troubles.clear(pool.run.id)
         if not is_finished and not self._stopping.is_set():
             self.ensure_running(pool.run.id)
+        if is_finished and self._pools:
+            self.apply_settings()  # the run of another profile may have this thread
         self._waiters.notify_all()
 
     def _count_out(self, pool: WorkerPool) -> None:

@@ -27,6 +27,8 @@ from webapp.cli.api_types import (
     RunValue,
     SyncRunValue,
 )
+from webapp.cli.descriptors import limit_threads
+from webapp.cli.server import SERVER_THREADS
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
@@ -195,6 +197,7 @@ def open_client(config: Config) -> Iterator[ApiClient]:
         # Inside one process there is no sign-in and no proxy.
         app = create_app(replace(config, share=False, prefix=""))
         work = background_of(app)
+        limit_threads(work, SERVER_THREADS)
         work.start(resumes=False)
         try:
             yield LocalClient(app)
