@@ -12,19 +12,11 @@ it.
 
 from dataclasses import dataclass
 
-from peewee import (
-    SQL,
-    AutoField,
-    BooleanField,
-    Field,
-    ForeignKeyField,
-    IntegerField,
-    TextField,
-)
-from playhouse.sqlite_ext import AutoIncrementField
+from peewee import SQL, BooleanField, Field, ForeignKeyField
 
 from webapp.database.account_models import Pairing, Profile, Secret, Session
 from webapp.database.base import BaseModel
+from webapp.database.fields import AutoField, AutoIncrementField, IntegerField, TextField, stored_json
 from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, ExportState, RunState, ScheduleKind, SyncMode
 from webapp.storage.roots import Place
@@ -219,6 +211,12 @@ class Run(BaseModel):
     done_count = IntegerField(default=0)
     failed_count = IntegerField(default=0)
     done_bytes = IntegerField(default=0)
+
+    @property
+    def ignored_by_reason(self) -> dict[str, int]:
+        """The counts in `ignored_reasons`."""
+        counts = stored_json(self.ignored_reasons, {})
+        return {reason: count for reason, count in counts.items() if isinstance(count, int)}
 
     @property
     def sync_request(self) -> SyncRequest:

@@ -41,15 +41,8 @@ def _is_untouched(image: Image, found: os.stat_result) -> bool:
     copies a file can set it."""
     if found.st_size != image.size_bytes or not image.downloaded_at:
         return False
-    stored = _seconds(image.downloaded_at)
+    stored = parsed(image.downloaded_at).timestamp()
     return max(found.st_mtime, found.st_ctime) <= stored + TIME_PRECISION_SECONDS
-
-
-def _seconds(moment: str) -> float:
-    try:
-        return parsed(moment).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def note_sha256(image: Image, path: Path, sha256: str) -> None:

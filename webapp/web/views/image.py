@@ -121,6 +121,7 @@ def events_of(image: Image) -> list[Event]:
     events += [
         Event(event.created_at, EVENT_SENTENCES[event.kind], event.reason)
         for event in images.list_events(image.id)
+        if event.kind in EVENT_SENTENCES  # a damaged database may hold any
     ]
     if image.latest_download and not image.local_path:
         current = DOWNLOAD_SENTENCES.get(image.latest_download.state)
@@ -215,7 +216,10 @@ def _send(
 ) -> Response:
     """A response that browsers may cache for good if the URL contains the version of the file, the beginning
     of its sha256. Otherwise they have to ask each time, by ETag."""
-    response = send_file(path, mimetype=media_type, as_attachment=as_attachment, etag=etag or True)
+    is_usable = etag is not None and etag.isascii() and etag.replace("-", "").isalnum()
+    response = send_file(
+        path, mimetype=media_type, as_attachment=as_attachment, etag=etag if etag and is_usable else True
+    )
     is_versioned = version is not None and request.args.get("v") == version[:12]
     caching = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
     response.headers["Cache-Control"] = f"private, {caching}"
