@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from webapp import store
@@ -101,7 +101,16 @@ def restore(path, table, column, before):
 
 
 @given(place=st.sampled_from(COLUMNS), value=st.sampled_from(VALUES))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(place=("run", "started_at"), value="'not a number'")
+@example(place=("run", "ignored_reasons"), value="1e300")
+@example(place=("run", "synced_count"), value="'not a number'")
+@example(place=("image_event", "kind"), value="'-'")
+@example(place=("image_tally", "size_bytes"), value="9223372036854775807")
+@example(place=("veo3_image_generations", "prompt"), value="CAST(x'ff41' AS TEXT)")
+@example(place=("veo3_image_generations", "created_at"), value="x'00ff'")
+@example(place=("veo3_image_generations", "sha256"), value='\'{"a": "b"}\'')
+@example(place=("profile", "id"), value="CAST(x'ff41' AS TEXT)")
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_page_fails_because_of_a_damaged_value(place, value, pages, client, config):
     before = damaged(config.database_path, *place, value)
     if before is None:
