@@ -128,12 +128,12 @@ def test_a_storage_root_that_moved_is_found_and_followed(rooted, running, root, 
 
 
 def test_a_removal_that_is_still_to_be_done_follows_the_move_of_its_root(rooted, running, root, tmp_path):
-    with store.connection():
-        image = Image.select().where(Image.root_id.is_null(False)).first()
-        removals.add_removals([(image.local_path, image.root_id, image.id)])
     root.rename(tmp_path / "photos")
     running(storage_roots=(tmp_path / "photos",))
     with store.connection():
+        image = Image.select().where(Image.root_id.is_null(False)).first()
+        # After the start, which would carry it out.
+        removals.add_removals([(image.local_path, image.root_id, image.id)])
         relocation.follow_moves()
         (removal,) = removals.list_removals()
     assert removal.file_path == str(tmp_path / "photos" / image.local_path)
