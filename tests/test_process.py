@@ -28,6 +28,7 @@ class Shelf:
             "FLOWSHELF_LABS_URL": config.labs_url,
             "FLOWSHELF_MEDIA_URL": config.media_url,
             "FLOWSHELF_FLOW_URL": config.flow_url,
+            "FLOWSHELF_ACCOUNTS_URL": config.accounts_url,
             "FLOWSHELF_PICTURE_HOSTS": ",".join(config.picture_hosts),
             "FLOWSHELF_PORT": "0",
             "FLOWSHELF_PAGE_DELAY": "0",
