@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from webapp import store
 from webapp.cli.api_client import open_client
 from webapp.cli.dashboard import demo_config
-from webapp.database.models import Profile, Run
+from webapp.database.models import Profile, Run, Secret
 from webapp.database.states import Health, RunState, ScheduleKind, Way
 from webapp.demo import World
 from webapp.demo.account.google_sign_in import OWN, ROTATING
@@ -165,6 +165,13 @@ def test_only_checked_pasted_cookies_of_todays_flow_are_renewed_and_none_during_
     assert rotation_count() == 0
 
 
+def test_a_profile_without_its_cookies_sends_none(switched_on, profile_id, rotation_count):
+    """As after the restore of a backup, which leaves the cookies out."""
+    Secret.delete().execute()
+    switched_on.renewals.renew_due(now())
+    assert rotation_count() == 0
+
+
 def test_a_clock_that_was_set_back_does_not_stop_the_renewals(switched_on, rotation_count):
     Profile.update(renewal_due_at=timestamp(now() + timedelta(days=400))).execute()
     switched_on.renewals.renew_due(now())
@@ -301,7 +308,7 @@ def test_pasting_cookies_switches_nothing_on(shelf, profile_id, world, profile):
     assert profile().renewal == "off"
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "drop", "cut"])
+@pytest.mark.parametrize("fault", ["429", "500", "drop", "cut", "huge"])
 def test_a_passing_failure_is_no_refusal_and_is_tried_again_a_minute_later(
     switched_on, profile_id, flow, client, world, profile, rotation_count, fault
 ):
@@ -310,6 +317,8 @@ def test_a_passing_failure_is_no_refusal_and_is_tried_again_a_minute_later(
             flow.drop_next("rotation")
         case "cut":
             flow.cut_next("rotation", at_bytes=0)
+        case "huge":
+            flow.respond_next("rotation", b"[" * 100_000)
         case status:
             flow.fail_next(int(status), "rotation")
     begin = now()
@@ -458,7 +467,7 @@ def test_cookies_that_do_not_sign_in_though_renewed_are_not_renewed_for_ever(
 def note(client, profile_id):
     """What a profile's page says about the end of its session, and where it leads."""
     page = BeautifulSoup(client.get(f"/profiles/{profile_id}").text, "html.parser")
-    found = page.select_one(".session-end")
+    found = page.select_one("#session-end")
     return (" ".join(found.text.split()), [link["href"] for link in found.select("a")]) if found else ("", [])
 
 
@@ -483,6 +492,24 @@ def test_a_session_that_ends_within_hours_though_renewed_is_probably_bound(ended
     assert "let that browser make the requests" in text
     assert "sign in with Firefox" in text
     assert "/help/keeping-signed-in" in links
+
+
+def test_a_bound_session_is_refused_dies_under_a_sync_and_is_named(
+    work, profile_id, world, flow, client, wait_until, profile
+):
+    world.google.bound_status = 200
+    with store.connection(), flow.holding("project", at=2) as gate:
+        work.replace_cookies(profile_id, paste(world))
+        work.renewals.switch(profile_id, is_on=True)
+        run = work.syncs.start(profile_id)
+        assert gate.reached.wait(5)
+        work.renewals.wake()
+        wait_until(lambda: profile().renewal == "refused")
+        world.google.end_copies()
+        gate.release()
+        assert work.syncs.wait(run.id).state == RunState.WAITING
+        assert flow.count("rotation") == 1
+    assert "It is probably bound to the device of its browser" in note(client, profile_id)[0]
 
 
 def test_so_is_one_that_google_refused_to_renew(ended_after, client, profile_id):
@@ -519,12 +546,23 @@ def test_the_moment_of_the_end_is_the_first_refusal_not_the_last_try(ended_after
     assert profile().signed_out_at == first
 
 
-def test_the_banner_of_a_waiting_sync_explains_the_end_too(shelf, profile_id, world, client):
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"renewal": "off"}, "The old ones worked for 0 s only. What lasts longer"),
+        ({"renewal": "refused"}, "probably bound to the device of their browser"),
+    ],
+)
+def test_the_banner_of_a_waiting_sync_leads_to_the_explanation(
+    shelf, profile_id, world, client, columns, sentence
+):
     shelf.replace_cookies(profile_id, paste(world))
     world.google.sign_out()
     shelf.syncs.wait(shelf.syncs.start(profile_id).id)
+    Profile.update(**columns).execute()
     banner = BeautifulSoup(client.get("/").text, "html.parser").select_one("#sync-panel .banner")
-    assert "There are two likely reasons." in banner.text
+    assert sentence in " ".join(banner.text.split())
+    assert banner.select_one(f"a[href='/profiles/{profile_id}#session-end']")
 
 
 def test_when_two_programs_renew_a_session_the_page_says_that_another_may_use_it(

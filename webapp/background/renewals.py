@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # How often to look for a run that needs the cookies. Runs do not wake the thread: a session lasts longer.
 POLL_SECONDS = 60.0
+# For a whole response, which is small: one that drips must not keep other profiles from their renewal.
+MAX_RESPONSE_SECONDS = 30.0
 
 
 class Renewals:
@@ -72,8 +74,13 @@ class Renewals:
         return POLL_SECONDS if candidates or self._to_check else None
 
     def _renew(self, claim: renewals.Claim) -> None:
-        user_agent = claim.user_agent or USER_AGENT
-        with closing(HttpClient(self._stopping, self._config.timeout_seconds, user_agent=user_agent)) as http:
+        client = HttpClient(
+            self._stopping,
+            self._config.timeout_seconds,
+            MAX_RESPONSE_SECONDS,
+            claim.user_agent or USER_AGENT,
+        )
+        with closing(client) as http:
             rotation = rotate(http, self._config.accounts_url, claim.cookies)
         self._store(claim, rotation)
         name = rotation.outcome.name.lower()

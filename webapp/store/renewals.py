@@ -93,16 +93,11 @@ def claim_renewal(profile_id: str, moment: datetime) -> Claim | None:
     """
     with transaction():
         profile = Profile.get_or_none(Profile.id == profile_id)
-        if profile is None or not _is_due(profile, moment):
+        cookies = get_cookies(profile_id)  # none after the restore of a backup without them
+        if profile is None or not cookies or not _is_due(profile, moment):
             return None
         _set_due(profile_id, moment + RETRY_PAUSE)
-        return Claim(
-            profile_id,
-            profile.cookies_set_at,
-            get_cookies(profile_id),
-            find_user_agent(profile_id),
-            moment,
-        )
+        return Claim(profile_id, profile.cookies_set_at, cookies, find_user_agent(profile_id), moment)
 
 
 def finish_renewal(claim: Claim, renewed: dict[str, str]) -> None:

@@ -17,7 +17,7 @@ from webapp.sources.http import HttpClient, Response, host_of, retry_after_secon
 PATH = "/RotateCookies"
 BODY = b'[000,"-0000000000000000000"]'
 ROTATING = ("__Secure-1PSIDTS", "__Secure-3PSIDTS")
-MAX_RESPONSE_BYTES = 1024 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 
 SESSION_OVER = "Google says that this session has ended (401)."
 NO_NEW_COOKIES = "Google sent no new cookies for this session."
