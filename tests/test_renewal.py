@@ -4,6 +4,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -127,6 +128,13 @@ def test_cookies_are_renewed_at_most_every_ten_minutes_whatever_restarts(
     world.google.pass_time(600)
     again.renewals.renew_due(begin + minutes(10))
     assert rotation_count() == 2
+
+
+def test_a_renewal_that_a_killed_process_had_begun_is_not_begun_again_for_a_minute(switched_on, profile_id):
+    begin = now()
+    assert renewals.claim_renewal(profile_id, begin)
+    assert renewals.claim_renewal(profile_id, begin + minutes(0.98)) is None
+    assert renewals.claim_renewal(profile_id, begin + minutes(1))
 
 
 @pytest.mark.parametrize(
@@ -267,8 +275,17 @@ def test_only_cookies_of_the_family_are_taken_from_the_answer(config, flow, worl
     assert [one.cookies for one in found[1:]] == [{}, {}, {}]
 
 
+def test_an_answer_that_repeats_the_cookies_that_were_sent_brings_no_new_ones(config, flow, world):
+    cookies = world.google.cookies()
+    line = f"{ROTATING[0]}={cookies[ROTATING[0]]}; Domain=.google.com"
+    flow.respond_next("rotation", "[]", headers={"Set-Cookie": line})
+    with closing(HttpClient(threading.Event(), config.timeout_seconds)) as http:
+        assert rotate(http, config.accounts_url, cookies).outcome is Outcome.REFUSED
+
+
 def test_the_demo_renews_at_the_simulated_flow_only(config, flow):
-    assert demo_config(config, flow).accounts_url == flow.url
+    real = replace(config, accounts_url="https://accounts.google.com")
+    assert demo_config(real, flow).accounts_url == flow.url
 
 
 # What Google may answer
@@ -398,6 +415,16 @@ def test_switching_off_during_a_renewal_keeps_the_new_cookies(switched_on, profi
     assert profiles.get_cookies(profile_id) == world.google.cookies()
 
 
+def test_a_refusal_after_switching_off_leaves_it_off_and_is_remembered(
+    switched_on, profile_id, flow, world, profile
+):
+    world.google.bound_status = 401
+    held_renewal(switched_on, flow, lambda: renewals.switch_renewal(profile_id, is_on=False))
+    assert profile().renewal == "off"
+    renewals.switch_renewal(profile_id, is_on=True)
+    assert profile().renewal == "refused"
+
+
 def test_a_cookie_that_flow_renews_during_a_renewal_is_kept(switched_on, profile_id, flow, world):
     held_renewal(switched_on, flow, lambda: profiles.merge_cookies(profile_id, {"SIDCC": "newer"}))
     assert profiles.get_cookies(profile_id) == world.google.cookies() | {"SIDCC": "newer"}
@@ -450,18 +477,21 @@ def test_renewed_cookies_are_checked_as_soon_as_flow_can_be_asked(
     assert switched_on.syncs.wait(run.id).state == RunState.DONE
 
 
-def test_cookies_that_do_not_sign_in_though_renewed_are_not_renewed_for_ever(
-    switched_on, profile_id, world, profile, rotation_count
+def test_cookies_that_do_not_sign_in_though_renewed_are_renewed_and_checked_once(
+    switched_on, profile_id, world, flow, profile, rotation_count
 ):
     cookies = world.google.cookies()
     profiles.set_cookies(profile_id, {name: cookies[name] for name in cookies if name != OWN}, None)
     switched_on.connections.drop(profile_id)
     run = switched_on.syncs.wait(switched_on.syncs.start(profile_id).id)
     assert run.state == RunState.WAITING
-    for count in range(4):
-        switched_on.renewals.renew_due(now() + minutes(10 * count + 1))
+    switched_on.renewals.renew_due(now())
+    asked_count = len(flow.log)
+    for count in range(1, 4):
         world.google.pass_time(600)
+        switched_on.renewals.renew_due(now() + minutes(10 * count + 1))
     assert (rotation_count(), profile().health) == (1, Health.WAITING_FOR_COOKIES)
+    assert len(flow.log) == asked_count
 
 
 def note(client, profile_id):

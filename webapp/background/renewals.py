@@ -83,8 +83,7 @@ class Renewals:
         with closing(client) as http:
             rotation = rotate(http, self._config.accounts_url, claim.cookies)
         self._store(claim, rotation)
-        name = rotation.outcome.name.lower()
-        log.info("renewal of the cookies of %s: %s. %s", claim.profile_id, name, rotation.reason)
+        log.info("renewal of the cookies of %s: %s", claim.profile_id, rotation.reason or "done")
         if rotation.outcome is Outcome.RENEWED:
             self._to_check.add(claim.profile_id)
 
