@@ -63,6 +63,7 @@ def config(flow: FlowServer, tmp_path: Path) -> Config:
         labs_url=flow.url,
         media_url=flow.url,
         flow_url=flow.url,
+        accounts_url=flow.url,
         picture_hosts=frozenset({flow.picture_host}),
         port=0,
         page_delay_seconds=0.0,

@@ -38,6 +38,7 @@ class Config:
     labs_url: str = "https://labs.google"
     media_url: str = "https://aisandbox-pa.googleapis.com"
     flow_url: str = "https://flow.google.com"
+    accounts_url: str = "https://accounts.google.com"
     histories: tuple[str, ...] = ("ASSET_MANAGER", "PINHOLE")
     page_size: int = 18
     page_delay_seconds: float = 1.0
@@ -367,6 +368,12 @@ SETTINGS = (
     Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
     Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),
     Setting("flow_url", "FLOWSHELF_FLOW_URL", _url, "Where today's Flow is."),
+    Setting(
+        "accounts_url",
+        "FLOWSHELF_ACCOUNTS_URL",
+        _url,
+        "Where pasted cookies are renewed, for profiles whose session is kept alive.",
+    ),
 )
 _BY_FIELD = {setting.field: setting for setting in SETTINGS}
 

@@ -101,6 +101,7 @@ def demo_config(config: Config, flow: FlowServer) -> Config:
         labs_url=flow.url,
         media_url=flow.url,
         flow_url=flow.url,
+        accounts_url=flow.url,
         picture_hosts=frozenset({flow.picture_host}),
         flow_next_key=None,
         page_delay_seconds=0.4,

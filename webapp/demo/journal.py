@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# The kinds of requests by service. Besides these there are "media", "picture" and "other".
+# The kinds of requests by service. Besides these there are ROTATION, "media", "picture" and "other".
 LABS_KINDS = ("history", "session", "page", "script")
 CALL_KINDS = ("projects", "project", "address", "person", "call")
 FLOW_GOOGLE_KINDS = ("start", *CALL_KINDS)
+# The request to accounts.google.com that renews the cookies of a session.
+ROTATION = "rotation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from webapp.demo import accounts_google
 from webapp.demo.faults import Fault, Faults, Gate
 from webapp.demo.flow_google import frames
 from webapp.demo.flow_google.service import breach_of
@@ -23,7 +24,8 @@ Latency = float | Mapping[str, float]
 
 
 class FlowServer:
-    """labs.google, its media service, flow.google.com and the picture storage at one address.
+    """All of Google that Flowshelf asks at one address: labs.google, its media service, flow.google.com,
+    accounts.google.com and the picture storage.
 
     Methods that end in `_next` queue faults for the next `count` requests of a kind. The kinds are those
     of `journal`. A response shows the world as it is when a gate or a delay lets the request continue.
@@ -208,7 +210,7 @@ class FlowServer:
         leak = leak_of(request)
         if leak:
             self._journal.add_violation(f"the {request.kind} request carried {leak}")
-        breach = breach_of(request)
+        breach = breach_of(request) or accounts_google.breach_of(request)
         if breach:
             self._journal.add_violation(f"the {request.kind} request {breach}")
 

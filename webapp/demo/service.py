@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from webapp.demo import accounts_google
 from webapp.demo.flow_google.frames import CALLS
 from webapp.demo.flow_google.service import CALL_PATH, FlowGoogleService
-from webapp.demo.journal import FLOW_GOOGLE_KINDS, LABS_KINDS, Request
+from webapp.demo.journal import FLOW_GOOGLE_KINDS, LABS_KINDS, ROTATION, Request
 from webapp.demo.labs.service import HISTORY_PATH, MEDIA_PATH, SESSION_PATH, LabsService
 from webapp.demo.labs.web_page import SCRIPT_PATH
 from webapp.demo.leaks import leak_of
@@ -13,6 +14,7 @@ from webapp.demo.urls import Urls
 from webapp.demo.world import World
 
 _KINDS = {HISTORY_PATH: "history", SESSION_PATH: "session", "/fx": "page", "/fx/": "page", "/": "start"}
+_KINDS |= {accounts_google.PATH: ROTATION}
 _PREFIXES = {SCRIPT_PATH: "script", MEDIA_PATH: "media", "/pictures/": "picture", "/image/": "picture"}
 
 
@@ -38,6 +40,8 @@ class Service:
         """Return the true response; with `first_page` a history call ignores its cursor."""
         if request.kind in FLOW_GOOGLE_KINDS:
             return self.google.response(request)
+        if request.kind == ROTATION:
+            return accounts_google.response(request, self.worlds)
         if request.method != "GET":
             return error_of(request.kind, 405)
         if request.kind in (*LABS_KINDS, "media"):

@@ -4,12 +4,12 @@ import json
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from peewee import IntegrityError, fn
+from peewee import Case, IntegrityError, fn
 
 from webapp.database.base import db
 from webapp.database.fields import stored_json
 from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret
-from webapp.database.states import Health, RunKind, RunState
+from webapp.database.states import CookieRenewal, Health, RunKind, RunState
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account
 from webapp.store import transaction
@@ -131,9 +131,22 @@ def set_cookies(
         Secret.delete().where(Secret.profile == profile_id, Secret.name == USER_AGENT).execute()
         if user_agent:
             _set_secret(profile_id, USER_AGENT, user_agent)
-        Profile.update(cookie_names=", ".join(sorted(cookies)), cookies_expire_at=expire_at).where(
-            Profile.id == profile_id
-        ).execute()
+        Profile.update(
+            cookie_names=", ".join(sorted(cookies)), cookies_expire_at=expire_at, **_never_renewed()
+        ).where(Profile.id == profile_id).execute()
+
+
+def _never_renewed() -> dict[str, object]:
+    """The columns of cookies that were pasted just now. Those of a person who had switched on their renewal
+    are renewed too, although Google refused it for the old ones."""
+    was_refused = Profile.renewal == CookieRenewal.REFUSED
+    return {
+        "cookies_set_at": now(),
+        "renewal": Case(None, [(was_refused, CookieRenewal.ON.value)], Profile.renewal),
+        "renewed_at": None,
+        "renewal_due_at": None,
+        "renewal_problem": None,
+    }
 
 
 def renew_cookies(
@@ -151,6 +164,13 @@ def renew_cookies(
             Profile.update(cookie_names=", ".join(sorted(renewed)), **expiry).where(
                 Profile.id == profile_id
             ).execute()
+
+
+def merge_cookies(profile_id: str, renewed: dict[str, str]) -> None:
+    """Replace some of the profile's cookies and keep the others. Call it inside a transaction."""
+    cookies = get_cookies(profile_id) | renewed
+    _set_secret(profile_id, COOKIES, json.dumps(cookies))
+    Profile.update(cookie_names=", ".join(sorted(cookies))).where(Profile.id == profile_id).execute()
 
 
 def find_user_agent(profile_id: str) -> str | None:
@@ -258,7 +278,12 @@ def note_account(profile_id: str, account: Account, *, is_confirmed: bool = Fals
 
 
 def note_health(profile_id: str, health: Health, reason: str | None = None) -> None:
-    Profile.update(health=health, health_reason=reason).where(Profile.id == profile_id).execute()
+    """Record the health of a profile, and when it signed out unless it had before."""
+    with transaction():
+        of_profile = Profile.id == profile_id
+        if health == Health.WAITING_FOR_COOKIES:
+            Profile.update(signed_out_at=now()).where(of_profile, Profile.health != health).execute()
+        Profile.update(health=health, health_reason=reason).where(of_profile).execute()
 
 
 def note_unchecked(profile_id: str, reason: str) -> None:

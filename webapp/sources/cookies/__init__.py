@@ -6,6 +6,7 @@ quoting    reads quoted text in command lines and programs
 found      one cookie of a paste
 google     the cookies of flow.google.com
 renewal    new cookies from the `Set-Cookie` headers of a response
+rotation   the request that keeps a session of Google alive
 """
 
 from webapp.sources.cookies.google import FLOW_HOST

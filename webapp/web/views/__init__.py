@@ -7,6 +7,7 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+renewal            the switch that keeps pasted cookies alive
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -50,6 +51,7 @@ from webapp.web.views import (
     preferences,
     problems,
     profiles,
+    renewal,
     return_path,
     selections,
     settings,
@@ -65,6 +67,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(selections.selection_commands)
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
+    app.register_blueprint(renewal.renewal)
     app.register_blueprint(examination.examination)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
@@ -81,4 +84,5 @@ def register_views(app: Flask) -> None:
     model_names.register(app)
     ignored_reasons.register(app)
     return_path.register(app)
-    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest}
+    renewal.register(app)
+    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest, "has_topic": help.has_topic}

@@ -195,6 +195,8 @@ def profile_value(profile: Profile) -> dict[str, Any]:
         "healthReason": profile.health_reason if profiles.health_of(profile) != Health.WELL else None,
         "checkedAt": profile.checked_at,
         "cookiesExpireAt": profile.cookies_expire_at,
+        "renewal": profile.renewal,
+        "renewedAt": profile.renewed_at,
         "lastCursor": (gaps[0].cursor or None) if gaps else None,
         "hasMore": bool(gaps),
         "isSyncingMetadata": runs.is_active(profile.id, RunKind.SYNC),

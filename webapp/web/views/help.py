@@ -34,6 +34,11 @@ TOPICS = (
         "Copy the cookies of a signed-in browser, in Chrome, Edge, Brave, Firefox or Safari.",
     ),
     Topic(
+        "keeping-signed-in",
+        "Keeping signed in",
+        "Why a session ends, and how Flowshelf can keep one alive.",
+    ),
+    Topic(
         "every-day",
         "Every day",
         "Sync, download, select, make a ZIP, and the keys that do the same.",
@@ -58,6 +63,10 @@ TOPICS = (
     ),
 )
 _BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def has_topic(name: str) -> bool:
+    return name in _BY_NAME
 
 
 @help_pages.get("/help")
