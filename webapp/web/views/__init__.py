@@ -7,6 +7,7 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+sign_in_ways       the ways to sign in beside pasting, and their pages
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -54,6 +55,7 @@ from webapp.web.views import (
     selections,
     settings,
     share,
+    sign_in_ways,
 )
 
 
@@ -81,4 +83,5 @@ def register_views(app: Flask) -> None:
     model_names.register(app)
     ignored_reasons.register(app)
     return_path.register(app)
+    sign_in_ways.register(app)
     app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest}
