@@ -1,6 +1,7 @@
 """How a profile is called.
 
-Its name may be empty: then the owner sees the e-mail of its account, and a guest, for whom that is not, a number.
+Its name may be empty: then the owner sees the e-mail of its account. Guests must not see that, so they see a
+number.
 """
 
 from webapp.database.models import Profile

@@ -204,14 +204,14 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
         owner = profile.account_email or "another account"
         raise OtherAccount(
             f"These cookies sign in {_named(account)}, but the profile “{owner_name(profile)}” belongs to "
-            f"{owner}. Add another profile for {_named(account)}, or copy the cookies again while signed in as "
-            f"{profile.account_email or 'the account of this profile'}."
+            f"{owner}. Add another profile for {_named(account)}, or copy the cookies again while signed in "
+            f"as {profile.account_email or 'the account of this profile'}."
         )
     others = (other for other in list_profiles() if other.id != profile_id and _is_same(other, account))
     if other := next(others, None):
         raise AccountExists(
-            f"The account {_named(account)} already has a profile, “{owner_name(other)}”. Replace the cookies "
-            "there instead."
+            f"The account {_named(account)} already has a profile, “{owner_name(other)}”. Replace the "
+            "cookies there instead."
         )
     if profile and not is_confirmed and _is_same(profile, account) is None and not _is_blank(profile):
         raise OtherAccount(

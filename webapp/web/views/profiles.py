@@ -1,5 +1,6 @@
 """Profiles: their pages, and the forms that add, rename, check and remove them."""
 
+from contextlib import closing
 from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
@@ -102,7 +103,10 @@ def render_profile(profile_id: str, problem: str | None = None, check_problem: s
 def _pasted_text() -> str:
     """The text of the chosen file, otherwise of the field. Raises BadCookies for a file that is no text."""
     file = request.files.get("cookies_file")
-    content = file.stream.read(MAX_FILE_BYTES + 1) if file else b""
+    if file is None:
+        return request.form.get("cookies", "")
+    with closing(file):  # a long one is in a temporary file
+        content = file.stream.read(MAX_FILE_BYTES + 1)
     return text_of_file(content) if content else request.form.get("cookies", "")
 
 
