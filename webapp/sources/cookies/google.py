@@ -97,8 +97,8 @@ def warnings(names: Iterable[str]) -> tuple[str, ...]:
             "minutes: copy all cookies of the request."
         )
     if others:
-        verb = "is" if len(others) == 1 else "are"
-        sentences.append(f"{listed(others, 9)} {verb} missing, too. Flow may work without.")
+        is_missing, also = "is" if len(others) == 1 else "are", " as well" if FRESHNESS in absent else ""
+        sentences.append(f"{listed(others, 9)} {is_missing} missing{also}. Flow usually works without.")
     return tuple(sentences)
 
 
