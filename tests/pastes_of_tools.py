@@ -169,6 +169,7 @@ TOOLS = {
     "JSON per line": lambda cookies: "\n".join(
         json.dumps(row) for row in json.loads(extension_json(cookies))
     ),
+    "JSON after a name": lambda cookies: f"cookies={extension_json(cookies)};",
     "JSON with a comma too many": lambda cookies: extension_json(cookies)[:-2] + ",\n]",
     "Python dict": repr,
     "Python headers": lambda cookies: f"headers = {{'Accept': '*/*', 'Cookie': {header(cookies)!r}}}",

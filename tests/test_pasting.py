@@ -242,6 +242,13 @@ def test_a_long_har_file_is_read(client, shelf, world, flow):
     text = har(world.google.cookies()).replace("labs.google", urlsplit(flow.url).netloc)
     long = text.replace("page", "x" * 3_000_000).encode()
     assert send_file(client, long).status_code == 303
+    pasted = send_file(client, b"", f"/profiles/{Profile.get().id}/cookies", cookies=long.decode())
+    assert pasted.status_code == 303
+
+
+def test_a_text_that_is_too_long_is_refused(client, world):
+    assert "longer than cookies can be" in problem_of(send_file(client, b"", cookies="x" * 3_000_000))
+    assert send_file(client, b"", cookies="x" * (MAX_FILE_BYTES + 1)).status_code == 413
 
 
 def test_an_empty_file_leaves_the_text(client, world):

@@ -118,7 +118,8 @@ class Accounts:
         if checked.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
                 f"Flow cannot be reached, so Flowshelf cannot tell whether these cookies belong to "
-                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
+                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later. "
+                f"{checked.unchecked_because}"
             )
         try:
             self._store(profile_id, checked, is_confirmed=is_confirmed)

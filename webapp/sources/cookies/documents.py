@@ -1,6 +1,7 @@
 """Reads JSON and what resembles it: exports of extensions, HAR files, storage states, Python dicts."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 
 from webapp.errors import BadCookies
@@ -14,6 +15,8 @@ _NAME, _VALUE = ("name raw", "name"), ("content raw", "value", "content")
 _DOMAIN = ("host raw", "domain", "host", "host_key")
 _EXPIRES = ("expires raw", "expirationdate", "expires", "expiry", "expires_utc")
 _LISTS = ("cookies", "cookie_data")
+
+_HAR_START = re.compile(r"\ufeff?\s{0,99}\{\s{0,99}\"log\"")
 
 ENCRYPTED = (
     "The pasted text is an encrypted export of CookieCloud, which Flowshelf cannot read. Paste the decrypted "
@@ -51,7 +54,7 @@ def read_literals(text: str) -> Reading:
 
 def read_har(text: str) -> Reading | None:
     """A HAR file, which may be long; None for other text."""
-    if not text[:100].lstrip("\ufeff \r\n\t").startswith("{"):
+    if not _HAR_START.match(text):
         return None
     try:
         document = json.loads(text)

@@ -20,8 +20,10 @@ _TOKEN = re.compile(
        |(?P<bare>[^\s,:;\[\]{{}}()"']++)""",
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-# With a space before the sign: a cookie whose value begins with a bracket is no assignment.
-_STARTS = re.compile(r"^[^\n'\"=\[{]{0,60}[ \t]=\s{0,20}(?=[\[{])", re.MULTILINE)
+# With a space before the sign, or a quote after the bracket: the value of a cookie may begin with a bracket.
+_STARTS = re.compile(
+    r"^[^\n'\"=\[{]{0,60}(?:[ \t]=\s{0,20}(?=[\[{])|=(?=[\[{]\s{0,20}[\[{]?\s{0,20}\"))", re.MULTILINE
+)
 _SEPARATORS = re.compile(r"[\s,;]*+")
 _NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:e[+-]?\d{1,2})?", re.IGNORECASE)
 _CONSTANTS: dict[str, object] = {"true": True, "false": False, "null": None, "none": None, "undefined": None}

@@ -40,12 +40,13 @@ def confirm_removal(profile_id: str) -> str:
 
 @profiles.post("/profiles")
 def add_profile() -> ResponseReturnValue:
-    name = request.form.get("name", "")
     try:
-        profile = background().accounts.add(name, _pasted_text())
+        pasted_text = _pasted_text()
+        profile = background().accounts.add(request.form.get("name", ""), pasted_text)
     except FlowshelfError as error:
         # Without the pasted text: it is a secret and must not be in a page.
         template = "profiles.html" if store_profiles.list_profiles() else "welcome.html"
+        name = request.form.get("name", "")
         page = render_template(template, rows=profile_rows(), name=name, problem=str(error))
         return make_response(page, 422)
     # The page of the profile says whose account it is, before anything is read from it.
@@ -55,8 +56,9 @@ def add_profile() -> ResponseReturnValue:
 @profiles.post("/profiles/<profile_id>/cookies")
 def replace_cookies(profile_id: str) -> ResponseReturnValue:
     try:
+        pasted_text = _pasted_text()
         is_confirmed = request.form.get("same_account") == "yes"
-        background().replace_cookies(profile_id, _pasted_text(), is_confirmed=is_confirmed)
+        background().replace_cookies(profile_id, pasted_text, is_confirmed=is_confirmed)
     except FlowshelfError as error:
         return make_response(render_profile(profile_id, problem=str(error)), 422)
     return _redirect_to(profile_id)
@@ -101,7 +103,12 @@ def render_profile(profile_id: str, problem: str | None = None, check_problem: s
 
 
 def _pasted_text() -> str:
-    """The text of the chosen file, otherwise of the field. Raises BadCookies for a file that is no text."""
+    """The text of the chosen file, otherwise of the field. Raises BadCookies for a file that is no text.
+
+    Call it before anything else reads the form: a HAR may be pasted as well, so the field may be as long as a
+    file.
+    """
+    request.max_form_memory_size = MAX_FILE_BYTES
     file = request.files.get("cookies_file")
     if file is None:
         return request.form.get("cookies", "")
