@@ -105,6 +105,26 @@ def test_the_number_of_the_account_is_stored_and_replaced(client, shelf, world, 
     assert profiles.get_profile(profile.id).account_index is None
 
 
+@pytest.mark.parametrize(
+    ("way", "advice"),
+    [
+        (Way.PASTE, "Replace the cookies there instead."),
+        (
+            Way.FIREFOX,
+            "It signs in with Firefox. To use pasted cookies for it from now on, paste them on its page.",
+        ),
+        (Way.COMPANION, "It signs in with a browser that is connected. To use pasted cookies"),
+    ],
+)
+def test_an_account_on_the_shelf_is_named_with_the_way_to_its_page(client, shelf, world, way, advice):
+    profile = shelf.accounts.add("Ada", world.google.cookie_header())
+    Profile.update(way=way).execute()
+    response = client.post("/profiles", data={"cookies": world.google.cookie_header()})
+    assert advice in problem_of(response)
+    page = BeautifulSoup(response.text, "html.parser")
+    assert page.select_one(".problem.here a")["href"] == f"/profiles/{profile.id}#cookies"
+
+
 # Names
 
 

@@ -14,6 +14,7 @@ from webapp.sources import Account
 from webapp.store import transaction
 from webapp.store.profile_names import owner_name
 from webapp.store.removals import add_removals
+from webapp.store.ways import paste_instead
 from webapp.times import now, parsed, timestamp
 
 COOKIES, USER_AGENT, KEY = "cookies", "user_agent", "flow_next_key"
@@ -210,8 +211,9 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
     others = (other for other in list_profiles() if other.id != profile_id and _is_same(other, account))
     if other := next(others, None):
         raise AccountExists(
-            f"The account {_named(account)} already has a profile, “{owner_name(other)}”. Replace the "
-            "cookies there instead."
+            f"The account {_named(account)} already has a profile, “{owner_name(other)}”. "
+            f"{paste_instead(other)}",
+            other.id,
         )
     if profile and not is_confirmed and _is_same(profile, account) is None and not _is_blank(profile):
         raise OtherAccount(

@@ -33,3 +33,15 @@ def sign_in_again(profile: Profile) -> str:
         case Way.COMPANION:
             return f"Sign in to {profile.account_email or 'Flow'} in this browser"
     return "Paste new cookies"
+
+
+def paste_instead(profile: Profile) -> str:
+    """What to do with pasted cookies of an account that has this profile."""
+    match Way(profile.way):
+        case Way.FIREFOX:
+            way = "Firefox"
+        case Way.COMPANION:
+            way = "a browser that is connected"
+        case _:
+            return "Replace the cookies there instead."
+    return f"It signs in with {way}. To use pasted cookies for it from now on, paste them on its page."

@@ -7,7 +7,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 
 from webapp.database.states import RunKind, Way
-from webapp.errors import FlowError, FlowshelfError
+from webapp.errors import AccountExists, FlowError, FlowshelfError
 from webapp.sources.cookies import MAX_FILE_BYTES, cookie_warnings, text_of_file
 from webapp.store import profiles as store_profiles
 from webapp.store import runs
@@ -47,7 +47,9 @@ def add_profile() -> ResponseReturnValue:
         # Without the pasted text: it is a secret and must not be in a page.
         template = "profiles.html" if store_profiles.list_profiles() else "welcome.html"
         name = request.form.get("name", "")
-        page = render_template(template, rows=profile_rows(), name=name, problem=str(error))
+        owner_id = error.profile_id if isinstance(error, AccountExists) else None
+        values = {"rows": profile_rows(), "name": name, "problem": str(error), "owner_id": owner_id}
+        page = render_template(template, **values)
         return make_response(page, 422)
     # The page of the profile says whose account it is, before anything is read from it.
     return _redirect_to(profile.id)
