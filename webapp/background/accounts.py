@@ -35,6 +35,7 @@ class PastedCredentials:
     current: dict[str, str]
     expire_at: str | None
     browser: str | None
+    index: int | None = None
 
     def cookies(self) -> dict[str, str]:
         return self.current
@@ -45,6 +46,9 @@ class PastedCredentials:
     def user_agent(self) -> str | None:
         return self.browser
 
+    def account_index(self) -> int | None:
+        return self.index
+
     def key(self) -> str | None:
         return None
 
@@ -54,7 +58,8 @@ class PastedCredentials:
 
 @dataclass(frozen=True, slots=True)
 class CheckedCookies:
-    """Pasted cookies after their check. `account` is None when Flow did not respond."""
+    """Pasted cookies after their check. `account` is None when Flow did not respond; then `unchecked_because`
+    says why."""
 
     account: Account | None
     cookies: dict[str, str]
@@ -62,6 +67,8 @@ class CheckedCookies:
     user_agent: str | None
     service: str
     capabilities: Capabilities
+    account_index: int | None = None
+    unchecked_because: str = ""
 
 
 class Accounts:
@@ -78,7 +85,8 @@ class Accounts:
     def add(self, name: str, pasted_text: str) -> Profile:
         """Add a profile with pasted cookies; they are stored unchecked when Flow does not respond.
 
-        Raises BadCookies, BadRequest for the name, AccountExists, AccountMoved.
+        Without a name it is shown by the e-mail of its account. Raises BadCookies, BadRequest for the name,
+        AccountExists, AccountMoved.
         """
         pasted = self._parse(pasted_text)
         checked = self._check_pasted(pasted)
@@ -110,7 +118,8 @@ class Accounts:
         if checked.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
                 f"Flow cannot be reached, so Flowshelf cannot tell whether these cookies belong to "
-                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
+                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later. "
+                f"{checked.unchecked_because}"
             )
         try:
             self._store(profile_id, checked, is_confirmed=is_confirmed)
@@ -140,10 +149,12 @@ class Accounts:
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=labs_host, flow_host=flow_host)
 
     def _check_pasted(self, pasted: PastedCookies) -> CheckedCookies:
-        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at, pasted.user_agent)
+        credentials = PastedCredentials(
+            dict(pasted.cookies), pasted.expires_at, pasted.user_agent, pasted.account_index
+        )
         source = self._open_source(self._config, credentials, self._stopping)
         try:
-            account = _account_or_none(source)
+            account, unchecked_because = _account_or_reason(source)
             return CheckedCookies(
                 account,
                 credentials.current,
@@ -151,11 +162,11 @@ class Accounts:
                 pasted.user_agent,
                 source.name,
                 source.capabilities,
+                credentials.index,
+                unchecked_because,
             )
         except SignedOut as error:
-            raise BadCookies(
-                f"These cookies do not sign in to Flow; they may be incomplete. {error}"
-            ) from error
+            raise BadCookies(_refusal(pasted, error)) from error
         finally:
             source.close()
 
@@ -169,6 +180,7 @@ class Accounts:
         if checked.account:
             profiles.check_account(profile_id, checked.account, is_confirmed=is_confirmed)
         profiles.set_cookies(profile_id, checked.cookies, checked.expire_at, checked.user_agent)
+        profiles.set_account_index(profile_id, checked.account_index)
         profiles.note_service(profile_id, checked.service, checked.capabilities.histories)
         self._connections.drop(profile_id)
         if checked.account:
@@ -176,7 +188,8 @@ class Accounts:
         else:
             profiles.note_unchecked(
                 profile_id,
-                "Flow could not be reached when these cookies were pasted. The next sync checks them.",
+                "Flow could not be reached when these cookies were pasted, so it is not known yet whose they "
+                f"are and whether they work. {checked.unchecked_because}",
             )
 
 
@@ -197,14 +210,20 @@ def require_no_cooldown(profile: Profile) -> None:
         raise UnusualActivity(seconds)
 
 
-def _account_or_none(source: Source) -> Account | None:
-    """The account that the cookies sign in to; None when Flow does not respond.
+def _account_or_reason(source: Source) -> tuple[Account | None, str]:
+    """The account that the cookies sign in to; None and the reason when Flow does not respond.
 
     UnusualActivity is raised and not treated as “no response”: Flow did respond, with a refusal.
     """
     try:
-        return source.check()
+        return source.check(), ""
     except UnusualActivity:
         raise
-    except FlowUnavailable:
-        return None
+    except FlowUnavailable as error:
+        return None, str(error)
+
+
+def _refusal(pasted: PastedCookies, error: SignedOut) -> str:
+    """Why complete-looking cookies do not sign in. What is missing is the likeliest reason."""
+    reason = " ".join(pasted.warnings) or str(error)
+    return f"These cookies do not sign in to Flow. {reason}"

@@ -8,6 +8,7 @@ selections         commands for selected images: copy names, export metadata, hi
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
 renewal            the switch that keeps pasted cookies alive
+sign_in_ways       the ways to sign in beside pasting, and their pages
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -56,6 +57,7 @@ from webapp.web.views import (
     selections,
     settings,
     share,
+    sign_in_ways,
 )
 
 
@@ -85,4 +87,5 @@ def register_views(app: Flask) -> None:
     ignored_reasons.register(app)
     return_path.register(app)
     renewal.register(app)
+    sign_in_ways.register(app)
     app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest, "has_topic": help.has_topic}

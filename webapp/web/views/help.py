@@ -31,7 +31,7 @@ TOPICS = (
     Topic(
         "sign-in",
         "Sign in to Flow",
-        "Copy the cookies of a signed-in browser, in Chrome, Edge, Brave, Firefox or Safari.",
+        "Which way fits your browser; copying cookies in Firefox, Chrome, Edge, Brave or Safari.",
     ),
     Topic(
         "keeping-signed-in",
