@@ -1,0 +1,84 @@
+"""By which proxy a URL is requested, and which certificates are trusted."""
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import truststore
+from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+
+from webapp.config import Config
+from webapp.outgoing import SYSTEM_SETTINGS, InvalidSecret, Proxy, load_ca_bundle, parse_proxy
+
+
+class BadProxySettings(ValueError):
+    """The system's proxy settings cannot be used. The text is a sentence without their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How requests leave this machine.
+
+    `proxy` is used for every host but loopback; without it the system's settings hold (`HTTPS_PROXY`,
+    `ALL_PROXY`, `NO_PROXY` and so on, as requests reads them), unless `is_sealed`. Without `ca_bundle` the
+    system's store of certificates is trusted.
+    """
+
+    proxy: Proxy | None = None
+    ca_bundle: Path | None = None
+    is_sealed: bool = False
+
+    @classmethod
+    def of(cls, config: Config) -> "Network":
+        return cls(config.proxy, config.ca_bundle, config.is_sealed)
+
+    def proxy_for(self, url: str) -> Proxy | None:
+        """The proxy for a URL; None when it is asked directly. Raises BadProxySettings."""
+        if self.is_sealed or is_loopback(urlsplit(url).hostname or ""):
+            return None
+        if self.proxy:
+            return self.proxy
+        found = select_proxy(url, get_environ_proxies(url))
+        if not found:
+            return None
+        try:
+            return parse_proxy(prepend_scheme_if_needed(found, "http"), SYSTEM_SETTINGS)
+        except InvalidSecret as error:
+            reason = error.args[0]
+        except ValueError:
+            reason = "it is no URL"
+        # Raised outside the handlers: errors of the libraries quote the URL, with its password.
+        raise BadProxySettings(f"The proxy in {SYSTEM_SETTINGS} is not valid: {reason}.")
+
+    def tls_context(self) -> ssl.SSLContext:
+        """A new context, for the connections of one thread.
+
+        One of truststore holds a lock while it shakes hands, so threads that share it would wait for each
+        other. It reads the system's store anew for each connection, which takes as long as requests takes to
+        read its own bundle.
+        """
+        if self.ca_bundle is None:
+            return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # The certificate that a person was handed may be an intermediate one, without its root.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        load_ca_bundle(context, self.ca_bundle)
+        return context
+
+    @property
+    def certificates(self) -> str:
+        """What is trusted, for a sentence."""
+        return str(self.ca_bundle) if self.ca_bundle else "the system’s store"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own. Names are not looked up."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
