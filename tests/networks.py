@@ -29,6 +29,12 @@ class Authority:
 
     def server_context(self, name: str, *, days: int = 2) -> ssl.SSLContext:
         """For a server of this host name. With negative `days` its certificate has expired."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.server_files(name, days=days))
+        return context
+
+    def server_files(self, name: str, *, days: int = 2) -> tuple[Path, Path]:
+        """A new certificate for this host name, and its key."""
         self._count += 1
         key, request, issued = (
             self._folder / f"{self._count}.{suffix}" for suffix in ("key", "request", "pem")
@@ -37,9 +43,7 @@ class Authority:
         openssl("req", *kind, "-keyout", key, "-out", request, "-addext", f"subjectAltName=DNS:{name}")
         issuer = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial", "-copy_extensions", "copy")
         openssl("x509", "-req", "-in", request, *issuer, "-days", str(days), "-out", issued)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(issued, key)
-        return context
+        return issued, key
 
 
 def openssl(*arguments: object) -> None:

@@ -363,6 +363,8 @@ SHAPES = [
     '{{"access_token": "{}"}}',
     "{}@example.com",
     "ada%40{}.example",
+    "http://ada:{}@proxy.example:3128",
+    "socks5h://{}:x@127.0.0.1",
 ]
 
 

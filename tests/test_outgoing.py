@@ -6,15 +6,21 @@ import ssl
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from networks import Authority, behind_tls, listening, openssl, reply, small_proxy
 
+from webapp import store
 from webapp.config import read_config
+from webapp.database.states import RunState
+from webapp.demo import FlowServer
 from webapp.errors import BadRequest, FlowUnavailable, SourceClosed
 from webapp.outgoing import parse_proxy
 from webapp.sources.http import HttpClient, Network
+from webapp.web.services import background_of
 
 HOST = "flow.example"
 NAME, PASSWORD = "ada", "p@ss:w/rd#1"
@@ -41,18 +47,21 @@ class Far:
         self._stack, self.authority, self._stopping = stack, authority, stopping
         self.timeout_seconds, self.total_seconds = (2.0, 5.0), 300.0
 
+    def enter(self, context):
+        return self._stack.enter_context(context)
+
     def serve(self, content: bytes = b"", *, tls: bool = True, days: int = 2, name: str = HOST, **options):
         """Start the server; `port` is then what the proxy connects to."""
         content = content or reply(b"far").replace(b"Connection: close", b"Connection: keep-alive")
-        self.server = self._stack.enter_context(listening(content, **{"keep_open": True} | options))
+        self.server = self.enter(listening(content, **{"keep_open": True} | options))
         self.port = int(self.server.url.rpartition(":")[2])
         if tls:
             context = self.authority.server_context(name, days=days)
-            self.port = self._stack.enter_context(behind_tls(self.port, context))
+            self.port = self.enter(behind_tls(self.port, context))
 
     def proxy(self, *, tls: bool = False):
         context = self.authority.server_context("localhost") if tls else None
-        self.small = self._stack.enter_context(small_proxy({HOST: getattr(self, "port", 0)}, context))
+        self.small = self.enter(small_proxy({HOST: getattr(self, "port", 0)}, context))
         return self.small
 
     def client(
@@ -64,7 +73,7 @@ class Far:
 
     def client_of(self, network: Network) -> HttpClient:
         times = (self._stopping, self.timeout_seconds, self.total_seconds)
-        return self._stack.enter_context(closing(HttpClient(*times, network=network)))
+        return self.enter(closing(HttpClient(*times, network=network)))
 
 
 @pytest.fixture
@@ -542,3 +551,62 @@ def test_a_bundle_that_cannot_be_used_is_a_sentence(tmp_path, content, sentence)
         path.mkdir()
     with pytest.raises(BadRequest, match=f"FLOWSHELF_CA_BUNDLE.*{sentence}"):
         read_config({"FLOWSHELF_CA_BUNDLE": str(path)}, data_dir=tmp_path)
+
+
+# A whole shelf
+
+
+@pytest.fixture
+def shelf_behind(far, world, config, running):
+    """Starts a shelf whose Flow only a proxy reaches, with pictures and all."""
+
+    def start(scheme: str) -> Flask:
+        flow = far.enter(FlowServer(world, tls=far.authority.server_context(HOST)))
+        flow.service.urls.base = f"https://{HOST}"
+        far.port = int(flow.url.rpartition(":")[2])
+        proxy = far.proxy(tls=scheme == "https")
+        proxy.password = f"{NAME}:{PASSWORD}"
+        return running(
+            proxy=parse_proxy(f"{scheme}://{CREDENTIALS}@localhost:{proxy.port}"),
+            ca_bundle=far.authority.certificate,
+            **dict.fromkeys(("labs_url", "media_url", "flow_url"), f"https://{HOST}"),
+            picture_hosts=frozenset({HOST}),
+        )
+
+    return start
+
+
+@pytest.mark.parametrize("scheme", WAYS)
+@pytest.mark.parametrize("is_moved", [False, True], ids=["labs", "flow"])
+def test_a_sync_and_its_downloads_go_through_the_proxy_whole(shelf_behind, world, far, scheme, is_moved):
+    if is_moved:
+        world.migrate()
+    app = shelf_behind(scheme)
+    work = background_of(app)
+    with store.connection():
+        cookies = world.google.cookie_header() if is_moved else world.cookie_header()
+        profile = work.accounts.add("Ada", cookies)
+        assert work.syncs.wait(work.syncs.start(profile.id).id).state == RunState.DONE
+        run = work.downloads.request_pending(profile.id)
+        ended = work.downloads.wait_for_run(run.id)
+    assert (ended.done_count, ended.failed_count) == (70, 0)
+    assert set(far.small.names) == {HOST}
+
+
+def test_the_settings_page_shows_the_proxy_without_its_password_and_cannot_change_it(shelf_behind, far):
+    client = shelf_behind("http").test_client()
+    text = client.get("/settings").text
+    assert f"localhost:{far.small.port}" in text
+    assert "FLOWSHELF_PROXY" in text
+    assert str(far.authority.certificate) in text
+    assert not any(secret in text for secret in (*SECRETS, NAME + ":"))
+    assert client.post("/settings", data={"proxy": "http://elsewhere.example"}).status_code == 303
+    assert "elsewhere.example" not in client.get("/settings").text
+
+
+def test_the_settings_page_shows_the_systems_proxy(client, work, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{CREDENTIALS}@proxy.example:3128")
+    work.settings.current = replace(work.settings.current, flow_url="https://flow.google.com")
+    text = client.get("/settings").text
+    assert "proxy.example:3128" in text
+    assert not any(secret in text for secret in SECRETS)
