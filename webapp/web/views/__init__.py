@@ -30,6 +30,7 @@ ignored_reasons    why a sync skipped entries
 from flask import Flask
 
 from webapp.web.access import is_guest, is_owner
+from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
     api,
@@ -81,4 +82,4 @@ def register_views(app: Flask) -> None:
     model_names.register(app)
     ignored_reasons.register(app)
     return_path.register(app)
-    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest}
+    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest, "is_demo": is_demo}
