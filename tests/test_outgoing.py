@@ -50,9 +50,12 @@ class Far:
     def enter(self, context):
         return self._stack.enter_context(context)
 
-    def serve(self, content: bytes = b"", *, tls: bool = True, days: int = 2, name: str = HOST, **options):
+    def serve(
+        self, content: bytes | None = None, *, tls: bool = True, days: int = 2, name: str = HOST, **options
+    ):
         """Start the server; `port` is then what the proxy connects to."""
-        content = content or reply(b"far").replace(b"Connection: close", b"Connection: keep-alive")
+        if content is None:
+            content = reply(b"far").replace(b"Connection: close", b"Connection: keep-alive")
         self.server = self.enter(listening(content, **{"keep_open": True} | options))
         self.port = int(self.server.url.rpartition(":")[2])
         if tls:
@@ -367,6 +370,25 @@ def test_waiting_for_a_proxy_ends_at_once_when_the_response_is_not_needed(far, s
     assert ended[0] - began < 1
 
 
+def test_closing_ends_a_handshake_inside_of_the_tls_to_a_proxy(far):
+    far.serve(b"", tls=False, request_end=b"", hold=threading.Event())  # reads its beginning and is silent
+    far.proxy(tls=True)
+    client, ended = far.client("https"), []
+
+    def ask() -> None:
+        with pytest.raises(SourceClosed):
+            client.get(f"https://{HOST}/")
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert far.server.requested.wait(5)
+    began = time.monotonic()
+    client.close()
+    thread.join(10)
+    assert ended[0] - began < 1
+
+
 @pytest.mark.parametrize("scheme", WAYS)
 @pytest.mark.parametrize("end", ["pause", "close"])
 def test_a_response_through_a_proxy_ends_at_once_when_it_is_not_needed(far, scheme, end):
@@ -444,6 +466,13 @@ def test_a_bundle_that_lacks_the_authority_is_named(far, tmp_path):
     bundle = Authority(tmp_path, "Stranger").certificate
     sentence = failure(far.client("http", ca_bundle=bundle))
     assert f"none in FLOWSHELF_CA_BUNDLE ({bundle}) has issued it" in sentence
+
+
+def test_a_bundle_that_vanished_since_the_start_is_named(far, tmp_path):
+    far.serve()
+    far.proxy()
+    sentence = failure(far.client("http", ca_bundle=tmp_path / "gone.pem"))
+    assert f"{tmp_path / 'gone.pem'} (FLOWSHELF_CA_BUNDLE) can no longer be read" in sentence
 
 
 def test_a_bundle_takes_the_place_of_the_systems_store(far, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import threading
 from contextlib import closing, suppress
 
 from webapp.config import Config
-from webapp.sources.http import BadProxySettings, HttpClient, Network, TooLarge
+from webapp.sources.http import BadNetworkSettings, HttpClient, Network, TooLarge
 
 
 def check_connection(config: Config, url: str) -> str:
@@ -29,6 +29,6 @@ def proxy_text(config: Config, url: str) -> str:
     """The proxy of a service and where it is set, without its password; for a page."""
     try:
         proxy = Network.of(config).proxy_for(url)
-    except BadProxySettings as error:
+    except BadNetworkSettings as error:
         return str(error)
     return f"{proxy}, from {proxy.setting}" if proxy else "none"

@@ -2,14 +2,14 @@
 
 from webapp.sources.http.client import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge
 from webapp.sources.http.failures import host_of
-from webapp.sources.http.network import BadProxySettings, Network
+from webapp.sources.http.network import BadNetworkSettings, Network
 from webapp.sources.http.redaction import redacted
 from webapp.sources.http.response import Response, retry_after_seconds
 
 __all__ = [
     "MAX_RESPONSE_BYTES",
     "USER_AGENT",
-    "BadProxySettings",
+    "BadNetworkSettings",
     "HttpClient",
     "Network",
     "Response",

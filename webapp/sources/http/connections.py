@@ -70,7 +70,7 @@ class WatchedAdapter(HTTPAdapter):
     def resolve(self, url: str) -> tuple[Route, str]:
         """The route to the host of a URL, and the request target.
 
-        Raises the exceptions of requests and urllib3 for an invalid URL, and BadProxySettings.
+        Raises the exceptions of requests and urllib3 for an invalid URL, and BadNetworkSettings.
         """
         try:
             parts = urlsplit(url)
@@ -146,6 +146,7 @@ def _watched(connection_class: type, on_connect: OnConnect, limits: Limits) -> t
 
         def _tunnel(self) -> None:
             """Ask the proxy to connect. Raises ProxyRefused."""
+            # In case of TLS to the proxy: another handshake follows inside of it, during which nothing polls.
             on_connect(self.sock)
             timeout_seconds = self.sock.gettimeout()
             try:

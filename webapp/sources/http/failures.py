@@ -10,7 +10,7 @@ import urllib3
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from webapp.outgoing import Proxy
-from webapp.sources.http.network import BadProxySettings, Network
+from webapp.sources.http.network import BadNetworkSettings, Network
 
 # What OpenSSL, Windows and macOS say of a certificate that is expired or not valid yet, and of one that is
 # another host's. Every other refusal means that nobody we trust has issued it.
@@ -42,7 +42,7 @@ def host_of(url: str) -> str:
 
 def sentence_for(error: Exception, url: str, network: Network) -> str:
     """What a failure means and what to do, without anything of the request but its host and its proxy."""
-    if isinstance(error, BadProxySettings):
+    if isinstance(error, BadNetworkSettings):
         return str(error)
     host = host_of(url)
     proxy = _proxy_for(url, network)

@@ -13,8 +13,8 @@ from webapp.config import Config
 from webapp.outgoing import SYSTEM_SETTINGS, InvalidSecret, Proxy, load_ca_bundle, parse_proxy
 
 
-class BadProxySettings(ValueError):
-    """The system's proxy settings cannot be used. The text is a sentence without their values."""
+class BadNetworkSettings(ValueError):
+    """The proxy or the certificates that are set cannot be used. The text is a sentence without a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Network:
         return cls(config.proxy, config.ca_bundle, config.is_sealed)
 
     def proxy_for(self, url: str) -> Proxy | None:
-        """The proxy for a URL; None when it is asked directly. Raises BadProxySettings."""
+        """The proxy for a URL; None when it is asked directly. Raises BadNetworkSettings."""
         if self.is_sealed or is_loopback(urlsplit(url).hostname or ""):
             return None
         if self.proxy:
@@ -50,21 +50,27 @@ class Network:
         except ValueError:
             reason = "it is no URL"
         # Raised outside the handlers: errors of the libraries quote the URL, with its password.
-        raise BadProxySettings(f"The proxy in {SYSTEM_SETTINGS} is not valid: {reason}.")
+        raise BadNetworkSettings(f"The proxy in {SYSTEM_SETTINGS} is not valid: {reason}.")
 
     def tls_context(self) -> ssl.SSLContext:
         """A new context, for the connections of one thread.
 
         One of truststore holds a lock while it shakes hands, so threads that share it would wait for each
         other. It reads the system's store anew for each connection, which takes as long as requests takes to
-        read its own bundle.
+        read its own bundle. Raises BadNetworkSettings when `ca_bundle` can no longer be read.
         """
         if self.ca_bundle is None:
             return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # The certificate that a person was handed may be an intermediate one, without its root.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        load_ca_bundle(context, self.ca_bundle)
+        try:
+            load_ca_bundle(context, self.ca_bundle)
+        except OSError as error:
+            raise BadNetworkSettings(
+                f"The certificates in {self.ca_bundle} (FLOWSHELF_CA_BUNDLE) can no longer be read. "
+                "Put them back, or start Flowshelf with others."
+            ) from error
         return context
 
     @property
