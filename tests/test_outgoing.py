@@ -194,11 +194,14 @@ def test_the_setting_wins_over_the_variables(far, monkeypatch):
     assert far.client("http").get(f"https://{HOST}/").body == b"far"
 
 
-def test_what_is_sealed_uses_no_proxy_at_all(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    assert (
-        Network(parse_proxy("http://proxy.example:3128"), is_sealed=True).proxy_for("https://x.org/") is None
-    )
+def test_what_is_sealed_sends_nothing_to_other_machines(far, monkeypatch):
+    far.serve()
+    proxy = far.proxy()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+    for client in (far.client("http", is_sealed=True), far.client_of(Network(is_sealed=True))):
+        with pytest.raises(FlowUnavailable, match="This is the demo"):
+            client.get(f"https://{HOST}/")
+    assert proxy.connection_count == 0
 
 
 def failure(client: HttpClient, url: str = f"https://{HOST}/?key=SECRET") -> str:

@@ -52,7 +52,7 @@ class Config:
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
     mounts_path: Path = Path("/proc/mounts")
-    # The demo: no real account is accepted, and no request leaves this machine by a proxy.
+    # The demo: no cookies but its own are accepted, and no request leaves this machine.
     is_sealed: bool = False
     # The fields that the environment or a flag has set: the settings page shows them as fixed.
     given: frozenset[str] = frozenset()

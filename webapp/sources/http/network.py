@@ -22,8 +22,8 @@ class Network:
     """How requests leave this machine.
 
     `proxy` is used for every host but loopback; without it the system's settings hold (`HTTPS_PROXY`,
-    `ALL_PROXY`, `NO_PROXY` and so on, as requests reads them), unless `is_sealed`. Without `ca_bundle` the
-    system's store of certificates is trusted.
+    `ALL_PROXY`, `NO_PROXY` and so on, as requests reads them). Without `ca_bundle` the system's store of
+    certificates is trusted. What `is_sealed` requests nothing but loopback.
     """
 
     proxy: Proxy | None = None
@@ -36,8 +36,10 @@ class Network:
 
     def proxy_for(self, url: str) -> Proxy | None:
         """The proxy for a URL; None when it is asked directly. Raises BadNetworkSettings."""
-        if self.is_sealed or is_loopback(urlsplit(url).hostname or ""):
+        if is_loopback(urlsplit(url).hostname or ""):
             return None
+        if self.is_sealed:
+            raise BadNetworkSettings("This is the demo: it sends nothing to other machines.")
         if self.proxy:
             return self.proxy
         found = select_proxy(url, get_environ_proxies(url))
