@@ -76,6 +76,7 @@ def _proxy_sentence(error: Exception, host: str, proxy: Proxy, network: Network)
 
 
 _NOT_FOUND = "The proxy {proxy} was not found. Check its name in {setting}."
+_SOCKS_IS_LATE = "The proxy {proxy} did not connect to {host} in time. Trying again is safe."
 _NO_CONNECTION = "The proxy {proxy} accepts no connection. It may be down; check {setting}."
 _PROXY_TEXTS = (
     (urllib3.exceptions.NameResolutionError, _NOT_FOUND),
@@ -115,10 +116,7 @@ def _socks_text(error: Exception, proxy: Proxy) -> str | None:
     import socks  # not installed everywhere: only a SOCKS proxy needs it
 
     if not isinstance(error, urllib3.exceptions.NewConnectionError):
-        is_late = isinstance(error, urllib3.exceptions.ConnectTimeoutError)
-        return (
-            "The proxy {proxy} did not connect to {host} in time. Trying again is safe." if is_late else None
-        )
+        return _SOCKS_IS_LATE if isinstance(error, urllib3.exceptions.ConnectTimeoutError) else None
     cause = error.__cause__ or error.__context__
     if isinstance(cause, socks.GeneralProxyError) and isinstance(cause.socket_err, socks.ProxyError):
         cause = cause.socket_err
