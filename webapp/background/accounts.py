@@ -26,6 +26,10 @@ from webapp.store import profiles
 
 # Errors that concern the whole account, whatever was requested.
 ACCOUNT_ERRORS = (UnusualActivity, SignedOut, AccountMoved)
+THIS_IS_THE_DEMO = (
+    "This is the demo, which has accounts of its own. These cookies were not stored, and not sent to Google. "
+    "For your own pictures end it and start “flowshelf”."
+)
 
 
 @dataclass(slots=True)
@@ -166,6 +170,8 @@ class Accounts:
                 unchecked_because,
             )
         except SignedOut as error:
+            if self._config.is_sealed:
+                raise BadCookies(THIS_IS_THE_DEMO) from error
             raise BadCookies(_refusal(pasted, error)) from error
         finally:
             source.close()

@@ -16,7 +16,7 @@ from webapp.config import Config
 from webapp.database.states import Health
 from webapp.errors import FlowshelfError, FlowUnavailable, SourceClosed
 from webapp.sources.cookies.rotation import Outcome, Rotation, rotate
-from webapp.sources.http import USER_AGENT, HttpClient
+from webapp.sources.http import USER_AGENT, HttpClient, Network
 from webapp.store import profiles, renewals
 
 log = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ class Renewals:
             self._config.timeout_seconds,
             MAX_RESPONSE_SECONDS,
             claim.user_agent or USER_AGENT,
+            network=Network.of(self._config),
         )
         with closing(client) as http:
             rotation = rotate(http, self._config.accounts_url, claim.cookies)

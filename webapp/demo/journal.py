@@ -29,6 +29,12 @@ class Request:
     headers: Mapping[str, str]
     at: float
     body: bytes = b""
+    scheme: str = "http"
+
+    @property
+    def origin(self) -> str:
+        """The origin that the client knows this server by."""
+        return f"{self.scheme}://{self.headers.get('host', '')}"
 
     @property
     def input(self) -> dict[str, object]:

@@ -68,7 +68,7 @@ from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.json_stream import JsonStream, Unreadable
 from webapp.sources.flow_google.start_page import StartPageCache
-from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge
+from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, Network, TooLarge
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -90,7 +90,9 @@ class FlowGoogleSource:
     def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
         self._hosts = config.all_picture_hosts
         user_agent = credentials.user_agent() or USER_AGENT
-        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
+        self._http = HttpClient(
+            stopping, config.timeout_seconds, user_agent=user_agent, network=Network.of(config)
+        )
         requests = SignedInRequests(credentials, self._http, google_renewal)
         self._start_pages = StartPageCache(requests, config.flow_url)
         self._calls = Calls(config.flow_url, requests, self._start_pages)

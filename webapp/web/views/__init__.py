@@ -32,6 +32,7 @@ ignored_reasons    why a sync skipped entries
 from flask import Flask
 
 from webapp.web.access import is_guest, is_owner
+from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
     api,
@@ -88,4 +89,9 @@ def register_views(app: Flask) -> None:
     return_path.register(app)
     renewal.register(app)
     sign_in_ways.register(app)
-    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest, "has_topic": help.has_topic}
+    app.jinja_env.globals |= {
+        "is_owner": is_owner,
+        "is_guest": is_guest,
+        "is_demo": is_demo,
+        "has_topic": help.has_topic,
+    }

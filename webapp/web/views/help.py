@@ -50,6 +50,11 @@ TOPICS = (
     Topic("sharing", "Sharing", "Open the shelf on your phone, or let others in your network see it."),
     Topic("proxies", "Reverse proxies", "Serve the shelf by HTTPS, under a name of its own or under a path."),
     Topic(
+        "networks",
+        "Proxies and certificates",
+        "Reach Google through a company’s proxy or SOCKS, and what to do about refused certificates.",
+    ),
+    Topic(
         "moving",
         "Backup and moving",
         "Back up the shelf, restore it, take it to another computer, import an older one.",
