@@ -2,6 +2,7 @@
 
     accounts       profiles and their cookies, checked with Flow
     examination    what Flow answers to each reading call, for a report
+    companion/     calls that a paired browser makes (PROTOCOL.md)
     connections    one source and one retry policy per profile, shared by its threads
     syncs          sync runs: one thread each
     downloads      download runs: a pool of threads each (worker_pool)
@@ -31,6 +32,8 @@ from pathlib import Path
 
 from webapp import database, storage, store
 from webapp.background.accounts import Accounts
+from webapp.background.companion import Companion
+from webapp.background.companion.browser import PairedBrowser
 from webapp.background.connections import Connections, OpenSource
 from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
@@ -46,15 +49,24 @@ from webapp.background.thumbnails import Thumbnails
 from webapp.background.troubles import Troubles, log_failure
 from webapp.background.waiters import Waiters
 from webapp.config import Config
+from webapp.database.models import Profile
 from webapp.database.states import Health, RunKind, RunState
-from webapp.errors import AccountMoved, Busy, DatabaseLocked, DiskFull, FlowshelfError
+from webapp.errors import AccountExists, AccountMoved, Busy, DatabaseLocked, DiskFull, FlowshelfError
 from webapp.maintenance.deletion import Disk
 from webapp.maintenance.doctor import find_open_modes
 from webapp.maintenance.unknown_files import UnknownFiles, check_unknown_files
+from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
-from webapp.store.profiles import get_profile, list_profiles, remove_profile
+from webapp.store.pairings import find_pairing_of
+from webapp.store.profiles import (
+    find_profile_of,
+    get_profile,
+    list_profiles,
+    note_service,
+    remove_profile,
+)
 from webapp.store.runs import downloads
 
 log = logging.getLogger(__name__)
@@ -83,7 +95,14 @@ class Background:
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
         self.troubles = Troubles()
-        self.connections = Connections(config, self.settings, open_source, self.stopping)
+        self.connections = Connections(
+            config,
+            self.settings,
+            open_source,
+            self.stopping,
+            browser_of=self._browser_of,
+        )
+        self.companion = Companion(self.connections, self.resume_waiting, self.stopping)
         self.syncs = Syncs(
             config, self.connections, self.waiters, self.stopping, self.troubles, self._download_new
         )
@@ -105,6 +124,11 @@ class Background:
     def picture_hosts(self) -> frozenset[str]:
         """Hosts that a signed preview URL may point to."""
         return self._config.all_picture_hosts
+
+    @property
+    def flow_url(self) -> str:
+        """Where today's Flow is."""
+        return self._config.flow_url
 
     @property
     def privacy_problem(self) -> str | None:
@@ -150,6 +174,7 @@ class Background:
                     downloads.finish_run_if_complete(run.id)
             # A command that ends at once contacts nobody; a long one keeps its cookies alive like a server.
             self.renewals.start(delay_seconds=0.0 if resumes else POLL_SECONDS)
+            self.companion.relay.is_served = resumes
             if not resumes:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
@@ -192,8 +217,10 @@ class Background:
         that stopped because of the move resume too, and a sync starts. Raises what `Accounts.replace_cookies`
         raises.
         """
-        before = get_profile(profile_id)
+        before, before_pairing = get_profile(profile_id), find_pairing_of(profile_id)
         after = self.accounts.replace_cookies(profile_id, pasted_text, is_confirmed=is_confirmed)
+        if before_pairing:
+            self.companion.unpair(before_pairing.id)  # its row is gone already: pasted cookies end it
         self.resume_waiting(profile_id)
         self.renewals.wake()
         had_service = before.service is not None or before.health == Health.MOVED
@@ -208,6 +235,27 @@ class Background:
             self.syncs.start(profile_id)
         except Busy:
             log.info("sync of %s after its account moved: another one is running already", profile_id)
+
+    def connect_browser(
+        self, pairing_id: str, index: int, *, name: str = "", takes_over: bool = False
+    ) -> Profile:
+        """Let a paired browser sign in one of its accounts from now on.
+
+        A new profile is called `name`, or like the account. `takes_over`: also when the account is on the
+        shelf already. Its rows, gaps, queue and files stay, its cookies are deleted, and what waits goes on.
+        Raises BadRequest, UnknownPairing, and AccountExists without `takes_over`.
+        """
+        email = self.companion.require_free(pairing_id, index)
+        before = find_profile_of(email) if email else None
+        if before and not takes_over:
+            raise AccountExists(f"{email} is on this shelf already, as “{before.name}”.")
+        profile_id = before.id if before else self.accounts.add_without_cookies(name, email).id
+        self.companion.use_for(pairing_id, profile_id, index)
+        note_service(profile_id, FlowGoogleSource.name, FlowGoogleSource.capabilities.histories)
+        self.resume_waiting(profile_id)
+        if before and before.service not in (None, FlowGoogleSource.name):
+            self._resume_after_move(profile_id)
+        return get_profile(profile_id)
 
     def check(self, profile_id: str) -> None:
         """Check with Flow whether the cookies still sign in; if so, resume the runs that waited for them."""
@@ -245,6 +293,8 @@ class Background:
         self.syncs.pause(profile_id)
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
+        if pairing := find_pairing_of(profile_id):
+            self.companion.unpair(pairing.id)
         self._wait_for_writers(profile_id)
         walks.reread_shared(profile_id)
         recorded = remove_profile(profile_id, with_files=with_files)
@@ -275,6 +325,10 @@ class Background:
     def folder_of(self, profile_id: str) -> Path:
         """The folder for a profile's images unless a caller names another one."""
         return self._config.images_dir / profile_id
+
+    def _browser_of(self, profile_id: str) -> PairedBrowser:
+        # Looked up when it is needed: `companion` is made after `connections`, which it uses.
+        return self.companion.browser_of(profile_id)
 
     def _download_new(self, run_id: str, state: RunState) -> None:
         """Called when a sync is about to end: queue the images it stored, if it was asked to.

@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from webapp import storage, store
-from webapp.background.connections import Connection, Connections
+from webapp.background.connections import Connection, Connections, waiting_health
 from webapp.background.disk_space import require_space
 from webapp.background.settings import Settings
 from webapp.background.troubles import Troubles
@@ -398,7 +398,7 @@ class Downloads:
             # is set to waiting, and it would wait although they work.
             with self._connections.if_current(claim.profile_id, connection) as is_current:
                 if is_current:
-                    profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
+                    profiles.note_health(claim.profile_id, waiting_health(error), str(error))
                     self._stop_run(pool, RunState.WAITING, error)
 
     def _outcome(

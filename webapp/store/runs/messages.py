@@ -4,6 +4,7 @@ from peewee import fn
 
 from webapp.database.models import Message, Profile, Run
 from webapp.database.states import RunKind, RunState
+from webapp.errors import WaitingForBrowser
 from webapp.store.profile_names import owner_name
 from webapp.store.ways import waits_for
 from webapp.times import now
@@ -54,9 +55,13 @@ def _sentence(run: Run) -> str:
     verb = {
         RunState.FAILED: "stopped",
         RunState.PAUSED: "paused",
-        RunState.WAITING: f"{waits} for {waits_for(run.profile)}",
+        RunState.WAITING: f"{waits} for {_missing_sign_in(run)}",
     }[RunState(run.state)]
     return f"The {subject} of {name} {verb}. {run.error or ''}".rstrip()
+
+
+def _missing_sign_in(run: Run) -> str:
+    return "the browser" if run.error_code == WaitingForBrowser.code else waits_for(run.profile)
 
 
 def _synced(run: Run, name: str) -> str:

@@ -9,6 +9,9 @@ exports            ZIPs of selected images
 profiles           profiles: pages and forms
 renewal            the switch that keeps pasted cookies alive
 sign_in_ways       the ways to sign in beside pasting, and their pages
+companion_pages    the page “Connect this browser”, and the companion as a ZIP
+companion_relay    signed requests of paired browsers (the companion)
+companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -37,6 +40,9 @@ from webapp.web.views import (
     activity,
     api,
     commands,
+    companion_accounts,
+    companion_pages,
+    companion_relay,
     examination,
     exports,
     formats,
@@ -71,6 +77,9 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
     app.register_blueprint(renewal.renewal)
+    app.register_blueprint(companion_pages.companion_pages)
+    app.register_blueprint(companion_relay.companion_relay)
+    app.register_blueprint(companion_accounts.companion_accounts)
     app.register_blueprint(examination.examination)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)

@@ -39,6 +39,11 @@ TOPICS = (
         "Why a session ends, and how Flowshelf can keep one alive.",
     ),
     Topic(
+        "companion",
+        "The companion",
+        "A browser extension that reads Flow where you are signed in: install, pause, update, remove.",
+    ),
+    Topic(
         "every-day",
         "Every day",
         "Sync, download, select, make a ZIP, and the keys that do the same.",

@@ -7,6 +7,7 @@ from flask import Flask
 from webapp import times
 from webapp.database.models import Gap, History, Profile, Project, Run, Schedule
 from webapp.database.states import Health, RunKind, RunState, ScheduleKind, SyncMode, Way
+from webapp.errors import WaitingForBrowser
 from webapp.store import profiles, ways
 from webapp.store.history import projects
 from webapp.store.profile_names import guest_name, owner_name
@@ -31,6 +32,7 @@ HEALTH_LABELS: dict[str, str] = {
     Health.UNCHECKED: "Not checked yet",
     Health.WELL: "Signed in",
     Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
+    Health.WAITING_FOR_BROWSER: "Waiting for the browser",
     Health.MOVED: "Moved to the new Flow",
     Health.UNUSUAL_ACTIVITY: "Paused for an hour",
 }
@@ -110,6 +112,8 @@ def run_title(run: Run) -> str:
 
 
 def run_state(run: Run) -> str:
+    if run.state == RunState.WAITING and run.error_code == WaitingForBrowser.code:
+        return HEALTH_LABELS[Health.WAITING_FOR_BROWSER]
     if run.state == RunState.WAITING and run.profile.way != Way.PASTE:
         return f"Waiting for {ways.waits_for(run.profile)}"
     return RUN_STATE_LABELS.get(run.state, run.state)

@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 from webapp.database.states import RunKind, Way
 from webapp.errors import AccountExists, FlowError, FlowshelfError
 from webapp.sources.cookies import MAX_FILE_BYTES, cookie_warnings, text_of_file
+from webapp.store import pairings, runs
 from webapp.store import profiles as store_profiles
-from webapp.store import runs
 from webapp.store.gallery import counts
 from webapp.store.runs import schedules
 from webapp.web.services import background
@@ -99,6 +99,7 @@ def render_profile(profile_id: str, problem: str | None = None, check_problem: s
         schedule=schedules.get_schedule(profile_id),
         is_new=runs.find_last_run(profile_id, RunKind.SYNC) is None,
         warnings=cookie_warnings(profile.cookie_names.split(", ")) if is_pasted else (),
+        pairing=pairings.find_pairing_of(profile_id),
         problem=problem,
         check_problem=check_problem,
     )
