@@ -16,6 +16,7 @@ from webapp.demo import World
 from webapp.errors import AccountExists, BadRequest, WaitingForBrowser
 from webapp.store import pairings, profiles, runs
 from webapp.store.history import walks
+from webapp.store.profile_names import owner_name
 from webapp.web.services import background_of
 
 
@@ -65,7 +66,7 @@ def test_a_profile_syncs_and_downloads_through_its_browser(work, ada, world, flo
     assert (run.state, run.done_count, run.failed_count) == (RunState.DONE, 29, 0)
     profile = profiles.get_profile(ada)
     assert (profile.way, profile.health) == (Way.COMPANION, Health.WELL)
-    assert (profile.name, profile.account_email) == ("ada@example.com", "ada@example.com")
+    assert owner_name(profile) == profile.account_email == "ada@example.com"
     assert profiles.get_cookies(ada) == {}
     assert all("cookie" not in request.headers for request in flow.asked("picture"))
     assert {request.headers["sec-fetch-mode"] for request in flow.asked("project")} == {"cors"}
@@ -176,6 +177,17 @@ def test_after_a_restart_of_flowshelf_the_browser_carries_on(
         wait_until(lambda: state_of(run) == RunState.DONE)
     assert Image.select().count() == 29
     assert background_of(again).companion.relay.is_present(browser.channel.pairing_id)
+
+
+def test_a_browser_that_asks_while_flowshelf_stops_resumes_nothing(work, ada, browser, wait_until):
+    browser.close()
+    run = work.syncs.start(ada)
+    work.companion.relay.drop(browser.channel.pairing_id)
+    wait_until(lambda: state_of(run) == RunState.WAITING)
+    work.stopping.set()
+    with pytest.raises(Refused, match="busy"):
+        browser.channel.poll()
+    assert state_of(run) == RunState.WAITING
 
 
 def test_a_sign_out_in_the_browser_waits_for_the_sign_in(work, ada, browser, wait_until):

@@ -60,6 +60,7 @@ from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
 from webapp.store.pairings import find_pairing_of
+from webapp.store.profile_names import owner_name
 from webapp.store.profiles import (
     find_profile_of,
     get_profile,
@@ -248,7 +249,7 @@ class Background:
         email = self.companion.require_free(pairing_id, index)
         before = find_profile_of(email) if email else None
         if before and not takes_over:
-            raise AccountExists(f"{email} is on this shelf already, as “{before.name}”.")
+            raise AccountExists(f"{email} is on this shelf already, as “{owner_name(before)}”.")
         profile_id = before.id if before else self.accounts.add_without_cookies(name, email).id
         self.companion.use_for(pairing_id, profile_id, index)
         note_service(profile_id, FlowGoogleSource.name, FlowGoogleSource.capabilities.histories)

@@ -24,8 +24,9 @@ from webapp.background.companion.signatures import RequestGuard, SignedRequest
 from webapp.background.connections import Connections
 from webapp.database.models import Pairing
 from webapp.database.states import Health
-from webapp.errors import BadRequest, PairingRefused, WaitingForBrowser
+from webapp.errors import BadRequest, Overloaded, PairingRefused, WaitingForBrowser
 from webapp.store import pairings, profiles, runs
+from webapp.store.profile_names import owner_name
 
 NOTE_SEEN_SECONDS = 30.0
 
@@ -51,6 +52,7 @@ class Companion:
         self, connections: Connections, resume_waiting: Callable[[str], None], stopping: threading.Event
     ) -> None:
         self._connections = connections
+        self._stopping = stopping
         self._resume_waiting = resume_waiting
         self._codes = PairingCodes()
         self.guard = RequestGuard()
@@ -112,8 +114,11 @@ class Companion:
     def poll(self, pairing: Pairing, said: Poll) -> tuple[list[dict[str, object]], float]:
         """The calls for a browser, and in how many seconds it should ask again.
 
-        What waits for the browser goes on.
+        What waits for the browser goes on. Raises Overloaded when the program stops: a run that it resumed
+        then would get no thread.
         """
+        if self._stopping.is_set():
+            raise Overloaded("Flowshelf is shutting down.")
         self._note_seen(pairing, said)
         self.relay.note_poll(pairing.id, browser=pairing.browser, is_paused=said.is_paused)
         if said.accounts is not None:
@@ -184,7 +189,7 @@ class Companion:
         """
         pairing = pairings.get_pairing(pairing_id)
         if pairing.profile_id:
-            name = profiles.get_profile(pairing.profile_id).name
+            name = owner_name(profiles.get_profile(pairing.profile_id))
             raise BadRequest(f"This browser signs in “{name}” already. Unpair it there, then pair it again.")
         email = self.accounts.find_email(pairing_id, index)
         if email is None:
