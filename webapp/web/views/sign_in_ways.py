@@ -5,7 +5,7 @@ from flask import Flask, current_app, url_for
 from webapp.web.services import sharing
 
 # The first endpoint that exists is the page.
-_COMPANION = ("companion_pages.show_connect", "companion_pages.show_companion")
+_COMPANION = ("companion_pages.show_connect",)
 _FIREFOX = ("firefox.show_firefox",)
 
 
