@@ -17,6 +17,10 @@ class Kept:
     kept_key: str | None = None
     expire_at: str | None = None
     browser: str | None = None
+    is_live: bool = False
+
+    def refresh(self) -> None:
+        """Nothing changes these but the tests themselves."""
 
     def cookies(self) -> dict[str, str]:
         return dict(self.kept)

@@ -8,7 +8,7 @@
     │   └── WrongCode                   401 sign_in
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
-    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport   404
+    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownFirefox   404
     │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
@@ -27,6 +27,7 @@
         │   └── SourceClosed            503 flow_unavailable   the connection was closed on our side
         ├── FlowChanged                 502 flow_changed   a response of an unknown shape
         ├── SignedOut                   409 waiting_for_cookies
+        │   └── FirefoxSignedOut        409 waiting_for_cookies   so is the Firefox whose cookies are read
         ├── AccountMoved                409 moved          the account is at flow.google.com now
         ├── ProjectFailed               502 flow_error     a failure of one project; may pass
         ├── KeyRefused                  502 flow_error     the API key is wrong, blocked or not found
@@ -130,6 +131,12 @@ class RunEnded(UnknownRun):
 
 class UnknownExport(FlowshelfError):
     code, http_status = "unknown_export", 404
+
+
+class UnknownFirefox(FlowshelfError):
+    """No such profile or container of a Firefox on this machine."""
+
+    code, http_status = "unknown_firefox", 404
 
 
 class Busy(FlowshelfError):
@@ -258,6 +265,10 @@ class SignedOut(FlowError):
 
     code, http_status = "waiting_for_cookies", 409
     scope = Scope.PROFILE
+
+
+class FirefoxSignedOut(SignedOut):
+    """The Firefox on this machine that a profile reads has no sign-in, or its files cannot be read."""
 
 
 class AccountMoved(FlowError):

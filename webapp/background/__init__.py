@@ -1,6 +1,8 @@
 """All work that outlives a request: every thread is started in this package.
 
     accounts       profiles and their cookies, checked with Flow
+    firefox        the Firefox on this machine: whose sign-in it has, and the profile that reads it
+    firefox_watch  one thread that looks whether a Firefox has a sign-in again (firefox_credentials reads it)
     examination    what Flow answers to each reading call, for a report
     connections    one source and one retry policy per profile, shared by its threads
     syncs          sync runs: one thread each
@@ -34,6 +36,8 @@ from webapp.background.connections import Connections, OpenSource
 from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
+from webapp.background.firefox import Firefox
+from webapp.background.firefox_watch import FirefoxWatch
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
 from webapp.background.schedule import Scheduler
@@ -93,6 +97,10 @@ class Background:
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
+        self.firefox_watch = FirefoxWatch(config, self.connections, self.check, self.stopping)
+        self.firefox = Firefox(
+            config, self.connections, open_source, self.stopping, on_change=self._note_firefox
+        )
         self.thumbnails = Thumbnails(config.thumbnails_dir)
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
@@ -150,6 +158,7 @@ class Background:
             for run in runs.list_runs_in(RunState.RUNNING):
                 self._ensure_running(run.kind, run.id)
             self.schedule.start()
+            self.firefox_watch.start()
             self.exports.start()
             self.size_backfill.start()
             self.removals.start()
@@ -165,6 +174,7 @@ class Background:
         self.waiters.notify_all()
         self.connections.close()
         self.schedule.stop(timeout_seconds / 2)
+        self.firefox_watch.stop(timeout_seconds / 4)
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
         self.exports.stop(timeout_seconds / 4)
@@ -205,6 +215,11 @@ class Background:
     def check(self, profile_id: str) -> None:
         """Check with Flow whether the cookies still sign in; if so, resume the runs that waited for them."""
         self.accounts.check(profile_id)
+        self.resume_waiting(profile_id)
+
+    def _note_firefox(self, profile_id: str) -> None:
+        """A profile reads a Firefox from now on: resume its runs that waited, and watch over the sign-in."""
+        self.firefox_watch.wake()
         self.resume_waiting(profile_id)
 
     def examine(self, profile_id: str) -> Examination:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from webapp.background.firefox_credentials import FirefoxCredentials, files_of, other_account_in
 from webapp.background.settings import Settings
 from webapp.config import Config
 from webapp.database.models import Profile
-from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
-from webapp.sources import Capabilities, Credentials, Source
+from webapp.database.states import Way
+from webapp.errors import FlowUnavailable, OtherAccount, SignedOut, UnusualActivity
+from webapp.sources import Account, Capabilities, Credentials, Source
 from webapp.sources.retry import Cooldown, RetryPolicy
 from webapp.store import profiles
 
@@ -21,6 +23,11 @@ OpenSource = Callable[[Config, Credentials, threading.Event], Source]
 
 class StoredCredentials:
     """A profile's secrets, read from the database. The calling thread must have a connection to it."""
+
+    is_live = False
+
+    def refresh(self) -> None:
+        """They are read at each use anyway."""
 
     def __init__(self, profile_id: str) -> None:
         self._profile_id = profile_id
@@ -52,6 +59,7 @@ class Connection:
 
     source: Source
     retry: RetryPolicy
+    credentials: Credentials
     is_checked: bool
     is_stale: bool = False
     checking: threading.Lock = field(default_factory=threading.Lock)
@@ -86,16 +94,30 @@ class Connections:
             if connection := self._connections.get(profile_id):
                 return connection
             profile = profiles.get_profile(profile_id)
-            if not profiles.get_cookies(profile_id):
+            credentials = self._credentials(profile)
+            if not credentials.cookies():
                 raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
             connection = Connection(
-                self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
+                self._open_source(self._config, credentials, self._stopping),
                 self._retry_policy(profile),
-                is_checked=not profile.is_unchecked,
+                credentials,
+                # A browser may be signed in to another account by now.
+                is_checked=not profile.is_unchecked and not credentials.is_live,
             )
             self._connections[profile_id] = connection
             log.debug("connection of %s to %s: opened", profile_id, connection.source.name)
             return connection
+
+    def _credentials(self, profile: Profile) -> Credentials:
+        """What the profile signs in with. Reads nothing yet."""
+        if profile.way != Way.FIREFOX:
+            return StoredCredentials(profile.id)
+
+        def drop(credentials: FirefoxCredentials) -> None:
+            if (current := self._connections.get(profile.id)) and current.credentials is credentials:
+                self.drop(profile.id)
+
+        return FirefoxCredentials(files_of(profile, self._config), drop)
 
     def _retry_policy(self, profile: Profile) -> RetryPolicy:
         """The retry policy of a profile. A cooldown is stored, so that the next process respects it too."""
@@ -127,7 +149,8 @@ class Connections:
         if connection := self._connections.get(profile_id):
             return connection.source.capabilities
         # Opened and closed at once: this must work without cookies, where `of` raises.
-        source = self._open_source(self._config, StoredCredentials(profile_id), self._stopping)
+        credentials = self._credentials(profiles.get_profile(profile_id))
+        source = self._open_source(self._config, credentials, self._stopping)
         source.close()
         return source.capabilities
 
@@ -135,13 +158,29 @@ class Connections:
         """Verify the account of cookies that could not be checked when they were pasted.
 
         Each thread calls this before it uses a connection; only the first call asks Flow. Raises OtherAccount
-        or AccountExists when the account is not this profile's, and what `Source.check` raises.
+        or AccountExists when the account is not this profile's, FirefoxSignedOut when a Firefox has it, and
+        what `Source.check` raises.
         """
         with connection.checking:
             if not connection.is_checked:
                 account = connection.retry.call(connection.source.check, stopping, bounded=False)
-                profiles.note_account(profile_id, account)
+                self.note_account(profile_id, account)
                 connection.is_checked = True
+
+    @staticmethod
+    def note_account(profile_id: str, account: Account) -> None:
+        """Record the account of a profile's cookies. Raises as `check` does.
+
+        Pasted cookies of another account are a mistake. A Firefox that is signed in to another account may be
+        signed in to this one again, so its profile waits.
+        """
+        try:
+            profiles.note_account(profile_id, account)
+        except OtherAccount as error:
+            profile = profiles.get_profile(profile_id)
+            raise (
+                other_account_in(profile, account.email) if profile.way == Way.FIREFOX else error
+            ) from error
 
     @contextmanager
     def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
@@ -156,6 +195,7 @@ class Connections:
         """
         with self._lock:
             if connection is None:
+                # Of a Firefox a thread looks from time to time whether it has a sign-in again.
                 yield not profiles.get_cookies(profile_id)
             else:
                 yield not connection.is_stale

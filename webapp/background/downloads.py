@@ -27,6 +27,7 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections
 from webapp.background.disk_space import require_space
+from webapp.background.firefox_credentials import explain_signed_out
 from webapp.background.settings import Settings
 from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
@@ -36,7 +37,7 @@ from webapp.database.models import Image, Run
 from webapp.database.states import Health, RunKind, RunState
 from webapp.download.fetch import download_image
 from webapp.download.rules import Outcome, outcome_of, too_many_failures
-from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone
+from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone, SignedOut
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
@@ -366,6 +367,8 @@ class Downloads:
             # is set to waiting, and it would wait although they work.
             with self._connections.if_current(claim.profile_id, connection) as is_current:
                 if is_current:
+                    if isinstance(error, SignedOut):
+                        error = explain_signed_out(profiles.get_profile(claim.profile_id), error)
                     profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
                     self._stop_run(pool, RunState.WAITING, error)
 

@@ -8,7 +8,7 @@ from peewee import IntegrityError, fn
 
 from webapp.database.base import db
 from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret
-from webapp.database.states import Health, RunKind, RunState
+from webapp.database.states import Health, RunKind, RunState, Way
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account
 from webapp.store import transaction
@@ -130,9 +130,13 @@ def set_cookies(
         Secret.delete().where(Secret.profile == profile_id, Secret.name == USER_AGENT).execute()
         if user_agent:
             _set_secret(profile_id, USER_AGENT, user_agent)
-        Profile.update(cookie_names=", ".join(sorted(cookies)), cookies_expire_at=expire_at).where(
-            Profile.id == profile_id
-        ).execute()
+        Profile.update(
+            cookie_names=", ".join(sorted(cookies)),
+            cookies_expire_at=expire_at,
+            way=Way.PASTE,
+            firefox_folder=None,
+            firefox_container=None,
+        ).where(Profile.id == profile_id).execute()
 
 
 def renew_cookies(
@@ -199,8 +203,7 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
             f"Add another profile for {_named(account)}, or copy the cookies again while signed in as "
             f"{profile.account_email or 'the account of this profile'}."
         )
-    others = (other for other in list_profiles() if other.id != profile_id and _is_same(other, account))
-    if other := next(others, None):
+    if other := find_profile_of(account, except_id=profile_id):
         raise AccountExists(
             f"The account {_named(account)} already has a profile, “{other.name}”. Replace the cookies there "
             "instead."
@@ -211,6 +214,11 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
             f"“{profile.name}”. If it is the same account, paste them again and tick “These are the same "
             "account”."
         )
+
+
+def find_profile_of(account: Account, *, except_id: str | None = None) -> Profile | None:
+    """The profile that has an account, None if none has; `except_id` is not looked at."""
+    return next((one for one in list_profiles() if one.id != except_id and _is_same(one, account)), None)
 
 
 def _is_same(profile: Profile, account: Account) -> bool | None:
