@@ -45,6 +45,10 @@ for (const row of rows) {
 return Services.cookies.cookies.length;
 """
 
+_SAVE = """
+ChromeUtils.importESModule("resource:///modules/sessionstore/SessionSaver.sys.mjs").SessionSaver.run();
+"""
+
 
 def find_firefox() -> str:
     """The program. Without it the test is skipped, or fails in CI."""
@@ -101,6 +105,11 @@ class Firefox:
     def sign_out(self) -> None:
         """Remove all cookies."""
         self.script("Services.cookies.removeAll();")
+
+    def save_session(self) -> None:
+        """Write the open windows with their session cookies now. Otherwise it waits until something happens
+        in a window."""
+        self.script(_SAVE)
 
     def quit(self) -> None:
         """End it as a person does."""
