@@ -7,6 +7,7 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+firefox            the Firefox of this machine whose sign-in is used
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -14,7 +15,7 @@ settings           the settings page
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
-api                the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 problems           error responses
 
@@ -32,10 +33,11 @@ from flask import Flask
 from webapp.web.access import is_guest, is_owner
 from webapp.web.views import (
     activity,
-    api,
+    api_firefox,
     commands,
     examination,
     exports,
+    firefox,
     formats,
     gallery,
     health,
@@ -66,11 +68,12 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
     app.register_blueprint(examination.examination)
+    app.register_blueprint(firefox.firefox)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
     app.register_blueprint(share.share)
     app.register_blueprint(settings.settings)
-    app.register_blueprint(api.api)
+    app.register_blueprint(api_firefox.api)  # that of `api`, with the requests about Firefox
     app.register_blueprint(health.health)
     app.register_blueprint(help.help_pages)
     preferences.register(app)

@@ -34,6 +34,11 @@ TOPICS = (
         "Copy the cookies of a signed-in browser, in Chrome, Edge, Brave, Firefox or Safari.",
     ),
     Topic(
+        "firefox",
+        "Firefox’s sign-in",
+        "Let Flowshelf read the sign-in of the Firefox on this computer.",
+    ),
+    Topic(
         "every-day",
         "Every day",
         "Sync, download, select, make a ZIP, and the keys that do the same.",

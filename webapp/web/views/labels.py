@@ -1,12 +1,14 @@
 """The words that pages use for states, runs, histories, projects and automatic syncs."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from flask import Flask
 
 from webapp import times
-from webapp.database.models import Gap, History, Project, Run, Schedule
+from webapp.database.models import Gap, History, Profile, Project, Run, Schedule
 from webapp.database.states import Health, RunKind, RunState, ScheduleKind, SyncMode
+from webapp.sources.firefox import describe_profile
 from webapp.store import profiles
 from webapp.store.history import projects
 from webapp.store.runs import schedules
@@ -61,6 +63,11 @@ PAGE_LABELS = {"PROJECTS": "project"}
 
 def file_label(state: str) -> str:
     return FILE_LABELS[state]
+
+
+def firefox_name(profile: Profile) -> str:
+    """The Firefox that a profile reads."""
+    return describe_profile(Path(profile.firefox_folder or ""), profile.firefox_container)
 
 
 def health_label(health: str) -> str:
@@ -205,6 +212,7 @@ def register(app: Flask) -> None:
     """Make the labels available to templates."""
     app.jinja_env.filters |= {
         "file_label": file_label,
+        "firefox_name": firefox_name,
         "health_label": health_label,
         "health_of": profiles.health_of,
         "history_label": history_label,
