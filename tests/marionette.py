@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -114,10 +114,8 @@ class Firefox:
     def quit(self) -> None:
         """End it as a person does."""
         with_flags = {"flags": ["eForceQuit"]}
-        try:
+        with suppress(OSError):
             self.command("Marionette:Quit", with_flags)
-        except OSError:
-            pass
         self._process.wait(30)
 
     def close(self) -> None:

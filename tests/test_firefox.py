@@ -193,8 +193,7 @@ def test_another_account_in_firefox_is_never_read_into_the_profile(work, world, 
         world.google.sign_out()
         run = sync(work, profile_id)
         assert run.state == RunState.WAITING
-        assert "Sign in as ada@example.com in Firefox" in run.error
-        assert "grace@example.com" in run.error
+        assert "sign in as ada@example.com: others are signed in there" in run.error
         assert (images.count_files(), len(images.list_page(Filter(), limit=200).images)) == count
         stored(world.google.sign_in())
         wait_until(lambda: runs.get_run(run.id).state == RunState.DONE, 30)
@@ -216,6 +215,28 @@ def test_each_container_has_a_sign_in_of_its_own(work, world, flow, firefox, sto
         assert emails == ["ada@example.com", "grace@example.com"]
         with pytest.raises(UnknownFirefox):
             use(work, 77)
+
+
+def test_of_several_accounts_in_one_firefox_each_is_read_by_its_own_number(work, world, flow, stored):
+    other = World(uploaded=3, generated=3, tiny_pictures=True, seed=5, email="grace@example.com")
+    other.migrate()
+    flow.add_world(other)
+    flow.service.browsers.share_session(world, other)
+    with store.connection():
+        key = work.firefox.list_profiles()[0].key
+        found = work.firefox.look(key).found
+        assert [(one.index, one.account.email) for one in found] == [
+            (0, "ada@example.com"),
+            (1, "grace@example.com"),
+        ]
+        profile_id = work.firefox.use(key, None, 1, name="Grace").id
+        assert profiles.get_profile(profile_id).account_email == "grace@example.com"
+        assert sync(work, profile_id).state == RunState.DONE
+        assert {image.profile_id for image in images.list_page(Filter(), limit=99).images} == {profile_id}
+        flow.service.browsers.shared[0].reverse()  # out of all, and in again in the other order
+        stored(world.google.sign_in())
+        assert sync(work, profile_id).state == RunState.DONE
+        assert profiles.get_profile(profile_id).account_email == "grace@example.com"
 
 
 def test_a_profile_on_the_shelf_takes_the_firefox_over_after_a_yes(work, world, flow, wait_until):

@@ -11,6 +11,7 @@ from webapp.web.views import api
 
 # All views that are not only for the owner. Think twice before you add one.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
+FOR_ANONYMOUS |= {"companion_relay.pair"}
 FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_gallery",
     "gallery.show_grid",
@@ -54,7 +55,7 @@ def test_each_role_can_use_only_the_views_listed_here(app, visit, role, allowed,
         else:
             assert response.status == refusal, (method, path)
     assert got <= allowed
-    assert allowed - got <= {"share.sign_in", "share.sign_out"}  # they need a code
+    assert allowed - got <= {"share.sign_in", "share.sign_out", "companion_relay.pair"}  # they need a code
 
 
 def test_an_unmarked_view_is_only_for_the_owner(running, visit, serving):

@@ -4,6 +4,7 @@
     firefox        the Firefox on this machine: whose sign-in it has, and the profile that reads it
     firefox_watch  one thread that looks whether a Firefox has a sign-in again (firefox_credentials reads it)
     examination    what Flow answers to each reading call, for a report
+    companion/     calls that a paired browser makes (PROTOCOL.md)
     connections    one source and one retry policy per profile, shared by its threads
     syncs          sync runs: one thread each
     downloads      download runs: a pool of threads each (worker_pool)
@@ -32,6 +33,8 @@ from pathlib import Path
 
 from webapp import database, storage, store
 from webapp.background.accounts import Accounts
+from webapp.background.companion import Companion
+from webapp.background.companion.browser import PairedBrowser
 from webapp.background.connections import Connections, OpenSource
 from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
@@ -48,15 +51,23 @@ from webapp.background.thumbnails import Thumbnails
 from webapp.background.troubles import Troubles, log_failure
 from webapp.background.waiters import Waiters
 from webapp.config import Config
+from webapp.database.models import Profile
 from webapp.database.states import Health, RunKind, RunState
-from webapp.errors import AccountMoved, Busy, DatabaseLocked, DiskFull, FlowshelfError
+from webapp.errors import AccountExists, AccountMoved, Busy, DatabaseLocked, DiskFull, FlowshelfError
 from webapp.maintenance.deletion import Disk
 from webapp.maintenance.doctor import find_open_modes
 from webapp.maintenance.unknown_files import UnknownFiles, check_unknown_files
+from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
-from webapp.store.profiles import get_profile, list_profiles, remove_profile
+from webapp.store.profiles import (
+    find_profile_of,
+    get_profile,
+    list_profiles,
+    note_service,
+    remove_profile,
+)
 from webapp.store.runs import downloads
 
 log = logging.getLogger(__name__)
@@ -85,7 +96,14 @@ class Background:
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
         self.troubles = Troubles()
-        self.connections = Connections(config, self.settings, open_source, self.stopping)
+        self.connections = Connections(
+            config,
+            self.settings,
+            open_source,
+            self.stopping,
+            browser_of=self._browser_of,
+        )
+        self.companion = Companion(self.connections, self.resume_waiting, self.stopping)
         self.syncs = Syncs(
             config, self.connections, self.waiters, self.stopping, self.troubles, self._download_new
         )
@@ -212,6 +230,27 @@ class Background:
         except Busy:
             log.info("sync of %s after its account moved: another one is running already", profile_id)
 
+    def connect_browser(
+        self, pairing_id: str, index: int, *, name: str = "", takes_over: bool = False
+    ) -> Profile:
+        """Let a paired browser sign in one of its accounts from now on.
+
+        A new profile is called `name`, or like the account. `takes_over`: also when the account is on the
+        shelf already. Its rows, gaps, queue and files stay, its cookies are deleted, and what waits goes on.
+        Raises BadRequest, UnknownPairing, and AccountExists without `takes_over`.
+        """
+        email = self.companion.require_free(pairing_id, index)
+        before = find_profile_of(email) if email else None
+        if before and not takes_over:
+            raise AccountExists(f"{email} is on this shelf already, as “{before.name}”.")
+        profile_id = before.id if before else self.accounts.add_without_cookies(name, email).id
+        self.companion.use_for(pairing_id, profile_id, index)
+        note_service(profile_id, FlowGoogleSource.name, FlowGoogleSource.capabilities.histories)
+        self.resume_waiting(profile_id)
+        if before and before.service not in (None, FlowGoogleSource.name):
+            self._resume_after_move(profile_id)
+        return get_profile(profile_id)
+
     def check(self, profile_id: str) -> None:
         """Check with Flow whether the cookies still sign in; if so, resume the runs that waited for them."""
         self.accounts.check(profile_id)
@@ -283,6 +322,10 @@ class Background:
     def folder_of(self, profile_id: str) -> Path:
         """The folder for a profile's images unless a caller names another one."""
         return self._config.images_dir / profile_id
+
+    def _browser_of(self, profile_id: str) -> PairedBrowser:
+        # Looked up when it is needed: `companion` is made after `connections`, which it uses.
+        return self.companion.browser_of(profile_id)
 
     def _download_new(self, run_id: str, state: RunState) -> None:
         """Called when a sync is about to end: queue the images it stored, if it was asked to.

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from webapp.background.connections import Connection, Connections, OpenSource
+from webapp.background.connections import Connection, Connections, OpenSource, waiting_health
 from webapp.background.firefox_credentials import explain_signed_out
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.database.states import Health
 from webapp.errors import (
     AccountMoved,
+    AccountNotSignedIn,
     BadCookies,
     FlowError,
     FlowshelfError,
@@ -24,6 +25,7 @@ from webapp.errors import (
 )
 from webapp.sources import Account, Capabilities, Source
 from webapp.sources.cookies import PastedCookies, parse_cookies
+from webapp.sources.flow_google import FlowGoogleSource
 from webapp.store import profiles
 
 # Errors that concern the whole account, whatever was requested.
@@ -32,11 +34,16 @@ ACCOUNT_ERRORS = (UnusualActivity, SignedOut, AccountMoved)
 
 @dataclass(slots=True)
 class PastedCredentials:
-    """Cookies that are checked before they are stored; the response to the check may renew them."""
+    """Cookies that are checked before they are stored; the response to the check may renew them.
+
+    `account` is the one to look for among those that the cookies sign in; `index` is where it was found.
+    """
 
     current: dict[str, str]
     expire_at: str | None
     browser: str | None
+    index: int | None = None
+    account: Account | None = None
     is_live: bool = False
 
     def refresh(self) -> None:
@@ -50,6 +57,15 @@ class PastedCredentials:
 
     def user_agent(self) -> str | None:
         return self.browser
+
+    def account_index(self) -> int | None:
+        return self.index
+
+    def set_account_index(self, index: int) -> None:
+        self.index = index
+
+    def expected_account(self) -> Account | None:
+        return self.account
 
     def key(self) -> str | None:
         return None
@@ -68,6 +84,7 @@ class CheckedCookies:
     user_agent: str | None
     service: str
     capabilities: Capabilities
+    account_index: int | None = None
 
 
 class Accounts:
@@ -98,6 +115,19 @@ class Accounts:
             raise
         return profiles.get_profile(profile.id)
 
+    def add_without_cookies(self, name: str, email: str) -> Profile:
+        """Add a profile for an account of flow.google.com that a paired browser signs in.
+
+        It is named after the account if it has no name. Raises AccountExists, BadRequest for the name.
+        """
+        profile = profiles.add_profile(name or email[:80] or "Flow", FlowGoogleSource.capabilities.histories)
+        try:
+            profiles.set_account(profile.id, Account(email, ""), FlowGoogleSource.name)
+        except FlowshelfError:  # another request added the same account meanwhile
+            profiles.remove_profile(profile.id)
+            raise
+        return profile
+
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> Profile:
         """Replace a profile's cookies; the old ones stay when the new ones are refused.
 
@@ -109,7 +139,7 @@ class Accounts:
         pasted = self._parse(pasted_text)
         require_no_cooldown(profile)
         try:
-            checked = self._check_pasted(pasted)
+            checked = self._check_pasted(pasted, profiles.expected_account(profile_id))
         except UnusualActivity as error:
             profiles.note_cooldown(profile_id, error.retry_after_seconds, str(error))
             raise
@@ -148,11 +178,17 @@ class Accounts:
         )
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=labs_host, flow_host=flow_host)
 
-    def _check_pasted(self, pasted: PastedCookies) -> CheckedCookies:
+    def _check_pasted(self, pasted: PastedCookies, expected: Account | None = None) -> CheckedCookies:
+        """Check cookies. They may sign in several accounts: `expected` is taken if it is among them."""
         credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at, pasted.user_agent)
+        credentials.account = expected
         source = self._open_source(self._config, credentials, self._stopping)
         try:
-            account = _account_or_none(source)
+            try:
+                account = _account_or_none(source)
+            except AccountNotSignedIn:
+                credentials.account = None  # whose they are then is for `check_account` to say
+                account = _account_or_none(source)
             return CheckedCookies(
                 account,
                 credentials.current,
@@ -160,6 +196,7 @@ class Accounts:
                 pasted.user_agent,
                 source.name,
                 source.capabilities,
+                credentials.index,
             )
         except SignedOut as error:
             raise BadCookies(
@@ -178,6 +215,7 @@ class Accounts:
         if checked.account:
             profiles.check_account(profile_id, checked.account, is_confirmed=is_confirmed)
         profiles.set_cookies(profile_id, checked.cookies, checked.expire_at, checked.user_agent)
+        profiles.set_account_index(profile_id, checked.account_index)
         profiles.note_service(profile_id, checked.service, checked.capabilities.histories)
         self._connections.drop(profile_id)
         if checked.account:
@@ -200,7 +238,7 @@ def note_account_error(profile_id: str, connection: Connection | None, error: Fl
                 connection.retry.note_cooldown(error)
         case SignedOut():
             error = explain_signed_out(profiles.get_profile(profile_id), error)
-            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+            profiles.note_health(profile_id, waiting_health(error), str(error))
         case AccountMoved():
             profiles.note_health(profile_id, Health.MOVED, str(error))
     return error

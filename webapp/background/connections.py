@@ -10,13 +10,28 @@ from webapp.background.firefox_credentials import FirefoxCredentials, files_of, 
 from webapp.background.settings import Settings
 from webapp.config import Config
 from webapp.database.models import Profile
-from webapp.database.states import Way
-from webapp.errors import FlowUnavailable, OtherAccount, SignedOut, UnusualActivity
+from webapp.database.states import Health, Way
+from webapp.errors import (
+    AccountNotSignedIn,
+    FlowshelfError,
+    FlowUnavailable,
+    OtherAccount,
+    SignedOut,
+    UnusualActivity,
+    WaitingForBrowser,
+)
 from webapp.sources import Account, Capabilities, Credentials, Source
+from webapp.sources.flow_google.companion_transport import Browser
 from webapp.sources.retry import Cooldown, RetryPolicy
-from webapp.store import profiles
+from webapp.sources.services import open_through_browser
+from webapp.store import pairings, profiles
 
 log = logging.getLogger(__name__)
+
+NOT_PAIRED = (
+    "No browser is connected to this profile any more. Connect one on the page “Connect this browser”, or "
+    "paste cookies on the profile's page; everything then goes on from there."
+)
 
 OpenSource = Callable[[Config, Credentials, threading.Event], Source]
 
@@ -40,6 +55,15 @@ class StoredCredentials:
 
     def user_agent(self) -> str | None:
         return profiles.find_user_agent(self._profile_id)
+
+    def account_index(self) -> int | None:
+        return profiles.get_profile(self._profile_id).account_index
+
+    def set_account_index(self, index: int) -> None:
+        profiles.set_account_index(self._profile_id, index)
+
+    def expected_account(self) -> Account | None:
+        return profiles.expected_account(self._profile_id)
 
     def key(self) -> str | None:
         return profiles.find_key(self._profile_id)
@@ -77,28 +101,40 @@ class Connections:
     """
 
     def __init__(
-        self, config: Config, settings: Settings, open_source: OpenSource, stopping: threading.Event
+        self,
+        config: Config,
+        settings: Settings,
+        open_source: OpenSource,
+        stopping: threading.Event,
+        browser_of: Callable[[str], Browser],
     ) -> None:
+        """`browser_of` returns the paired browser of a profile."""
         self._config = config
         self._settings = settings
         self._open_source = open_source
+        self._browser_of = browser_of
         self._stopping = stopping
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
 
     def of(self, profile_id: str) -> Connection:
-        """The profile's connection, opened if there is none. Raises SignedOut when it has no cookies."""
+        """The profile's connection, opened if there is none.
+
+        Raises SignedOut when it has no cookies, WaitingForBrowser when it has no paired browser.
+        """
         # The cookies are read under the lock as well: `drop` is called after new ones were stored, so a
         # connection opened before it is dropped by it, and one opened after it has the new cookies.
         with self._lock:
             if connection := self._connections.get(profile_id):
                 return connection
             profile = profiles.get_profile(profile_id)
+            if reason := _find_lack(profile):
+                raise reason
             credentials = self._credentials(profile)
-            if not credentials.cookies():
-                raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
+            if credentials.is_live:
+                credentials.cookies()  # raises when the Firefox has no sign-in
             connection = Connection(
-                self._open_source(self._config, credentials, self._stopping),
+                self._open(profile, credentials),
                 self._retry_policy(profile),
                 credentials,
                 # A browser may be signed in to another account by now.
@@ -110,14 +146,22 @@ class Connections:
 
     def _credentials(self, profile: Profile) -> Credentials:
         """What the profile signs in with. Reads nothing yet."""
+        stored = StoredCredentials(profile.id)
         if profile.way != Way.FIREFOX:
-            return StoredCredentials(profile.id)
+            return stored
 
         def drop(credentials: FirefoxCredentials) -> None:
             if (current := self._connections.get(profile.id)) and current.credentials is credentials:
                 self.drop(profile.id)
 
-        return FirefoxCredentials(files_of(profile, self._config), drop)
+        return FirefoxCredentials(files_of(profile, self._config), stored, drop)
+
+    def _open(self, profile: Profile, credentials: Credentials) -> Source:
+        """The source of the way that the profile signs in."""
+        if profile.way == Way.COMPANION:
+            browser = self._browser_of(profile.id)
+            return open_through_browser(self._config, credentials, browser, self._stopping)
+        return self._open_source(self._config, credentials, self._stopping)
 
     def _retry_policy(self, profile: Profile) -> RetryPolicy:
         """The retry policy of a profile. A cooldown is stored, so that the next process respects it too."""
@@ -149,8 +193,8 @@ class Connections:
         if connection := self._connections.get(profile_id):
             return connection.source.capabilities
         # Opened and closed at once: this must work without cookies, where `of` raises.
-        credentials = self._credentials(profiles.get_profile(profile_id))
-        source = self._open_source(self._config, credentials, self._stopping)
+        profile = profiles.get_profile(profile_id)
+        source = self._open(profile, self._credentials(profile))
         source.close()
         return source.capabilities
 
@@ -163,7 +207,12 @@ class Connections:
         """
         with connection.checking:
             if not connection.is_checked:
-                account = connection.retry.call(connection.source.check, stopping, bounded=False)
+                try:
+                    account = connection.retry.call(connection.source.check, stopping, bounded=False)
+                except AccountNotSignedIn as error:
+                    if connection.credentials.is_live:
+                        raise
+                    raise OtherAccount(f"These cookies belong to another account. {error}") from error
                 self.note_account(profile_id, account)
                 connection.is_checked = True
 
@@ -178,15 +227,14 @@ class Connections:
             profiles.note_account(profile_id, account)
         except OtherAccount as error:
             profile = profiles.get_profile(profile_id)
-            raise (
-                other_account_in(profile, account.email) if profile.way == Way.FIREFOX else error
-            ) from error
+            raise (other_account_in(profile) if profile.way == Way.FIREFOX else error) from error
 
     @contextmanager
     def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
         """Whether the cookies of a connection are still the profile's.
 
-        None stands for the connection that could not be opened, because the profile had no cookies.
+        None stands for the connection that could not be opened, because the profile had no cookies and no
+        paired browser.
 
         A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
         cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
@@ -195,8 +243,9 @@ class Connections:
         """
         with self._lock:
             if connection is None:
-                # Of a Firefox a thread looks from time to time whether it has a sign-in again.
-                yield not profiles.get_cookies(profile_id)
+                profile = profiles.get_profile(profile_id)
+                # What a Firefox has comes and goes, and a thread looks at it again (`FirefoxWatch`).
+                yield profile.way == Way.FIREFOX or _find_lack(profile) is not None
             else:
                 yield not connection.is_stale
 
@@ -241,3 +290,18 @@ class Connections:
             connections, self._connections = list(self._connections.values()), {}
         for connection in connections:
             connection.close()
+
+
+def _find_lack(profile: Profile) -> SignedOut | None:
+    """What a profile lacks to be signed in at all; None if nothing."""
+    if profile.way == Way.COMPANION:
+        return None if pairings.find_pairing_of(profile.id) else WaitingForBrowser(NOT_PAIRED)
+    if profile.way == Way.FIREFOX or profiles.get_cookies(profile.id):
+        return None
+    return SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
+
+
+def waiting_health(error: FlowshelfError) -> Health:
+    """The health of a profile that waits because of a SignedOut."""
+    is_browser = isinstance(error, WaitingForBrowser)
+    return Health.WAITING_FOR_BROWSER if is_browser else Health.WAITING_FOR_COOKIES

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from webapp import storage, store
-from webapp.background.connections import Connection, Connections
+from webapp.background.connections import Connection, Connections, waiting_health
 from webapp.background.disk_space import require_space
 from webapp.background.firefox_credentials import explain_signed_out
 from webapp.background.settings import Settings
@@ -369,7 +369,7 @@ class Downloads:
                 if is_current:
                     if isinstance(error, SignedOut):
                         error = explain_signed_out(profiles.get_profile(claim.profile_id), error)
-                    profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
+                    profiles.note_health(claim.profile_id, waiting_health(error), str(error))
                     self._stop_run(pool, RunState.WAITING, error)
 
     def _outcome(

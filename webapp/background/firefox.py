@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from webapp.background.connections import Connections, OpenSource
-from webapp.background.firefox_credentials import FirefoxCredentials, read_complete
+from webapp.background.firefox_credentials import AskedAccount, FirefoxCredentials, read_complete
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.errors import (
@@ -28,6 +28,7 @@ from webapp.sources.firefox import (
 )
 from webapp.store import firefox_profiles, profiles
 
+MAX_ACCOUNTS = 10
 # How long the page shows what a look has found.
 KEEP_SECONDS = 600.0
 NOT_OFFERED = (
@@ -41,11 +42,13 @@ NOT_OFFERED = (
 class SignedInAccount:
     """A sign-in that a look has found, in a container or outside of all (None).
 
-    `account` is None when Flow did not say whose it is; then `problem` says why.
+    `index` is its number there: one Firefox may be signed in to several accounts. `account` is None when Flow
+    did not say whose it is; then `problem` says why.
     """
 
     container: int | None
     container_name: str
+    index: int
     account: Account | None
     problem: str = ""
 
@@ -122,22 +125,28 @@ class Firefox:
             made_at, look = self._looks.get(key, (float("-inf"), None))
             return look if self._clock() - made_at < KEEP_SECONDS else None
 
-    def use(self, key: str, container: int | None, *, name: str = "", replaces: str = "") -> Profile:
-        """Let a profile read this Firefox: a new one, or that of the account.
+    def use(
+        self, key: str, container: int | None, index: int = 0, *, name: str = "", replaces: str = ""
+    ) -> Profile:
+        """Let a profile read an account that the last look has found: a new profile, or that of the account.
 
-        `name` is for a new profile, else that of the account. `replaces` is the id of the account's profile
-        if a person has agreed that it changes its way. Raises AccountExists when nobody has, and what
-        `Source.check` raises.
+        `name` is for a new profile. `replaces` is the id of the account's profile if a person has agreed that
+        it changes its way. Raises AccountExists when nobody has, UnknownFirefox when the look found no such
+        account, and what `Source.check` raises.
         """
         firefox = self.find(key)
-        self._require_container(firefox, container)
-        account, service, capabilities = self._ask(self._files(firefox, container))
-        existing = profiles.find_profile_of(account)
+        seen = self._find_account(key, container, index)
+        # By itself and not by its number: that changes when somebody signs in or out.
+        asked = AskedAccount(index or None, seen if seen.email or seen.key else None)
+        account, service, capabilities = self._ask(self._files(firefox, container), asked)
+        existing = profiles.find_owner(account)
         if existing and existing.id != replaces:
             raise AccountExists(f"{existing.name} is on this shelf: use this Firefox for it from now on?")
         profile = existing or self._add(name or account.email.partition("@")[0] or "Firefox", capabilities)
         try:
-            self._switch(profile.id, firefox, container, account, service, capabilities)
+            profiles.check_account(profile.id, account, is_confirmed=True)
+            firefox_profiles.use_firefox(profile.id, firefox.folder, container, asked.index)
+            self._note(profile.id, account, service, capabilities)
         except FlowshelfError:  # another request added the same account meanwhile
             if not existing:
                 profiles.remove_profile(profile.id)
@@ -148,18 +157,8 @@ class Firefox:
     def _add(self, name: str, capabilities: Capabilities) -> Profile:
         return profiles.add_profile(name, capabilities.histories)
 
-    def _switch(
-        self,
-        profile_id: str,
-        firefox: FirefoxProfile,
-        container: int | None,
-        account: Account,
-        service: str,
-        capabilities: Capabilities,
-    ) -> None:
+    def _note(self, profile_id: str, account: Account, service: str, capabilities: Capabilities) -> None:
         """The order is that of pasted cookies (`Accounts`): account, sign-in, connection, health."""
-        profiles.check_account(profile_id, account, is_confirmed=True)
-        firefox_profiles.use_firefox(profile_id, firefox.folder, container)
         profiles.note_service(profile_id, service, capabilities.histories)
         self._connections.drop(profile_id)
         profiles.note_account(profile_id, account, is_confirmed=True)
@@ -173,23 +172,38 @@ class Firefox:
             except FirefoxSignedOut as error:
                 return Look((), str(error))
             if sign_in.is_complete:
-                found.append(self._account_in(profile, files))
+                found += self._accounts_in(profile, files)
             elif container is None:
                 problem = missing_sign_in(sign_in)
         return Look(tuple(found), "" if found else f"{problem} Open Flow in Firefox and sign in there.")
 
-    def _account_in(self, profile: FirefoxProfile, files: FirefoxFiles) -> SignedInAccount:
-        name = profile.container_name(files.container)
-        try:
-            account, _, _ = self._ask(files)
-        except FlowError as error:
-            return SignedInAccount(files.container, name, None, str(error))
-        return SignedInAccount(files.container, name, account)
+    def _accounts_in(self, profile: FirefoxProfile, files: FirefoxFiles) -> list[SignedInAccount]:
+        """All accounts of a sign-in, in Google's order. Flow answers a number that nobody has with the first
+        of them."""
+        name, found = profile.container_name(files.container), list[SignedInAccount]()
+        for index in range(MAX_ACCOUNTS):
+            asked = AskedAccount(index or None)
+            try:
+                account, _, _ = self._ask(files, asked)
+            except FlowError as error:
+                return found or [SignedInAccount(files.container, name, index, None, str(error))]
+            is_known = any(_is_one(account, one.account) for one in found if one.account)
+            if is_known or (asked.index or 0) != index:
+                return found
+            found.append(SignedInAccount(files.container, name, index, account))
+        return found
 
-    def _ask(self, files: FirefoxFiles) -> tuple[Account, str, Capabilities]:
+    def _find_account(self, key: str, container: int | None, index: int) -> Account:
+        look = self.find_look(key) or self.look(key)
+        for one in look.found:
+            if (one.container, one.index) == (container, index) and one.account:
+                return one.account
+        raise UnknownFirefox(look.problem or "This Firefox has no such account any more. Press Look again.")
+
+    def _ask(self, files: FirefoxFiles, asked: AskedAccount) -> tuple[Account, str, Capabilities]:
         """The account of a sign-in, and the service. Raises FirefoxSignedOut and what `Source.check` does."""
         read_complete(files)
-        source = self._open_source(self._config, FirefoxCredentials(files), self._stopping)
+        source = self._open_source(self._config, FirefoxCredentials(files, asked), self._stopping)
         try:
             return source.check(), source.name, source.capabilities
         except FirefoxSignedOut:
@@ -205,7 +219,7 @@ class Firefox:
     def _files(self, profile: FirefoxProfile, container: int | None) -> FirefoxFiles:
         return FirefoxFiles(profile.folder, container, self._config.firefox_copies_dir)
 
-    @staticmethod
-    def _require_container(firefox: FirefoxProfile, container: int | None) -> None:
-        if container is not None and container not in [one.id for one in firefox.containers]:
-            raise UnknownFirefox("This Firefox has no such container any more. Reload the page.")
+
+def _is_one(one: Account, other: Account) -> bool:
+    """Whether two accounts of one Firefox are the same; without e-mail and number they may be."""
+    return (one.key == other.key) if one.key and other.key else one.email.lower() == other.email.lower()

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.database.states import Way
-from webapp.errors import FirefoxSignedOut, SignedOut, SourceClosed
+from webapp.errors import AccountNotSignedIn, FirefoxSignedOut, SignedOut, SourceClosed
+from webapp.sources import Account
 from webapp.sources.firefox import (
     FirefoxFiles,
     FirefoxSignIn,
@@ -16,6 +19,33 @@ from webapp.sources.firefox import (
     read_sign_in,
     read_user_agent,
 )
+
+
+class KeptAccount(Protocol):
+    """Which of the accounts of a Firefox is meant, as `Credentials` has it."""
+
+    def account_index(self) -> int | None: ...
+
+    def set_account_index(self, index: int) -> None: ...
+
+    def expected_account(self) -> Account | None: ...
+
+
+@dataclass(slots=True)
+class AskedAccount:
+    """An account that is asked for once, by its number or by itself; `index` is where it was found."""
+
+    index: int | None = None
+    account: Account | None = None
+
+    def account_index(self) -> int | None:
+        return self.index
+
+    def set_account_index(self, index: int) -> None:
+        self.index = index
+
+    def expected_account(self) -> Account | None:
+        return self.account
 
 
 class FirefoxCredentials:
@@ -31,9 +61,13 @@ class FirefoxCredentials:
     is_live = True
 
     def __init__(
-        self, files: FirefoxFiles, on_other_session: Callable[["FirefoxCredentials"], None] = lambda _: None
+        self,
+        files: FirefoxFiles,
+        kept: KeptAccount,
+        on_other_session: Callable[["FirefoxCredentials"], None] = lambda _: None,
     ) -> None:
         self._files = files
+        self._kept = kept
         self._on_other_session = on_other_session
         self._lock = threading.Lock()  # held while the files are read, which takes some milliseconds
         self._sign_in: FirefoxSignIn | None = None
@@ -60,6 +94,15 @@ class FirefoxCredentials:
 
     def user_agent(self) -> str | None:
         return read_user_agent(self._files.folder)
+
+    def account_index(self) -> int | None:
+        return self._kept.account_index()
+
+    def set_account_index(self, index: int) -> None:
+        self._kept.set_account_index(index)
+
+    def expected_account(self) -> Account | None:
+        return self._kept.expected_account()
 
     def key(self) -> str | None:
         return None
@@ -90,6 +133,8 @@ def explain_signed_out(profile: Profile, error: SignedOut) -> SignedOut:
     """What to do, for a profile that reads a Firefox: there is nothing to paste."""
     if profile.way != Way.FIREFOX or isinstance(error, FirefoxSignedOut) or not profile.firefox_folder:
         return error
+    if isinstance(error, AccountNotSignedIn):
+        return other_account_in(profile)
     return FirefoxSignedOut(
         f"Open Flow in Firefox ({_where(profile)}): the sign-in there has ended, or Google wants you to "
         f"confirm that it is you. Sign in{_as(profile)} at https://flow.google.com, and press Create there "
@@ -97,12 +142,11 @@ def explain_signed_out(profile: Profile, error: SignedOut) -> SignedOut:
     )
 
 
-def other_account_in(profile: Profile, email: str) -> FirefoxSignedOut:
-    """The error for a Firefox that is signed in to another account than the profile's."""
+def other_account_in(profile: Profile) -> FirefoxSignedOut:
+    """The error for a Firefox that is signed in, but not to the profile's account."""
     return FirefoxSignedOut(
-        f"Sign in{_as(profile)} in Firefox ({_where(profile)}): now it is signed in to "
-        f"{email or 'another account'}. Everything goes on by itself then, and nothing of the other account "
-        "was read."
+        f"Open Flow in Firefox ({_where(profile)}) and sign in{_as(profile)}: others are signed in there, "
+        "but not this account. Everything goes on by itself then, and nothing of the others was read."
     )
 
 

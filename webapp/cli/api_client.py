@@ -78,9 +78,9 @@ class ApiClient(ABC):
         return self.request("POST", f"/api/firefox/{key}/look")
 
     def use_firefox(
-        self, key: str, *, name: str, container: int | None, replaces: str | None
+        self, key: str, *, name: str, container: int | None, number: int, replaces: str | None
     ) -> ProfileValue:
-        body = {"name": name, "container": container, "replaces": replaces}
+        body = {"name": name, "container": container, "number": number, "replaces": replaces}
         return self.request("POST", f"/api/firefox/{key}/use", body)
 
     def check_profile(self, profile_id: str) -> ProfileValue:

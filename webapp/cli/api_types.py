@@ -33,6 +33,7 @@ class FirefoxSignInValue(TypedDict):
 
     container: int | None
     containerName: str
+    number: int
     accountEmail: str | None
     profileId: str | None
     profileName: str | None

@@ -49,6 +49,7 @@ def profiles(ctx: click.Context, as_json: bool, data_dir: Path | None) -> None:
     help="Use the sign-in of the Firefox on this machine, or of that PROFILE of it.",
 )
 @click.option("--container", metavar="NAME", help="Use the sign-in of this container of Firefox.")
+@click.option("--account", metavar="EMAIL", help="Use this account, of several in one Firefox.")
 @click.option("--yes", "agrees", is_flag=True, help="Use it also for a profile that is on the shelf already.")
 @json_option
 @data_dir_option
@@ -58,6 +59,7 @@ def add(
     name: str,
     firefox: str | None,
     container: str | None,
+    account: str | None,
     agrees: bool,
     as_json: bool,
     data_dir: Path | None,
@@ -65,13 +67,13 @@ def add(
     """Add the profile NAME. Without --firefox, cookies are read from standard input."""
     above = ctx.parent.params if ctx.parent else {}
     as_json, data_dir = as_json or above.get("as_json", False), data_dir or above.get("data_dir")
-    if container and firefox is None:
-        raise click.UsageError("--container goes with --firefox.")
+    if (container or account) and firefox is None:
+        raise click.UsageError("--container and --account go with --firefox.")
     with errors_as_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
         if firefox is None:
             row = client.add_profile(name, read_cookies())
         else:
-            choice = choose_sign_in(client, firefox, container)
+            choice = choose_sign_in(client, firefox, container, account)
             row = use_firefox(client, choice, name, agrees=agrees, asks=not as_json)
     if as_json:
         click.echo(json.dumps({"success": True, "data": row}))
@@ -98,12 +100,16 @@ def use_firefox(client: ApiClient, choice: Choice, name: str, *, agrees: bool, a
             raise AccountExists(f"{question} Add --yes to agree.")
         click.confirm(question, abort=True)
     return client.use_firefox(
-        firefox["key"], name=name, container=found["container"], replaces=found["profileId"]
+        firefox["key"],
+        name=name,
+        container=found["container"],
+        number=found["number"],
+        replaces=found["profileId"],
     )
 
 
-def choose_sign_in(client: ApiClient, wanted: str, container: str | None) -> Choice:
-    """The only sign-in to Flow in the Firefox of this machine, or in the profile and container named.
+def choose_sign_in(client: ApiClient, wanted: str, container: str | None, account: str | None) -> Choice:
+    """The only sign-in to Flow in the Firefox of this machine, of those in the profile named, if one is.
 
     Raises FirefoxSignedOut if there is none, UnknownFirefox if there are several or no such profile.
     """
@@ -117,20 +123,21 @@ def choose_sign_in(client: ApiClient, wanted: str, container: str | None) -> Cho
     looks = [(firefox, client.look_into_firefox(firefox["key"])) for firefox in firefoxes]
     found = [(firefox, one) for firefox, look in looks for one in look["found"]]
     problems = [look["problem"] for _, look in looks] + [one["problem"] for _, one in found]
-    choices = [choice for choice in found if is_usable(choice[1], container)]
+    choices = [choice for choice in found if is_usable(choice[1], container, account)]
     if len(choices) > 1:
         listed_choices = "; ".join(map(describe_choice, choices))
         raise UnknownFirefox(f"Firefox has several sign-ins. Name one of these: {listed_choices}.")
     if not choices:
-        missing = "That container of Firefox has no sign-in to Flow."
+        missing = "Firefox has no sign-in to Flow in that container, or of that account."
         raise FirefoxSignedOut(next(filter(None, problems), missing))
     return choices[0]
 
 
-def is_usable(found: FirefoxSignInValue, container: str | None) -> bool:
-    """Whether Flow accepts a sign-in, and it is in the container that is wanted, if one is."""
-    is_wanted = container is None or found["containerName"].lower() == container.lower()
-    return is_wanted and not found["problem"]
+def is_usable(found: FirefoxSignInValue, container: str | None, account: str | None) -> bool:
+    """Whether Flow accepts a sign-in, and it is in the container and of the account wanted, if any is."""
+    is_there = container is None or found["containerName"].lower() == container.lower()
+    is_theirs = account is None or (found["accountEmail"] or "").lower() == account.lower()
+    return is_there and is_theirs and not found["problem"]
 
 
 def names_of(firefox: FirefoxValue) -> tuple[str, ...]:
@@ -140,4 +147,4 @@ def names_of(firefox: FirefoxValue) -> tuple[str, ...]:
 def describe_choice(choice: Choice) -> str:
     firefox, found = choice
     container = f" --container “{found['containerName']}”" if found["containerName"] else ""
-    return f"--firefox “{firefox['folder']}”{container} ({found['accountEmail'] or 'without an e-mail'})"
+    return f"--firefox “{firefox['folder']}”{container} --account {found['accountEmail'] or 'unknown'}"

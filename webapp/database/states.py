@@ -7,11 +7,13 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Who sends a request. Unless Flowshelf is shared, everybody is the owner."""
+    """Who sends a request. Unless Flowshelf is shared, everybody is the owner. COMPANION: the extension of a
+    paired browser."""
 
     OWNER = "owner"
     GUEST = "guest"
     ANONYMOUS = "anonymous"
+    COMPANION = "companion"
 
 
 class Health(StrEnum):
@@ -20,6 +22,7 @@ class Health(StrEnum):
     UNCHECKED = "unchecked"
     WELL = "well"
     WAITING_FOR_COOKIES = "waiting_for_cookies"
+    WAITING_FOR_BROWSER = "waiting_for_browser"
     MOVED = "moved"
     UNUSUAL_ACTIVITY = "unusual_activity"
 

@@ -1,6 +1,7 @@
 """Requests that the simulated Flow received, how many ran at once, and violations of its rules."""
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 LABS_KINDS = ("history", "session", "page", "script")
 CALL_KINDS = ("projects", "project", "address", "person", "call")
 FLOW_GOOGLE_KINDS = ("start", *CALL_KINDS)
+# A path of one of several accounts that are signed in.
+ACCOUNT_PATH = re.compile(r"/u/(\d{1,3})(?=/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,13 @@ class Request:
     def cursor(self) -> object:
         """The cursor of a history request: text, or None for the first page."""
         return self.input.get("cursor")
+
+    @property
+    def account_index(self) -> int:
+        """The N of a path below `/u/N/` at flow.google.com, else that of the header, else 0."""
+        match = ACCOUNT_PATH.match(self.path)
+        number = match[1] if match else self.headers.get("x-goog-authuser", "")
+        return int(number) if number.isdecimal() else 0
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from webapp.demo.browsers import SIGN_IN_PATH, Browsers
 from webapp.demo.flow_google.frames import CALLS
 from webapp.demo.flow_google.service import CALL_PATH, FlowGoogleService
-from webapp.demo.journal import FLOW_GOOGLE_KINDS, LABS_KINDS, Request
+from webapp.demo.journal import ACCOUNT_PATH, FLOW_GOOGLE_KINDS, LABS_KINDS, Request
 from webapp.demo.labs.service import HISTORY_PATH, MEDIA_PATH, SESSION_PATH, LabsService
 from webapp.demo.labs.web_page import SCRIPT_PATH
 from webapp.demo.leaks import leak_of
@@ -18,6 +19,7 @@ _PREFIXES = {SCRIPT_PATH: "script", MEDIA_PATH: "media", "/pictures/": "picture"
 
 def kind_of(path: str, query: Mapping[str, str]) -> str:
     """Return the kind of a request (see `journal`)."""
+    path = ACCOUNT_PATH.sub("", path, count=1) if ACCOUNT_PATH.match(path) else path
     if path == CALL_PATH:
         return CALLS.get(query.get("rpcids", ""), "call")
     if path in _KINDS:
@@ -32,7 +34,8 @@ class Service:
         self.worlds = list(worlds)
         self.urls = Urls()
         self.labs = LabsService(self.worlds, self.urls)
-        self.google = FlowGoogleService(self.worlds, self.urls)
+        self.browsers = Browsers(self.worlds)
+        self.google = FlowGoogleService(self.worlds, self.browsers, self.urls)
 
     def response(self, request: Request, first_page: bool = False) -> Response:
         """Return the true response; with `first_page` a history call ignores its cursor."""
@@ -40,6 +43,8 @@ class Service:
             return self.google.response(request)
         if request.method != "GET":
             return error_of(request.kind, 405)
+        if request.path == SIGN_IN_PATH:
+            return self.browsers.page(request)
         if request.kind in (*LABS_KINDS, "media"):
             return self.labs.response(request, first_page)
         return self._picture(request) if request.kind == "picture" else error_of("page", 404)

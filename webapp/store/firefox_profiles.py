@@ -2,23 +2,29 @@
 
 from pathlib import Path
 
-from webapp.database.models import Profile, Run, Secret
-from webapp.database.states import Health, RunState, Way
+from webapp.database.models import Pairing, Profile, Run, Secret
+from webapp.database.states import CookieRenewal, Health, RunState, Way
 from webapp.store import transaction
 from webapp.store.profiles import get_profile
 
 
-def use_firefox(profile_id: str, folder: Path, container: int | None) -> None:
-    """Let a profile read this Firefox from now on, and delete the cookies that were stored for it."""
+def use_firefox(profile_id: str, folder: Path, container: int | None, account_index: int | None) -> None:
+    """Let a profile read this Firefox from now on.
+
+    Deletes the cookies that were stored for it, and the pairing of the browser that carried its calls.
+    """
     with transaction():
         get_profile(profile_id)
         Secret.delete().where(Secret.profile == profile_id).execute()
+        Pairing.delete().where(Pairing.profile == profile_id).execute()
         Profile.update(
             way=Way.FIREFOX,
+            account_index=account_index,
             firefox_folder=str(folder),
             firefox_container=container,
             cookie_names="",
             cookies_expire_at=None,
+            renewal=CookieRenewal.OFF,
         ).where(Profile.id == profile_id).execute()
 
 
@@ -34,10 +40,8 @@ def list_waiting() -> list[Profile]:
     return list(Profile.select().where(Profile.way == Way.FIREFOX, is_waiting))
 
 
-def find_reader(folder: Path, container: int | None) -> Profile | None:
-    """The profile that reads this Firefox already."""
-    return Profile.get_or_none(
-        Profile.way == Way.FIREFOX,
-        Profile.firefox_folder == str(folder),
-        Profile.firefox_container.is_null() if container is None else Profile.firefox_container == container,
-    )
+def is_read(profile: Profile | None, folder: Path, container: int | None) -> bool:
+    """Whether a profile reads this Firefox already."""
+    if profile is None or profile.way != Way.FIREFOX:
+        return False
+    return (profile.firefox_folder, profile.firefox_container) == (str(folder), container)

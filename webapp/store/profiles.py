@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from peewee import IntegrityError, fn
 
 from webapp.database.base import db
-from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret
+from webapp.database.models import Gap, History, Image, Pairing, Profile, Project, Removal, Run, Secret
 from webapp.database.states import Health, RunKind, RunState, Way
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account
@@ -123,7 +123,10 @@ def get_cookies(profile_id: str) -> dict[str, str]:
 def set_cookies(
     profile_id: str, cookies: dict[str, str], expire_at: str | None, user_agent: str | None = None
 ) -> None:
-    """Replace the profile's cookies, and the user agent of their browser, by pasted ones."""
+    """Replace the profile's cookies, and the user agent of their browser, by pasted ones.
+
+    From then on they sign it in, and no paired browser does.
+    """
     with transaction():
         get_profile(profile_id)
         _set_secret(profile_id, COOKIES, json.dumps(cookies))
@@ -131,12 +134,13 @@ def set_cookies(
         if user_agent:
             _set_secret(profile_id, USER_AGENT, user_agent)
         Profile.update(
-            cookie_names=", ".join(sorted(cookies)),
-            cookies_expire_at=expire_at,
             way=Way.PASTE,
             firefox_folder=None,
             firefox_container=None,
+            cookie_names=", ".join(sorted(cookies)),
+            cookies_expire_at=expire_at,
         ).where(Profile.id == profile_id).execute()
+        Pairing.delete().where(Pairing.profile == profile_id).execute()
 
 
 def renew_cookies(
@@ -154,6 +158,19 @@ def renew_cookies(
             Profile.update(cookie_names=", ".join(sorted(renewed)), **expiry).where(
                 Profile.id == profile_id
             ).execute()
+
+
+def set_account_index(profile_id: str, index: int | None) -> None:
+    """Record below which `/u/N/` the account was found; None is the first account of a browser."""
+    Profile.update(account_index=index).where(Profile.id == profile_id).execute()
+
+
+def expected_account(profile_id: str) -> Account | None:
+    """The account of a profile, as far as a check has shown it; None if none has."""
+    profile = get_profile(profile_id)
+    if not (profile.account_email or profile.account_key):
+        return None
+    return Account(profile.account_email or "", "", profile.account_key or "")
 
 
 def find_user_agent(profile_id: str) -> str | None:
@@ -203,7 +220,7 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
             f"Add another profile for {_named(account)}, or copy the cookies again while signed in as "
             f"{profile.account_email or 'the account of this profile'}."
         )
-    if other := find_profile_of(account, except_id=profile_id):
+    if other := find_owner(account, except_id=profile_id):
         raise AccountExists(
             f"The account {_named(account)} already has a profile, “{other.name}”. Replace the cookies there "
             "instead."
@@ -216,7 +233,7 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
         )
 
 
-def find_profile_of(account: Account, *, except_id: str | None = None) -> Profile | None:
+def find_owner(account: Account, *, except_id: str | None = None) -> Profile | None:
     """The profile that has an account, None if none has; `except_id` is not looked at."""
     return next((one for one in list_profiles() if one.id != except_id and _is_same(one, account)), None)
 
@@ -246,11 +263,14 @@ def _named(account: Account) -> str:
 def note_account(profile_id: str, account: Account, *, is_confirmed: bool = False) -> None:
     """Record that a check succeeded and the cookies sign in `account`.
 
-    Values that the service left empty this time keep what was stored. Raises what `check_account` raises.
+    Values that the service left empty this time keep what was stored. A paired browser adds none to an
+    account that is known, because that was chosen by a person. Raises what `check_account` raises.
     """
     columns = {"account_email": account.email, "account_key": account.key, "account_name": account.name}
     with transaction():
         check_account(profile_id, account, is_confirmed=is_confirmed)
+        if get_profile(profile_id).way == Way.COMPANION and expected_account(profile_id):
+            columns = {}
         try:
             Profile.update(
                 checked_at=now(),
@@ -262,6 +282,19 @@ def note_account(profile_id: str, account: Account, *, is_confirmed: bool = Fals
         except IntegrityError as error:
             # The unique constraints of the table catch what the comparison above did not.
             raise AccountExists(f"The account {_named(account)} already has a profile.") from error
+
+
+def find_profile_of(email: str) -> Profile | None:
+    """The profile of an account, by its e-mail; None for an empty one."""
+    return Profile.get_or_none(fn.LOWER(Profile.account_email) == email.lower())
+
+
+def set_account(profile_id: str, account: Account, service: str) -> None:
+    """Record the account that a person chose for a new profile. Raises AccountExists."""
+    with transaction():
+        check_account(profile_id, account)
+        changes = {"account_email": account.email or None, "service": service}
+        Profile.update(changes).where(Profile.id == profile_id).execute()
 
 
 def note_health(profile_id: str, health: Health, reason: str | None = None) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from webapp.demo.account.flow_google import Ingredient
 from webapp.demo.account.pagination import CursorRefused
 from webapp.demo.account.projects import Project
+from webapp.demo.browsers import Browsers
 from webapp.demo.entries import Entry, Kind, chance
 from webapp.demo.flow_google import frames, records, start_page
 from webapp.demo.flow_google.listing import card, listing
@@ -49,9 +50,10 @@ def breach_of(request: Request) -> str | None:
 class FlowGoogleService:
     """Answers for all accounts. `handshake_status` is the HTTP status of a refusal for a wrong token."""
 
-    def __init__(self, worlds: Sequence[World], urls: Urls) -> None:
+    def __init__(self, worlds: Sequence[World], browsers: Browsers, urls: Urls) -> None:
         self.handshake_status = 400
         self._worlds = worlds
+        self._browsers = browsers
         self._urls = urls
         self._calls = {
             "projects": self._projects,
@@ -61,7 +63,7 @@ class FlowGoogleService:
         }
 
     def response(self, request: Request) -> Response:
-        world = next((one for one in self._worlds if one.google.is_owner(request.cookies)), None)
+        world = self._browsers.find_world(request)
         if request.kind == "start":
             return self._start(request, world)
         slot = (world or self._worlds[0]).google.error_slot

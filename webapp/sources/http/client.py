@@ -54,7 +54,7 @@ class HttpClient:
         self._stopping = stopping
         self._headers = {"User-Agent": user_agent, **HEADERS}
         self._timeout = urllib3.Timeout(*timeout_seconds)
-        self._limits = Limits(total_seconds, self._check_stopping)
+        self._limits = Limits(total_seconds, self.check_stopping)
         self._local = threading.local()
         # Guards the fields below. Sockets and adapters belong to other threads and may die with them, hence
         # the weak references.
@@ -81,12 +81,12 @@ class HttpClient:
         self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit_bytes: int
     ) -> Response:
         try:
-            self._check_stopping()
+            self.check_stopping()
             return self._exchange(method, url, headers or {}, body, limit_bytes)
         except _FAILURES as error:
             sentence = _sentence_for(error, host_of(url))
         # Raised outside the handler, so that it has no cause: that may quote the whole URL with the API key.
-        self._check_stopping()
+        self.check_stopping()
         raise FlowUnavailable(sentence)
 
     @contextmanager
@@ -141,11 +141,16 @@ class HttpClient:
         finally:
             raw.close()
             raw.release_conn()
-        if (recorded := getattr(self._local, "recorded", None)) is not None:
-            recorded.append(response)
+        self.record(response)
         return response
 
-    def _check_stopping(self) -> None:
+    def record(self, response: Response) -> None:
+        """Append a response to the list of `recording`, also one that did not come through this client."""
+        if (recorded := getattr(self._local, "recorded", None)) is not None:
+            recorded.append(response)
+
+    def check_stopping(self) -> None:
+        """Raise SourceClosed when no response is needed any more."""
         stop = getattr(self._local, "stop", None)
         if self._is_closed or self._stopping.is_set() or (stop is not None and stop.is_set()):
             raise SourceClosed("Flowshelf is shutting down; this request goes on when it is started again.")

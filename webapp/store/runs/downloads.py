@@ -17,6 +17,7 @@ from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.errors import GoneUpstream
 from webapp.store import chunked, transaction, writing
+from webapp.store.pairings import is_signed_in_by_browser
 from webapp.store.runs import change_state, find_open_run, get_run, open_download_run
 from webapp.times import now
 
@@ -192,13 +193,14 @@ def finish_download(
 
 def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool) -> None:
     """Record why a download failed; `code` and `sentence` are those of the error. Nothing happens when the
-    claim is no longer valid. An image that is gone upstream is marked as such."""
+    claim is no longer valid. An image that is gone upstream is marked as such, unless a paired browser says
+    so: whoever holds its key could."""
     with transaction():
         if _leave_queue(
             claim, DownloadState.FAILED, error_code=code, error=sentence, is_permanent=is_permanent
         ):
             Run.update(failed_count=Run.failed_count + 1).where(Run.id == claim.run_id).execute()
-            if code == GoneUpstream.code:
+            if code == GoneUpstream.code and not is_signed_in_by_browser(claim.profile_id):
                 Image.update(gone_upstream_at=now()).where(Image.id == claim.image_id).execute()
 
 

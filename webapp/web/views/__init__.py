@@ -8,6 +8,8 @@ selections         commands for selected images: copy names, export metadata, hi
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
 firefox            the Firefox of this machine whose sign-in is used
+companion_relay    signed requests of paired browsers (the companion)
+companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -35,6 +37,8 @@ from webapp.web.views import (
     activity,
     api_firefox,
     commands,
+    companion_accounts,
+    companion_relay,
     examination,
     exports,
     firefox,
@@ -67,6 +71,8 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(selections.selection_commands)
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
+    app.register_blueprint(companion_relay.companion_relay)
+    app.register_blueprint(companion_accounts.companion_accounts)
     app.register_blueprint(examination.examination)
     app.register_blueprint(firefox.firefox)
     app.register_blueprint(activity.activity)

@@ -114,7 +114,7 @@ def _require_done(run: Run) -> None:
         case RunState.CANCELLED:
             raise Cancelled("The run was cancelled.")
         case RunState.WAITING:
-            raise SignedOut(run.error or "")
+            raise error_of(run.error_code or SignedOut.code, run.error or "")
         case RunState.FAILED:
             raise error_of(run.error_code or FlowshelfError.code, run.error or "")
 

@@ -36,6 +36,7 @@ def use_firefox(key: str) -> ResponseReturnValue:
     profile = background().firefox.use(
         key,
         body.find_number("container"),
+        (body.find_number("number") or 1) - 1,
         name=body.find_text("name") or "",
         replaces=body.find_text("replaces") or "",
     )
@@ -61,6 +62,7 @@ def _found_value(row: FoundRow) -> dict[str, Any]:
         "accountEmail": account.email if account else None,
         "profileId": row.owner.id if row.owner else None,
         "profileName": row.owner.name if row.owner else None,
-        "isRead": row.reader is not None,
+        "number": row.found.index + 1,
+        "isRead": row.is_read,
         "problem": row.found.problem,
     }

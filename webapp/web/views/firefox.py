@@ -21,10 +21,10 @@ firefox = Blueprint("firefox", __name__)
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:
-    """A sign-in for the page. `reader` is the profile that reads it already, `owner` that of its account."""
+    """A sign-in for the page, and the profile of its account. `is_read`: that profile reads it already."""
 
     found: SignedInAccount
-    reader: Profile | None
+    is_read: bool
     owner: Profile | None
 
 
@@ -47,10 +47,11 @@ def look(key: str) -> ResponseReturnValue:
 
 @firefox.post("/firefox/<key>/use")
 def use(key: str) -> ResponseReturnValue:
-    container, form = _container(request.form.get("container", "")), request.form
+    form = request.form
+    container, index = _number(form.get("container", "")), _number(form.get("index", "")) or 0
     try:
         profile = background().firefox.use(
-            key, container, name=form.get("name", ""), replaces=form.get("replaces", "")
+            key, container, index, name=form.get("name", ""), replaces=form.get("replaces", "")
         )
     except FlowshelfError as error:
         return make_response(_render(problem=str(error), problem_key=key), 422)
@@ -78,16 +79,17 @@ def found_rows(folder: Path, look: Look | None) -> list[FoundRow]:
     return [
         FoundRow(
             found,
-            firefox_profiles.find_reader(folder, found.container),
-            store_profiles.find_profile_of(found.account) if found.account else None,
+            firefox_profiles.is_read(owner, folder, found.container),
+            owner,
         )
         for found in (look.found if look else ())
+        for owner in (store_profiles.find_owner(found.account) if found.account else None,)
     ]
 
 
-def _container(text: str) -> int | None:
+def _number(text: str) -> int | None:
     if not text:
         return None
     if len(text) > 10 or not text.isdecimal():
-        raise BadRequest("The number of a container is a whole number.")
+        raise BadRequest("Containers and accounts have whole numbers.")
     return int(text)
