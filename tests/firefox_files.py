@@ -62,3 +62,41 @@ def packed(text: bytes) -> bytes:
         lengths = b"\xff" * (rest // 255) + bytes([rest % 255])
     token = bytes([min(length, 15) << 4])
     return b"mozLz40\x00" + length.to_bytes(4, "little") + token + lengths + text
+
+
+def session_document(cookies: dict[str, str], **attributes: object) -> bytes:
+    """The text of a session store with these session cookies."""
+    origin = {"firstPartyDomain": "", "privateBrowsingId": 0, **attributes}
+    rows = [
+        {"name": name, "value": value, "host": host, "path": "/", "originAttributes": origin}
+        for _, name, value, host, _ in rows_of(cookies)
+    ]
+    return json.dumps({"windows": [], "cookies": rows}).encode()
+
+
+class WrittenFirefox:
+    """Has the methods of `marionette.Firefox`, and writes files as that does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = write_profile(folder, ())
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._session: dict[str, str] = {}
+
+    def set_cookies(
+        self, cookies: dict[str, str], *, container: int | None = None, is_session: bool = False
+    ) -> None:
+        if is_session:
+            self._session |= cookies
+            return
+        attributes = f"^userContextId={container}" if container else ""
+        self._rows |= {(attributes, row[1]): row for row in rows_of(cookies, attributes)}
+        write_profile(self.folder, self._rows.values())
+
+    def sign_out(self) -> None:
+        self._rows, self._session = {}, {}
+        write_profile(self.folder, ())
+
+    def save_session(self) -> None:
+        (self.folder / "sessionstore-backups").mkdir(exist_ok=True)
+        store = self.folder / "sessionstore-backups" / "recovery.jsonlz4"
+        store.write_bytes(packed(session_document(self._session)))

@@ -1,10 +1,14 @@
-"""Profiles that sign in with a Firefox on this machine: a real one that runs, against the simulated Flow."""
+"""Profiles that sign in with a Firefox on this machine, against the simulated Flow.
+
+Each test runs with files as Firefox writes them, and in CI with a real Firefox that is running.
+"""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from firefox_files import WrittenFirefox
 from flask import Flask
 from marionette import Firefox, running_firefox
 
@@ -19,8 +23,6 @@ from webapp.store import profiles, runs
 from webapp.store.gallery import images
 from webapp.store.gallery.filters import Filter
 from webapp.web.services import background_of
-
-pytestmark = pytest.mark.proof
 
 
 @pytest.fixture
@@ -38,16 +40,23 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
         yield firefox
 
 
-@pytest.fixture
-def firefox(browser: Firefox, world: World) -> Firefox:
+AnyFirefox = Firefox | WrittenFirefox
+
+
+@pytest.fixture(params=["files", pytest.param("running", marks=pytest.mark.proof)])
+def firefox(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> AnyFirefox:
     """Signed in to Flow, and to nothing else."""
-    browser.sign_out()
-    browser.set_cookies(world.google.cookies())
-    return browser
+    if request.param == "running":
+        firefox = request.getfixturevalue("browser")
+    else:
+        firefox = WrittenFirefox(tmp_path / "firefox" / "x1y2z3.default")
+    firefox.sign_out()
+    firefox.set_cookies(world.google.cookies())
+    return firefox
 
 
 @pytest.fixture
-def work(running: Callable[..., Flask], firefox: Firefox, wait_until: Callable) -> Background:
+def work(running: Callable[..., Flask], firefox: AnyFirefox, wait_until: Callable) -> Background:
     work = background_of(running(firefox_roots=(firefox.folder.parent,)))
     key = work.firefox.list_profiles()[0].key
     wait_until(lambda: work.firefox.look(key).found != ())
@@ -55,7 +64,7 @@ def work(running: Callable[..., Flask], firefox: Firefox, wait_until: Callable) 
 
 
 @pytest.fixture
-def stored(work: Background, firefox: Firefox, wait_until: Callable) -> Callable[[dict[str, str]], None]:
+def stored(work: Background, firefox: AnyFirefox, wait_until: Callable) -> Callable[[dict[str, str]], None]:
     """Gives Firefox other cookies, and waits until it has written them."""
 
     def store_cookies(cookies: dict[str, str], container: int | None = None) -> None:
@@ -67,7 +76,9 @@ def stored(work: Background, firefox: Firefox, wait_until: Callable) -> Callable
 
 
 @pytest.fixture
-def signed_out(work: Background, firefox: Firefox, world: World, wait_until: Callable) -> Callable[[], None]:
+def signed_out(
+    work: Background, firefox: AnyFirefox, world: World, wait_until: Callable
+) -> Callable[[], None]:
     """Signs out in Firefox, as the button of Google does: the session ends and its cookies are removed."""
 
     def sign_out() -> None:

@@ -1,6 +1,5 @@
 """The files of a Firefox, which may be damaged, huge or hostile: a sign-in or a sentence, and never more."""
 
-import json
 import os
 import sqlite3
 import sys
@@ -9,7 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from firefox_files import LATER, packed, rows_of, write_profile
+from firefox_files import LATER, packed, rows_of, session_document, write_profile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -261,20 +260,9 @@ def test_a_full_disk_for_the_copy_is_a_sentence(profile, tmp_path):
 
 def session(profile, cookies, **attributes):
     """Write the session store of a Firefox that runs."""
-    document = {
-        "cookies": [
-            {
-                "name": name,
-                "value": value,
-                "host": "flow.google.com" if name.endswith("OSID") else ".google.com",
-                "originAttributes": {"firstPartyDomain": "", "privateBrowsingId": 0, **attributes},
-            }
-            for name, value in cookies.items()
-        ]
-    }
     folder = profile / "sessionstore-backups"
     folder.mkdir(exist_ok=True)
-    (folder / "recovery.jsonlz4").write_bytes(packed(json.dumps(document).encode()))
+    (folder / "recovery.jsonlz4").write_bytes(packed(session_document(cookies, **attributes)))
 
 
 def test_a_session_cookie_stands_in_for_a_missing_name_only(profile, read):

@@ -141,7 +141,8 @@ class Firefox:
         account, service, capabilities = self._ask(self._files(firefox, container), asked)
         existing = profiles.find_owner(account)
         if existing and existing.id != replaces:
-            raise AccountExists(f"{existing.name} is on this shelf: use this Firefox for it from now on?")
+            called = existing.name or existing.account_email or "This account"
+            raise AccountExists(f"{called} is on this shelf: use this Firefox for it from now on?")
         profile = existing or self._add(name or account.email.partition("@")[0] or "Firefox", capabilities)
         try:
             profiles.check_account(profile.id, account, is_confirmed=True)

@@ -61,7 +61,7 @@ def _found_value(row: FoundRow) -> dict[str, Any]:
         "containerName": row.found.container_name,
         "accountEmail": account.email if account else None,
         "profileId": row.owner.id if row.owner else None,
-        "profileName": row.owner.name if row.owner else None,
+        "profileName": (row.owner.name or row.owner.account_email) if row.owner else None,
         "number": row.found.index + 1,
         "isRead": row.is_read,
         "problem": row.found.problem,
