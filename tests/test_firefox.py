@@ -14,7 +14,7 @@ from marionette import Firefox, running_firefox
 
 from webapp import store
 from webapp.background import Background
-from webapp.database.models import Run, Secret
+from webapp.database.models import Profile, Run, Secret
 from webapp.database.states import Health, RunState, Way
 from webapp.demo import World
 from webapp.errors import AccountExists, UnknownFirefox
@@ -208,6 +208,29 @@ def test_another_account_in_firefox_is_never_read_into_the_profile(work, world, 
         assert (images.count_files(), len(images.list_page(Filter(), limit=200).images)) == count
         stored(world.google.sign_in())
         wait_until(lambda: runs.get_run(run.id).state == RunState.DONE, 30)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_another_account_that_does_not_say_whose_it_is_is_not_read_either(
+    work, world, flow, firefox, stored, running, restarts
+):
+    other = World(uploaded=3, generated=3, tiny_pictures=True, seed=5, email="grace@example.com")
+    other.migrate()
+    other.google.hides_email = other.google.hides_person = True
+    flow.add_world(other)
+    with store.connection():
+        profile_id = use(work)
+        sync(work, profile_id)
+        Profile.update(account_key=None).execute()
+        count = len(images.list_page(Filter(), limit=200).images)
+        stored(other.google.cookies())
+        world.google.sign_out()
+    work = background_of(running(firefox_roots=(firefox.folder.parent,))) if restarts else work
+    with store.connection():
+        run = sync(work, profile_id)
+        assert run.state == RunState.WAITING
+        assert "sign in as ada@example.com" in run.error
+        assert len(images.list_page(Filter(), limit=200).images) == count
 
 
 def test_each_container_has_a_sign_in_of_its_own(work, world, flow, firefox, stored):
