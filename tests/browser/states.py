@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from PIL import Image as Picture
 from playwright.sync_api import Page
 
 from webapp import store
@@ -78,6 +79,8 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
         work.exports.request(Selection(ids=(newest.id,)))
         work.examine(profile_id)
         yield "full", all_pages(profile_id) | picture | QUESTIONS | OVERLAYS
+        change_file(newest.id)
+        yield "changed", picture | GALLERY | {"lightbox": OVERLAYS["lightbox"]}
         lose_cookies(flow, work, profile_id)
         yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "dense": DENSE}
 
@@ -101,6 +104,11 @@ def downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator
         reach(gate)
         yield "downloading", GALLERY | {"image": Look(f"/images/{last.id}")}
     work.downloads.wait_for_run(run.id)
+
+
+def change_file(image_id: str) -> None:
+    """As another program does that edits the picture."""
+    Picture.new("RGB", (1376, 768), "teal").save(images.get_image(image_id).file_path or "", "JPEG")
 
 
 def lose_cookies(flow: FlowServer, work: Background, profile_id: str) -> None:

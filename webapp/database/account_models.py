@@ -1,8 +1,9 @@
 """Tables of profiles, their secrets, paired browsers and sessions. Others import them from `models`."""
 
-from peewee import SQL, AutoField, BooleanField, Field, ForeignKeyField, IntegerField, TextField
+from peewee import SQL, BooleanField, Field, ForeignKeyField
 
 from webapp.database.base import BaseModel
+from webapp.database.fields import AutoField, IntegerField, TextField
 from webapp.database.states import CookieRenewal, Health, Way
 
 

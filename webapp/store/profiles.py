@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from peewee import IntegrityError, fn
 
 from webapp.database.base import db
+from webapp.database.fields import stored_json
 from webapp.database.models import Gap, History, Image, Pairing, Profile, Project, Removal, Run, Secret
 from webapp.database.states import Health, RunKind, RunState, Way
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
@@ -116,8 +117,8 @@ def remove_profile(profile_id: str, *, with_files: bool = False) -> list[Removal
 
 def get_cookies(profile_id: str) -> dict[str, str]:
     """The profile's cookies by name; empty when it has none."""
-    text = _find_secret(profile_id, COOKIES)
-    return json.loads(text) if text else {}
+    cookies = stored_json(_find_secret(profile_id, COOKIES), {})
+    return {name: str(value) for name, value in cookies.items()}
 
 
 def set_cookies(

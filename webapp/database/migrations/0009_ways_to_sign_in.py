@@ -1,4 +1,7 @@
-"""How a profile signs in: with pasted cookies, a Firefox of this machine, or through a paired browser."""
+"""How a profile signs in: with pasted cookies, a Firefox of this machine, or through a paired browser.
+
+The full-text index, which every migration rebuilds, has prompts and titles in two columns from now on.
+"""
 
 from peewee import IntegerField, TextField
 

@@ -286,7 +286,7 @@ class FlowGoogleSource:
         url = images.original_url(record, asset_id, self._hosts)
         if url is not None:
             return url
-        if images.is_video(record):
+        if images.is_video(record, asset_id):
             raise ImageRefused("This is a video. Flowshelf stores images only.")
         if record in (None, []):
             raise images.refusal(Reply(None))

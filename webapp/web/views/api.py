@@ -38,6 +38,7 @@ from webapp.web.views.api_values import (
     examination_value,
     failure_of,
     guest_image_value,
+    has_failed,
     image_value,
     profile_value,
     report_value,
@@ -134,7 +135,7 @@ def download_single() -> ResponseReturnValue:
     if run and not body.flag("wait", default=True):
         return success({"runId": run.id}, 202)
     image = _outcomes(run, list(ids.values()))[0]
-    if not image.file_path:
+    if not image.file_path or has_failed(image):
         raise failure_of(image)
     return success({"localPath": image.file_path})
 
@@ -346,6 +347,7 @@ def verify_files() -> ResponseReturnValue:
         deep=body.flag("deep", default=False),
         sets_pending=body.flag("setPending", default=False),
         follows_moves=body.flag("followMoves", default=False),
+        keeps_changed=body.flag("keepChanged", default=False),
     )
     unknown = background().check_unknown_files(moves=body.flag("moveUnknown", default=False))
     return success(report_value(report, unknown))

@@ -7,7 +7,7 @@ from typing import Any
 
 from webapp.background.examination import Examination
 from webapp.database.models import Image, Profile, Run
-from webapp.database.states import Health, RunKind, RunState
+from webapp.database.states import DownloadState, Health, RunKind, RunState
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
@@ -32,6 +32,12 @@ def sync_result(run: Run) -> dict[str, Any]:
     return result | ({"lastCursor": run.last_cursor} if run.last_cursor is not None else {})
 
 
+def has_failed(image: Image) -> bool:
+    """Whether the download failed that was to replace a damaged file."""
+    download = image.latest_download
+    return bool(image.damaged_at and download and download.state == DownloadState.FAILED)
+
+
 def failure_of(image: Image) -> FlowshelfError:
     """Why an image has no file after its download has ended."""
     download = image.latest_download
@@ -43,11 +49,11 @@ def failure_of(image: Image) -> FlowshelfError:
 def batch_result(outcomes: list[Image], unknown: list[str]) -> dict[str, Any]:
     failures = [{"name": name, "code": UnknownImage.code, "error": SYNC_FIRST} for name in unknown]
     for image in outcomes:
-        if not image.local_path:
+        if not image.local_path or has_failed(image):
             error = failure_of(image)
             failures.append({"name": image.name, "code": error.code, "error": str(error)})
     return {
-        "downloaded": sum(1 for image in outcomes if image.local_path),
+        "downloaded": len(outcomes) + len(unknown) - len(failures),
         "failed": len(failures),
         "failedNames": [failure["name"] for failure in failures],
         "failures": failures,
@@ -77,6 +83,7 @@ def image_value(image: Image) -> dict[str, Any]:
         "height": image.height,
         "sizeBytes": image.size_bytes,
         "sha256": image.sha256,
+        "changedSha256": image.changed_sha256,
         "downloadedAt": image.downloaded_at,
         "goneUpstreamAt": image.gone_upstream_at,
     }
@@ -85,7 +92,7 @@ def image_value(image: Image) -> dict[str, Any]:
 
 # Private: paths on this machine, and the names that the owner gave to things in Flow. A preview URL shows the
 # image to everybody who knows it.
-NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived")
+NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived", "changedSha256")
 
 
 def guest_image_value(image: Image) -> dict[str, Any]:
@@ -203,6 +210,8 @@ def report_value(report: VerifyReport, unknown: UnknownFiles) -> dict[str, Any]:
         "counts": report.counts,
         "problems": report.problems,
         "requeuedCount": report.requeued_count,
+        "foundCount": report.found_count,
+        "keptCount": report.kept_count,
         "moves": [
             {"from": move.before, "to": str(move.now), "files": move.file_count} for move in report.moves
         ],

@@ -22,6 +22,7 @@ FILE_LABELS = {
     "active": "Queued or downloading",
     "done": "Downloaded",
     "damaged": "Damaged",
+    "changed": "Changed",
     "failed": "Failed",
     "gone": "No longer in Flow",
     "hidden": "Hidden",
