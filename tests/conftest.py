@@ -204,8 +204,8 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
 
 @contextmanager
 def served(app: Flask, **settings: object) -> Iterator[str]:
-    """The URL of the app behind a real waitress on a free port, started as `flowshelf serve` does."""
-    server = listen(app, Config(data_dir=Path(), port=0, **settings))
+    """The URL of the app behind a real waitress, on a free port, started as `flowshelf serve` does."""
+    server = listen(app, Config(**{"data_dir": Path(), "port": 0} | settings))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -132,7 +132,7 @@ function fieldIn(text, key) {
 // Accounts
 
 /** All signed-in accounts. Their numbers begin with 0 and have no gaps. */
-async function listAccounts() {
+export async function listAccounts() {
   const accounts = [];
   const seen = new Set();
   for (let index = 0; index < MAX_ACCOUNTS; index += 1) {

@@ -25,8 +25,8 @@ export const randomHex = (length) => hexOf(crypto.getRandomValues(new Uint8Array
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 const importKey = (hex) => crypto.subtle.importKey("raw", bytesOfHex(hex), ALGORITHM, false, ["sign", "verify"]);
 
-/** The pairing: {id, key}. Undefined while this browser is not paired. */
-export const storedPairing = async () => (await chrome.storage.local.get("pairing")).pairing;
+/** The pairings, {id, key}: one for each account that this browser is used for. */
+export const storedPairings = async () => (await chrome.storage.local.get("pairings")).pairings ?? [];
 
 async function post(path, body, headers) {
   const options = { method: "POST", body, credentials: "omit", cache: "no-store", redirect: "error" };
@@ -47,8 +47,9 @@ export async function pair(code) {
   if (!response.ok || !/^[0-9a-f]{32}$/.test(answer.pairingId) || !/^[0-9a-f]{64}$/.test(answer.secret)) {
     throw new RelayProblem("refused", sentenceIn(answer) ?? "This is not the Flowshelf that made this extension.");
   }
-  const key = await digest(bytesOfHex(answer.secret));
-  await chrome.storage.local.set({ pairing: { id: answer.pairingId, key }, isPaused: false });
+  const key = await digest(bytesOf(answer.secret));
+  const pairings = [...(await storedPairings()), { id: answer.pairingId, key }];
+  await chrome.storage.local.set({ pairings, isPaused: false });
 }
 
 /** Sends a signed request, and returns its answer if that has Flowshelf's signature. Throws RelayProblem. */

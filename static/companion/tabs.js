@@ -13,6 +13,7 @@ const IDLE_MILLISECONDS = 20_000;
 const patternOf = (url) => `${new URL(url).protocol}//${new URL(url).hostname}/*`;
 const isBelow = (url, base) => url === base || (url ?? "").startsWith(`${base}/`);
 
+export const isFlowUrl = (url) => isBelow(url, FLOW);
 export const isWatchedUrl = (url) => isBelow(url, FLOW) || isBelow(url, DASHBOARD);
 
 async function tabsBelow(base) {

@@ -3,22 +3,26 @@
 // The browser may end this worker at any moment and starts it again for an alarm or an event. So a call is stored
 // before it is taken, and what is stored is carried out again: reading twice does no harm.
 
-import { carryOut } from "./calls.js";
-import { ask, pair, RelayProblem, storedPairing } from "./relay.js";
-import { closeIdleTab, closeOwnTab, isWatched, isWatchedUrl } from "./tabs.js";
+import { carryOut, listAccounts } from "./calls.js";
+import { ask, pair, storedPairings } from "./relay.js";
+import { closeIdleTab, closeOwnTab, isFlowUrl, isWatched, isWatchedUrl } from "./tabs.js";
 
 const MAX_CALLS = 6;
 const PART_CHARACTERS = 2_000_000;
 const MAX_STORED_MILLISECONDS = 600_000;
 const SHORT_SECONDS = 5; // over a longer pause the worker may end; the alarm wakes it again
 const ALARM = "ask";
+const { local, session } = chrome.storage;
 
-chrome.storage.local.setAccessLevel({ accessLevel: "TRUSTED_CONTEXTS" }); // pages of Flow must not read the key
+local.setAccessLevel({ accessLevel: "TRUSTED_CONTEXTS" }); // pages of Flow must not read the keys
 chrome.runtime.onInstalled.addListener(wake);
 chrome.runtime.onStartup.addListener(wake);
 chrome.alarms.onAlarm.addListener(wake);
-chrome.tabs.onUpdated.addListener((id, { status }, { url }) => {
-  if (status === "complete" && isWatchedUrl(url)) wake();
+chrome.tabs.onUpdated.addListener(async (id, { status }, { url }) => {
+  if (status !== "complete" || !isWatchedUrl(url)) return;
+  const { asksAccounts, ownTab } = await session.get(["asksAccounts", "ownTab"]);
+  if (asksAccounts && isFlowUrl(url) && id !== ownTab?.id) await noteAccounts(); // somebody may have signed in there
+  wake();
 });
 chrome.runtime.onMessage.addListener((message, sender, respond) => {
   if (sender.id !== chrome.runtime.id || sender.url !== chrome.runtime.getURL("popup.html")) return false;
@@ -27,55 +31,68 @@ chrome.runtime.onMessage.addListener((message, sender, respond) => {
 });
 
 /** Carries out what the person pressed in the popup. */
-async function obey({ action, code }) {
+async function obey({ action, code, id }) {
   if (action === "pair") {
     await pair(code);
-    await chrome.alarms.create(ALARM, { periodInMinutes: 0.5 });
+    noteAccounts().then(wake);
   }
-  if (action === "pause") await chrome.storage.local.set({ isPaused: true });
-  if (action === "resume") await chrome.storage.local.set({ isPaused: false });
-  if (action === "unpair") await unpair();
+  if (action === "pause" || action === "resume") await local.set({ isPaused: action === "pause" });
+  if (action === "unpair") {
+    const pairing = (await storedPairings()).find((each) => each.id === id);
+    if (pairing) await ask(pairing, "unpair", {}).catch(() => {}); // Flowshelf may be gone; its page can disconnect too
+    await forgetPairing(id);
+  }
   wake();
   return {};
 }
 
-async function unpair() {
-  const pairing = await storedPairing();
-  if (pairing) await ask(pairing, "unpair", {}).catch(() => {}); // Flowshelf may be gone; its page can revoke as well
-  await forgetPairing();
+async function forgetPairing(id) {
+  const pairings = (await storedPairings()).filter((pairing) => pairing.id !== id);
+  await local.set({ pairings });
+  await session.remove(`state ${id}`);
+  if (pairings.length) return;
+  await chrome.alarms.clear(ALARM);
+  await local.clear();
+  await closeOwnTab();
+  await session.clear();
 }
 
-async function forgetPairing() {
-  await chrome.alarms.clear(ALARM);
-  await chrome.storage.local.clear();
-  await closeOwnTab();
-  await chrome.storage.session.clear();
+/** Reads which accounts are signed in, for the next poll of each pairing: what waits for a sign-in is tried again. */
+async function noteAccounts() {
+  const accounts = await listAccounts().catch(() => null);
+  const pairings = accounts ? await storedPairings() : [];
+  for (const { id } of pairings) await session.set({ [`accounts ${id}`]: accounts });
 }
 
 // Asking
 
-let asking = null;
-let rouse = () => {}; // ends the pause before the next poll
+const asking = new Map(); // by the pairing: a function that ends the pause before the next poll
 
-function wake() {
-  rouse();
-  asking ??= askUntilQuiet().finally(() => {
-    asking = null;
-  });
+async function wake() {
+  const pairings = await storedPairings();
+  if (pairings.length && !(await chrome.alarms.get(ALARM))) await chrome.alarms.create(ALARM, { periodInMinutes: 0.5 });
+  for (const pairing of pairings) {
+    const rouse = asking.get(pairing.id);
+    if (rouse) rouse();
+    else askUntilQuiet(pairing).finally(() => asking.delete(pairing.id));
+  }
 }
 
 /** Polls again and again while something goes on, and else once. */
-async function askUntilQuiet() {
+async function askUntilQuiet(pairing) {
+  const pauseFor = (seconds) =>
+    new Promise((resolve) => {
+      asking.set(pairing.id, resolve);
+      setTimeout(resolve, Math.max(seconds * 1000, 50));
+    });
+  asking.set(pairing.id, () => {});
   for (let failures = 0; ; ) {
-    const pairing = await storedPairing();
-    if (!pairing) return;
-    if (!(await chrome.alarms.get(ALARM))) await chrome.alarms.create(ALARM, { periodInMinutes: 0.5 });
     let seconds;
     try {
       seconds = await poll(pairing);
       failures = 0;
-    } catch (problem) {
-      await report({ problem: problem instanceof RelayProblem ? problem.message : String(problem) });
+    } catch ({ message }) {
+      await session.set({ [`state ${pairing.id}`]: { problem: message } });
       failures += 1;
       seconds = (await isWatched()) ? Math.min(2 ** failures / 2, SHORT_SECONDS) : Infinity;
     }
@@ -85,40 +102,23 @@ async function askUntilQuiet() {
   }
 }
 
-function pauseFor(seconds) {
-  return new Promise((resolve) => {
-    rouse = resolve;
-    setTimeout(resolve, Math.max(seconds * 1000, 50));
-  });
-}
-
 /** Asks for calls, begins them, and returns after how many seconds to ask again. */
 async function poll(pairing) {
-  const { isPaused = false } = await chrome.storage.local.get("isPaused");
+  const { isPaused = false } = await local.get("isPaused");
+  const key = `accounts ${pairing.id}`;
+  const { [key]: accounts } = await session.get(key);
   const { version } = chrome.runtime.getManifest();
-  const answer = await ask(pairing, "poll", { version, isPaused, isWatched: await isWatched() });
+  const answer = await ask(pairing, "poll", { version, isPaused, isWatched: await isWatched(), accounts });
+  if (accounts) await session.remove(key);
   if (!answer.isPaired) {
-    await forgetPairing();
+    await forgetPairing(pairing.id);
     return Infinity;
   }
-  await report({ problem: null, status: answer.status, profile: answer.profile });
-  for (const call of [...(await storedCalls()), ...answer.calls]) begin(pairing, call);
+  const { status, profile } = answer;
+  if (!profile) await session.set({ asksAccounts: true });
+  await session.set({ [`state ${pairing.id}`]: { status, profile } });
+  for (const call of [...(await storedCalls(pairing.id)), ...answer.calls]) begin(pairing, call);
   return Number(answer.again);
-}
-
-/** Tells the popup, which reads it from the storage. */
-const report = (news) =>
-  serially(async () => {
-    const { state } = await chrome.storage.session.get("state");
-    await chrome.storage.session.set({ state: { ...state, ...news, at: Date.now() } });
-  });
-
-let last = Promise.resolve();
-
-/** Runs `act` after those before it, because reading and storing again are two steps. */
-function serially(act) {
-  last = last.then(act, act);
-  return last;
 }
 
 // Carrying calls
@@ -127,8 +127,7 @@ const carried = new Map(); // calls by their ids: at most MAX_CALLS are under wa
 let active = 0;
 
 function begin(pairing, call) {
-  if (carried.has(call.id)) return;
-  carried.set(call.id, { pairing, call, isBegun: false });
+  if (!carried.has(call.id)) carried.set(call.id, { pairing, call, isBegun: false });
   beginNext();
 }
 
@@ -142,37 +141,37 @@ function beginNext() {
     .finally(() => {
       active -= 1;
       carried.delete(next.call.id);
-      rouse();
+      asking.get(next.pairing.id)?.();
       beginNext();
     });
-  beginNext();
 }
 
 async function carry(pairing, call) {
-  const { id, storedAt } = call;
+  const { id } = call;
   const key = `call ${id}`;
-  await chrome.storage.local.set({ [key]: { ...call, storedAt: storedAt ?? Date.now() } });
+  await local.set({ [key]: { storedAt: Date.now(), ...call, pairingId: pairing.id } });
   const { isYours } = await ask(pairing, "taken", { id });
   if (isYours) await handOver(pairing, id, await carryOut(call).catch(({ code = "odd" }) => ({ error: code })));
-  await chrome.storage.local.remove(key);
+  await local.remove(key);
 }
 
-async function storedCalls() {
-  const stored = Object.entries(await chrome.storage.local.get(null)).filter(([key]) => key.startsWith("call "));
+async function storedCalls(pairingId) {
+  const stored = Object.entries(await local.get(null)).filter(([key]) => key.startsWith("call "));
   const isOld = ([, { storedAt }]) => Date.now() - storedAt > MAX_STORED_MILLISECONDS;
-  await chrome.storage.local.remove(stored.filter(isOld).map(([key]) => key));
-  return stored.filter((entry) => !isOld(entry)).map(([, call]) => call);
+  await local.remove(stored.filter(isOld).map(([key]) => key));
+  return stored.filter((entry) => !isOld(entry) && entry[1].pairingId === pairingId).map(([, call]) => call);
 }
 
 async function handOver(pairing, id, { error, status, location, body }) {
+  await session.set({ asksAccounts: error === "signed_out" || status === 401 });
   if (error) return ask(pairing, "result", { id, error });
   let from = 0;
   for (let part = 0; part === 0 || from < body.length; part += 1) {
     let to = Math.min(from + PART_CHARACTERS, body.length);
     if (to < body.length && /[\uD800-\uDBFF]/.test(body[to - 1])) to -= 1; // keep the pair of a character together
     const isLast = to === body.length;
-    const { isYours } = await askAgain(pairing, "result", { id, part, isLast, status, location, body: body.slice(from, to) });
-    if (!isYours) return undefined;
+    const fields = { id, part, isLast, status, location, body: body.slice(from, to) };
+    if (!(await askAgain(pairing, "result", fields)).isYours) return undefined;
     from = to;
   }
   return count(body.length);
@@ -190,11 +189,16 @@ async function askAgain(pairing, path, fields) {
   }
 }
 
-const count = (characters) =>
-  serially(async () => {
-    const { counts = { calls: 0, characters: 0 } } = await chrome.storage.local.get("counts");
-    await chrome.storage.local.set({ counts: { calls: counts.calls + 1, characters: counts.characters + characters } });
+let counting = Promise.resolve();
+
+/** Adds to what the popup shows; one after the other, because reading and storing are two steps. */
+function count(characters) {
+  counting = counting.then(async () => {
+    const { counts = { calls: 0, characters: 0 } } = await local.get("counts");
+    await local.set({ counts: { calls: counts.calls + 1, characters: counts.characters + characters } });
   });
+  return counting;
+}
 
 // A worker that waits for Flow is ended after half a minute, unless it uses the browser's interface now and then.
 setInterval(() => carried.size && chrome.runtime.getPlatformInfo(), 20_000);

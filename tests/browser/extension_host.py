@@ -1,12 +1,13 @@
 """A Chromium with the companion loaded, driven over a pipe. No debugger is ever attached to the worker.
 
-Playwright attaches to every target, and a worker that is debugged never ends. Here only pages are attached to.
+Playwright attaches to every target, and a worker that is debugged never ends. Here only pages are attached.
 """
 
 import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,13 @@ from pathlib import Path
 EXTENSION_ID = "jmcllanfikigfajfbdknppfbllapgpjl"
 POPUP = f"chrome-extension://{EXTENSION_ID}/popup.html"
 WAIT_SECONDS = 30
+# The browser reads the descriptor 3 and writes to 4.
+START = """import fcntl, os, sys
+pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for target, pipe in enumerate(pipes, 3):
+    os.dup2(pipe, target)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -24,6 +32,7 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-background-networking",
     "--remote-debugging-pipe",
+    "--enable-unsafe-extension-debugging",
 )
 
 
@@ -37,11 +46,15 @@ class ExtensionHost:
     def __init__(self, program: str, profile: Path, extension: Path) -> None:
         from_browser, to_us = os.pipe()
         from_us, to_browser = os.pipe()
-        command = [program, *OPTIONS, f"--user-data-dir={profile}", f"--load-extension={extension}", "about:blank"]
-        # The browser reads the descriptor 3 and writes to 4.
-        script = f'exec "$@" 3<&{from_us} 4>&{to_us}'
+        command = [
+            program,
+            *OPTIONS,
+            f"--user-data-dir={profile}",
+            f"--load-extension={extension}",
+            "about:blank",
+        ]
         self._process = subprocess.Popen(
-            ["sh", "-c", script, "sh", *command],
+            [sys.executable, "-c", START, str(from_us), str(to_us), *command],
             pass_fds=(from_us, to_us),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -71,7 +84,9 @@ class ExtensionHost:
             self._last_id += 1
             number = self._last_id
             message = {"id": number, "method": method, "params": params}
-            self._write.write(json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0")
+            self._write.write(
+                json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0"
+            )
             if not self._arrived.wait_for(lambda: number in self._replies, WAIT_SECONDS):
                 raise TimeoutError(method)
             reply = self._replies.pop(number)
@@ -112,13 +127,14 @@ class Tab:
             raise RuntimeError(reply["exceptionDetails"].get("exception", {}).get("description", script))
         return reply["result"].get("value")
 
-    def wait_for(self, script: str, seconds: float = WAIT_SECONDS) -> object:
+    def wait_for(self, script: str, seconds: float = 12) -> object:
         """The first truthy value of an expression. It may fail while a page loads."""
         return eventually(lambda: self._evaluate_or_none(script), script, seconds)
 
     def _evaluate_or_none(self, script: str) -> object:
         try:
-            return self.evaluate(script)
+            # An element cannot be sent here.
+            return self.evaluate(f"((found) => found instanceof Element || found)({script})")
         except RuntimeError:
             return None
 
@@ -137,6 +153,15 @@ class Tab:
         self._host.send("Emulation.setDeviceMetricsOverride", self._session, **size)
         picture = self._host.send("Page.captureScreenshot", self._session, format="png")["data"]
         path.write_bytes(base64.b64decode(picture))
+
+    def show(self) -> None:
+        """Bring the tab to the front: pages that nobody sees do not refresh themselves."""
+        self._host.send("Target.activateTarget", targetId=self._target)
+
+    def stop_workers(self) -> None:
+        """End the workers of the page's origin, as the browser does to those that do nothing."""
+        self._host.send("ServiceWorker.enable", self._session)
+        self._host.send("ServiceWorker.stopAllWorkers", self._session)
 
     def close(self) -> None:
         self._host.send("Target.closeTarget", targetId=self._target)

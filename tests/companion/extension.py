@@ -142,11 +142,11 @@ class Browser:
     def _work(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                fields = {"accounts": self.named} if self.named is not None else {}
+                named, self.named = self.named, None
+                fields = {} if named is None else {"accounts": named}
                 self.last_poll = self.channel.poll(
                     isPaused=self.is_paused, isWatched=self.is_watched, **fields
                 )
-                self.named = None
                 self.polls += 1
                 for call in self.last_poll["calls"]:
                     if stop.is_set():
@@ -179,8 +179,6 @@ class Browser:
             case "account":
                 found = self._start_page(call["index"])
                 if not (found["cfb2h"] and found["FdrFJe"]):
-                    return {"error": "signed_out"}
-                if not (found["oPEP7c"] or found["SNlM0e"]):
                     return {"error": "signed_out"}
                 fields = {name: bool(value) for name, value in found.items() if name != "oPEP7c"}
                 body = {"email": found["oPEP7c"], "fields": fields}

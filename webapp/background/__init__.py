@@ -61,6 +61,7 @@ from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
+from webapp.store.pairings import find_pairing_of
 from webapp.store.profiles import (
     find_profile_of,
     get_profile,
@@ -130,6 +131,11 @@ class Background:
         return self._config.all_picture_hosts
 
     @property
+    def flow_url(self) -> str:
+        """Where today's Flow is."""
+        return self._config.flow_url
+
+    @property
     def privacy_problem(self) -> str | None:
         """Why other users of this machine can use the data folder, and what to do; None when they cannot."""
         return find_open_modes(self._config)
@@ -171,6 +177,7 @@ class Background:
             for run in runs.list_runs_in(RunState.RUNNING):
                 if run.kind == RunKind.DOWNLOAD:
                     downloads.finish_run_if_complete(run.id)
+            self.companion.relay.is_served = resumes
             if not resumes:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
@@ -214,8 +221,10 @@ class Background:
         that stopped because of the move resume too, and a sync starts. Raises what `Accounts.replace_cookies`
         raises.
         """
-        before = get_profile(profile_id)
+        before, before_pairing = get_profile(profile_id), find_pairing_of(profile_id)
         after = self.accounts.replace_cookies(profile_id, pasted_text, is_confirmed=is_confirmed)
+        if before_pairing:
+            self.companion.unpair(before_pairing.id)  # its row is gone already: pasted cookies end it
         self.resume_waiting(profile_id)
         had_service = before.service is not None or before.health == Health.MOVED
         if had_service and after.service != before.service:
@@ -292,6 +301,8 @@ class Background:
         self.syncs.pause(profile_id)
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
+        if pairing := find_pairing_of(profile_id):
+            self.companion.unpair(pairing.id)
         self._wait_for_writers(profile_id)
         walks.reread_shared(profile_id)
         recorded = remove_profile(profile_id, with_files=with_files)

@@ -107,6 +107,9 @@ def role_of_request(sharing: Sharing | None) -> Role:
     signature shows. Raises WrongCode, Locked or PairingRefused.
     """
     if companion_access.is_signed():
+        # Before anything of it is read: everywhere else not even a valid signature would help.
+        if not access.is_for_companion(current_app.view_functions.get(request.endpoint or "")):
+            raise Forbidden(NOT_FOR_COMPANION)
         companion_access.verify()
         return Role.COMPANION
     if companion_access.is_from_extension():
@@ -125,8 +128,6 @@ def require_role(role: Role, view: access.View | None) -> None:
     """Raises SignInNeeded, Forbidden or PairingRefused unless this role may use the view."""
     if access.is_allowed(role, view):
         return
-    if role is Role.COMPANION:
-        raise Forbidden(NOT_FOR_COMPANION)
     if role is Role.OWNER and access.is_for_companion(view):
         raise PairingRefused(REFUSED)
     raise SignInNeeded(SIGN_IN) if role is Role.ANONYMOUS else Forbidden(NOT_FOR_GUESTS)

@@ -24,8 +24,8 @@ from webapp.background.companion.signatures import RequestGuard, SignedRequest
 from webapp.background.connections import Connections
 from webapp.database.models import Pairing
 from webapp.database.states import Health
-from webapp.errors import BadRequest, PairingRefused
-from webapp.store import pairings, profiles
+from webapp.errors import BadRequest, PairingRefused, WaitingForBrowser
+from webapp.store import pairings, profiles, runs
 
 NOTE_SEEN_SECONDS = 30.0
 
@@ -116,9 +116,10 @@ class Companion:
         """
         self._note_seen(pairing, said)
         self.relay.note_poll(pairing.id, browser=pairing.browser, is_paused=said.is_paused)
-        has_changed = said.accounts is not None and self.accounts.note(pairing.id, said.accounts)
+        if said.accounts is not None:
+            self.accounts.note(pairing.id, said.accounts)
         if pairing.profile_id and not said.is_paused:
-            self._resume(pairing.profile_id, has_changed=has_changed)
+            self._resume(pairing.profile_id, names_accounts=said.accounts is not None)
         return self.relay.poll(pairing.id, is_watched=said.is_watched)
 
     def _note_seen(self, pairing: Pairing, said: Poll) -> None:
@@ -130,13 +131,15 @@ class Companion:
             self._noted_at[pairing.id] = now
         pairings.note_seen(pairing.id, said.version)
 
-    def _resume(self, profile_id: str, *, has_changed: bool) -> None:
+    def _resume(self, profile_id: str, *, names_accounts: bool) -> None:
         """Let runs go on that wait for a browser. One that was signed out is asked again from time to time,
-        and at once when other accounts are signed in there than before."""
+        and at once when it names its accounts: it does so after somebody may have signed in."""
         profile = profiles.get_profile(profile_id)
-        if profile.health != Health.WAITING_FOR_BROWSER:
+        # The runs too: one that is about to wait sets the health first, and a poll in between would reset it.
+        is_waiting = runs.is_waiting_for(profile_id, WaitingForBrowser.code)
+        if profile.health != Health.WAITING_FOR_BROWSER and not is_waiting:
             return
-        if has_changed:
+        if names_accounts:
             self._connections.drop(profile_id)
         elif self._signed_out.is_recent(profile_id):
             return

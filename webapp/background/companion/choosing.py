@@ -52,12 +52,10 @@ class BrowserAccounts:
         # The pairings whose browser is being asked, each by one thread.
         self._asking: set[str] = set()
 
-    def note(self, pairing_id: str, accounts: Accounts) -> bool:
-        """Note the accounts of a browser. Returns whether they are others than before."""
+    def note(self, pairing_id: str, accounts: Accounts) -> None:
+        """Note the accounts of a browser."""
         with self._lock:
-            known = self._known.get(pairing_id)
             self._known[pairing_id] = _Known(accounts, self._clock())
-        return known is None or known.accounts != accounts
 
     def forget(self, pairing_id: str) -> None:
         with self._lock:

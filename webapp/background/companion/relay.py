@@ -34,6 +34,10 @@ MAX_PARTS = 1_000
 _MAX_POLL_SECONDS = 0.1
 
 ERRORS = ("signed_out", "no_tab", "offline", "too_large", "odd")
+NOT_SERVED = (
+    "This profile reads Flow through a browser, which asks the dashboard for work. Start the dashboard with "
+    "“flowshelf”, and run this command again while it runs."
+)
 _NO_RESPONSE = "The browser took a call and returned nothing. Trying again is safe."
 
 
@@ -99,9 +103,13 @@ class Part:
 
 
 class Relay:
-    """The lines of all pairings. Any thread may call it. `clock` counts seconds."""
+    """The lines of all pairings. Any thread may call it. `clock` counts seconds.
+
+    `is_served`: a dashboard runs in this process, so that browsers can ask for calls.
+    """
 
     def __init__(self, stopping: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
+        self.is_served = True
         self._stopping = stopping
         self._clock = clock
         # Guards all lines and calls; notified whenever a call was added, or a response completed.
@@ -154,7 +162,7 @@ class Relay:
         line = self._lines.get(pairing_id)
         name = line.browser if line else ""
         if line is None or not self._is_seen(line):
-            raise WaitingForBrowser(away_sentence(name))
+            raise WaitingForBrowser(away_sentence(name) if self.is_served else NOT_SERVED)
         if line.is_paused:
             raise WaitingForBrowser(
                 f"The companion in the browser{_named(name)} is paused. Press its button and choose Resume; "

@@ -49,6 +49,8 @@ class CompanionTransport:
     """A `Transport` through a paired browser. `http` knows when to stop waiting, and keeps the responses of
     an examination."""
 
+    sign_in_may_return = True
+
     def __init__(self, browser: Browser, http: HttpClient, flow_url: str) -> None:
         self._browser = browser
         self._http = http

@@ -25,6 +25,8 @@ MAX_REDIRECTS = 3
 class CookieTransport:
     """A `Transport` with the stored cookies, which responses may renew."""
 
+    sign_in_may_return = False
+
     def __init__(self, requests: SignedInRequests, flow_url: str) -> None:
         self._requests = requests
         self._flow_url = flow_url

@@ -56,13 +56,14 @@ class StartPageCache:
     def note_signed_out(self, page: StartPage, error: SignedOut) -> None:
         """A call with `page` was refused: for `SIGNED_OUT_PAUSE_SECONDS` its cookies are not tried again.
 
-        A browser that is not there says nothing about the page, and may be back at any moment.
+        A browser that is away says nothing about the page, and one that is signed out may be tried at once.
         """
         if isinstance(error, WaitingForBrowser):
             return
+        remembered = None if self._transport.sign_in_may_return else error
         with self._lock:
             if self._page is page:  # otherwise another thread has replaced it, and it may be good
-                self._page, self._signed_out, self._fetched_at = None, error, self._clock()
+                self._page, self._signed_out, self._fetched_at = None, remembered, self._clock()
 
     def with_token(self, page: StartPage, token: str) -> StartPage:
         """The page with the token from a refusal, which later calls use as well."""
@@ -102,7 +103,7 @@ class StartPageCache:
         try:
             page = self._find_page()
         except SignedOut as error:
-            self._store(None, None if isinstance(error, WaitingForBrowser) else SignedOut(str(error)))
+            self._store(None, None if self._transport.sign_in_may_return else SignedOut(str(error)))
             raise
         self._store(page, None)
         return page

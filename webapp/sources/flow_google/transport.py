@@ -12,8 +12,10 @@ class Transport(Protocol):
     """Carries requests for start pages and calls. Thread-safe.
 
     Raises FlowUnavailable, SourceClosed, SignedOut, TooLarge. Any other response is returned, whatever its
-    status.
+    status. `sign_in_may_return`: one that has ended may be back at any moment, without anything being stored.
     """
+
+    sign_in_may_return: bool
 
     def start_page(self, index: int | None) -> StartPage:
         """Fetch the start page below `/u/<index>/`; None is the first account, without a number.

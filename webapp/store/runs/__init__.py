@@ -97,6 +97,12 @@ def list_runs_in(state: RunState) -> list[Run]:
     return list(Run.select().where(Run.state == state).order_by(Run.started_at))
 
 
+def is_waiting_for(profile_id: str, error_code: str) -> bool:
+    """Whether a run of a profile waits because of an error with this code."""
+    is_waiting = (Run.profile == profile_id) & (Run.state == RunState.WAITING)
+    return Run.select().where(is_waiting, Run.error_code == error_code).exists()
+
+
 def is_active(profile_id: str, kind: RunKind) -> bool:
     """The API's `isSyncingMetadata` and `isDownloadingImages`."""
     return (

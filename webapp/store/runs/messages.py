@@ -4,6 +4,7 @@ from peewee import fn
 
 from webapp.database.models import Message, Profile, Run
 from webapp.database.states import RunKind, RunState
+from webapp.errors import WaitingForBrowser
 from webapp.times import now
 
 MAX_STORED = 500
@@ -52,9 +53,13 @@ def _sentence(run: Run) -> str:
     verb = {
         RunState.FAILED: "stopped",
         RunState.PAUSED: "paused",
-        RunState.WAITING: f"{waits} for new cookies",
+        RunState.WAITING: f"{waits} for {_missing_sign_in(run)}",
     }[RunState(run.state)]
     return f"The {subject} of {name} {verb}. {run.error or ''}".rstrip()
+
+
+def _missing_sign_in(run: Run) -> str:
+    return "the browser" if run.error_code == WaitingForBrowser.code else "new cookies"
 
 
 def _synced(run: Run, name: str) -> str:

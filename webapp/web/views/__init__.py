@@ -8,6 +8,7 @@ selections         commands for selected images: copy names, export metadata, hi
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
 firefox            the Firefox of this machine whose sign-in is used
+companion_pages    the page “Connect this browser”, and the companion as a ZIP
 companion_relay    signed requests of paired browsers (the companion)
 companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
@@ -38,6 +39,7 @@ from webapp.web.views import (
     api_firefox,
     commands,
     companion_accounts,
+    companion_pages,
     companion_relay,
     examination,
     exports,
@@ -71,6 +73,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(selections.selection_commands)
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
+    app.register_blueprint(companion_pages.companion_pages)
     app.register_blueprint(companion_relay.companion_relay)
     app.register_blueprint(companion_accounts.companion_accounts)
     app.register_blueprint(examination.examination)

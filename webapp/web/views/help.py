@@ -39,6 +39,11 @@ TOPICS = (
         "Let Flowshelf read the sign-in of the Firefox on this computer.",
     ),
     Topic(
+        "companion",
+        "The companion",
+        "A browser extension that reads Flow where you are signed in: install, pause, update, remove.",
+    ),
+    Topic(
         "every-day",
         "Every day",
         "Sync, download, select, make a ZIP, and the keys that do the same.",

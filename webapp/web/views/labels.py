@@ -8,6 +8,7 @@ from flask import Flask
 from webapp import times
 from webapp.database.models import Gap, History, Profile, Project, Run, Schedule
 from webapp.database.states import Health, RunKind, RunState, ScheduleKind, SyncMode
+from webapp.errors import WaitingForBrowser
 from webapp.sources.firefox import describe_profile
 from webapp.store import profiles
 from webapp.store.history import projects
@@ -31,6 +32,7 @@ HEALTH_LABELS: dict[str, str] = {
     Health.UNCHECKED: "Not checked yet",
     Health.WELL: "Signed in",
     Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
+    Health.WAITING_FOR_BROWSER: "Waiting for the browser",
     Health.MOVED: "Moved to the new Flow",
     Health.UNUSUAL_ACTIVITY: "Paused for an hour",
 }
@@ -103,6 +105,8 @@ def run_title(run: Run) -> str:
 
 
 def run_state(run: Run) -> str:
+    if run.state == RunState.WAITING and run.error_code == WaitingForBrowser.code:
+        return HEALTH_LABELS[Health.WAITING_FOR_BROWSER]
     return RUN_STATE_LABELS.get(run.state, run.state)
 
 

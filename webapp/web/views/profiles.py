@@ -6,6 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 
 from webapp.errors import FlowError, FlowshelfError
+from webapp.store import pairings
 from webapp.store import profiles as store_profiles
 from webapp.store.gallery import counts
 from webapp.store.runs import schedules
@@ -85,6 +86,7 @@ def render_profile(profile_id: str, problem: str | None = None) -> str:
         profile=store_profiles.get_profile(profile_id),
         totals=counts.count_profile(profile_id),
         schedule=schedules.get_schedule(profile_id),
+        pairing=pairings.find_pairing_of(profile_id),
         problem=problem,
     )
 

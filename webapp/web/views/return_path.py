@@ -18,6 +18,7 @@ WHOLE_PAGES = (
     "images.show_image",
     "profiles.show_profile",
     "profiles.show_profiles",
+    "companion_pages.show_connect",
     "overview.show_overview",
     "activity.show_activity",
     "activity.show_messages",
