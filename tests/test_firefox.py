@@ -91,7 +91,7 @@ def signed_out(
 
 
 def use(work: Background, container: int | None = None, **options: str) -> str:
-    return work.firefox.use(work.firefox.list_profiles()[0].key, container, **options).id
+    return work.use_firefox(work.firefox.list_profiles()[0].key, container, **options).id
 
 
 def sync(work: Background, profile_id: str) -> Run:
@@ -263,7 +263,7 @@ def test_of_several_accounts_in_one_firefox_each_is_read_by_its_own_number(work,
             (0, "ada@example.com"),
             (1, "grace@example.com"),
         ]
-        profile_id = work.firefox.use(key, None, 1, name="Grace").id
+        profile_id = work.use_firefox(key, None, 1, name="Grace").id
         assert profiles.get_profile(profile_id).account_email == "grace@example.com"
         assert sync(work, profile_id).state == RunState.DONE
         assert {image.profile_id for image in images.list_page(Filter(), limit=99).images} == {profile_id}
@@ -278,12 +278,12 @@ def test_a_profile_on_the_shelf_takes_the_firefox_over_after_a_yes(work, world, 
         profile_id = work.accounts.add("Ada", world.google.cookie_header()).id
         key = work.firefox.list_profiles()[0].key
         with pytest.raises(AccountExists, match="Ada is on this shelf: use this Firefox for it from now on"):
-            work.firefox.use(key, None)
+            work.use_firefox(key, None)
         assert profiles.get_cookies(profile_id)
         runs_before = sync(work, profile_id)
         assert runs_before.state == RunState.DONE
         count = len(images.list_page(Filter(), limit=200).images)
-        assert work.firefox.use(key, None, replaces=profile_id).id == profile_id
+        assert work.use_firefox(key, None, replaces=profile_id).id == profile_id
         profile = profiles.get_profile(profile_id)
         assert (profile.way, profile.name, profile.health) == (Way.FIREFOX, "Ada", Health.WELL)
         assert (Secret.select().count(), profile.cookie_names) == (0, "")

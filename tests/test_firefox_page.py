@@ -9,10 +9,11 @@ from firefox_files import rows_of, write_profile
 from webapp import store
 from webapp.cli.dashboard import demo_config
 from webapp.config import read_config
-from webapp.database.models import Secret
+from webapp.database.models import Pairing, Profile, Secret
 from webapp.database.states import Health, RunState, Way
 from webapp.demo import World
-from webapp.store import profiles, runs
+from webapp.store import pairings, profiles, runs
+from webapp.store.gallery import counts
 
 
 @pytest.fixture
@@ -177,3 +178,32 @@ def test_a_number_or_container_that_was_not_found_is_unknown(client, key, number
     assert refused.json["code"] in ("unknown_firefox", "bad_request")
     refused = client.post(f"/api/firefox/{key}/use", json={"name": "Ada", "container": number})
     assert refused.json["code"] in ("unknown_firefox", "bad_request")
+
+
+def test_firefox_takes_a_profile_over_from_a_paired_browser_and_from_the_old_flow(
+    client, key, work, world, wait_until
+):
+    with store.connection():
+        profile = profiles.add_profile("Ada", ("ASSET_MANAGER",))
+        Profile.update(account_email=world.email, service="labs.google", way=Way.COMPANION).execute()
+        pairings.add_pairing("p" * 22, b"k" * 32, "Chrome", "1.0")
+        Pairing.update(profile=profile.id).execute()
+    client.post(f"/firefox/{key}/look")
+    assert client.post(f"/firefox/{key}/use", data={"replaces": profile.id}).status_code == 303
+    with store.connection():
+        assert pairings.find_pairing_of(profile.id) is None
+        after = profiles.get_profile(profile.id)
+        assert (after.way, after.service, after.name) == (Way.FIREFOX, "flow.google.com", "Ada")
+        wait_until(lambda: counts.count_profile(profile.id).total == 10)
+
+
+def test_during_a_cooldown_firefox_is_not_tried_for_that_account(client, key, work, world, flow):
+    with store.connection():
+        profile_id = work.accounts.add("Ada", world.google.cookie_header()).id
+        client.post(f"/firefox/{key}/look")
+        profiles.note_cooldown(profile_id, 3600, "Google noticed unusual activity.")
+        flow.reset()
+        refused = client.post(f"/firefox/{key}/use", data={"replaces": profile_id})
+        assert refused.status_code == 422
+        assert "unusual activity" in text_of(refused)
+        assert flow.log == []

@@ -117,9 +117,7 @@ class Background:
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
         self.firefox_watch = FirefoxWatch(config, self.connections, self.check, self.stopping)
-        self.firefox = Firefox(
-            config, self.connections, open_source, self.stopping, on_change=self._note_firefox
-        )
+        self.firefox = Firefox(config, self.connections, open_source, self.stopping)
         self.thumbnails = Thumbnails(config.thumbnails_dir)
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
@@ -265,10 +263,23 @@ class Background:
         self.accounts.check(profile_id)
         self.resume_waiting(profile_id)
 
-    def _note_firefox(self, profile_id: str) -> None:
-        """A profile reads a Firefox from now on: resume its runs that waited, and watch over the sign-in."""
+    def use_firefox(
+        self, key: str, container: int | None, index: int = 0, *, name: str = "", replaces: str = ""
+    ) -> Profile:
+        """Let a profile read a Firefox from now on, and resume its runs that waited.
+
+        The arguments and errors are those of `Firefox.use`.
+        """
+        before = next((one for one in list_profiles() if one.id == replaces), None)
+        before_pairing = find_pairing_of(replaces) if replaces else None
+        profile = self.firefox.use(key, container, index, name=name, replaces=replaces)
+        if before_pairing:
+            self.companion.unpair(before_pairing.id)  # its row is gone already
         self.firefox_watch.wake()
-        self.resume_waiting(profile_id)
+        self.resume_waiting(profile.id)
+        if before and before.service not in (None, profile.service):
+            self._resume_after_move(profile.id)
+        return get_profile(profile.id)
 
     def examine(self, profile_id: str) -> Examination:
         """Make each reading call of the profile's service once.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from webapp.background.accounts import require_no_cooldown
 from webapp.background.connections import Connections, OpenSource
 from webapp.background.firefox_credentials import AskedAccount, FirefoxCredentials, read_complete
 from webapp.config import Config
@@ -62,10 +63,7 @@ class Look:
 
 
 class Firefox:
-    """Lists the profiles of Firefox, asks Flow whose sign-in they have, and lets profiles read them.
-
-    `on_change` is called with the id of a profile that reads a Firefox from now on.
-    """
+    """Lists the profiles of Firefox, asks Flow whose sign-in they have, and lets profiles read them."""
 
     def __init__(
         self,
@@ -73,14 +71,12 @@ class Firefox:
         connections: Connections,
         open_source: OpenSource,
         stopping: threading.Event,
-        on_change: Callable[[str], None] = lambda profile_id: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._connections = connections
         self._open_source = open_source
         self._stopping = stopping
-        self._on_change = on_change
         self._clock = clock
         self._lock = threading.Lock()  # guards `_looks`
         self._looks: dict[str, tuple[float, Look]] = {}
@@ -132,10 +128,12 @@ class Firefox:
 
         `name` is for a new profile. `replaces` is the id of the account's profile if a person has agreed that
         it changes its way. Raises AccountExists when nobody has, UnknownFirefox when the look found no such
-        account, and what `Source.check` raises.
+        account, UnusualActivity during a cooldown, and what `Source.check` raises.
         """
         firefox = self.find(key)
         seen = self._find_account(key, container, index)
+        if owner := profiles.find_owner(seen):
+            require_no_cooldown(owner)
         # By itself and not by its number: that changes when somebody signs in or out.
         asked = AskedAccount(index or None, seen if seen.email or seen.key else None)
         account, service, capabilities = self._ask(self._files(firefox, container), asked)
@@ -152,7 +150,6 @@ class Firefox:
             if not existing:
                 profiles.remove_profile(profile.id)
             raise
-        self._on_change(profile.id)
         return profiles.get_profile(profile.id)
 
     def _add(self, name: str, capabilities: Capabilities) -> Profile:

@@ -33,7 +33,7 @@ def look_into_firefox(key: str) -> ResponseReturnValue:
 def use_firefox(key: str) -> ResponseReturnValue:
     background().firefox.require_offered()
     body = read_body()
-    profile = background().firefox.use(
+    profile = background().use_firefox(
         key,
         body.find_number("container"),
         (body.find_number("number") or 1) - 1,

@@ -50,7 +50,7 @@ def use(key: str) -> ResponseReturnValue:
     form = request.form
     container, index = _number(form.get("container", "")), _number(form.get("index", "")) or 0
     try:
-        profile = background().firefox.use(
+        profile = background().use_firefox(
             key, container, index, name=form.get("name", ""), replaces=form.get("replaces", "")
         )
     except FlowshelfError as error:
