@@ -10,8 +10,9 @@ from webapp.sources.firefox.cookie_file import StoredCookie
 
 # While Firefox runs it writes the first one, about every 15 seconds; when it ends, the second.
 FILES = ("sessionstore-backups/recovery.jsonlz4", "sessionstore.jsonlz4")
-MAX_FILE_BYTES = 16 * 1024 * 1024
-MAX_TEXT_BYTES = 32 * 1024 * 1024
+# Some seconds of decoding at the most.
+MAX_FILE_BYTES = 8 * 1024 * 1024
+MAX_TEXT_BYTES = 24 * 1024 * 1024
 MAX_COOKIES = 20_000
 
 
