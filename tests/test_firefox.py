@@ -112,7 +112,7 @@ def test_a_picture_is_downloaded_with_the_sign_in_of_a_running_firefox(work, wor
         assert (found.account.email, found.container) == (world.email, None)
         profile_id = use(work)
         profile = profiles.get_profile(profile_id)
-        assert (profile.way, profile.health, profile.name) == (Way.FIREFOX, Health.WELL, "ada")
+        assert (profile.way, profile.health, profile.name) == (Way.FIREFOX, Health.WELL, "")
         assert sync(work, profile_id).state == RunState.DONE
         newest = images.list_page(Filter(), limit=1).images[0]
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)

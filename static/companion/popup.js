@@ -16,6 +16,7 @@ async function refresh() {
   byId("paired").hidden = pairings.length === 0;
   byId("unpaired").hidden = pairings.length > 0 && !isAsking;
   byId("another").hidden = isAsking;
+  byId("dashboard").href = byId("unpaired").hidden ? `${DASHBOARD}/` : `${DASHBOARD}/profiles/connect`;
   byId("pairings").replaceChildren(...pairings.map(({ id }) => rowOf(id, states[`state ${id}`] ?? {}, isPaused)));
   show("calls", (counts?.calls ?? 0).toLocaleString("en"));
   show("read", `${((counts?.characters ?? 0) / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`);
@@ -88,7 +89,6 @@ byId("another").addEventListener("click", async () => {
 });
 
 document.querySelector(".address").textContent = DASHBOARD.replace(/^https?:\/\//, "");
-byId("dashboard").href = `${DASHBOARD}/profiles/connect`;
 show("version", `Version ${chrome.runtime.getManifest().version}`);
 chrome.storage.onChanged.addListener(refresh);
 await refresh();

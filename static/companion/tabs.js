@@ -27,7 +27,10 @@ export async function isWatched() {
   return tabs.flat().some(({ id }) => id !== own?.id);
 }
 
-const ownTab = async () => (await chrome.storage.session.get("ownTab")).ownTab;
+// Kept over an update of the companion, but not over a restart of the browser, which counts tabs anew.
+export const ownTab = async () => (await chrome.storage.local.get("ownTab")).ownTab;
+const setOwnTab = (tab) => (tab ? chrome.storage.local.set({ ownTab: tab }) : chrome.storage.local.remove("ownTab"));
+chrome.runtime.onStartup.addListener(() => setOwnTab(null));
 
 // The requests that a tab is making, by a random name that only its injected function knows.
 const requests = new Map();
@@ -152,7 +155,7 @@ async function openTab(unusable) {
   const id = isAlone
     ? (await chrome.windows.create({ url: `${FLOW}/`, focused: false, state: "minimized" })).tabs[0].id
     : (await chrome.tabs.create({ url: `${FLOW}/`, active: false })).id;
-  await chrome.storage.session.set({ ownTab: { id, isAlone } });
+  await setOwnTab({ id, isAlone });
   if (await arrived(id)) return id;
   throw new Refusal("no_tab");
 }
@@ -178,7 +181,7 @@ export async function closeIdleTab() {
 export async function closeOwnTab() {
   const own = await ownTab();
   if (!own) return;
-  await chrome.storage.session.remove("ownTab");
+  await setOwnTab(null);
   const tab = await chrome.tabs.get(own.id).catch(() => null);
   if (tab && (own.isAlone || !tab.active)) await chrome.tabs.remove(own.id).catch(() => {});
 }

@@ -5,7 +5,7 @@
 
 import { carryOut, listAccounts } from "./calls.js";
 import { ask, pair, storedPairings } from "./relay.js";
-import { closeIdleTab, closeOwnTab, isFlowUrl, isWatched, isWatchedUrl } from "./tabs.js";
+import { closeIdleTab, closeOwnTab, isFlowUrl, isWatched, isWatchedUrl, ownTab } from "./tabs.js";
 
 const MAX_CALLS = 6;
 const PART_CHARACTERS = 2_000_000;
@@ -20,8 +20,8 @@ chrome.runtime.onStartup.addListener(wake);
 chrome.alarms.onAlarm.addListener(wake);
 chrome.tabs.onUpdated.addListener(async (id, { status }, { url }) => {
   if (status !== "complete" || !isWatchedUrl(url)) return;
-  const { asksAccounts, ownTab } = await session.get(["asksAccounts", "ownTab"]);
-  if (asksAccounts && isFlowUrl(url) && id !== ownTab?.id) await noteAccounts(); // somebody may have signed in there
+  const { asksAccounts } = await session.get("asksAccounts");
+  if (asksAccounts && isFlowUrl(url) && id !== (await ownTab())?.id) await noteAccounts(); // somebody may have signed in there
   wake();
 });
 chrome.runtime.onMessage.addListener((message, sender, respond) => {
@@ -52,8 +52,8 @@ async function forgetPairing(id) {
   await session.remove(`state ${id}`);
   if (pairings.length) return;
   await chrome.alarms.clear(ALARM);
-  await local.clear();
   await closeOwnTab();
+  await local.clear();
   await session.clear();
 }
 
@@ -92,7 +92,8 @@ async function askUntilQuiet(pairing) {
       seconds = await poll(pairing);
       failures = 0;
     } catch ({ message }) {
-      await session.set({ [`state ${pairing.id}`]: { problem: message } });
+      const key = `state ${pairing.id}`;
+      await session.set({ [key]: { ...(await session.get(key))[key], problem: message } });
       failures += 1;
       seconds = (await isWatched()) ? Math.min(2 ** failures / 2, SHORT_SECONDS) : Infinity;
     }

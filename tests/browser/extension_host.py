@@ -66,6 +66,7 @@ class ExtensionHost:
         self._replies: dict[int, dict] = {}
         self._arrived = threading.Condition()
         self._last_id = 0
+        self.tabs: list[Tab] = []
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
 
@@ -97,7 +98,8 @@ class ExtensionHost:
     def open(self, url: str) -> "Tab":
         target = self.send("Target.createTarget", url=url)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        return Tab(self, target, session)
+        self.tabs.append(Tab(self, target, session))
+        return self.tabs[-1]
 
     def targets(self, kind: str) -> list[str]:
         """The URLs of all targets of a kind: "page", or "service_worker" while the worker lives."""
@@ -164,7 +166,10 @@ class Tab:
         self._host.send("ServiceWorker.stopAllWorkers", self._session)
 
     def close(self) -> None:
-        self._host.send("Target.closeTarget", targetId=self._target)
+        """Idempotent."""
+        if self in self._host.tabs:
+            self._host.tabs.remove(self)
+            self._host.send("Target.closeTarget", targetId=self._target)
 
 
 def eventually(value: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> object:

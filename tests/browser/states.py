@@ -8,10 +8,10 @@ from playwright.sync_api import Page
 
 from webapp import store
 from webapp.background import Background
-from webapp.database.states import RunKind
+from webapp.database.states import Health, RunKind
 from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
-from webapp.store import runs
+from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import Filter, Selection
 from webapp.web.views.help import TOPICS
@@ -58,7 +58,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
     yield "empty", {"welcome": Look("/"), "problem": Look("/no-such-page")}
     with store.connection():
         profile_id = work.accounts.add(name, flow.world.cookie_header()).id
-        yield "empty", GALLERY
+        yield from just_added(profile_id)
         with flow.holding("history", at=3) as gate:
             run = work.syncs.start(profile_id)
             reach(gate)
@@ -85,13 +85,22 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
         yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "dense": DENSE}
 
 
+def just_added(profile_id: str) -> Iterator[State]:
+    pages = GALLERY | {"added": Look(f"/profiles/{profile_id}")}
+    yield "empty", pages
+    profiles.note_unchecked(profile_id, "Flow could not be reached when these cookies were pasted.")
+    yield "unchecked", pages
+    profiles.note_health(profile_id, Health.WELL)
+
+
 def all_pages(profile_id: str) -> dict[str, Look]:
     profile = f"/profiles/{profile_id}"
     paths = {"profile": profile, "remove": f"{profile}/remove", "examination": f"{profile}/examination"}
     paths |= {page: f"/{page}" for page in ("overview", "activity", "messages", "exports", "share")}
     paths |= {"settings": "/settings", "help": "/help"}
     paths |= {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
-    paths |= {"profiles": "/profiles", "firefox": "/firefox", "gallery": f"/?profile={profile_id}"}
+    paths |= {"connect": "/profiles/connect", "profiles": "/profiles", "firefox": "/firefox"}
+    paths |= {"gallery": f"/?profile={profile_id}"}
     paths |= {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
     return {page: Look(path) for page, path in paths.items()}
 

@@ -33,7 +33,7 @@ def app(running, tmp_path, world):
 @pytest.mark.parametrize("has_script", [True, False])
 def test_a_person_comes_from_the_welcome_page_to_their_images(open_page, has_script):
     page = open_page(java_script_enabled=has_script)
-    page.get_by_role("link", name="Choose a Firefox").click()
+    page.get_by_role("main").get_by_role("link", name="Use Firefox’s sign-in").first.click()
     button(page, "Look into default").click()
     expect(page.get_by_role("heading", name="ada@example.com")).to_be_visible()
     page.get_by_label("Name of the profile").fill("Ada")

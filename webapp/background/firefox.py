@@ -28,6 +28,7 @@ from webapp.sources.firefox import (
     read_sign_in,
 )
 from webapp.store import firefox_profiles, profiles
+from webapp.store.profile_names import owner_name
 
 MAX_ACCOUNTS = 10
 # How long the page shows what a look has found.
@@ -126,9 +127,9 @@ class Firefox:
     ) -> Profile:
         """Let a profile read an account that the last look has found: a new profile, or that of the account.
 
-        `name` is for a new profile. `replaces` is the id of the account's profile if a person has agreed that
-        it changes its way. Raises AccountExists when nobody has, UnknownFirefox when the look found no such
-        account, UnusualActivity during a cooldown, and what `Source.check` raises.
+        `name` is for a new profile, and may be empty. `replaces` is the id of the account's profile if a
+        person has agreed that it changes its way. Raises AccountExists when nobody has, UnknownFirefox when
+        the look found no such account, UnusualActivity during a cooldown, and what `Source.check` raises.
         """
         firefox = self.find(key)
         seen = self._find_account(key, container, index)
@@ -139,9 +140,9 @@ class Firefox:
         account, service, capabilities = self._ask(self._files(firefox, container), asked)
         existing = profiles.find_owner(account)
         if existing and existing.id != replaces:
-            called = existing.name or existing.account_email or "This account"
-            raise AccountExists(f"{called} is on this shelf: use this Firefox for it from now on?")
-        profile = existing or self._add(name or account.email.partition("@")[0] or "Firefox", capabilities)
+            question = f"{owner_name(existing)} is on this shelf: use this Firefox for it from now on?"
+            raise AccountExists(question, existing.id)
+        profile = existing or profiles.add_profile(name, capabilities.histories)
         try:
             profiles.check_account(profile.id, account, is_confirmed=True)
             firefox_profiles.use_firefox(profile.id, firefox.folder, container, asked.index)
@@ -151,9 +152,6 @@ class Firefox:
                 profiles.remove_profile(profile.id)
             raise
         return profiles.get_profile(profile.id)
-
-    def _add(self, name: str, capabilities: Capabilities) -> Profile:
-        return profiles.add_profile(name, capabilities.histories)
 
     def _note(self, profile_id: str, account: Account, service: str, capabilities: Capabilities) -> None:
         """The order is that of pasted cookies (`Accounts`): account, sign-in, connection, health."""

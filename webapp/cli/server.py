@@ -61,6 +61,7 @@ def listen(app: Flask, config: Config) -> BaseWSGIServer:
             server = LimitedServer(app, sockets, dispatcher=dispatcher, adj=adjustments, sockinfo=address)
             server.channel_class = LimitedChannel
     except OSError as error:
+        dispatcher.set_thread_count(0)  # the demo goes on, with another port
         raise FlowshelfError(
             f"Port {config.port} of {config.host} cannot be used ({error.strerror}). Another program may be "
             "using it: choose another port with --port, or any free one with --port 0."

@@ -24,7 +24,11 @@ def use_firefox(profile_id: str, folder: Path, container: int | None, account_in
             firefox_container=container,
             cookie_names="",
             cookies_expire_at=None,
+            cookies_set_at=None,
             renewal=CookieRenewal.OFF,
+            renewed_at=None,
+            renewal_due_at=None,
+            renewal_problem=None,
         ).where(Profile.id == profile_id).execute()
 
 

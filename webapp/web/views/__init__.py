@@ -8,6 +8,8 @@ selections         commands for selected images: copy names, export metadata, hi
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
 firefox            the Firefox of this machine whose sign-in is used
+renewal            the switch that keeps pasted cookies alive
+sign_in_ways       the ways to sign in beside pasting, and their pages
 companion_pages    the page “Connect this browser”, and the companion as a ZIP
 companion_relay    signed requests of paired browsers (the companion)
 companion_accounts forms about paired browsers
@@ -34,6 +36,7 @@ ignored_reasons    why a sync skipped entries
 from flask import Flask
 
 from webapp.web.access import is_guest, is_owner
+from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
     api_firefox,
@@ -58,33 +61,39 @@ from webapp.web.views import (
     preferences,
     problems,
     profiles,
+    renewal,
     return_path,
     selections,
     settings,
     share,
+    sign_in_ways,
 )
 
 
 def register_views(app: Flask) -> None:
-    app.register_blueprint(gallery.gallery)
-    app.register_blueprint(image.image_pages)
-    app.register_blueprint(panels.panels)
-    app.register_blueprint(commands.commands)
-    app.register_blueprint(selections.selection_commands)
-    app.register_blueprint(exports.export_pages)
-    app.register_blueprint(profiles.profiles)
-    app.register_blueprint(companion_pages.companion_pages)
-    app.register_blueprint(companion_relay.companion_relay)
-    app.register_blueprint(companion_accounts.companion_accounts)
-    app.register_blueprint(examination.examination)
-    app.register_blueprint(firefox.firefox)
-    app.register_blueprint(activity.activity)
-    app.register_blueprint(overview.charts)
-    app.register_blueprint(share.share)
-    app.register_blueprint(settings.settings)
-    app.register_blueprint(api_firefox.api)  # that of `api`, with the requests about Firefox
-    app.register_blueprint(health.health)
-    app.register_blueprint(help.help_pages)
+    for blueprint in (
+        gallery.gallery,
+        image.image_pages,
+        panels.panels,
+        commands.commands,
+        selections.selection_commands,
+        exports.export_pages,
+        profiles.profiles,
+        renewal.renewal,
+        companion_pages.companion_pages,
+        companion_relay.companion_relay,
+        companion_accounts.companion_accounts,
+        examination.examination,
+        firefox.firefox,
+        activity.activity,
+        overview.charts,
+        share.share,
+        settings.settings,
+        api_firefox.api,  # that of `api`, with the requests about Firefox
+        health.health,
+        help.help_pages,
+    ):
+        app.register_blueprint(blueprint)
     preferences.register(app)
     problems.register(app)
     formats.register(app)
@@ -93,4 +102,11 @@ def register_views(app: Flask) -> None:
     model_names.register(app)
     ignored_reasons.register(app)
     return_path.register(app)
-    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest}
+    renewal.register(app)
+    sign_in_ways.register(app)
+    app.jinja_env.globals |= {
+        "is_owner": is_owner,
+        "is_guest": is_guest,
+        "is_demo": is_demo,
+        "has_topic": help.has_topic,
+    }

@@ -34,6 +34,7 @@ from webapp.web.access import is_owner, open_to_guests
 from webapp.web.services import background
 from webapp.web.views.api_values import (
     SYNC_FIRST,
+    added_profile_value,
     batch_result,
     examination_value,
     failure_of,
@@ -295,8 +296,8 @@ def _runner_of(run: Run) -> Syncs | Downloads:
 @api.post("/api/profiles")
 def add_profile() -> ResponseReturnValue:
     body = read_body()
-    profile = background().accounts.add(body.text("name"), body.text("cookies", max_length=None))
-    return success(profile_value(profile), 201)
+    profile = background().accounts.add(body.find_text("name") or "", body.text("cookies", max_length=None))
+    return success(added_profile_value(profile), 201)
 
 
 @api.get("/api/profiles")
@@ -313,7 +314,7 @@ def replace_cookies(profile_id: str) -> ResponseReturnValue:
         body.text("cookies", max_length=None),
         is_confirmed=body.flag("sameAccount", default=False),
     )
-    return success(profile_value(profiles.get_profile(profile_id)))
+    return success(added_profile_value(profiles.get_profile(profile_id)))
 
 
 @api.post("/api/profiles/<profile_id>/check")

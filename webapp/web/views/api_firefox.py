@@ -8,6 +8,7 @@ from typing import Any
 from flask.typing import ResponseReturnValue
 
 from webapp.sources.firefox import FirefoxProfile
+from webapp.store.profile_names import owner_name
 from webapp.web.services import background
 from webapp.web.views.api import api, success
 from webapp.web.views.api_values import profile_value
@@ -61,7 +62,7 @@ def _found_value(row: FoundRow) -> dict[str, Any]:
         "containerName": row.found.container_name,
         "accountEmail": account.email if account else None,
         "profileId": row.owner.id if row.owner else None,
-        "profileName": (row.owner.name or row.owner.account_email) if row.owner else None,
+        "profileName": owner_name(row.owner) if row.owner else None,
         "number": row.found.index + 1,
         "isRead": row.is_read,
         "problem": row.found.problem,

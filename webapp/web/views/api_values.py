@@ -12,8 +12,10 @@ from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
 from webapp.sources import Step
+from webapp.sources.cookies import cookie_warnings
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts
+from webapp.store.profile_names import owner_name
 from webapp.store.runs import downloads
 from webapp.web.views.ignored_reasons import ignored_by_reason
 from webapp.web.views.panels import list_histories, list_open_gaps
@@ -188,13 +190,15 @@ def profile_value(profile: Profile) -> dict[str, Any]:
     totals = counts.count_profile(profile.id)
     return {
         "profileId": profile.id,
-        "name": profile.name,
+        "name": owner_name(profile),
         "accountEmail": profile.account_email,
         "accountName": profile.account_name,
         "health": profiles.health_of(profile),
         "healthReason": profile.health_reason if profiles.health_of(profile) != Health.WELL else None,
         "checkedAt": profile.checked_at,
         "cookiesExpireAt": profile.cookies_expire_at,
+        "renewal": profile.renewal,
+        "renewedAt": profile.renewed_at,
         "lastCursor": (gaps[0].cursor or None) if gaps else None,
         "hasMore": bool(gaps),
         "isSyncingMetadata": runs.is_active(profile.id, RunKind.SYNC),
@@ -202,6 +206,11 @@ def profile_value(profile: Profile) -> dict[str, Any]:
         "images": totals.total,
         "downloaded": totals.downloaded,
     }
+
+
+def added_profile_value(profile: Profile) -> dict[str, Any]:
+    """A profile whose cookies were just stored, with sentences about those that are missing."""
+    return profile_value(profile) | {"warnings": list(cookie_warnings(profile.cookie_names.split(", ")))}
 
 
 def report_value(report: VerifyReport, unknown: UnknownFiles) -> dict[str, Any]:

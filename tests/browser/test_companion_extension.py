@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from extension_host import EXTENSION_ID, POPUP, ExtensionHost, Tab, eventually, find_chromium
+from extension_host import EXTENSION_ID, POPUP, WAIT_SECONDS, ExtensionHost, Tab, eventually, find_chromium
 from flask import Flask
 
 from webapp import store
@@ -34,6 +34,33 @@ pytestmark = pytest.mark.browser
 
 CONNECT = "document.querySelector('#unpaired button').click()"
 PAIRED = "!document.querySelector('#paired').hidden"
+# What the companion may be asked for, and what not: a free value in its place, and nothing else that differs.
+READING_CALLS = (
+    ("UpteDb", ["projects/*", 20, None, None, None, None, [1]]),
+    ("UpteDb", ["projects/*", 20, "cursor", None, None, None, [1]]),
+    ("Zzl0ze", ["projects/8822142b-ca75_backfill", None, None, None, [1]]),
+    ("as29s", ["8822142b-ca75_upsampled"]),
+)
+OTHER_CALLS = (
+    ("UpteDb", ["projects/*", 21, None, None, None, None, [1]]),
+    ("UpteDb", ["projects/*", 20, ["cursor"], None, None, None, [1]]),
+    ("UpteDb", ["projects/*", 20, None, None, None, None, [1], "more"]),
+    ("Zzl0ze", ["projects/a/media/b", None, None, None, [1]]),
+    ("Zzl0ze", ["accounts/a", None, None, None, [1]]),
+    ("as29s", ["a", "b"]),
+    ("as29s", [{"a": 1}]),
+    ("as29s", "a"),
+    ("o30O0e", [["you"]]),
+    ("DeleteIt", ["a"]),
+    ("constructor", []),
+)
+CHECK = """import("/calls.js").then(({checkedArguments}) => CALLS.map(([rpc, given]) => {
+  try {
+    return JSON.stringify(checkedArguments(rpc, given)) === JSON.stringify(given) ? "built" : "changed";
+  } catch (refusal) {
+    return refusal.code;
+  }
+}))"""
 # What a page of the web may try with a code that is valid; an entry is true if it got somewhere.
 HOSTILE = """(async () => {
   const reached = (act) => act().then(Boolean, () => false);
@@ -172,10 +199,10 @@ def connect(host: ExtensionHost, dashboard: Dashboard, email: str) -> tuple[str,
     return choose(page, email), popup
 
 
-def sync(dashboard: Dashboard, profile_id: str) -> None:
+def sync(dashboard: Dashboard, profile_id: str, seconds: float = WAIT_SECONDS) -> None:
     """Syncs to the end. The run may have to wait for the browser first."""
     dashboard.work.syncs.start(profile_id)
-    eventually(lambda: state_of(profile_id) == RunState.DONE, "the sync is done")
+    eventually(lambda: state_of(profile_id) == RunState.DONE, "the sync is done", seconds)
 
 
 def state_of(profile_id: str, kind: RunKind = RunKind.SYNC) -> str:
@@ -290,13 +317,30 @@ def test_flowshelf_restarted_and_the_companion_updated_go_on_as_before(
     sync(dashboard, profile_id)
     manifest = extension / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": "9.9.9"}))
-    host.send(
-        "Extensions.loadUnpacked", path=str(extension)
-    )  # as the round arrow on the page of the extensions
-    host.open(POPUP).wait_for(
-        "document.body.innerText.includes('9.9.9') && document.querySelector('li b').textContent"
-    )
+    host.send("Extensions.loadUnpacked", path=str(extension))  # like the round arrow on the extensions' page
+    popup = host.open(POPUP)
+    popup.wait_for("document.body.innerText.includes('Version 9.9.9')")
+    popup.wait_for(f"document.querySelector('#pairings').innerText.includes('{world.email}')")
     sync(dashboard, profile_id)
+
+
+@pytest.mark.proof
+def test_with_only_the_browser_open_work_begins_within_a_minute_and_no_tab_stays(
+    launch, dashboard, flow, world
+):
+    host = launch()
+    sign_in(host, flow, world.email)
+    profile_id, popup = connect(host, dashboard, world.email)
+    for tab in [one for one in host.tabs if one is not popup]:
+        tab.close()
+    popup.stop_workers()
+    popup.close()
+    eventually(lambda: not host.targets("service_worker"), "the worker has ended")
+    began = time.monotonic()
+    sync(dashboard, profile_id, 75)
+    print(f"work of a browser without a tab took {time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < 60
+    eventually(lambda: not any(flow.url in url for url in host.targets("page")), "its tab is closed", 90)
 
 
 class Impostor(BaseHTTPRequestHandler):
@@ -354,6 +398,14 @@ def impostor(port: int = 0) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
+def test_the_companion_builds_reading_calls_of_known_shapes_and_no_others(launch):
+    popup = launch().open(POPUP)
+    popup.wait_for("!document.querySelector('#unpaired').hidden")
+    for calls, outcome in ((READING_CALLS, "built"), (OTHER_CALLS, "odd")):
+        found = popup.evaluate(CHECK.replace("CALLS", json.dumps(calls)))
+        assert found == [outcome] * len(calls)
+
+
 def test_a_hostile_page_and_another_program_on_the_port_get_nowhere(launch, dashboard, flow, world):
     host = launch()
     sign_in(host, flow, world.email)
@@ -369,9 +421,12 @@ def test_a_hostile_page_and_another_program_on_the_port_get_nowhere(launch, dash
             "!document.querySelector('#unpaired').hidden && !document.querySelector('#typed').hidden"
         )
         assert popup.evaluate("document.querySelector('#found').textContent") == ""
-        popup.close()
     assert Pairing.select().count() == 0
-    _, popup = connect(host, dashboard, world.email)
+    # The code that the page has tried in vain is still valid for the person, who types it.
+    popup.evaluate(f"document.querySelector('#code').value = ' {code[:16]} {code[16:].upper()} '")
+    popup.evaluate(CONNECT)
+    popup.wait_for(PAIRED)
+    choose(open_connect(host, dashboard), world.email)
     dashboard.stop()
     flow.reset()
     with impostor(dashboard.port) as (_, asked):
