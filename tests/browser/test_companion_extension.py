@@ -26,12 +26,16 @@ from webapp.background import Background
 from webapp.database.models import Image, Pairing, Profile, Secret
 from webapp.database.states import Health, RunKind, RunState, Way
 from webapp.demo import FlowServer, World
+from webapp.demo.faults import Fault
+from webapp.demo.journal import Request
+from webapp.demo.responses import Response
 from webapp.demo.samples import moved_sample_world
 from webapp.store import runs
 from webapp.web.services import background_of
 
 pytestmark = pytest.mark.browser
 
+SIGN_IN_ELSEWHERE = Response(302, b"", headers=(("Location", "https://accounts.google.com/ServiceLogin"),))
 CONNECT = "document.querySelector('#unpaired button').click()"
 PAIRED = "!document.querySelector('#paired').hidden"
 # What the companion may be asked for, and what not: a free value in its place, and nothing else that differs.
@@ -322,6 +326,23 @@ def test_flowshelf_restarted_and_the_companion_updated_go_on_as_before(
     popup.wait_for("document.body.innerText.includes('Version 9.9.9')")
     popup.wait_for(f"document.querySelector('#pairings').innerText.includes('{world.email}')")
     sync(dashboard, profile_id)
+
+
+def test_where_the_browser_keeps_the_worker_from_the_cookies_a_tab_reads_the_start_page(
+    launch, dashboard, flow, world
+):
+    def lead_workers_away(request: Request) -> Fault:
+        is_worker = (
+            request.headers.get("sec-fetch-mode") == "cors" and request.headers["sec-fetch-site"] == "none"
+        )
+        return Fault(response=SIGN_IN_ELSEWHERE if request.kind == "start" and is_worker else None)
+
+    host = launch()
+    sign_in(host, flow, world.email)
+    flow.leave_faults_to(lead_workers_away)
+    profile_id, _ = connect(host, dashboard, world.email)
+    sync(dashboard, profile_id)
+    assert belongs_to(world, profile_id)
 
 
 @pytest.mark.proof
