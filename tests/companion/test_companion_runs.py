@@ -422,6 +422,14 @@ def test_an_examination_goes_through_the_browser_too(work, ada):
     assert len([step for step in steps if step.is_asked]) >= 5
 
 
+def test_an_examination_of_a_browser_that_is_signed_out_names_the_browser(work, ada, browser):
+    browser.sign_out()
+    work.examine(ada)
+    profile = profiles.get_profile(ada)
+    assert profile.health == Health.WAITING_FOR_BROWSER
+    assert profile.health_reason.startswith("Sign in to ada@example.com")
+
+
 def test_a_source_without_its_browser_says_so(work, ada, browser, hasty):
     browser.close()
     hasty(80)

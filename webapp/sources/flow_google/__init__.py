@@ -107,10 +107,11 @@ def _names_the_remedy(
     def call(source: "FlowGoogleSource", /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(source, *args, **kwargs)
-        except WaitingForBrowser:
-            raise
         except SignedOut as error:
-            raise source.signed_out(error) from error
+            remedy = source.remedy(error)
+            if remedy is error:
+                raise
+            raise remedy from error
 
     return call
 
@@ -129,6 +130,8 @@ class FlowGoogleSource:
         browser: Browser | None = None,
     ) -> None:
         """`browser` carries the calls; without it the cookies do."""
+        self._credentials = credentials
+        self._flow_url = config.flow_url
         self._hosts = config.all_picture_hosts
         user_agent = credentials.user_agent() or USER_AGENT
         self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
@@ -197,14 +200,21 @@ class FlowGoogleSource:
         return url if is_picture_url(url, self._hosts) else None
 
     def examine(self, describe: Describe) -> Iterator[Step]:
-        return Examination(self._start_pages, self._calls, self._http, self._hosts, describe).steps()
+        # At the kept number, whoever is signed in there: an examination reports what comes.
+        start_pages = StartPageCache(
+            self._transport, lambda: self._transport.start_page(self._credentials.account_index())
+        )
+        calls = Calls(self._flow_url, self._transport, start_pages)
+        for step in Examination(start_pages, calls, self._http, self._hosts, describe).steps():
+            error = step.error
+            yield replace(step, error=self.remedy(error)) if isinstance(error, SignedOut) else step
 
     def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
         return self._http.cancelled_by(stop)
 
-    def signed_out(self, error: SignedOut) -> SignedOut:
-        """The error for a person whose sign-in has ended."""
-        return self._transport.signed_out(error)
+    def remedy(self, error: SignedOut) -> SignedOut:
+        """The error for a person whose sign-in has ended. It says what helps."""
+        return error if isinstance(error, WaitingForBrowser) else self._transport.signed_out(error)
 
     def close(self) -> None:
         self._http.close()
