@@ -4,7 +4,8 @@
 
 A real `flowshelf serve` syncs and downloads from a simulated Flow in this process, so the expected result is
 known. It is ended by `kill -9` at random moments, also during its start. Between two kills a simulated user
-does what a person would: pastes new cookies, presses Sync, Download and Resume. At the end everything must be
+does what a person would: pastes new cookies, presses Sync, Download and Resume, and runs errands (imports,
+removals of files and of a whole profile, ZIPs, thumbnails: `errands.py`). At the end everything must be
 there, byte for byte, and nothing else: see `mistakes`. Exits with 1 when something is wrong.
 
 `--serve` is the program itself, with pauses so short that an hour of retries takes a minute.
@@ -28,6 +29,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from errands import Errands
 from test_process import BATCH, SYNC, Shelf
 
 from webapp.cli import dashboard, main
@@ -165,6 +167,7 @@ class User:
     shelf: Server
     world: World
     profile_id: str
+    errands: Errands
     sync_id: str | None = None
     pastes: int = 0
     presses: Counter[str] = field(default_factory=Counter)
@@ -211,8 +214,9 @@ class User:
             self.presses["resume"] += 1
 
 
-def mistakes(data_dir: Path, world: World) -> Iterator[str]:
+def mistakes(data_dir: Path, world: World, errands: Errands) -> Iterator[str]:
     """Everything that is wrong about rows and files."""
+    yield from errands.mistakes()
     database = sqlite3.connect(data_dir / "flowshelf.sqlite3")
     database.row_factory = sqlite3.Row
     yield from (row[0] for row in database.execute("PRAGMA integrity_check") if row[0] != "ok")
@@ -220,12 +224,15 @@ def mistakes(data_dir: Path, world: World) -> Iterator[str]:
     names = {*world.names("ASSET_MANAGER"), *world.names("PINHOLE")}
     expected = {world.entry(name).media_key: name for name in names if _is_image(world, name)}
     yield from (f"missing: {key}" for key in expected.keys() - rows.keys())
-    yield from (f"unknown to Flow: {key}" for key in rows.keys() - expected.keys())
+    others = {key for key, row in rows.items() if row["name"] not in errands.pictures} - expected.keys()
+    yield from (f"unknown to Flow: {key}" for key in others)
     for key in expected.keys() & rows.keys():
         yield from _mistakes_of(rows[key], data_dir / "images", world.content(expected[key]))
     kept = {str(data_dir / "images" / row["local_path"]) for row in rows.values() if row["local_path"]}
     found = {
-        str(path) for path in data_dir.rglob("*") if path.is_file() and "flowshelf.sqlite3" not in path.name
+        str(path)
+        for path in data_dir.rglob("*")
+        if path.is_file() and "flowshelf.sqlite3" not in path.name and path.suffix not in (".zip", ".webp")
     }
     yield from (f"an orphan: {path}" for path in found - kept if Path(path).suffix not in (".lock", ""))
     yield from (f"a gap was left: {tuple(row)}" for row in database.execute("SELECT * FROM gap"))
@@ -305,14 +312,15 @@ def run(
         shelf = Server(config)
         shelf.serve()
         added = shelf.ask("/api/profiles", {"name": "Ada", "cookies": cookies_of(world)})
-        user, dice = User(shelf, world, added["profileId"]), Dice(flow, Random(seed))
+        errands = Errands(shelf, flow, added["profileId"], folder / "old", Random(seed))
+        user, dice = User(shelf, world, added["profileId"], errands), Dice(flow, Random(seed))
         flow.leave_faults_to(dice)
         try:
             survive_kills(user, rng, kills, say)
             recover(user, began + max_seconds, say)
         finally:
             shelf.kill(signal.SIGTERM)
-        found = [*mistakes(config.data_dir, world), *flow.violations]
+        found = [*mistakes(config.data_dir, world, errands), *flow.violations]
         say_figures(say, user, dice, images=images, kills=kills, seconds=time.monotonic() - began)
         return found
 
@@ -324,16 +332,25 @@ def survive_kills(user: User, rng: Random, kills: int, say) -> None:
             user.act()
             pause(0.02)
         state = user.shelf.state()
+        user.errands.run()
+        pause(rng.choice((0.0, 0.0, rng.uniform(0.0, 0.05), rng.uniform(0.0, 0.5))))
         user.shelf.kill()
         say(f"kill {number}: {state['images']} images known, {state['downloaded']} downloaded")
         while rng.random() < 0.25:  # kill it during its start too
             user.shelf.process = user.shelf.popen()
             pause(rng.uniform(0.0, 1.0))
             user.shelf.kill()
+        if rng.random() < 0.2:
+            user.errands.run_offline(rng.uniform(0.3, 1.5))
         user.shelf.serve()
 
 
 def recover(user: User, until: float, say) -> None:
+    user.shelf.kill()
+    user.errands.finish_offline()
+    user.shelf.serve()
+    user.sync_id = None  # after an import, the next sync reads everything again
+    user.errands.finish()
     while not user.act():
         if time.monotonic() > until:
             say(f"Out of time: {user.shelf.state()}")
@@ -350,6 +367,10 @@ def say_figures(say, user: User, dice: Dice, *, images: int, kills: int, seconds
     say(f"broken: {broken}")
     presses = ", ".join(f"{count} times {word}" for word, count in sorted(user.presses.items()))
     say(f"pressed: {presses}; {user.pastes} pastes")
+    say(
+        "errands: "
+        + ", ".join(f"{count} {word.strip('_')}" for word, count in sorted(user.errands.done.items()))
+    )
 
 
 def pause(seconds: float) -> None:

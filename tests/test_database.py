@@ -167,6 +167,14 @@ def test_each_migration_runs_once_and_a_copy_without_cookies_is_saved_first(
     assert schema_of(backup) == schema_of(made(tmp_path / "v1", FIRST_RELEASE))
 
 
+def test_a_number_that_a_killed_update_could_not_store_is_stored_at_the_next_start(first_release):
+    store.open_database(first_release)
+    with store.connection():
+        db.pragma("user_version", LATEST - 1)
+    store.open_database(first_release)
+    assert ask(first_release, "PRAGMA user_version") == [(LATEST,)]
+
+
 def test_a_migration_that_fails_changes_nothing_and_is_tried_again(first_release, steps):
     broken = steps / f"{LATEST + 2:04}_events.py"
     text = broken.read_text()

@@ -12,7 +12,7 @@ from webapp.database.models import Image, Profile, Run
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.sources import RemoteImage
 from webapp.store import profiles, runs
-from webapp.store.gallery import counts, images
+from webapp.store.gallery import counts, images, search
 from webapp.store.gallery.filters import FileState, Filter, Sort
 from webapp.store.history import history_pages
 from webapp.store.runs import downloads
@@ -59,6 +59,7 @@ def _row(number: int) -> dict:
         "model_name": "GEM_PIX" if number % 3 == 0 else None,
         "project_id": f"project{number % 40}",
         "prompt": f"a red kite, number {number}",
+        "title": "dunes",
         "local_path": f"/nowhere/{number}" if number % 2 else None,
         "downloaded_at": moment if number % 2 else None,
         "gone_upstream_at": moment if number % 500 == 0 else None,
@@ -109,6 +110,7 @@ PAGES = {
     "images_hidden": Filter(state=FileState.HIDDEN),
     "images_gone": Filter(state=FileState.GONE),
     "images_damaged": Filter(state=FileState.DAMAGED),
+    "images_changed": Filter(state=FileState.CHANGED),
     "downloads_by_state": Filter(state=FileState.FAILED),
     "image_text VIRTUAL TABLE": Filter(text="number 2999"),
 }
@@ -147,6 +149,17 @@ def test_a_combination_that_never_occurs_is_answered_without_reading_images(shel
         with steps.counted():
             assert not ask()
         assert steps.count < images_there
+
+
+def test_a_guests_search_for_a_word_that_stands_in_titles_only_reads_no_images(shelf, monkeypatch):
+    monkeypatch.setattr(search, "MAX_CANDIDATES", 1_000)  # more images have it in their title
+    images_there = Image.select().count()
+    steps = Steps()
+    with steps.counted():
+        assert counts.count_first(Filter(text="dunes", searches_titles=False)).total == 0
+        assert images.list_page(Filter(text="kite dunes", searches_titles=False), limit=60).images == []
+    assert steps.count < images_there
+    assert counts.count_first(Filter(text="kite dunes")).total > 1_000
 
 
 class Steps:

@@ -1,7 +1,10 @@
 """Updates from version 0.1, which stored no image of flow.google.com but marked every project as read."""
 
+import itertools
 import json
+import os
 import shutil
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 from test_database import schema_of
 
 from webapp import store
+from webapp.database.base import db
 from webapp.database.models import Gap, Image, Project
 from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
@@ -125,3 +129,52 @@ def test_a_database_of_version_0_1_gets_the_schema_of_a_new_one(old_shelf, tmp_p
     store.open_database(old_shelf)
     store.open_database(tmp_path / "new.sqlite3")
     assert schema_of(old_shelf) == schema_of(tmp_path / "new.sqlite3")
+
+
+def update_killed_at(path, statement):
+    """Open a database in a process that is killed (SIGKILL) before the statement with this number. Returns
+    whether it was: false when the update has fewer statements."""
+    process = os.fork()
+    if process == 0:
+        executed, execute = itertools.count(), db.execute_sql
+
+        def execute_or_die(*arguments, **options):
+            if next(executed) == statement:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return execute(*arguments, **options)
+
+        db.execute_sql = execute_or_die
+        store.open_database(path)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("step", [41, pytest.param(1, marks=pytest.mark.proof)])
+def test_an_update_killed_before_any_statement_is_carried_on(old_shelf, tmp_path, step):
+    new = tmp_path / "new.sqlite3"
+    store.open_database(new)
+    names = rows_in(old_shelf)
+    for statement in itertools.count(0, step):
+        folder = tmp_path / str(statement)
+        folder.mkdir()
+        path = Path(shutil.copy(old_shelf, folder))
+        was_killed = update_killed_at(path, statement)
+        store.open_database(path)
+        assert schema_of(path) == schema_of(new), f"killed before statement {statement}"
+        assert (rows_in(path), version_of(path)) == (names, version_of(new))
+        shutil.rmtree(folder)
+        if not was_killed:
+            assert statement > 50, statement
+            return
+
+
+def rows_in(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return [
+            connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("profile", "project")
+        ]
+
+
+def version_of(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()

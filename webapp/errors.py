@@ -188,10 +188,14 @@ class OtherAccount(FlowshelfError):
 
 
 class AccountExists(FlowshelfError):
-    """Another profile holds this account already."""
+    """Another profile holds this account already; `profile_id` is that profile, where known."""
 
     code, http_status = "account_exists", 409
     scope = Scope.PROFILE
+
+    def __init__(self, sentence: str, profile_id: str | None = None) -> None:
+        super().__init__(sentence)
+        self.profile_id = profile_id
 
 
 class DiskFull(FlowshelfError):

@@ -104,6 +104,15 @@ def test_a_guest_sees_images_but_no_paths_accounts_or_flow_urls(guest, shelf, co
     assert f"/images/{shown.id}/thumbnail" in pages[0].text
 
 
+def test_a_guest_sees_no_account_of_a_profile_without_a_name(guest, owner, shelf, world):
+    owner.post(f"/profiles/{shelf[0].profile_id}/name", {"name": ""})
+    for path in ("/", "/grid", f"/?profile={shelf[0].profile_id}", f"/images/{shelf[0].id}"):
+        assert world.email not in guest.get(path).text
+    assert "Shelf 1" in guest.get(f"/?profile={shelf[0].profile_id}").text
+    assert "Shelf 1" in guest.get(f"/images/{shelf[0].id}").text
+    assert world.email in owner.get("/").text
+
+
 def test_a_guest_can_save_an_image_but_not_find_a_hidden_one(guest, shelf, world):
     shown, hidden = shelf[0], shelf[2]
     saved = guest.get(f"/images/{shown.id}/file?attachment")

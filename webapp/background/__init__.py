@@ -9,6 +9,7 @@
     previews       fresh preview URLs for the cards in view
     exports        one thread that prepares ZIPs (archive writes one)
     schedule       one thread that starts scheduled syncs
+    renewals       one thread that keeps pasted cookies alive
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
     removals       files that are deleted; one thread carries on what a killed process left
@@ -39,6 +40,7 @@ from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
+from webapp.background.renewals import POLL_SECONDS, Renewals
 from webapp.background.schedule import Scheduler
 from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
@@ -116,6 +118,7 @@ class Background:
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
         self.examinations = Examinations(self.connections)
+        self.renewals = Renewals(config, self.stopping, self.check)
 
     @property
     def picture_hosts(self) -> frozenset[str]:
@@ -169,6 +172,8 @@ class Background:
             for run in runs.list_runs_in(RunState.RUNNING):
                 if run.kind == RunKind.DOWNLOAD:
                     downloads.finish_run_if_complete(run.id)
+            # A command that ends at once contacts nobody; a long one keeps its cookies alive like a server.
+            self.renewals.start(delay_seconds=0.0 if resumes else POLL_SECONDS)
             self.companion.relay.is_served = resumes
             if not resumes:
                 return
@@ -189,6 +194,7 @@ class Background:
         self.stopping.set()
         self.waiters.notify_all()
         self.connections.close()
+        self.renewals.stop(timeout_seconds / 2)
         self.schedule.stop(timeout_seconds / 2)
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
@@ -216,6 +222,7 @@ class Background:
         if before_pairing:
             self.companion.unpair(before_pairing.id)  # its row is gone already: pasted cookies end it
         self.resume_waiting(profile_id)
+        self.renewals.wake()
         had_service = before.service is not None or before.health == Health.MOVED
         if had_service and after.service != before.service:
             self._resume_after_move(profile_id)

@@ -28,6 +28,10 @@ from webapp.store import profiles
 
 # Errors that concern the whole account, whatever was requested.
 ACCOUNT_ERRORS = (UnusualActivity, SignedOut, AccountMoved)
+THIS_IS_THE_DEMO = (
+    "This is the demo, which has accounts of its own. These cookies were not stored, and not sent to Google. "
+    "For your own pictures end it and start “flowshelf”."
+)
 
 
 @dataclass(slots=True)
@@ -70,7 +74,8 @@ class PastedCredentials:
 
 @dataclass(frozen=True, slots=True)
 class CheckedCookies:
-    """Pasted cookies after their check. `account` is None when Flow did not respond."""
+    """Pasted cookies after their check. `account` is None when Flow did not respond; then `unchecked_because`
+    says why."""
 
     account: Account | None
     cookies: dict[str, str]
@@ -79,6 +84,7 @@ class CheckedCookies:
     service: str
     capabilities: Capabilities
     account_index: int | None = None
+    unchecked_because: str = ""
 
 
 class Accounts:
@@ -95,7 +101,8 @@ class Accounts:
     def add(self, name: str, pasted_text: str) -> Profile:
         """Add a profile with pasted cookies; they are stored unchecked when Flow does not respond.
 
-        Raises BadCookies, BadRequest for the name, AccountExists, AccountMoved.
+        Without a name it is shown by the e-mail of its account. Raises BadCookies, BadRequest for the name,
+        AccountExists, AccountMoved.
         """
         pasted = self._parse(pasted_text)
         checked = self._check_pasted(pasted)
@@ -112,9 +119,9 @@ class Accounts:
     def add_without_cookies(self, name: str, email: str) -> Profile:
         """Add a profile for an account of flow.google.com that a paired browser signs in.
 
-        It is named after the account if it has no name. Raises AccountExists, BadRequest for the name.
+        Raises AccountExists, BadRequest for the name.
         """
-        profile = profiles.add_profile(name or email[:80] or "Flow", FlowGoogleSource.capabilities.histories)
+        profile = profiles.add_profile(name, FlowGoogleSource.capabilities.histories)
         try:
             profiles.set_account(profile.id, Account(email, ""), FlowGoogleSource.name)
         except FlowshelfError:  # another request added the same account meanwhile
@@ -140,7 +147,8 @@ class Accounts:
         if checked.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
                 f"Flow cannot be reached, so Flowshelf cannot tell whether these cookies belong to "
-                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
+                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later. "
+                f"{checked.unchecked_because}"
             )
         try:
             self._store(profile_id, checked, is_confirmed=is_confirmed)
@@ -171,15 +179,16 @@ class Accounts:
 
     def _check_pasted(self, pasted: PastedCookies, expected: Account | None = None) -> CheckedCookies:
         """Check cookies. They may sign in several accounts: `expected` is taken if it is among them."""
-        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at, pasted.user_agent)
-        credentials.account = expected
+        credentials = PastedCredentials(
+            dict(pasted.cookies), pasted.expires_at, pasted.user_agent, pasted.account_index, expected
+        )
         source = self._open_source(self._config, credentials, self._stopping)
         try:
             try:
-                account = _account_or_none(source)
+                account, unchecked_because = _account_or_reason(source)
             except AccountNotSignedIn:
                 credentials.account = None  # whose they are then is for `check_account` to say
-                account = _account_or_none(source)
+                account, unchecked_because = _account_or_reason(source)
             return CheckedCookies(
                 account,
                 credentials.current,
@@ -188,11 +197,12 @@ class Accounts:
                 source.name,
                 source.capabilities,
                 credentials.index,
+                unchecked_because,
             )
         except SignedOut as error:
-            raise BadCookies(
-                f"These cookies do not sign in to Flow; they may be incomplete. {error}"
-            ) from error
+            if self._config.is_sealed:
+                raise BadCookies(THIS_IS_THE_DEMO) from error
+            raise BadCookies(_refusal(pasted, error)) from error
         finally:
             source.close()
 
@@ -214,7 +224,8 @@ class Accounts:
         else:
             profiles.note_unchecked(
                 profile_id,
-                "Flow could not be reached when these cookies were pasted. The next sync checks them.",
+                "Flow could not be reached when these cookies were pasted, so it is not known yet whose they "
+                f"are and whether they work. {checked.unchecked_because}",
             )
 
 
@@ -235,14 +246,20 @@ def require_no_cooldown(profile: Profile) -> None:
         raise UnusualActivity(seconds)
 
 
-def _account_or_none(source: Source) -> Account | None:
-    """The account that the cookies sign in to; None when Flow does not respond.
+def _account_or_reason(source: Source) -> tuple[Account | None, str]:
+    """The account that the cookies sign in to; None and the reason when Flow does not respond.
 
     UnusualActivity is raised and not treated as “no response”: Flow did respond, with a refusal.
     """
     try:
-        return source.check()
+        return source.check(), ""
     except UnusualActivity:
         raise
-    except FlowUnavailable:
-        return None
+    except FlowUnavailable as error:
+        return None, str(error)
+
+
+def _refusal(pasted: PastedCookies, error: SignedOut) -> str:
+    """Why complete-looking cookies do not sign in. What is missing is the likeliest reason."""
+    reason = " ".join(pasted.warnings) or str(error)
+    return f"These cookies do not sign in to Flow. {reason}"

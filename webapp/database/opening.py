@@ -74,12 +74,13 @@ def keep_open() -> sqlite3.Connection:
 
 
 def _create_or_migrate(path: Path, runner: Runner) -> None:
+    latest = latest_version(Path(runner.directory))
     if not db.get_tables():
         with db.atomic("IMMEDIATE"):
             db.create_tables(TABLES)
             if runner.migrations():
                 runner.fake()
-            db.pragma("user_version", latest_version(Path(runner.directory)))
+            db.pragma("user_version", latest)
     elif pending := [step for step in runner.status() if not step.applied]:
         moment = now()[:19].replace(":", "")
         backup = path.with_name(f"{path.stem}-before-{pending[-1].name[:4]}-{moment}.bak")
@@ -91,6 +92,8 @@ def _create_or_migrate(path: Path, runner: Runner) -> None:
             runner.up(step.name)
             db.pragma("user_version", step.idx)
             log.info("The database has version %s now (%s)", step.idx, step.name)
+    elif db.pragma("user_version") != latest:  # killed after the last migration, before its number was stored
+        db.pragma("user_version", latest)
 
 
 def _drop_derived() -> None:

@@ -73,7 +73,8 @@ class SyncMode(StrEnum):
 class EventKind(StrEnum):
     """What can happen to a stored image.
 
-    DELETED: a person deleted its file. FILE_GONE: the file was missing from the disk.
+    DELETED: a person deleted its file. FILE_GONE: the file was missing from the disk. CHANGED: the file is
+    another picture than the one that was stored; KEPT: a person took that one for the right one.
     GONE and BACK: Flow no longer has the image, or shows it again.
     """
 
@@ -82,6 +83,8 @@ class EventKind(StrEnum):
     DELETED = "deleted"
     FILE_GONE = "file_gone"
     DAMAGED = "damaged"
+    CHANGED = "changed"
+    KEPT = "kept"
     GONE = "gone"
     BACK = "back"
     HIDDEN = "hidden"

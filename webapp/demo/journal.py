@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# The kinds of requests by service. Besides these there are "media", "picture" and "other".
+# The kinds of requests by service. Besides these there are ROTATION, "media", "picture" and "other".
 LABS_KINDS = ("history", "session", "page", "script")
 CALL_KINDS = ("projects", "project", "address", "person", "call")
 FLOW_GOOGLE_KINDS = ("start", *CALL_KINDS)
+# The request to accounts.google.com that renews the cookies of a session.
+ROTATION = "rotation"
 # A path of one of several accounts that are signed in.
 ACCOUNT_PATH = re.compile(r"/u/(\d{1,3})(?=/)")
 
@@ -30,6 +32,12 @@ class Request:
     headers: Mapping[str, str]
     at: float
     body: bytes = b""
+    scheme: str = "http"
+
+    @property
+    def origin(self) -> str:
+        """The origin that the client knows this server by."""
+        return f"{self.scheme}://{self.headers.get('host', '')}"
 
     @property
     def input(self) -> dict[str, object]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from webapp.demo import accounts_google
 from webapp.demo.browsers import SIGN_IN_PATH, Browsers
 from webapp.demo.flow_google.frames import CALLS
 from webapp.demo.flow_google.service import CALL_PATH, FlowGoogleService
-from webapp.demo.journal import ACCOUNT_PATH, FLOW_GOOGLE_KINDS, LABS_KINDS, Request
+from webapp.demo.journal import ACCOUNT_PATH, FLOW_GOOGLE_KINDS, LABS_KINDS, ROTATION, Request
 from webapp.demo.labs.service import HISTORY_PATH, MEDIA_PATH, SESSION_PATH, LabsService
 from webapp.demo.labs.web_page import SCRIPT_PATH
 from webapp.demo.leaks import leak_of
@@ -14,6 +15,7 @@ from webapp.demo.urls import Urls
 from webapp.demo.world import World
 
 _KINDS = {HISTORY_PATH: "history", SESSION_PATH: "session", "/fx": "page", "/fx/": "page", "/": "start"}
+_KINDS |= {accounts_google.PATH: ROTATION}
 _PREFIXES = {SCRIPT_PATH: "script", MEDIA_PATH: "media", "/pictures/": "picture", "/image/": "picture"}
 
 
@@ -41,6 +43,8 @@ class Service:
         """Return the true response; with `first_page` a history call ignores its cursor."""
         if request.kind in FLOW_GOOGLE_KINDS:
             return self.google.response(request)
+        if request.kind == ROTATION:
+            return accounts_google.response(request, self.worlds)
         if request.method != "GET":
             return error_of(request.kind, 405)
         if request.path == SIGN_IN_PATH:

@@ -1,20 +1,23 @@
 """The full-text index of prompts and titles (FTS5 with the trigram tokenizer: it finds any substring of at
 least three characters).
 
+Prompts and titles are columns of their own, because guests may search prompts only.
+
 A row of the index has the rowid of its image. Rowids change only by VACUUM, which Flowshelf never runs; its
 backups copy them.
 """
 
 # The two spaces at the end make the last two characters the beginning of a trigram, so that a search for one
 # or two characters finds them.
-_WORDS = "COALESCE({0}.prompt, '') || char(10) || COALESCE({0}.title, '') || '  '"
-_ADD = f"INSERT INTO image_text (rowid, words) VALUES (new.rowid, {_WORDS.format('new')});"
+_WORDS = "COALESCE({0}.prompt, '') || '  ', COALESCE({0}.title, '') || '  '"
+_ADD = f"INSERT INTO image_text (rowid, prompt, title) VALUES (new.rowid, {_WORDS.format('new')});"
 _REMOVE = (
-    f"INSERT INTO image_text (image_text, rowid, words) VALUES ('delete', old.rowid, {_WORDS.format('old')});"
+    "INSERT INTO image_text (image_text, rowid, prompt, title) "
+    f"VALUES ('delete', old.rowid, {_WORDS.format('old')});"
 )
 
 STATEMENTS = (
-    "CREATE VIRTUAL TABLE IF NOT EXISTS image_text USING fts5(words, content='', tokenize='trigram')",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS image_text USING fts5(prompt, title, content='', tokenize='trigram')",
     # Merge eight segments of the index at a time instead of four. A history page then costs less to store,
     # and hardly more when the index is large. At sixteen segments FTS5 would merge all at once, which takes
     # long.
@@ -28,6 +31,6 @@ STATEMENTS = (
 
 REBUILD = (
     "INSERT INTO image_text (image_text) VALUES ('delete-all')",
-    f"""INSERT INTO image_text (rowid, words)
+    f"""INSERT INTO image_text (rowid, prompt, title)
         SELECT image.rowid, {_WORDS.format("image")} FROM veo3_image_generations AS image""",
 )

@@ -33,13 +33,12 @@ def breach_of(request: Request) -> str | None:
     """Say how a call differs from the calls that Flow's own page makes, if it does."""
     if request.kind not in CALL_KINDS:
         return None
-    origin = f"http://{request.headers.get('host', '')}"
     demands = {
         "is no POST": request.method == "POST",
         "is no form": request.headers.get("content-type", "").startswith(_FORM),
         "lacks x-same-domain": request.headers.get("x-same-domain") == "1",
-        "has another origin": request.headers.get("origin") == origin,
-        "has another referer": request.headers.get("referer") == f"{origin}/",
+        "has another origin": request.headers.get("origin") == request.origin,
+        "has another referer": request.headers.get("referer") == f"{request.origin}/",
         "lacks the number _reqid": request.query.get("_reqid", "").isdecimal(),
         "asks for another format than rt=c": request.query.get("rt") == "c",
         "lacks source-path=/": request.query.get("source-path") == "/",

@@ -81,7 +81,7 @@ from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.json_stream import JsonStream, Unreadable
 from webapp.sources.flow_google.start_page_cache import StartPageCache
 from webapp.sources.flow_google.transport import Transport
-from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge
+from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, Network, TooLarge
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -134,7 +134,9 @@ class FlowGoogleSource:
         self._flow_url = config.flow_url
         self._hosts = config.all_picture_hosts
         user_agent = credentials.user_agent() or USER_AGENT
-        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
+        self._http = HttpClient(
+            stopping, config.timeout_seconds, user_agent=user_agent, network=Network.of(config)
+        )
         self._transport: Transport
         if browser is None:
             requests = SignedInRequests(credentials, self._http, google_renewal)
@@ -296,7 +298,7 @@ class FlowGoogleSource:
         url = images.original_url(record, asset_id, self._hosts)
         if url is not None:
             return url
-        if images.is_video(record):
+        if images.is_video(record, asset_id):
             raise ImageRefused("This is a video. Flowshelf stores images only.")
         if record in (None, []):
             raise images.refusal(Reply(None))

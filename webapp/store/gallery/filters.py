@@ -33,6 +33,7 @@ class FileState(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     DAMAGED = "damaged"
+    CHANGED = "changed"
     HIDDEN = "hidden"
 
 
@@ -121,8 +122,7 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
     ]
     conditions = [column == value for column, value in values if value]
     if filter_.text.strip():
-        mentions = _mentions if filter_.searches_titles else _prompt_mentions
-        conditions.append(mentions(filter_.text.strip(), as_whole))
+        conditions.append(_mentions(filter_.text.strip(), filter_.searches_titles, as_whole))
     conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
     if filter_.since:
         conditions.append(Image.created_at >= filter_.since)
@@ -135,20 +135,13 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
     return conditions
 
 
-def _mentions(text: str, as_whole: bool) -> Expression:
-    candidates = search.find_candidates(text)
+def _mentions(text: str, in_titles: bool, as_whole: bool) -> Expression:
+    candidates = search.find_candidates(text, in_titles=in_titles)
     if candidates is not None:
         return search.ROWID.in_(listed(candidates))
-    by_index = search.has_words(text) if as_whole else None
-    has_words = search.contains_words(text) if by_index is None else by_index
+    by_index = search.has_words(text, in_titles=in_titles) if as_whole else None
+    has_words = search.contains_words(text, in_titles=in_titles) if by_index is None else by_index
     return has_words | search.begins_name(text)
-
-
-def _prompt_mentions(text: str, as_whole: bool) -> Expression:
-    """The same without titles. What the index finds with them is more, and is checked one by one."""
-    matches = search.prompt_contains_words(text) | search.begins_name(text)
-    candidates = search.find_candidates(text)
-    return matches if candidates is None else search.ROWID.in_(listed(candidates)) & matches
 
 
 def _has_download(*states: DownloadState) -> Expression:
@@ -175,5 +168,6 @@ _STATE_CONDITIONS: dict[FileState, list[Expression]] = {
     FileState.FAILED: [_NO_FILE, _has_download(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
     FileState.GONE: [_is_marked(Image.gone_upstream_at)],
     FileState.DAMAGED: [_is_marked(Image.damaged_at)],
+    FileState.CHANGED: [_is_marked(Image.changed_sha256)],
     FileState.HIDDEN: [_is_marked(Image.hidden_at)],
 }

@@ -26,35 +26,34 @@ _LAST = chr(0x10FFFF)
 _cache = threading.local()
 
 
-def find_candidates(text: str) -> list[int] | None:
+def find_candidates(text: str, *, in_titles: bool = True) -> list[int] | None:
     """The rowids of all images that match `text`; None when there are too many to sort.
+
+    Without `in_titles` the words have to occur in the prompt.
 
     A request asks several times for the same text: for its page and for its counts. So the latest result of
     this thread is reused as long as nobody wrote to the database.
     """
     connection = db.connection()
-    key = (text, connection.total_changes, db.pragma("data_version"))
+    key = (text, in_titles, connection.total_changes, db.pragma("data_version"))
     if getattr(_cache, "connection", None) is not connection or _cache.key != key:
-        _cache.connection, _cache.key, _cache.found = connection, key, _find(text)
+        _cache.connection, _cache.key, _cache.found = connection, key, _find(text, in_titles)
     return _cache.found
 
 
-def has_words(text: str) -> Expression | None:
+def has_words(text: str, *, in_titles: bool = True) -> Expression | None:
     """The condition that prompt or title contain all words of `text`, by the full-text index; None when the
     index cannot be queried for them."""
-    query = _query(text.split())
+    query = _query(text.split(), in_titles)
     return ROWID.in_(SQL(f"({_MATCHES})", [query])) if query else None
 
 
-def contains_words(text: str) -> Expression:
+def contains_words(text: str, *, in_titles: bool = True) -> Expression:
     """The condition that prompt or title contain all words of `text`, checked image by image."""
-    # Spares the call into Python for the many images that have neither.
-    has_any = Image.prompt.is_null(False) | Image.title.is_null(False)
-    return has_any & fn.mentions(Image.prompt, Image.title, text)
-
-
-def prompt_contains_words(text: str) -> Expression:
-    """The same by the prompt alone. No index knows that: the full-text index holds both in one."""
+    # The first half spares the call into Python for the many images that have neither.
+    if in_titles:
+        has_any = Image.prompt.is_null(False) | Image.title.is_null(False)
+        return has_any & fn.mentions(Image.prompt, Image.title, text)
     return Image.prompt.is_null(False) & fn.mentions(Image.prompt, None, text)
 
 
@@ -70,23 +69,23 @@ def begins_name(text: str) -> Expression:
     return first | others[0] | others[1]
 
 
-def _find(text: str) -> list[int] | None:
-    found = _find_by_words(text.split())
+def _find(text: str, in_titles: bool) -> list[int] | None:
+    found = _find_by_words(text.split(), in_titles)
     if found is None:
         return None
     found |= _find_by_name(text)
     return list(found) if len(found) <= MAX_CANDIDATES else None
 
 
-def _find_by_words(words: Iterable[str]) -> set[int] | None:
-    query = _query(words)
+def _find_by_words(words: Iterable[str], in_titles: bool) -> set[int] | None:
+    query = _query(words, in_titles)
     if query is None:
         return None
     rows = db.execute_sql(f"{_MATCHES} LIMIT ?", (query, MAX_CANDIDATES + 1)).fetchall()
     return {rowid for (rowid,) in rows} if len(rows) <= MAX_CANDIDATES else None
 
 
-def _query(words: Iterable[str]) -> str | None:
+def _query(words: Iterable[str], in_titles: bool) -> str | None:
     """The FTS5 query for all of `words`; None when it would be too long."""
     expressions = []
     for word in words:
@@ -94,7 +93,8 @@ def _query(words: Iterable[str]) -> str | None:
         if expression is None:
             return None
         expressions.append(expression)
-    return " AND ".join(expressions)
+    query = " AND ".join(expressions)
+    return query if in_titles or not query else f"{{prompt}} : ({query})"
 
 
 def _expression(word: str) -> str | None:

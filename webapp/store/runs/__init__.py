@@ -23,6 +23,7 @@ from webapp.errors import Busy, RunEnded, UnknownRun
 from webapp.sources import Capabilities
 from webapp.store import transaction
 from webapp.store.history import walks
+from webapp.store.profile_names import owner_name
 from webapp.store.profiles import get_profile
 from webapp.store.runs.messages import add_message
 from webapp.times import now
@@ -160,7 +161,9 @@ def start_sync(
         if is_same and request.is_quick:
             Run.update(asked_count=Run.asked_count + 1).where(Run.id == run.id).execute()
     if not is_same:
-        raise Busy(f"Another sync of “{profile.name}” is under way. Wait for it, or pause it first.", run.id)
+        raise Busy(
+            f"Another sync of “{owner_name(profile)}” is under way. Wait for it, or pause it first.", run.id
+        )
     return run
 
 

@@ -7,6 +7,8 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+renewal            the switch that keeps pasted cookies alive
+sign_in_ways       the ways to sign in beside pasting, and their pages
 companion_pages    the page “Connect this browser”, and the companion as a ZIP
 companion_relay    signed requests of paired browsers (the companion)
 companion_accounts forms about paired browsers
@@ -33,6 +35,7 @@ ignored_reasons    why a sync skipped entries
 from flask import Flask
 
 from webapp.web.access import is_guest, is_owner
+from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
     api,
@@ -56,10 +59,12 @@ from webapp.web.views import (
     preferences,
     problems,
     profiles,
+    renewal,
     return_path,
     selections,
     settings,
     share,
+    sign_in_ways,
 )
 
 
@@ -71,6 +76,7 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(selections.selection_commands)
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
+    app.register_blueprint(renewal.renewal)
     app.register_blueprint(companion_pages.companion_pages)
     app.register_blueprint(companion_relay.companion_relay)
     app.register_blueprint(companion_accounts.companion_accounts)
@@ -90,4 +96,11 @@ def register_views(app: Flask) -> None:
     model_names.register(app)
     ignored_reasons.register(app)
     return_path.register(app)
-    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest}
+    renewal.register(app)
+    sign_in_ways.register(app)
+    app.jinja_env.globals |= {
+        "is_owner": is_owner,
+        "is_guest": is_guest,
+        "is_demo": is_demo,
+        "has_topic": help.has_topic,
+    }

@@ -9,6 +9,7 @@ from webapp.background.companion.relay import Part
 from webapp.database.states import RunKind, RunState
 from webapp.errors import BadRequest
 from webapp.store import profiles, runs
+from webapp.store.profile_names import owner_name
 from webapp.store.runs import downloads
 from webapp.web.access import open_to_anonymous, open_to_companion
 from webapp.web.companion_access import pairing, require_extension
@@ -49,7 +50,7 @@ def poll() -> ResponseReturnValue:
     return {
         "calls": calls,
         "again": again,
-        "profile": profile.name if profile else None,
+        "profile": owner_name(profile) if profile else None,
         "status": _status_of(profile.id) if profile else None,
         "isPaired": True,
     }

@@ -31,7 +31,12 @@ TOPICS = (
     Topic(
         "sign-in",
         "Sign in to Flow",
-        "Copy the cookies of a signed-in browser, in Chrome, Edge, Brave, Firefox or Safari.",
+        "Which way fits your browser; copying cookies in Firefox, Chrome, Edge, Brave or Safari.",
+    ),
+    Topic(
+        "keeping-signed-in",
+        "Keeping signed in",
+        "Why a session ends, and how Flowshelf can keep one alive.",
     ),
     Topic(
         "companion",
@@ -50,6 +55,11 @@ TOPICS = (
     Topic("sharing", "Sharing", "Open the shelf on your phone, or let others in your network see it."),
     Topic("proxies", "Reverse proxies", "Serve the shelf by HTTPS, under a name of its own or under a path."),
     Topic(
+        "networks",
+        "Proxies and certificates",
+        "Reach Google through a company’s proxy or SOCKS, and what to do about refused certificates.",
+    ),
+    Topic(
         "moving",
         "Backup and moving",
         "Back up the shelf, restore it, take it to another computer, import an older one.",
@@ -63,6 +73,10 @@ TOPICS = (
     ),
 )
 _BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def has_topic(name: str) -> bool:
+    return name in _BY_NAME
 
 
 @help_pages.get("/help")
