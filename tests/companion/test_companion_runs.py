@@ -66,7 +66,7 @@ def test_a_profile_syncs_and_downloads_through_its_browser(work, ada, world, flo
     assert (run.state, run.done_count, run.failed_count) == (RunState.DONE, 29, 0)
     profile = profiles.get_profile(ada)
     assert (profile.way, profile.health) == (Way.COMPANION, Health.WELL)
-    assert owner_name(profile) == profile.account_email == "ada@example.com"
+    assert (profile.name, owner_name(profile)) == ("", "ada@example.com")
     assert profiles.get_cookies(ada) == {}
     assert all("cookie" not in request.headers for request in flow.asked("picture"))
     assert {request.headers["sec-fetch-mode"] for request in flow.asked("project")} == {"cors"}

@@ -7,6 +7,7 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+firefox            the Firefox of this machine whose sign-in is used
 renewal            the switch that keeps pasted cookies alive
 sign_in_ways       the ways to sign in beside pasting, and their pages
 companion_pages    the page “Connect this browser”, and the companion as a ZIP
@@ -19,7 +20,7 @@ settings           the settings page
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
-api                the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 problems           error responses
 
@@ -38,13 +39,14 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
-    api,
+    api_firefox,
     commands,
     companion_accounts,
     companion_pages,
     companion_relay,
     examination,
     exports,
+    firefox,
     formats,
     gallery,
     health,
@@ -69,25 +71,29 @@ from webapp.web.views import (
 
 
 def register_views(app: Flask) -> None:
-    app.register_blueprint(gallery.gallery)
-    app.register_blueprint(image.image_pages)
-    app.register_blueprint(panels.panels)
-    app.register_blueprint(commands.commands)
-    app.register_blueprint(selections.selection_commands)
-    app.register_blueprint(exports.export_pages)
-    app.register_blueprint(profiles.profiles)
-    app.register_blueprint(renewal.renewal)
-    app.register_blueprint(companion_pages.companion_pages)
-    app.register_blueprint(companion_relay.companion_relay)
-    app.register_blueprint(companion_accounts.companion_accounts)
-    app.register_blueprint(examination.examination)
-    app.register_blueprint(activity.activity)
-    app.register_blueprint(overview.charts)
-    app.register_blueprint(share.share)
-    app.register_blueprint(settings.settings)
-    app.register_blueprint(api.api)
-    app.register_blueprint(health.health)
-    app.register_blueprint(help.help_pages)
+    for blueprint in (
+        gallery.gallery,
+        image.image_pages,
+        panels.panels,
+        commands.commands,
+        selections.selection_commands,
+        exports.export_pages,
+        profiles.profiles,
+        renewal.renewal,
+        companion_pages.companion_pages,
+        companion_relay.companion_relay,
+        companion_accounts.companion_accounts,
+        examination.examination,
+        firefox.firefox,
+        activity.activity,
+        overview.charts,
+        share.share,
+        settings.settings,
+        api_firefox.api,  # that of `api`, with the requests about Firefox
+        health.health,
+        help.help_pages,
+    ):
+        app.register_blueprint(blueprint)
     preferences.register(app)
     problems.register(app)
     formats.register(app)
