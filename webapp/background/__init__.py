@@ -103,6 +103,10 @@ class Background:
         """Hosts that a signed preview URL may point to."""
         return self._config.all_picture_hosts
 
+    def project_page(self, project_id: str, account_index: int | None) -> str:
+        """The page of a project in today's Flow, for the account with this number there."""
+        return self._config.project_page(project_id, account_index)
+
     @property
     def privacy_problem(self) -> str | None:
         """Why other users of this machine can use the data folder, and what to do; None when they cannot."""
