@@ -16,6 +16,8 @@ FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_grid",
     "gallery.show_more",
     "images.show_image",
+    "images.show_position",
+    "comparison.show_comparison",
     "images.send_image",
     "images.send_thumbnail",
     "preferences.choose_density",

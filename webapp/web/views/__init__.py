@@ -2,6 +2,7 @@
 
 gallery            the gallery and its fragments
 image              one image: its page, its file, its thumbnails
+comparison         two images side by side
 panels             the sync and download panels
 commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
@@ -34,6 +35,7 @@ from webapp.web.views import (
     activity,
     api,
     commands,
+    comparison,
     examination,
     exports,
     formats,
@@ -60,6 +62,7 @@ from webapp.web.views import (
 def register_views(app: Flask) -> None:
     app.register_blueprint(gallery.gallery)
     app.register_blueprint(image.image_pages)
+    app.register_blueprint(comparison.comparison)
     app.register_blueprint(panels.panels)
     app.register_blueprint(commands.commands)
     app.register_blueprint(selections.selection_commands)
