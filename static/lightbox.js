@@ -167,6 +167,11 @@ async function fetchImage(url) {
 }
 
 on("runs-changed", () => ahead.clear());
+on("pointerdown", ({ target, isPrimary }) => {
+  const look = isPrimary && target.closest("#grid .look");
+  if (look) ahead.clear();
+  if (look) ahead.set(look.href, fetchImage(look.href)); // a tenth of a second before the click
+});
 
 // Ticks and hiding: of the card in the gallery below
 

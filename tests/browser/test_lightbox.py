@@ -19,6 +19,9 @@ SAME_PART = """() => {
         .map(({scrollTop, scrollHeight, clientHeight}) => scrollTop / (scrollHeight - clientHeight));
     return parts[0] > 0.5 && Math.abs(parts[0] - parts[1]) < 0.02;
 }"""
+NAME_IN_FOCUS = "document.activeElement.ariaLabel ?? document.activeElement.innerText"
+LIGHTBOX_CONTROLS = ("Zoom in", "Full screen", "Previous", "Next", "Hide", "Delete file…", "Similar prompt")
+LIGHTBOX_CONTROLS += ("Select this image", "Slideshow", "Keyboard shortcuts", "Close")
 PROMPT = "a red kite over the dunes"
 
 
@@ -209,6 +212,40 @@ def test_two_ticked_images_are_compared_with_a_common_zoom_and_stay_ticked(ids, 
     expect(page.locator("#lightbox")).to_be_hidden()
     expect(compare).to_be_focused()
     assert page.locator(".card input:checked").count() == 2
+
+
+def test_the_lightbox_and_the_pages_of_images_fit_a_phone_and_are_accessible(ids, open_page, axe):  # noqa: F811
+    page = open_page()
+    look_at(page, ids[0])
+    assert (overflow(page), violations(page, axe)) == (dict.fromkeys(NARROW, 0), [])
+    page.keyboard.press("s")
+    assert (overflow(page), violations(page, axe)) == (dict.fromkeys(NARROW, 0), [])
+    page.keyboard.press("?")
+    assert violations(page, axe) == []
+    for path in (f"/images/{ids[0]}", f"/compare?id={ids[0]}&id={ids[9]}"):
+        page.goto(path)
+        assert (overflow(page), violations(page, axe)) == (dict.fromkeys(NARROW, 0), []), path
+
+
+def test_everything_in_the_lightbox_is_reached_by_the_tab_key(ids, open_page):
+    page = open_page()
+    look_at(page, ids[1])
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(NAME_IN_FOCUS))
+    assert set(LIGHTBOX_CONTROLS) <= set(reached)
+    assert page.evaluate("document.querySelector('#lightbox').contains(document.activeElement)")
+
+
+def test_the_sample_pictures_of_a_project_open_at_the_simulated_flow(ids, open_page, flow):
+    with store.connection():
+        Image.update(project_id="p<1>").where(Image.id == ids[0]).execute()
+    page = open_page(f"/images/{ids[0]}")
+    with page.expect_popup() as opened:
+        page.click("#open-in-flow")
+    expect(opened.value.get_by_text("This is project p%3C1%3E of the simulated Flow.")).to_be_visible()
+    assert opened.value.evaluate("[document.referrer, window.opener]") == ["", None]
 
 
 def test_without_javascript_images_are_compared_hidden_and_shown_again(ids, open_page, watch):

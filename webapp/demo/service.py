@@ -1,6 +1,8 @@
 """Hands each request to the service that it is meant for, and serves the pictures themselves."""
 
+import re
 from collections.abc import Mapping, Sequence
+from html import escape
 
 from webapp.demo.flow_google.frames import CALLS
 from webapp.demo.flow_google.service import CALL_PATH, FlowGoogleService
@@ -8,10 +10,13 @@ from webapp.demo.journal import FLOW_GOOGLE_KINDS, LABS_KINDS, Request
 from webapp.demo.labs.service import HISTORY_PATH, MEDIA_PATH, SESSION_PATH, LabsService
 from webapp.demo.labs.web_page import SCRIPT_PATH
 from webapp.demo.leaks import leak_of
-from webapp.demo.responses import Response, error_of, xml_error
+from webapp.demo.responses import Response, error_of, text_response, xml_error
 from webapp.demo.urls import Urls
 from webapp.demo.world import World
 
+# What “Open in Flow” opens here.
+_PROJECT_PAGE = re.compile(r"(?:/u/\d+)?/project/([^/]+)")
+PROJECT_PAGE = "<!doctype html><title>Simulated Flow</title><p>This is project {} of the simulated Flow.</p>"
 _KINDS = {HISTORY_PATH: "history", SESSION_PATH: "session", "/fx": "page", "/fx/": "page", "/": "start"}
 _PREFIXES = {SCRIPT_PATH: "script", MEDIA_PATH: "media", "/pictures/": "picture", "/image/": "picture"}
 
@@ -42,6 +47,8 @@ class Service:
             return error_of(request.kind, 405)
         if request.kind in (*LABS_KINDS, "media"):
             return self.labs.response(request, first_page)
+        if request.kind == "other" and (found := _PROJECT_PAGE.fullmatch(request.path)):
+            return text_response(200, PROJECT_PAGE.format(escape(found[1])))
         return self._picture(request) if request.kind == "picture" else error_of("page", 404)
 
     def _picture(self, request: Request) -> Response:
