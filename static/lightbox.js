@@ -78,7 +78,8 @@ function announce(shown) {
   if (announced === shown.dataset.url) return; // it was only refreshed
   announced = shown.dataset.url;
   const title = shown.id === "image" ? pictureOf(shown)?.alt : "";
-  say([title || shown.querySelector("h1").textContent, shown.querySelector(".position")?.textContent].join(" "));
+  const also = [".position", ".outcome p"].map((part) => shown.querySelector(part)?.textContent);
+  say([title || shown.querySelector("h1").textContent, ...also].join(" "));
 }
 
 /** Shows the small picture of the card behind the large one, until that has loaded. */
@@ -400,7 +401,7 @@ const KEYS = {
   0: () => zoomTo(1),
   " ": toggleTick,
   d: () => press("get-file"),
-  h: () => press("hide"),
+  h: () => press(byId("hide") ? "hide" : "show-again"),
   c: () => document.querySelector('[data-copies="prompt"]')?.click(),
   s: toggleSlideshow,
   f: toggleFullScreen,

@@ -103,6 +103,7 @@ def test_an_image_is_ticked_and_hidden_in_the_lightbox_and_undo_brings_it_back(i
     page.keyboard.press("h")
     expect(shown(page, ids[2])).to_be_visible()
     expect(page.locator("#lightbox .outcome")).to_contain_text("1 image is hidden now")
+    expect(page.locator("#lightbox [role=status]").first).to_contain_text("1 image is hidden now")
     expect(page.locator(f"#card-{ids[1]}")).to_have_count(0)
     expect(page.locator("#lightbox-tick")).not_to_be_checked()
     button(page.locator("#lightbox"), "Undo").click()
@@ -246,6 +247,16 @@ def test_the_sample_pictures_of_a_project_open_at_the_simulated_flow(ids, open_p
         page.click("#open-in-flow")
     expect(opened.value.get_by_text("This is project p%3C1%3E of the simulated Flow.")).to_be_visible()
     assert opened.value.evaluate("[document.referrer, window.opener]") == ["", None]
+
+
+def test_the_page_of_a_comparison_zooms_by_keys_and_escape_leads_back(ids, open_page):
+    page = open_page(f"/compare?id={ids[0]}&id={ids[1]}&back=/?sort=oldest")
+    page.keyboard.press("+")
+    assert page.evaluate(ZOOMS) == ["1.5", "1.5"]
+    page.keyboard.press("0")
+    assert page.evaluate(ZOOMS) == ["1", "1"]
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/?sort=oldest")
 
 
 def test_without_javascript_images_are_compared_hidden_and_shown_again(ids, open_page, watch):
