@@ -30,6 +30,7 @@ async function show(url) {
   }
   const ready = await ahead.get(url);
   if (wanted !== url || !lightbox.open) return;
+  ahead.delete(url);
   if (ready) {
     content.replaceChildren(ready);
     htmx.process(ready);
@@ -62,6 +63,7 @@ function afterShow() {
   announce(shown);
   underlay(shown);
   showTick();
+  lightbox.ariaLabel = shown.id === "comparison" ? "Compare two images" : "Image";
   lightbox.classList.toggle("compares", shown.id === "comparison");
   if (!lightbox.contains(document.activeElement)) lightbox.focus();
   loadCards(shown.dataset.image);
