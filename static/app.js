@@ -427,6 +427,16 @@ on("htmx:beforeRequest", (event) => {
 });
 on("visibilitychange", () => document.hidden || pollNow());
 
+// A file dropped anywhere on a form is chosen in the form's field for files.
+const fileField = ({ target, dataTransfer }) => dataTransfer?.types.includes("Files") && target.closest("form")?.querySelector('input[type="file"]');
+on("dragover", (event) => fileField(event) && event.preventDefault());
+on("drop", (event) => {
+  const field = fileField(event);
+  if (!field) return;
+  event.preventDefault();
+  field.files = event.dataTransfer.files;
+});
+
 // Typing a number of hours also selects the option "Every ... hours".
 on("input", ({ target }) => target.name === "hours" && (byId("kind-hourly").checked = true));
 

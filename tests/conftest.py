@@ -35,6 +35,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 WAIT_SECONDS = 15.0
+# Machines that run tests set these. A test that is about one of them sets it itself.
+for variable in (
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("ALL_PROXY", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY"),
+):
+    for name in (variable, variable.lower()):
+        os.environ.pop(name, None)
 # Hypothesis: `pytest --hypothesis-profile=thorough`.
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
@@ -63,6 +70,7 @@ def config(flow: FlowServer, tmp_path: Path) -> Config:
         labs_url=flow.url,
         media_url=flow.url,
         flow_url=flow.url,
+        accounts_url=flow.url,
         picture_hosts=frozenset({flow.picture_host}),
         port=0,
         page_delay_seconds=0.0,
@@ -204,8 +212,8 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
 
 @contextmanager
 def served(app: Flask, **settings: object) -> Iterator[str]:
-    """The URL of the app behind a real waitress on a free port, started as `flowshelf serve` does."""
-    server = listen(app, Config(data_dir=Path(), port=0, **settings))
+    """The URL of the app behind a real waitress, on a free port, started as `flowshelf serve` does."""
+    server = listen(app, Config(**{"data_dir": Path(), "port": 0} | settings))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from webapp.errors import FlowError
-from webapp.sources import HistoryPage, Source
+from webapp.sources import Account, HistoryPage, Source
 
 
 @dataclass
@@ -17,6 +17,8 @@ class Kept:
     kept_key: str | None = None
     expire_at: str | None = None
     browser: str | None = None
+    index: int | None = None
+    account: Account | None = None
 
     def cookies(self) -> dict[str, str]:
         return dict(self.kept)
@@ -27,6 +29,15 @@ class Kept:
 
     def user_agent(self) -> str | None:
         return self.browser
+
+    def account_index(self) -> int | None:
+        return self.index
+
+    def set_account_index(self, index: int) -> None:
+        self.index = index
+
+    def expected_account(self) -> Account | None:
+        return self.account
 
     def key(self) -> str | None:
         return self.kept_key

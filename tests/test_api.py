@@ -361,7 +361,7 @@ def test_an_unknown_run_and_an_unknown_url_are_404s_in_json(client):
 def test_the_error_for_bad_cookies_names_the_missing_cookie(client):
     response = client.post("/api/profiles", json={"name": "Ada", "cookies": "SID=abc; HSID=def"})
     assert (response.status_code, response.get_json()["code"]) == (400, "bad_cookies")
-    assert "__Secure-next-auth.session-token" in response.get_json()["error"]
+    assert "OSID is missing" in response.get_json()["error"]
 
 
 def test_a_list_of_thousands_of_images_is_complete(client, running, tmp_path, flow):

@@ -6,6 +6,7 @@ import threading
 from contextlib import closing, contextmanager, suppress
 
 import pytest
+from bs4 import BeautifulSoup
 
 from webapp import store
 from webapp.database import opening
@@ -166,3 +167,27 @@ def test_new_images_are_queued_for_download_after_a_lock(impatient, config, flow
         assert work.syncs.wait(run.id).state == RunState.DONE
         download = runs.find_last_run(profile.id, RunKind.DOWNLOAD)
         assert work.downloads.wait_for_run(download.id).done_count == 70
+
+
+def trouble_in(response):
+    part = BeautifulSoup(response.text, "html.parser").select_one("#trouble[hx-swap-oob]")
+    return part.text.strip() if part else None
+
+
+def test_what_refreshes_itself_brings_a_trouble_along_and_takes_it_away(client, work, profile_id):
+    messenger = BeautifulSoup(client.get("/messages/new").text, "html.parser").find(id="messenger")
+    poll_url = messenger["hx-get"]
+    assert client.get(poll_url).status_code == 204
+    work.troubles.note("run", "sync", sqlite3.OperationalError("database or disk is full"))
+    sentence = str(work.find_trouble())
+    for url in ("/panels/sync", "/panels/download", "/panels/strip", poll_url):
+        assert trouble_in(client.get(url)) == sentence
+    command = client.post(f"/profiles/{profile_id}/sync/pause", headers={"HX-Request": "true"})
+    assert trouble_in(command) == sentence
+    whole = BeautifulSoup(client.get("/help").text, "html.parser")
+    assert sentence in whole.select_one("#trouble").text
+    assert not whole.select("#trouble[hx-swap-oob]")
+    work.troubles.clear("run")
+    for url in ("/panels/sync", "/panels/download", "/panels/strip"):
+        assert trouble_in(client.get(url)) == ""
+    assert client.get(poll_url).status_code == 204

@@ -1,14 +1,12 @@
 """Disks that become read-only, go away and come back; files that a person deletes or changes."""
 
 import ctypes
-import hashlib
 import os
 import subprocess
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from PIL import Image as Picture
 
 from webapp import create_app, database, make_data_folder, store
 from webapp.database.states import RunState
@@ -163,22 +161,6 @@ def test_a_file_that_was_deleted_by_hand_is_reported_and_pending_again(image, cl
         assert images.get_image(image.id).local_path is None
     assert ask(SINGLE, imageName=image.name)[0] == 200
     assert got(client, f"/images/{image.id}/file")[0] == 200
-
-
-def test_a_picture_that_was_changed_by_hand_is_shown_as_it_is_now(image, client, caplog):
-    old = got(client, f"/images/{image.id}/thumbnail/320")[2]
-    Picture.new("RGB", (30, 20), "red").save(image.file_path)
-    other = Path(image.file_path).read_bytes()
-    assert got(client, f"/images/{image.id}/file")[2] == other
-    assert "was changed outside Flowshelf" in caplog.text
-    with store.connection():
-        row = images.get_image(image.id)
-    assert (row.size_bytes, row.sha256) == (len(other), hashlib.sha256(other).hexdigest())
-    assert (row.width, row.height) == (30, 20)
-    assert got(client, f"/images/{image.id}/thumbnail/320")[2] != old
-    assert client.post("/api/verify", json={}).get_json()["data"]["isWell"]
-    with client.get(f"/images/{image.id}/file?v={image.sha256[:12]}") as response:
-        assert "no-cache" in response.headers["Cache-Control"]
 
 
 def test_a_picture_that_was_truncated_by_hand_is_damaged_and_can_be_downloaded_again(

@@ -43,8 +43,8 @@ def shelf(tmp_path, request, monkeypatch):
 
 def add_image(number: int, owner: str, run: Run) -> None:
     day = f"2026-{number % 11 + 1:02}-{number % 27 + 1:02}T10:00:00.00000{number % 3}Z"
-    state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged")[number % 7]
-    has_file = state in ("done", "damaged")
+    state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged", "changed")[number % 8]
+    has_file = state in ("done", "damaged", "changed")
     image = Image.create(
         id=secrets.token_hex(8),
         profile_id=owner,
@@ -62,6 +62,7 @@ def add_image(number: int, owner: str, run: Run) -> None:
         gone_upstream_at=day if state == "gone" else None,
         hidden_at=day if state == "hidden" else None,
         damaged_at=day if state == "damaged" else None,
+        changed_sha256="0" * 64 if state == "changed" else None,
     )
     if state in ("queued", "failed"):
         Download.create(image=image, profile_id=owner, run=run, state=DownloadState(state))
@@ -83,15 +84,16 @@ FILTERS = st.builds(
 def is_meant(filter_: Filter, image: Image) -> bool:
     """The specification: whether a filter selects an image."""
     number = int(image.name.removeprefix("name-"))
-    state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged")[number % 7]
+    state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged", "changed")[number % 8]
     states: dict[FileState | None, Callable[[], bool]] = {
         None: lambda: state != "hidden",
         FileState.PENDING: lambda: state == "metadata",
         FileState.ACTIVE: lambda: state == "queued",
-        FileState.DONE: lambda: state in ("done", "damaged"),
+        FileState.DONE: lambda: state in ("done", "damaged", "changed"),
         FileState.FAILED: lambda: state == "failed",
         FileState.GONE: lambda: state == "gone",
         FileState.DAMAGED: lambda: state == "damaged",
+        FileState.CHANGED: lambda: state == "changed",
         FileState.HIDDEN: lambda: state == "hidden",
     }
     return (

@@ -135,7 +135,7 @@ def test_the_settings_page_has_every_setting_with_meaning_default_and_option(cli
 
 
 def test_every_field_of_the_config_that_can_be_set_is_a_setting():
-    not_settings = {"retry_pauses_seconds", "timeout_seconds", "mounts_path", "given"}
+    not_settings = {"retry_pauses_seconds", "timeout_seconds", "mounts_path", "is_sealed", "given"}
     assert {setting.field for setting in SETTINGS} == set(Config.__dataclass_fields__) - not_settings
 
 

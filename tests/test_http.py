@@ -9,90 +9,20 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from networks import listening, reply
 
 from webapp.errors import FlowUnavailable
 from webapp.sources.http import HttpClient, Response, TooLarge, redacted, retry_after_seconds
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 KEY = "AIzaSy" + "k" * 33
-
-
-class Listener:
-    """A server on a real socket that sends exactly `reply` to every request and then disconnects."""
-
-    def __init__(
-        self,
-        reply: bytes,
-        *,
-        hold: threading.Event | None = None,
-        keep_open: bool = False,
-        request_end: bytes = b"\r\n\r\n",
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self.tls = tls
-        self.reply, self.hold, self.keep_open, self.request_end = reply, hold, keep_open, request_end
-        self.requests: list[bytes] = []
-        self.connection_count = 0
-        self.requested = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._listening.accept()
-            with connection, suppress(ssl.SSLError, ConnectionError):
-                self.connection_count += 1
-                stream = self.tls.wrap_socket(connection, server_side=True) if self.tls else connection
-                while self._response(stream):
-                    pass
-            if self._is_done:
-                return
-
-    _is_done = False
-
-    def _response(self, connection: socket.socket) -> bool:
-        request = b""
-        while not request or self.request_end not in request:
-            try:
-                chunk = connection.recv(65536)
-            except ConnectionError:
-                return False
-            if not chunk:
-                return False
-            request += chunk
-        self.requests.append(request)
-        connection.sendall(self.reply)
-        self.requested.set()
-        if self.hold:
-            self.hold.wait(10)
-        return self.keep_open
-
-    def close(self) -> None:
-        self._is_done = True
-        with closing(socket.create_connection(self._listening.getsockname())):
-            pass
-        self._thread.join(10)
-        self._listening.close()
-
-
-@contextmanager
-def listening(reply: bytes, **options):
-    listener = Listener(reply, **options)
-    try:
-        yield listener
-    finally:
-        if listener.hold:
-            listener.hold.set()
-        listener.close()
 
 
 @pytest.fixture
@@ -104,12 +34,6 @@ def stopping():
 def client(stopping):
     with closing(HttpClient(stopping, (2.0, 5.0))) as client:
         yield client
-
-
-def reply(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
-    length = len(body) if length is None else length
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {length}", "Connection: close", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def unavailable(client: HttpClient, url: str, sentence: str) -> str:
@@ -439,6 +363,8 @@ SHAPES = [
     '{{"access_token": "{}"}}',
     "{}@example.com",
     "ada%40{}.example",
+    "http://ada:{}@proxy.example:3128",
+    "socks5h://{}:x@127.0.0.1",
 ]
 
 

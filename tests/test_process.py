@@ -28,6 +28,7 @@ class Shelf:
             "FLOWSHELF_LABS_URL": config.labs_url,
             "FLOWSHELF_MEDIA_URL": config.media_url,
             "FLOWSHELF_FLOW_URL": config.flow_url,
+            "FLOWSHELF_ACCOUNTS_URL": config.accounts_url,
             "FLOWSHELF_PICTURE_HOSTS": ",".join(config.picture_hosts),
             "FLOWSHELF_PORT": "0",
             "FLOWSHELF_PAGE_DELAY": "0",
@@ -129,6 +130,36 @@ def test_a_killed_sync_resumes_at_the_next_start_and_requests_no_page_twice(
     wait_until(lambda: not shelf.state()["isSyncingMetadata"])
     assert shelf.state()["images"] == 40
     assert not {request.cursor for request in flow.asked("history")} & set(cursors)
+
+
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_a_process_that_is_killed_while_it_renews_cookies_signs_in_afterwards(
+    shelf, flow, world, wait_until, has_answered
+):
+    """Google has new cookies for it that it has not stored, or is about to."""
+    world.migrate()
+    shelf.serve()
+    cookies = world.google.cookie_header()
+    profile_id = shelf.ask("/api/profiles", {"name": "Ada", "cookies": cookies})["profileId"]
+    with flow.holding("project", at=3) as work, flow.holding("rotation") as gate:
+        asked = {"profileId": profile_id, "mode": "new", "history": "PROJECTS", "wait": False}
+        run_id = shelf.ask(SYNC, asked)["runId"]
+        assert work.reached.wait(10)
+        switch = urllib.request.Request(f"{shelf.url}/profiles/{profile_id}/renewal", b"renewal=on")
+        urllib.request.urlopen(switch, timeout=10).close()
+        assert gate.reached.wait(10)
+        if not has_answered:
+            shelf.kill()
+        else:
+            os.kill(shelf.process.pid, signal.SIGSTOP)
+        gate.release()
+        wait_until(lambda: world.google.cookie_header() != cookies)
+        if has_answered:
+            shelf.kill()
+    world.google.pass_time(60)
+    shelf.serve()
+    wait_until(lambda: shelf.ask(f"/api/runs/{run_id}")["state"] == "done")
+    assert shelf.state()["renewal"] == "on"
 
 
 def test_killed_downloads_resume_and_leave_no_partial_file(shelf, profile_id, flow, world, wait_until):

@@ -110,6 +110,7 @@ PAGES = {
     "images_hidden": Filter(state=FileState.HIDDEN),
     "images_gone": Filter(state=FileState.GONE),
     "images_damaged": Filter(state=FileState.DAMAGED),
+    "images_changed": Filter(state=FileState.CHANGED),
     "downloads_by_state": Filter(state=FileState.FAILED),
     "image_text VIRTUAL TABLE": Filter(text="number 2999"),
 }

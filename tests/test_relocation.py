@@ -13,6 +13,7 @@ from webapp import create_app, store
 from webapp.database.models import Image
 from webapp.maintenance import doctor, relocation
 from webapp.maintenance.verify import FileState, verify
+from webapp.store import removals
 from webapp.web.services import background_of
 
 
@@ -124,6 +125,18 @@ def test_a_storage_root_that_moved_is_found_and_followed(rooted, running, root, 
     work = background_of(running(storage_roots=(tmp_path / "photos",)))
     with store.connection():
         assert verify(work.downloads.roots).counts == {FileState.WHOLE: 5}
+
+
+def test_a_removal_that_is_still_to_be_done_follows_the_move_of_its_root(rooted, running, root, tmp_path):
+    root.rename(tmp_path / "photos")
+    running(storage_roots=(tmp_path / "photos",))
+    with store.connection():
+        image = Image.select().where(Image.root_id.is_null(False)).first()
+        # After the start, which would carry it out.
+        removals.add_removals([(image.local_path, image.root_id, image.id)])
+        relocation.follow_moves()
+        (removal,) = removals.list_removals()
+    assert removal.file_path == str(tmp_path / "photos" / image.local_path)
 
 
 def test_other_files_of_the_same_name_are_no_move(rooted, running, root, tmp_path):

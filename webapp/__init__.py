@@ -13,7 +13,7 @@ from webapp.config import Config
 from webapp.database import translate_errors
 from webapp.maintenance.doctor import find_open_modes
 from webapp.store.roots import load_roots
-from webapp.web import compression, prefix, security, services, unreadable
+from webapp.web import companion_access, compression, prefix, security, services, unreadable
 from webapp.web.sharing import Sharing
 from webapp.web.views import register_views
 
@@ -50,6 +50,7 @@ def create_app(config: Config, *, reloads_assets: bool = False) -> Flask:
     if reloads_assets:
         _forbid_caching_assets(app)
     compression.compress_responses(app)
+    companion_access.sign_answers(app)  # before they are compressed: hooks after a request run in reverse
     security.protect(app, config)
     _open_connections(app)
     security.require_sign_in(app, sharing)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import platformdirs
 
 from webapp.errors import BadRequest
+from webapp.outgoing import InvalidSecret, Proxy, parse_ca_bundle, parse_proxy
 
 GOOGLE_PICTURE_HOSTS = (
     "storage.googleapis.com",
@@ -40,17 +41,22 @@ class Config:
     media_url: str = "https://aisandbox-pa.googleapis.com"
     flow_url: str = "https://flow.google.com"
     project_url: str = "{flow}/project/{id}"
+    accounts_url: str = "https://accounts.google.com"
     histories: tuple[str, ...] = ("ASSET_MANAGER", "PINHOLE")
     page_size: int = 18
     page_delay_seconds: float = 1.0
     download_workers: int = 6
     storage_roots: tuple[Path, ...] = ()
     picture_hosts: frozenset[str] = frozenset()
+    proxy: Proxy | None = None
+    ca_bundle: Path | None = None
     flow_next_key: str | None = field(default=None, repr=False)
     log_level: str | None = None
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
     mounts_path: Path = Path("/proc/mounts")
+    # The demo: no cookies but its own are accepted, and no request leaves this machine.
+    is_sealed: bool = False
     # The fields that the environment or a flag has set: the settings page shows them as fixed.
     given: frozenset[str] = frozenset()
 
@@ -151,6 +157,8 @@ def _given(name: str, value: object) -> object:
 def _parsed(setting: str, text: str, parse: Callable[[str], T]) -> T:
     try:
         return parse(text)
+    except InvalidSecret as error:
+        raise BadRequest(f"The setting {setting} is not valid: {error}.") from error
     except ValueError as error:
         raise BadRequest(f"The setting {setting} is “{text[:60]}”, which is not valid: {error}.") from error
 
@@ -377,6 +385,21 @@ SETTINGS = (
         "How much is logged: debug, info or warning. The option -v logs one level more.",
         default_note="info for a server, warning for other commands",
     ),
+    Setting(
+        "proxy",
+        "FLOWSHELF_PROXY",
+        parse_proxy,
+        "URL of the proxy for requests to Google: http, https, socks5 or socks5h, with a name and password "
+        "if it asks for them.",
+        default_note="HTTPS_PROXY, ALL_PROXY and NO_PROXY, or the settings of macOS and Windows",
+    ),
+    Setting(
+        "ca_bundle",
+        "FLOWSHELF_CA_BUNDLE",
+        parse_ca_bundle,
+        "File or folder of the certificates (PEM) to trust in place of the system’s, for requests to Google.",
+        default_note="the system’s store",
+    ),
     Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
     Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),
     Setting("flow_url", "FLOWSHELF_FLOW_URL", _url, "Where today's Flow is."),
@@ -385,6 +408,12 @@ SETTINGS = (
         "FLOWSHELF_PROJECT_URL",
         _project_url,
         "The page of a project there, for “Open in Flow”; {flow} is the address of Flow, {id} the project.",
+    ),
+    Setting(
+        "accounts_url",
+        "FLOWSHELF_ACCOUNTS_URL",
+        _url,
+        "Where pasted cookies are renewed, for profiles whose session is kept alive.",
     ),
 )
 _BY_FIELD = {setting.field: setting for setting in SETTINGS}

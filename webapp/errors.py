@@ -6,9 +6,11 @@
     │   └── BadCookies                  400 bad_cookies    the pasted text holds no usable session
     ├── SignInNeeded                    401 sign_in        the browser has not signed in
     │   └── WrongCode                   401 sign_in
+    ├── PairingRefused                  401 pairing_refused    a signed request of an extension is not valid
+    │   └── ClockOff                    401 pairing_refused    ... because its time is not ours
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
-    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport   404
+    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownPairing   404
     │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
@@ -27,6 +29,9 @@
         │   └── SourceClosed            503 flow_unavailable   the connection was closed on our side
         ├── FlowChanged                 502 flow_changed   a response of an unknown shape
         ├── SignedOut                   409 waiting_for_cookies
+        │   ├── AccountNotSignedIn      409 waiting_for_cookies    others are signed in, but not this one
+        │   └── WaitingForBrowser       409 waiting_for_browser    the paired browser is closed
+        │       └── SignedOutBrowser    409 waiting_for_browser    the account is not signed in there
         ├── AccountMoved                409 moved          the account is at flow.google.com now
         ├── ProjectFailed               502 flow_error     a failure of one project; may pass
         ├── KeyRefused                  502 flow_error     the API key is wrong, blocked or not found
@@ -92,6 +97,16 @@ class WrongCode(SignInNeeded):
     pass
 
 
+class PairingRefused(FlowshelfError):
+    """A browser's extension is not paired, or its request is not signed as it should be."""
+
+    code, http_status = "pairing_refused", 401
+
+
+class ClockOff(PairingRefused):
+    """The time of a signed request is not of this minute."""
+
+
 class Locked(FlowshelfError):
     """Too many wrong codes came from this address; `retry_after_seconds` is how long it has to wait."""
 
@@ -126,6 +141,10 @@ class UnknownRun(FlowshelfError):
 
 class RunEnded(UnknownRun):
     """The run was paused, or its profile removed, while a thread was working for it."""
+
+
+class UnknownPairing(FlowshelfError):
+    code, http_status = "unknown_pairing", 404
 
 
 class UnknownExport(FlowshelfError):
@@ -169,10 +188,14 @@ class OtherAccount(FlowshelfError):
 
 
 class AccountExists(FlowshelfError):
-    """Another profile holds this account already."""
+    """Another profile holds this account already; `profile_id` is that profile, where known."""
 
     code, http_status = "account_exists", 409
     scope = Scope.PROFILE
+
+    def __init__(self, sentence: str, profile_id: str | None = None) -> None:
+        super().__init__(sentence)
+        self.profile_id = profile_id
 
 
 class DiskFull(FlowshelfError):
@@ -258,6 +281,20 @@ class SignedOut(FlowError):
 
     code, http_status = "waiting_for_cookies", 409
     scope = Scope.PROFILE
+
+
+class AccountNotSignedIn(SignedOut):
+    """Others are signed in, but not the profile's account."""
+
+
+class WaitingForBrowser(SignedOut):
+    """The paired browser does not ask for calls: it is closed, or paused. It goes on when it is back."""
+
+    code = "waiting_for_browser"
+
+
+class SignedOutBrowser(WaitingForBrowser):
+    """The paired browser is there, but not signed in to the profile's account."""
 
 
 class AccountMoved(FlowError):

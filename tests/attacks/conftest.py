@@ -100,6 +100,9 @@ def url(app: Flask, serving: Callable) -> Iterator[str]:
 
 @pytest.fixture
 def codes(app: Flask) -> dict[Role, str]:
+    """Empty when the app is not shared."""
+    if app.extensions["flowshelf.sharing"] is None:
+        return {}
     found = app.extensions["flowshelf.sharing"].codes
     return {role: found.code_of(role) for role in (Role.OWNER, Role.GUEST)}
 

@@ -11,6 +11,7 @@ from webapp.web.views import api
 
 # All views that are not only for the owner. Think twice before you add one.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
+FOR_ANONYMOUS |= {"companion_relay.pair"}
 FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_gallery",
     "gallery.show_grid",
@@ -56,7 +57,7 @@ def test_each_role_can_use_only_the_views_listed_here(app, visit, role, allowed,
         else:
             assert response.status == refusal, (method, path)
     assert got <= allowed
-    assert allowed - got <= {"share.sign_in", "share.sign_out"}  # they need a code
+    assert allowed - got <= {"share.sign_in", "share.sign_out", "companion_relay.pair"}  # they need a code
 
 
 def test_an_unmarked_view_is_only_for_the_owner(running, visit, serving):
@@ -103,6 +104,15 @@ def test_a_guest_sees_images_but_no_paths_accounts_or_flow_urls(guest, shelf, co
         assert set(re.findall(r' action="([^"]+)"', page.text)) <= {"/", "/density", "/theme", "/sign-out"}
         assert flow.picture_host not in page.headers["Content-Security-Policy"]
     assert f"/images/{shown.id}/thumbnail" in pages[0].text
+
+
+def test_a_guest_sees_no_account_of_a_profile_without_a_name(guest, owner, shelf, world):
+    owner.post(f"/profiles/{shelf[0].profile_id}/name", {"name": ""})
+    for path in ("/", "/grid", f"/?profile={shelf[0].profile_id}", f"/images/{shelf[0].id}"):
+        assert world.email not in guest.get(path).text
+    assert "Shelf 1" in guest.get(f"/?profile={shelf[0].profile_id}").text
+    assert "Shelf 1" in guest.get(f"/images/{shelf[0].id}").text
+    assert world.email in owner.get("/").text
 
 
 def test_a_guest_can_save_an_image_but_not_find_a_hidden_one(guest, shelf, world):

@@ -39,6 +39,7 @@ def cards(page: Page, state: str = "") -> Locator:
 
 
 def add_profile(page: Page, name: str, cookies: str) -> None:
+    """Fills in the form and sends it; the page that follows names the account."""
     page.get_by_label("Name of the profile").fill(name)
     page.get_by_label("Flow cookies").fill(cookies)
     button(page, "Check and add").click()

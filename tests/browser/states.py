@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from PIL import Image as Picture
 from playwright.sync_api import Page
 
 from webapp import store
 from webapp.background import Background
-from webapp.database.states import RunKind
+from webapp.database.states import Health, RunKind
 from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
-from webapp.store import runs
+from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import Filter, Selection
 from webapp.web.views.help import TOPICS
@@ -58,7 +59,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
     yield "empty", {"welcome": Look("/"), "problem": Look("/no-such-page")}
     with store.connection():
         profile_id = work.accounts.add(name, flow.world.cookie_header()).id
-        yield "empty", GALLERY
+        yield from just_added(profile_id)
         with flow.holding("history", at=3) as gate:
             run = work.syncs.start(profile_id)
             reach(gate)
@@ -79,8 +80,18 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
         work.exports.request(Selection(ids=(newest.id,)))
         work.examine(profile_id)
         yield "full", all_pages(profile_id) | picture | QUESTIONS | OVERLAYS
+        change_file(newest.id)
+        yield "changed", picture | GALLERY | {"lightbox": OVERLAYS["lightbox"]}
         lose_cookies(flow, work, profile_id)
         yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "dense": DENSE}
+
+
+def just_added(profile_id: str) -> Iterator[State]:
+    pages = GALLERY | {"added": Look(f"/profiles/{profile_id}")}
+    yield "empty", pages
+    profiles.note_unchecked(profile_id, "Flow could not be reached when these cookies were pasted.")
+    yield "unchecked", pages
+    profiles.note_health(profile_id, Health.WELL)
 
 
 def all_pages(profile_id: str) -> dict[str, Look]:
@@ -89,7 +100,7 @@ def all_pages(profile_id: str) -> dict[str, Look]:
     paths |= {page: f"/{page}" for page in ("overview", "activity", "messages", "exports", "share")}
     paths |= {"settings": "/settings", "help": "/help"}
     paths |= {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
-    paths |= {"profiles": "/profiles", "gallery": f"/?profile={profile_id}"}
+    paths |= {"connect": "/profiles/connect", "profiles": "/profiles", "gallery": f"/?profile={profile_id}"}
     paths |= {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
     return {page: Look(path) for page, path in paths.items()}
 
@@ -102,6 +113,11 @@ def downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator
         reach(gate)
         yield "downloading", GALLERY | {"image": Look(f"/images/{last.id}")}
     work.downloads.wait_for_run(run.id)
+
+
+def change_file(image_id: str) -> None:
+    """As another program does that edits the picture."""
+    Picture.new("RGB", (1376, 768), "teal").save(images.get_image(image_id).file_path or "", "JPEG")
 
 
 def lose_cookies(flow: FlowServer, work: Background, profile_id: str) -> None:

@@ -1,6 +1,7 @@
 """Activity, overview and automatic sync in a real browser."""
 
 import re
+import sqlite3
 
 import pytest
 from parts import button, download_panel, sync_panel
@@ -102,3 +103,17 @@ def test_typing_hours_selects_an_hourly_automatic_sync(profile_id, open_page):
     button(page, "Save").click()
     expect(page.get_by_label("Every")).to_be_checked()
     expect(page.get_by_label("Hours between syncs")).to_have_value("12")
+
+
+def test_a_page_that_is_open_shows_a_trouble_and_takes_it_away(synced, open_page, work):
+    page = open_page("/profiles")
+    banner = page.locator("#trouble .banner")
+    expect(page.locator("#trouble")).to_have_attribute("data-version", "none")
+    work.troubles.note("run", "sync", sqlite3.OperationalError("database or disk is full"))
+    page.wait_for_function("document.getElementById('messenger').getAttribute('hx-trigger') !== 'load, look'")
+    page.evaluate("htmx.trigger('#messenger', 'look')")
+    expect(banner).to_contain_text("is full")
+    expect(page.locator("#trouble")).to_have_count(1)
+    work.troubles.clear("run")
+    page.evaluate("htmx.trigger('#messenger', 'look')")
+    expect(banner).to_have_count(0)

@@ -50,12 +50,37 @@ def test_a_pasted_curl_command_adds_a_profile_and_shows_its_account(page, flow, 
     expect(page.get_by_role("heading", level=1)).to_have_text("Keep your Google Flow images")
     add_profile(page, "My pictures", curl(flow, world.cookie_header()))
     expect(page.get_by_role("heading", level=1)).to_have_text("My pictures")
+    expect(page.get_by_role("heading", name="Signed in as ada@example.com")).to_be_visible()
+    page.get_by_role("link", name="Show images").click()
     expect(page.get_by_text("No images yet")).to_be_visible()
     page.get_by_role("link", name="Profiles").click()
     expect(page.get_by_role("listitem").filter(has_text="ada@example.com")).to_contain_text("Signed in")
     page.get_by_role("link", name="My pictures", exact=True).click()
     expect(page.get_by_text("Ada Example")).to_be_visible()
     assert world.cookies().popitem()[1] not in page.content()
+
+
+DROP = """(target, text) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([text], "cookies.txt", { type: "text/plain" }));
+    const options = { bubbles: true, cancelable: true, dataTransfer };
+    return ["dragover", "drop"].map((name) => target.dispatchEvent(new DragEvent(name, options)));
+}"""
+
+
+@pytest.mark.parametrize("target", ["#cookies-field", "#cookies-file", "h1"])
+def test_a_file_dropped_on_the_form_is_chosen_and_adds_a_profile(page, world, target):
+    was_left_to_browser = page.locator(target).evaluate(DROP, world.cookie_header())
+    if target == "h1":
+        assert was_left_to_browser == [True, True]
+        return
+    assert was_left_to_browser == [False, False]
+    assert page.locator("#cookies-file").evaluate("field => field.files[0].name") == "cookies.txt"
+    button(page, "Check and add").click()
+    expect(page.get_by_role("heading", name="Signed in as ada@example.com")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("ada@example.com")
+    button(page, "Sync").click()
+    expect(sync_panel(page)).to_contain_text("Synced just now")
 
 
 def test_useless_cookies_get_an_error_and_are_not_shown_again(page, watch):

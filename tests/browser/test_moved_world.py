@@ -27,6 +27,7 @@ def true_keys(world: World) -> set[str]:
 def test_an_account_at_flow_google_com_is_added_synced_paused_and_downloaded(page, flow, world):
     world.google.hides_email = world.google.hides_token = True
     add_profile(page, "Ada", f"curl '{flow.url}/' -H 'cookie: {world.google.cookie_header()}'")
+    page.get_by_role("link", name="Show images").click()
     panel = sync_panel(page)
     with flow.holding("project", at=4):
         button(panel, "Sync").click()

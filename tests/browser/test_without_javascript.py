@@ -31,6 +31,8 @@ def reload_until(panel: Locator, text: str) -> None:
 
 def test_without_javascript_a_profile_is_added_synced_and_paused(page, grace, flow):
     add_profile(page, "Grace", grace.cookie_header())
+    expect(page.get_by_role("heading", name="Signed in as grace@example.com")).to_be_visible()
+    page.get_by_role("link", name="Show images").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
     with flow.holding("history", at=3):
         press(button(sync_panel(page), "Sync"))
@@ -45,6 +47,15 @@ def test_without_javascript_a_profile_is_added_synced_and_paused(page, grace, fl
     expect(page.get_by_role("heading", level=1)).to_have_text("Grace")
     page.get_by_role("link", name="Newer").click()
     expect(cards(page)).to_have_count(60)
+
+
+def test_without_javascript_a_profile_is_added_from_a_file_and_synced(page, grace):
+    file = {"name": "cookies.txt", "mimeType": "text/plain", "buffer": grace.cookie_header().encode()}
+    page.get_by_label("Or a file").set_input_files(file)
+    button(page, "Check and add").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("grace@example.com")
+    press(button(page, "Sync"))
+    reload_until(sync_panel(page), "Synced just now")
 
 
 def test_without_javascript_images_are_downloaded_singly_ticked_and_all(synced, page, world, flow, watch):

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from webapp.demo import FlowServer
+from webapp.demo.account.google_sign_in import OWN, ROTATING
 from webapp.demo.samples import moved_sample_world
 
 CALL = "/_/AiSandboxAngularFrontend/data/batchexecute"
@@ -140,3 +141,102 @@ def test_failures_and_dead_cookies_have_their_status_in_one_of_two_slots(send, f
     world.google.sign_out()
     response = send("UpteDb", LISTING)
     assert (response.status_code, row_of(response)[slot]) == (401, 401)
+
+
+@pytest.fixture
+def rotate(flow):
+    """Sends the request that renews a session as public clients do, except for what a test changes."""
+
+    def rotate(cookies=None, *, method="POST", body='[000,"-0000000000000000000"]', kind="application/json"):
+        sent = {name: value for name, value in flow.world.google.cookies().items() if name != OWN}
+        header = "; ".join(f"{name}={value}" for name, value in (cookies or sent).items())
+        headers = {"content-type": kind, "cookie": header}
+        return requests.request(method, f"{flow.url}/RotateCookies", data=body, headers=headers, timeout=10)
+
+    return rotate
+
+
+@pytest.fixture
+def is_signed_in(flow):
+    """Whether cookies sign in to the simulated Flow."""
+    return flow.world.google.is_owner
+
+
+def test_a_renewal_brings_new_rotating_cookies_at_most_once_a_minute(rotate, flow):
+    old = flow.world.google.cookies()
+    lines = rotate().headers["set-cookie"]
+    new = flow.world.google.cookies()
+    assert {name for name in new if new[name] != old[name]} == set(ROTATING)
+    assert all(f"{name}={new[name]}; Domain=.google.com" in lines for name in ROTATING)
+    assert rotate().status_code == 429
+    flow.world.google.pass_time(60)
+    assert rotate().status_code == 200
+    flow.world.google.rotation_pause_seconds = 0
+    assert [rotate().status_code, rotate().status_code] == [200, 200]
+    assert flow.violations == []
+
+
+def test_the_old_cookies_sign_in_until_the_new_ones_are_used(rotate, flow, is_signed_in):
+    old = flow.world.google.cookies()
+    rotate()
+    assert is_signed_in(old)
+    assert is_signed_in(flow.world.google.cookies())
+    assert not is_signed_in(old)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"method": "GET"},
+        {"body": "[0]"},
+        {"body": ""},
+        {"kind": "application/x-www-form-urlencoded"},
+        {"cookies": {OWN: "x"}},
+        {"cookies": {f"__Secure-{OWN}": "x"}},
+    ],
+)
+def test_a_renewal_in_another_form_is_refused_and_noted(rotate, flow, changed):
+    assert rotate(**changed).status_code == 400
+    assert flow.violations
+
+
+@pytest.mark.parametrize("missing", ["SID", *ROTATING])
+def test_a_renewal_without_a_cookie_of_the_session_is_refused(rotate, flow, missing):
+    cookies = {name: value for name, value in flow.world.google.cookies().items() if name != OWN}
+    cookies.pop(missing)
+    assert rotate(cookies).status_code == 401
+
+
+def test_a_renewal_of_a_session_that_is_over_is_refused(rotate, flow):
+    flow.world.google.sign_out()
+    assert rotate().status_code == 401
+
+
+def test_rotating_cookies_expire_unless_they_are_renewed_in_time(rotate, flow, is_signed_in):
+    google = flow.world.google
+    google.rotating_lifetime_seconds = 1200
+    google.pass_time(1100)
+    rotate()
+    google.pass_time(1100)
+    assert is_signed_in(google.cookies())
+    google.pass_time(101)
+    assert not is_signed_in(google.cookies())
+    assert rotate().status_code == 401
+    google.renews_expired = True
+    assert rotate().status_code == 200
+    assert is_signed_in(google.cookies())
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_bound_session_is_not_renewed_and_its_copies_end_when_the_browser_renews_it(
+    rotate, flow, is_signed_in, status
+):
+    google = flow.world.google
+    google.bound_status = status
+    copy = google.cookies()
+    response = rotate()
+    assert (response.status_code, "set-cookie" in response.headers) == (status, False)
+    assert is_signed_in(copy)
+    google.end_copies()
+    assert not is_signed_in(copy)
+    assert is_signed_in(google.cookies())

@@ -4,6 +4,8 @@ import pytest
 
 from webapp.demo.entries import Kind
 from webapp.demo.flow_google import frames as flow_google_wire
+from webapp.demo.flow_google import records
+from webapp.demo.flow_google.records import Shown
 from webapp.errors import (
     BadPicture,
     FlowChanged,
@@ -93,3 +95,13 @@ def test_null_as_json_text_means_that_nothing_is_there(source, flow, entry, fail
     rows = [["wrb.fr", "as29s", "null", None, None, None, "generic"]]
     flow.respond_next("address", flow_google_wire.framed(rows).body)
     failure(ImageRefused, source.fetch_image, entry.name, entry.media_key)
+
+
+def test_a_record_of_another_id_does_not_make_an_image_a_video(source, flow, world, entry, failure):
+    video = world.entry(world.names("PINHOLE", Kind.VIDEO)[0])
+    record = records.record(video, Shown(None, None, None, None))
+    flow.payload_next("address", record)
+    failure(FlowChanged, source.fetch_image, entry.name, entry.media_key)
+    assert source.fetch_image(entry.name, entry.media_key).content == world.content(entry.name)
+    flow.payload_next("address", record)
+    failure(ImageRefused, source.fetch_image, video.media_key)

@@ -9,7 +9,8 @@ from webapp.errors import FlowChanged, FlowUnavailable, SignedOut, SlowDown, Unu
 from webapp.sources import RemoteProject
 from webapp.sources.cookies.renewal import google_renewal, renewed_google_cookies
 from webapp.sources.flow_google.calls import Calls
-from webapp.sources.flow_google.start_page import StartPageCache
+from webapp.sources.flow_google.cookie_transport import CookieTransport
+from webapp.sources.flow_google.start_page_cache import StartPageCache
 from webapp.sources.signed_in import SignedInRequests
 
 PROJECTS = "PROJECTS"
@@ -22,7 +23,8 @@ def listing(source):
 @pytest.fixture
 def start(config, credentials, http, clock):
     requests = SignedInRequests(credentials, http, google_renewal)
-    return StartPageCache(requests, config.flow_url, clock)
+    transport = CookieTransport(requests, config.flow_url)
+    return StartPageCache(transport, lambda: transport.start_page(None), clock)
 
 
 def test_check_returns_a_hash_of_the_account_number(source, flow):
@@ -172,8 +174,9 @@ def test_dead_cookies_are_tried_every_ten_seconds(start, clock, flow, config, cr
 
 def test_refused_calls_are_tried_every_ten_seconds(config, flow, world, credentials, http, clock):
     requests = SignedInRequests(credentials, http, google_renewal)
-    start = StartPageCache(requests, config.flow_url, clock)
-    calls = Calls(config.flow_url, requests, start)
+    transport = CookieTransport(requests, config.flow_url)
+    start = StartPageCache(transport, lambda: transport.start_page(None), clock)
+    calls = Calls(config.flow_url, transport, start)
     world.google.sign_out()
     for seconds, asked_count in ((0, 2), (5, 2), (6, 3), (5, 3), (6, 4)):
         clock.seconds += seconds

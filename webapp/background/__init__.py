@@ -2,12 +2,14 @@
 
     accounts       profiles and their cookies, checked with Flow
     examination    what Flow answers to each reading call, for a report
+    companion/     calls that a paired browser makes (PROTOCOL.md)
     connections    one source and one retry policy per profile, shared by its threads
     syncs          sync runs: one thread each
     downloads      download runs: a pool of threads each (worker_pool)
     previews       fresh preview URLs for the cards in view
     exports        one thread that prepares ZIPs (archive writes one)
     schedule       one thread that starts scheduled syncs
+    renewals       one thread that keeps pasted cookies alive
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
     removals       files that are deleted; one thread carries on what a killed process left
@@ -30,12 +32,15 @@ from pathlib import Path
 
 from webapp import database, storage, store
 from webapp.background.accounts import Accounts
+from webapp.background.companion import Companion
+from webapp.background.companion.browser import PairedBrowser
 from webapp.background.connections import Connections, OpenSource
 from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
+from webapp.background.renewals import POLL_SECONDS, Renewals
 from webapp.background.schedule import Scheduler
 from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
@@ -44,15 +49,24 @@ from webapp.background.thumbnails import Thumbnails
 from webapp.background.troubles import Troubles, log_failure
 from webapp.background.waiters import Waiters
 from webapp.config import Config
+from webapp.database.models import Profile
 from webapp.database.states import Health, RunKind, RunState
-from webapp.errors import AccountMoved, Busy, DatabaseLocked, DiskFull, FlowshelfError
+from webapp.errors import AccountExists, AccountMoved, Busy, DatabaseLocked, DiskFull, FlowshelfError
 from webapp.maintenance.deletion import Disk
 from webapp.maintenance.doctor import find_open_modes
 from webapp.maintenance.unknown_files import UnknownFiles, check_unknown_files
+from webapp.sources.flow_google import FlowGoogleSource
 from webapp.sources.services import open_source
 from webapp.store import runs
 from webapp.store.history import walks
-from webapp.store.profiles import get_profile, list_profiles, remove_profile
+from webapp.store.pairings import find_pairing_of
+from webapp.store.profiles import (
+    find_profile_of,
+    get_profile,
+    list_profiles,
+    note_service,
+    remove_profile,
+)
 from webapp.store.runs import downloads
 
 log = logging.getLogger(__name__)
@@ -81,7 +95,14 @@ class Background:
         self._keeper: sqlite3.Connection | None = None
         self.waiters = Waiters(max_waiters, self.stopping)
         self.troubles = Troubles()
-        self.connections = Connections(config, self.settings, open_source, self.stopping)
+        self.connections = Connections(
+            config,
+            self.settings,
+            open_source,
+            self.stopping,
+            browser_of=self._browser_of,
+        )
+        self.companion = Companion(self.connections, self.resume_waiting, self.stopping)
         self.syncs = Syncs(
             config, self.connections, self.waiters, self.stopping, self.troubles, self._download_new
         )
@@ -97,6 +118,7 @@ class Background:
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
         self.examinations = Examinations(self.connections)
+        self.renewals = Renewals(config, self.stopping, self.check)
 
     @property
     def picture_hosts(self) -> frozenset[str]:
@@ -106,6 +128,11 @@ class Background:
     def project_page(self, project_id: str, account_index: int | None) -> str:
         """The page of a project in today's Flow, for the account with this number there."""
         return self._config.project_page(project_id, account_index)
+
+    @property
+    def flow_url(self) -> str:
+        """Where today's Flow is."""
+        return self._config.flow_url
 
     @property
     def privacy_problem(self) -> str | None:
@@ -149,6 +176,9 @@ class Background:
             for run in runs.list_runs_in(RunState.RUNNING):
                 if run.kind == RunKind.DOWNLOAD:
                     downloads.finish_run_if_complete(run.id)
+            # A command that ends at once contacts nobody; a long one keeps its cookies alive like a server.
+            self.renewals.start(delay_seconds=0.0 if resumes else POLL_SECONDS)
+            self.companion.relay.is_served = resumes
             if not resumes:
                 return
             for run in runs.list_runs_in(RunState.RUNNING):
@@ -168,6 +198,7 @@ class Background:
         self.stopping.set()
         self.waiters.notify_all()
         self.connections.close()
+        self.renewals.stop(timeout_seconds / 2)
         self.schedule.stop(timeout_seconds / 2)
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
@@ -190,9 +221,12 @@ class Background:
         that stopped because of the move resume too, and a sync starts. Raises what `Accounts.replace_cookies`
         raises.
         """
-        before = get_profile(profile_id)
+        before, before_pairing = get_profile(profile_id), find_pairing_of(profile_id)
         after = self.accounts.replace_cookies(profile_id, pasted_text, is_confirmed=is_confirmed)
+        if before_pairing:
+            self.companion.unpair(before_pairing.id)  # its row is gone already: pasted cookies end it
         self.resume_waiting(profile_id)
+        self.renewals.wake()
         had_service = before.service is not None or before.health == Health.MOVED
         if had_service and after.service != before.service:
             self._resume_after_move(profile_id)
@@ -205,6 +239,27 @@ class Background:
             self.syncs.start(profile_id)
         except Busy:
             log.info("sync of %s after its account moved: another one is running already", profile_id)
+
+    def connect_browser(
+        self, pairing_id: str, index: int, *, name: str = "", takes_over: bool = False
+    ) -> Profile:
+        """Let a paired browser sign in one of its accounts from now on.
+
+        A new profile is called `name`, or like the account. `takes_over`: also when the account is on the
+        shelf already. Its rows, gaps, queue and files stay, its cookies are deleted, and what waits goes on.
+        Raises BadRequest, UnknownPairing, and AccountExists without `takes_over`.
+        """
+        email = self.companion.require_free(pairing_id, index)
+        before = find_profile_of(email) if email else None
+        if before and not takes_over:
+            raise AccountExists(f"{email} is on this shelf already, as “{before.name}”.")
+        profile_id = before.id if before else self.accounts.add_without_cookies(name, email).id
+        self.companion.use_for(pairing_id, profile_id, index)
+        note_service(profile_id, FlowGoogleSource.name, FlowGoogleSource.capabilities.histories)
+        self.resume_waiting(profile_id)
+        if before and before.service not in (None, FlowGoogleSource.name):
+            self._resume_after_move(profile_id)
+        return get_profile(profile_id)
 
     def check(self, profile_id: str) -> None:
         """Check with Flow whether the cookies still sign in; if so, resume the runs that waited for them."""
@@ -242,6 +297,8 @@ class Background:
         self.syncs.pause(profile_id)
         self.downloads.cancel(profile_id)
         self.connections.drop(profile_id)
+        if pairing := find_pairing_of(profile_id):
+            self.companion.unpair(pairing.id)
         self._wait_for_writers(profile_id)
         walks.reread_shared(profile_id)
         recorded = remove_profile(profile_id, with_files=with_files)
@@ -272,6 +329,10 @@ class Background:
     def folder_of(self, profile_id: str) -> Path:
         """The folder for a profile's images unless a caller names another one."""
         return self._config.images_dir / profile_id
+
+    def _browser_of(self, profile_id: str) -> PairedBrowser:
+        # Looked up when it is needed: `companion` is made after `connections`, which it uses.
+        return self.companion.browser_of(profile_id)
 
     def _download_new(self, run_id: str, state: RunState) -> None:
         """Called when a sync is about to end: queue the images it stored, if it was asked to.

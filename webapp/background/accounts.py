@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from webapp.background.connections import Connection, Connections, OpenSource
+from webapp.background.connections import Connection, Connections, OpenSource, waiting_health
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.database.states import Health
 from webapp.errors import (
     AccountMoved,
+    AccountNotSignedIn,
     BadCookies,
     FlowError,
     FlowshelfError,
@@ -22,19 +23,29 @@ from webapp.errors import (
 )
 from webapp.sources import Account, Capabilities, Source
 from webapp.sources.cookies import PastedCookies, parse_cookies
+from webapp.sources.flow_google import FlowGoogleSource
 from webapp.store import profiles
 
 # Errors that concern the whole account, whatever was requested.
 ACCOUNT_ERRORS = (UnusualActivity, SignedOut, AccountMoved)
+THIS_IS_THE_DEMO = (
+    "This is the demo, which has accounts of its own. These cookies were not stored, and not sent to Google. "
+    "For your own pictures end it and start “flowshelf”."
+)
 
 
 @dataclass(slots=True)
 class PastedCredentials:
-    """Cookies that are checked before they are stored; the response to the check may renew them."""
+    """Cookies that are checked before they are stored; the response to the check may renew them.
+
+    `account` is the one to look for among those that the cookies sign in; `index` is where it was found.
+    """
 
     current: dict[str, str]
     expire_at: str | None
     browser: str | None
+    index: int | None = None
+    account: Account | None = None
 
     def cookies(self) -> dict[str, str]:
         return self.current
@@ -45,6 +56,15 @@ class PastedCredentials:
     def user_agent(self) -> str | None:
         return self.browser
 
+    def account_index(self) -> int | None:
+        return self.index
+
+    def set_account_index(self, index: int) -> None:
+        self.index = index
+
+    def expected_account(self) -> Account | None:
+        return self.account
+
     def key(self) -> str | None:
         return None
 
@@ -54,7 +74,8 @@ class PastedCredentials:
 
 @dataclass(frozen=True, slots=True)
 class CheckedCookies:
-    """Pasted cookies after their check. `account` is None when Flow did not respond."""
+    """Pasted cookies after their check. `account` is None when Flow did not respond; then `unchecked_because`
+    says why."""
 
     account: Account | None
     cookies: dict[str, str]
@@ -62,6 +83,8 @@ class CheckedCookies:
     user_agent: str | None
     service: str
     capabilities: Capabilities
+    account_index: int | None = None
+    unchecked_because: str = ""
 
 
 class Accounts:
@@ -78,7 +101,8 @@ class Accounts:
     def add(self, name: str, pasted_text: str) -> Profile:
         """Add a profile with pasted cookies; they are stored unchecked when Flow does not respond.
 
-        Raises BadCookies, BadRequest for the name, AccountExists, AccountMoved.
+        Without a name it is shown by the e-mail of its account. Raises BadCookies, BadRequest for the name,
+        AccountExists, AccountMoved.
         """
         pasted = self._parse(pasted_text)
         checked = self._check_pasted(pasted)
@@ -92,6 +116,19 @@ class Accounts:
             raise
         return profiles.get_profile(profile.id)
 
+    def add_without_cookies(self, name: str, email: str) -> Profile:
+        """Add a profile for an account of flow.google.com that a paired browser signs in.
+
+        Raises AccountExists, BadRequest for the name.
+        """
+        profile = profiles.add_profile(name, FlowGoogleSource.capabilities.histories)
+        try:
+            profiles.set_account(profile.id, Account(email, ""), FlowGoogleSource.name)
+        except FlowshelfError:  # another request added the same account meanwhile
+            profiles.remove_profile(profile.id)
+            raise
+        return profile
+
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> Profile:
         """Replace a profile's cookies; the old ones stay when the new ones are refused.
 
@@ -103,14 +140,15 @@ class Accounts:
         pasted = self._parse(pasted_text)
         require_no_cooldown(profile)
         try:
-            checked = self._check_pasted(pasted)
+            checked = self._check_pasted(pasted, profiles.expected_account(profile_id))
         except UnusualActivity as error:
             profiles.note_cooldown(profile_id, error.retry_after_seconds, str(error))
             raise
         if checked.account is None and (profile.account_email or profile.account_key):
             raise FlowUnavailable(
                 f"Flow cannot be reached, so Flowshelf cannot tell whether these cookies belong to "
-                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later."
+                f"{profile.account_email or 'this profile'}. The old ones were kept. Paste them again later. "
+                f"{checked.unchecked_because}"
             )
         try:
             self._store(profile_id, checked, is_confirmed=is_confirmed)
@@ -139,11 +177,18 @@ class Accounts:
         )
         return parse_cookies(pasted_text, datetime.now(UTC), labs_host=labs_host, flow_host=flow_host)
 
-    def _check_pasted(self, pasted: PastedCookies) -> CheckedCookies:
-        credentials = PastedCredentials(dict(pasted.cookies), pasted.expires_at, pasted.user_agent)
+    def _check_pasted(self, pasted: PastedCookies, expected: Account | None = None) -> CheckedCookies:
+        """Check cookies. They may sign in several accounts: `expected` is taken if it is among them."""
+        credentials = PastedCredentials(
+            dict(pasted.cookies), pasted.expires_at, pasted.user_agent, pasted.account_index, expected
+        )
         source = self._open_source(self._config, credentials, self._stopping)
         try:
-            account = _account_or_none(source)
+            try:
+                account, unchecked_because = _account_or_reason(source)
+            except AccountNotSignedIn:
+                credentials.account = None  # whose they are then is for `check_account` to say
+                account, unchecked_because = _account_or_reason(source)
             return CheckedCookies(
                 account,
                 credentials.current,
@@ -151,11 +196,13 @@ class Accounts:
                 pasted.user_agent,
                 source.name,
                 source.capabilities,
+                credentials.index,
+                unchecked_because,
             )
         except SignedOut as error:
-            raise BadCookies(
-                f"These cookies do not sign in to Flow; they may be incomplete. {error}"
-            ) from error
+            if self._config.is_sealed:
+                raise BadCookies(THIS_IS_THE_DEMO) from error
+            raise BadCookies(_refusal(pasted, error)) from error
         finally:
             source.close()
 
@@ -169,6 +216,7 @@ class Accounts:
         if checked.account:
             profiles.check_account(profile_id, checked.account, is_confirmed=is_confirmed)
         profiles.set_cookies(profile_id, checked.cookies, checked.expire_at, checked.user_agent)
+        profiles.set_account_index(profile_id, checked.account_index)
         profiles.note_service(profile_id, checked.service, checked.capabilities.histories)
         self._connections.drop(profile_id)
         if checked.account:
@@ -176,7 +224,8 @@ class Accounts:
         else:
             profiles.note_unchecked(
                 profile_id,
-                "Flow could not be reached when these cookies were pasted. The next sync checks them.",
+                "Flow could not be reached when these cookies were pasted, so it is not known yet whose they "
+                f"are and whether they work. {checked.unchecked_because}",
             )
 
 
@@ -186,7 +235,7 @@ def note_account_error(profile_id: str, connection: Connection, error: FlowError
         case UnusualActivity():
             connection.retry.note_cooldown(error)
         case SignedOut():
-            profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+            profiles.note_health(profile_id, waiting_health(error), str(error))
         case AccountMoved():
             profiles.note_health(profile_id, Health.MOVED, str(error))
 
@@ -197,14 +246,20 @@ def require_no_cooldown(profile: Profile) -> None:
         raise UnusualActivity(seconds)
 
 
-def _account_or_none(source: Source) -> Account | None:
-    """The account that the cookies sign in to; None when Flow does not respond.
+def _account_or_reason(source: Source) -> tuple[Account | None, str]:
+    """The account that the cookies sign in to; None and the reason when Flow does not respond.
 
     UnusualActivity is raised and not treated as “no response”: Flow did respond, with a refusal.
     """
     try:
-        return source.check()
+        return source.check(), ""
     except UnusualActivity:
         raise
-    except FlowUnavailable:
-        return None
+    except FlowUnavailable as error:
+        return None, str(error)
+
+
+def _refusal(pasted: PastedCookies, error: SignedOut) -> str:
+    """Why complete-looking cookies do not sign in. What is missing is the likeliest reason."""
+    reason = " ".join(pasted.warnings) or str(error)
+    return f"These cookies do not sign in to Flow. {reason}"

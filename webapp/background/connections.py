@@ -9,12 +9,28 @@ from dataclasses import dataclass, field
 from webapp.background.settings import Settings
 from webapp.config import Config
 from webapp.database.models import Profile
-from webapp.errors import FlowUnavailable, SignedOut, UnusualActivity
-from webapp.sources import Capabilities, Credentials, Source
+from webapp.database.states import Health, Way
+from webapp.errors import (
+    AccountNotSignedIn,
+    FlowshelfError,
+    FlowUnavailable,
+    OtherAccount,
+    SignedOut,
+    UnusualActivity,
+    WaitingForBrowser,
+)
+from webapp.sources import Account, Capabilities, Credentials, Source
+from webapp.sources.flow_google.companion_transport import Browser
 from webapp.sources.retry import Cooldown, RetryPolicy
-from webapp.store import profiles
+from webapp.sources.services import open_through_browser
+from webapp.store import pairings, profiles
 
 log = logging.getLogger(__name__)
+
+NOT_PAIRED = (
+    "No browser is connected to this profile any more. Connect one on the page “Connect this browser”, or "
+    "paste cookies on the profile's page; everything then goes on from there."
+)
 
 OpenSource = Callable[[Config, Credentials, threading.Event], Source]
 
@@ -33,6 +49,15 @@ class StoredCredentials:
 
     def user_agent(self) -> str | None:
         return profiles.find_user_agent(self._profile_id)
+
+    def account_index(self) -> int | None:
+        return profiles.get_profile(self._profile_id).account_index
+
+    def set_account_index(self, index: int) -> None:
+        profiles.set_account_index(self._profile_id, index)
+
+    def expected_account(self) -> Account | None:
+        return profiles.expected_account(self._profile_id)
 
     def key(self) -> str | None:
         return profiles.find_key(self._profile_id)
@@ -69,33 +94,51 @@ class Connections:
     """
 
     def __init__(
-        self, config: Config, settings: Settings, open_source: OpenSource, stopping: threading.Event
+        self,
+        config: Config,
+        settings: Settings,
+        open_source: OpenSource,
+        stopping: threading.Event,
+        browser_of: Callable[[str], Browser],
     ) -> None:
+        """`browser_of` returns the paired browser of a profile."""
         self._config = config
         self._settings = settings
         self._open_source = open_source
+        self._browser_of = browser_of
         self._stopping = stopping
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
 
     def of(self, profile_id: str) -> Connection:
-        """The profile's connection, opened if there is none. Raises SignedOut when it has no cookies."""
+        """The profile's connection, opened if there is none.
+
+        Raises SignedOut when it has no cookies, WaitingForBrowser when it has no paired browser.
+        """
         # The cookies are read under the lock as well: `drop` is called after new ones were stored, so a
         # connection opened before it is dropped by it, and one opened after it has the new cookies.
         with self._lock:
             if connection := self._connections.get(profile_id):
                 return connection
             profile = profiles.get_profile(profile_id)
-            if not profiles.get_cookies(profile_id):
-                raise SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
+            if reason := _find_lack(profile):
+                raise reason
             connection = Connection(
-                self._open_source(self._config, StoredCredentials(profile_id), self._stopping),
+                self._open(profile),
                 self._retry_policy(profile),
                 is_checked=not profile.is_unchecked,
             )
             self._connections[profile_id] = connection
             log.debug("connection of %s to %s: opened", profile_id, connection.source.name)
             return connection
+
+    def _open(self, profile: Profile) -> Source:
+        """The source of the way that the profile signs in."""
+        credentials = StoredCredentials(profile.id)
+        if profile.way == Way.COMPANION:
+            browser = self._browser_of(profile.id)
+            return open_through_browser(self._config, credentials, browser, self._stopping)
+        return self._open_source(self._config, credentials, self._stopping)
 
     def _retry_policy(self, profile: Profile) -> RetryPolicy:
         """The retry policy of a profile. A cooldown is stored, so that the next process respects it too."""
@@ -127,7 +170,7 @@ class Connections:
         if connection := self._connections.get(profile_id):
             return connection.source.capabilities
         # Opened and closed at once: this must work without cookies, where `of` raises.
-        source = self._open_source(self._config, StoredCredentials(profile_id), self._stopping)
+        source = self._open(profiles.get_profile(profile_id))
         source.close()
         return source.capabilities
 
@@ -139,7 +182,10 @@ class Connections:
         """
         with connection.checking:
             if not connection.is_checked:
-                account = connection.retry.call(connection.source.check, stopping, bounded=False)
+                try:
+                    account = connection.retry.call(connection.source.check, stopping, bounded=False)
+                except AccountNotSignedIn as error:
+                    raise OtherAccount(f"These cookies belong to another account. {error}") from error
                 profiles.note_account(profile_id, account)
                 connection.is_checked = True
 
@@ -147,7 +193,8 @@ class Connections:
     def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
         """Whether the cookies of a connection are still the profile's.
 
-        None stands for the connection that could not be opened, because the profile had no cookies.
+        None stands for the connection that could not be opened, because the profile had no cookies and no
+        paired browser.
 
         A thread whose cookies do not work stores "waiting for cookies" inside this block. Whoever stores new
         cookies then calls `drop`, which waits for the end of the block, and resumes the runs that wait after
@@ -156,7 +203,7 @@ class Connections:
         """
         with self._lock:
             if connection is None:
-                yield not profiles.get_cookies(profile_id)
+                yield _find_lack(profiles.get_profile(profile_id)) is not None
             else:
                 yield not connection.is_stale
 
@@ -201,3 +248,18 @@ class Connections:
             connections, self._connections = list(self._connections.values()), {}
         for connection in connections:
             connection.close()
+
+
+def _find_lack(profile: Profile) -> SignedOut | None:
+    """What a profile lacks to be signed in at all; None if nothing."""
+    if profile.way == Way.COMPANION:
+        return None if pairings.find_pairing_of(profile.id) else WaitingForBrowser(NOT_PAIRED)
+    if profiles.get_cookies(profile.id):
+        return None
+    return SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
+
+
+def waiting_health(error: FlowshelfError) -> Health:
+    """The health of a profile that waits because of a SignedOut."""
+    is_browser = isinstance(error, WaitingForBrowser)
+    return Health.WAITING_FOR_BROWSER if is_browser else Health.WAITING_FOR_COOKIES

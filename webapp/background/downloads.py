@@ -18,6 +18,7 @@ always taken before this one.
 """
 
 import logging
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from webapp import storage, store
-from webapp.background.connections import Connection, Connections
+from webapp.background.connections import Connection, Connections, waiting_health
 from webapp.background.disk_space import require_space
 from webapp.background.settings import Settings
 from webapp.background.troubles import Troubles
@@ -37,6 +38,7 @@ from webapp.database.states import Health, RunKind, RunState
 from webapp.download.fetch import download_image
 from webapp.download.rules import Outcome, outcome_of, too_many_failures
 from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone
+from webapp.maintenance.found_files import find_own_file
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
@@ -68,6 +70,8 @@ class Downloads:
         self._pools: dict[str, WorkerPool] = {}
         self._in_flight: set[int] = set()
         self._thread_counts: Counter[str] = Counter()
+        # Of all profiles together. A command lowers it where the system allows few open files.
+        self.max_threads = 1024
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -76,10 +80,18 @@ class Downloads:
 
     # Commands
 
-    def request(self, profile_id: str, image_ids: Sequence[str], folder: Path | None = None) -> Run | None:
+    def request(
+        self,
+        profile_id: str,
+        image_ids: Sequence[str],
+        folder: Path | None = None,
+        *,
+        replaces_changed: bool = False,
+    ) -> Run | None:
         """Queue images for download into `folder`, or the profile's own.
 
-        Returns None when all have their files already.
+        Returns None when all have their files already. A file that was changed outside Flowshelf is only
+        replaced with `replaces_changed`.
 
         Raises FolderGone when the root of `folder`, or of the file of a requested image, is missing; BadPath
         when `folder` cannot be created; DiskFull when the images will not fit.
@@ -87,14 +99,20 @@ class Downloads:
         profiles.get_profile(profile_id)
         if folder:
             self._make_requested_folder(folder)
-        missing = [image for image in images.list_by_ids(image_ids) if not self._has_file(image)]
-        images.mark_missing([image.id for image in missing if image.local_path])
-        if not missing:
+        requested = {image.id: image for image in images.list_by_ids(image_ids)}
+        there = {image.id for image in requested.values() if self._is_there(image)}
+        images.mark_missing(
+            [image.id for image in requested.values() if image.local_path and image.id not in there]
+        )
+        # A file that is to be replaced stays the image's until the new one is complete.
+        right = {id_ for id_ in there if not _is_replaced(requested[id_], replaces_changed)}
+        ids = [image_id for image_id in image_ids if image_id in requested and image_id not in right]
+        if not ids:
             return None
-        require_space(folder or self._own_folder(profile_id), profile_id, len(missing))
-        missing_ids = {image.id for image in missing}
-        ids = [image_id for image_id in image_ids if image_id in missing_ids]
-        run = downloads.request_downloads(profile_id, ids, str(folder) if folder else None)
+        require_space(folder or self._own_folder(profile_id), profile_id, len(ids))
+        run = downloads.request_downloads(
+            profile_id, ids, str(folder) if folder else None, replaces_changed=replaces_changed
+        )
         self.ensure_running(run.id)
         return run
 
@@ -183,9 +201,7 @@ class Downloads:
             # Claimed, but no thread works on it: its thread could not write the outcome down.
             downloads.requeue_interrupted(run.id, in_flight=self._in_flight)
             pool = self._pools.setdefault(run.id, WorkerPool(run))
-            # Detached threads still send requests, so they count: pausing and resuming must not add threads.
-            free_count = self._settings.current.download_workers - self._thread_counts[run.profile_id]
-            for _ in range(min(downloads.count_queued(run.id), free_count)):
+            for _ in range(min(downloads.count_queued(run.id), self._count_free(run.profile_id))):
                 thread = threading.Thread(target=self._run_worker, args=(pool,), daemon=True)
                 pool.threads.add(thread)
                 self._thread_counts[run.profile_id] += 1
@@ -196,6 +212,15 @@ class Downloads:
                 self._detach(run.id)
                 finish(run.id)
         self._waiters.notify_all()
+
+    def _count_free(self, profile_id: str) -> int:
+        """How many threads a profile may start. Each profile may have one, whatever the others have.
+
+        Detached threads still send requests, so they count: pausing and resuming must not add threads.
+        """
+        own_count = self._thread_counts[profile_id]
+        free_count = self._settings.current.download_workers - own_count
+        return max(0 if own_count else 1, min(free_count, self.max_threads - self._thread_counts.total()))
 
     def apply_settings(self) -> None:
         """Start the threads that a raised limit allows. With a lowered one, threads end after their image."""
@@ -261,6 +286,8 @@ class Downloads:
         self._troubles.clear(pool.run.id)
         if not is_finished and not self._stopping.is_set():
             self.ensure_running(pool.run.id)
+        if is_finished and self._pools:
+            self.apply_settings()  # the run of another profile may have this thread
         self._waiters.notify_all()
 
     def _count_out(self, pool: WorkerPool) -> None:
@@ -304,13 +331,18 @@ class Downloads:
     def _download(self, pool: WorkerPool, claim: Claim, connection: Connection) -> None:
         folder = Path(claim.folder) if claim.folder else self._own_folder(claim.profile_id)
         storage.make_folder(folder, self.roots)
-        file = download_image(
+        stems = storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name)
+        # A file that the row still names is damaged or changed: it is to be replaced.
+        own = claim.file_path if claim.file_path and os.path.isfile(claim.file_path) else None
+        found = None if own else find_own_file(folder, stems, claim.sha256)
+        file = found or download_image(
             connection.source,
             connection.retry,
             claim.name,
             claim.media_key,
             folder=folder,
-            stems=storage.file_stems(claim.media_key, claim.name, has_plain_name=claim.has_plain_name),
+            stems=stems,
+            replaced=own if own and self._is_ours(own) else None,
             stopping=pool.stop,
         )
         # The file first, then the row: killed in between, the next download finds the file and takes it over.
@@ -366,7 +398,7 @@ class Downloads:
             # is set to waiting, and it would wait although they work.
             with self._connections.if_current(claim.profile_id, connection) as is_current:
                 if is_current:
-                    profiles.note_health(claim.profile_id, Health.WAITING_FOR_COOKIES, str(error))
+                    profiles.note_health(claim.profile_id, waiting_health(error), str(error))
                     self._stop_run(pool, RunState.WAITING, error)
 
     def _outcome(
@@ -416,6 +448,14 @@ class Downloads:
         if pool := self._pools.pop(run_id, None):
             pool.stop.set()
 
+    def _is_ours(self, path: Path) -> bool:
+        """Whether a file lies under a root. No other is ever renamed."""
+        try:
+            storage.path_under(str(path), self.roots)
+        except FolderGone:
+            return False
+        return True
+
     def _own_folder(self, profile_id: str) -> Path:
         return self._config.images_dir / profile_id
 
@@ -426,10 +466,12 @@ class Downloads:
         except FolderGone as error:
             raise BadPath(str(error)) from error  # its root is there: the caller's path is wrong
 
-    def _has_file(self, image: Image) -> bool:
-        if image.file_path is None or image.damaged_at is not None:
-            return False
-        return storage.is_there(image.file_path, self.roots)
+    def _is_there(self, image: Image) -> bool:
+        return image.file_path is not None and storage.is_there(image.file_path, self.roots)
+
+
+def _is_replaced(image: Image, replaces_changed: bool) -> bool:
+    return image.damaged_at is not None or (replaces_changed and image.changed_sha256 is not None)
 
 
 def _unexpected() -> FlowshelfError:

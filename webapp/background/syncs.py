@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from webapp import store
-from webapp.background.connections import Connection, Connections
+from webapp.background.connections import Connection, Connections, waiting_health
 from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.config import Config
@@ -296,7 +296,7 @@ class Syncs:
                 # run is set to waiting, and it would wait although they work.
                 with self._connections.if_current(profile_id, connection) as is_current:
                     if is_current:
-                        self._wait_for_cookies(run_id, profile_id, error)
+                        self._wait_for_sign_in(run_id, profile_id, error)
                         return False
             except FlowshelfError:
                 if connection is None or not connection.is_stale:
@@ -316,9 +316,9 @@ class Syncs:
         )
 
     @staticmethod
-    def _wait_for_cookies(run_id: str, profile_id: str, error: SignedOut) -> None:
+    def _wait_for_sign_in(run_id: str, profile_id: str, error: SignedOut) -> None:
         # The health first: a run that waits tells the person to look at the profile for the reason.
-        profiles.note_health(profile_id, Health.WAITING_FOR_COOKIES, str(error))
+        profiles.note_health(profile_id, waiting_health(error), str(error))
         fields = {"error_code": error.code, "error": str(error)}
         runs.change_state(run_id, (RunState.RUNNING,), RunState.WAITING, **fields)
 

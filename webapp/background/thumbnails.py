@@ -29,8 +29,12 @@ class Thumbnails:
                     storage.make_thumbnail(source, target, edge)
         return target
 
+    def is_made(self, image: Image, edge: int) -> bool:
+        return self._path(image, edge).exists()
+
     def _path(self, image: Image, edge: int) -> Path:
-        return self._folder / image.profile_id / f"{image.id}-{(image.sha256 or '')[:12]}-{edge}.webp"
+        version = (image.changed_sha256 or image.sha256 or "")[:12]
+        return self._folder / image.profile_id / f"{image.id}-{version}-{edge}.webp"
 
     @contextmanager
     def _alone(self, target: Path) -> Iterator[None]:

@@ -20,6 +20,10 @@ class Waiters:
         self._changed = threading.Condition()
         self._stopping = stopping
 
+    def limit(self, max_waiters: int) -> None:
+        """Let this many callers wait. Only while none does."""
+        self._places = threading.BoundedSemaphore(max_waiters)
+
     def notify_all(self) -> None:
         """Wake all callers, so that each tests its condition again."""
         with self._changed:

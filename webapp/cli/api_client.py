@@ -27,6 +27,8 @@ from webapp.cli.api_types import (
     RunValue,
     SyncRunValue,
 )
+from webapp.cli.descriptors import limit_threads
+from webapp.cli.server import SERVER_THREADS
 from webapp.config import Config
 from webapp.database.states import Role
 from webapp.errors import Busy, FlowshelfError, error_of
@@ -99,19 +101,33 @@ class ApiClient(ABC):
         return self.request("POST", f"/api/runs/{run_id}/resume")
 
     def verify(
-        self, *, deep: bool, sets_pending: bool, follows_moves: bool, moves_unknown: bool
+        self,
+        *,
+        deep: bool,
+        sets_pending: bool,
+        follows_moves: bool,
+        keeps_changed: bool,
+        moves_unknown: bool,
     ) -> tuple[VerifyReport, UnknownFiles]:
         body: Body = {
             "deep": deep,
             "setPending": sets_pending,
             "followMoves": follows_moves,
+            "keepChanged": keeps_changed,
             "moveUnknown": moves_unknown,
         }
         found = self.request("POST", "/api/verify", body)
         moves = [Move(move["from"], Path(move["to"]), move["files"]) for move in found["moves"]]
         unknown = found["unknown"]
         return (
-            VerifyReport(found["counts"], found["problems"], found["requeuedCount"], moves),
+            VerifyReport(
+                found["counts"],
+                found["problems"],
+                found["requeuedCount"],
+                moves,
+                found["foundCount"],
+                found["keptCount"],
+            ),
             UnknownFiles(unknown["count"], unknown["files"], unknown["movedCount"]),
         )
 
@@ -181,6 +197,7 @@ def open_client(config: Config) -> Iterator[ApiClient]:
         # Inside one process there is no sign-in and no proxy.
         app = create_app(replace(config, share=False, prefix=""))
         work = background_of(app)
+        limit_threads(work, SERVER_THREADS)
         work.start(resumes=False)
         try:
             yield LocalClient(app)

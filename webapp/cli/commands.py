@@ -29,8 +29,8 @@ NAMES_PER_REQUEST = 50
 ADVICE = {
     "missing": "Missing: deleted or moved by hand. --set-pending makes these images pending again.",
     "damaged": "Damaged: not a whole picture any more. --set-pending makes these images pending again.",
-    "changed": "Changed: a whole picture, but not the one that Flow sent; it is left alone. To get Flow’s "
-    "picture again, delete the file, then run verify --set-pending.",
+    "changed": "Changed: a whole picture, but not the one that was stored; it is left alone. --keep-changed "
+    "takes it for the right one. “Download again” on the image’s page gets Flow’s picture.",
     "folder_gone": "Folder gone: if it is on a disk that is not connected, connect it again.",
 }
 
@@ -116,6 +116,7 @@ def profiles(as_json: bool, data_dir: Path | None) -> None:
 @click.command()
 @click.option("--deep", is_flag=True, help="Also decode every picture.")
 @click.option("--set-pending", is_flag=True, help="Make images with a missing or damaged file pending again.")
+@click.option("--keep-changed", is_flag=True, help="Take files that were changed for the right ones.")
 @click.option("--follow-moves", is_flag=True, help="Record files whose folder was moved at their new place.")
 @click.option("--move-unknown", is_flag=True, help="Move files that no image knows to the folder “unknown”.")
 @json_option
@@ -123,13 +124,19 @@ def profiles(as_json: bool, data_dir: Path | None) -> None:
 def verify(
     deep: bool,
     set_pending: bool,
+    keep_changed: bool,
     follow_moves: bool,
     move_unknown: bool,
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
     """Compare every downloaded image with its file, and look for files that no image knows."""
-    asked = {"deep": deep, "sets_pending": set_pending, "follows_moves": follow_moves}
+    asked = {
+        "deep": deep,
+        "sets_pending": set_pending,
+        "keeps_changed": keep_changed,
+        "follows_moves": follow_moves,
+    }
     with errors_as_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
         report, unknown = verify_with_bar(client, quiet=as_json, moves_unknown=move_unknown, **asked)
     if as_json:
@@ -258,6 +265,10 @@ def print_report(report: VerifyReport) -> None:
             f"{move.now}. --follow-moves records them there.",
             err=True,
         )
+    if report.found_count:
+        click.echo(f"{report.found_count} images had no file, and took the one that lay at their place.")
+    if report.kept_count:
+        click.echo(f"{report.kept_count} changed files were kept as they are.")
     if report.requeued_count:
         click.echo(f"{report.requeued_count} images are pending again: run “flowshelf download”.")
 

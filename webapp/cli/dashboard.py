@@ -1,6 +1,7 @@
 """`flowshelf serve` and `flowshelf demo`: one process that serves one data folder."""
 
 import gc
+import os
 import signal
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 from flask import Flask
+from waitress.server import BaseWSGIServer
 
 from webapp import create_app, make_data_folder, store
 from webapp.cli.options import data_dir_option
@@ -20,6 +22,7 @@ from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config, se
 from webapp.database.states import Role
 from webapp.demo import FlowServer, World
 from webapp.demo.samples import moved_sample_world, sample_world
+from webapp.errors import FlowshelfError
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of, sharing_of
 from webapp.web.sharing import links
@@ -27,6 +30,9 @@ from webapp.web.sharing.codes import Codes
 
 # The address by which this machine reaches a server that listens on all addresses.
 LOCAL_HOSTS = {EVERY_ADDRESS: "127.0.0.1", "::": "::1"}
+# The settings of the environment that the demo follows. It ignores all others, so that it reaches neither a
+# real account nor another data folder.
+DEMO_SETTINGS = ("host", "port", "share")
 DEMO_LATENCY_SECONDS = {"history": 0.35, "media": 0.5, "project": 0.35, "address": 0.5}
 
 
@@ -71,8 +77,9 @@ def demo(
 ) -> None:
     """Serve the dashboard with sample pictures of a simulated Flow. Everything is deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, worlds):
+        environ = {name: os.environ.get(name, "") for name in map(_variable_of, DEMO_SETTINGS)}
         config = read_config(
-            data_dir=Path(folder), host=host, port=port, share=share, trusted_proxy=trusted_proxy
+            environ, data_dir=Path(folder), host=host, port=port, share=share, trusted_proxy=trusted_proxy
         )
         config = demo_config(config, flow)
         require_share(config)
@@ -95,15 +102,21 @@ def simulated_flow() -> Iterator[tuple[FlowServer, tuple[World, World]]]:
         yield flow, worlds
 
 
+def _variable_of(field_name: str) -> str:
+    return setting_of(field_name).variable
+
+
 def demo_config(config: Config, flow: FlowServer) -> Config:
     return replace(
         config,
         labs_url=flow.url,
         media_url=flow.url,
         flow_url=flow.url,
+        accounts_url=flow.url,
         picture_hosts=frozenset({flow.picture_host}),
         flow_next_key=None,
         page_delay_seconds=0.4,
+        is_sealed=True,
     )
 
 
@@ -135,7 +148,7 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
 def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool) -> None:
     """Serve until SIGTERM or Ctrl-C. Runs that are under way resume at the next start."""
     work = background_of(app)
-    server = listen(app, config)
+    server = _listen(app, config)
     port, prefix = server.effective_port, config.prefix
     url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), port, prefix)}/"
 
@@ -158,6 +171,16 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
         server.run()
     finally:
         work.stop(timeout_seconds=1.6)
+
+
+def _listen(app: Flask, config: Config) -> BaseWSGIServer:
+    """Like `listen`. The demo takes any free port when the usual one is taken, as by a Flowshelf at work."""
+    try:
+        return listen(app, config)
+    except FlowshelfError:
+        if not config.is_sealed or "port" in config.given:
+            raise
+        return listen(app, replace(config, port=0))
 
 
 def print_links(codes: Codes, base_urls: list[str]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from waitress.server import TcpWSGIServer
 
+from webapp.background import Background
+
 try:
     import resource
 except ImportError:  # Windows has no such limit
@@ -22,6 +24,9 @@ WANTED_DESCRIPTORS = 4096
 RESERVED_DESCRIPTORS = 128
 DESCRIPTORS_PER_CONNECTION = 2
 MIN_CONNECTIONS = 8
+# The database takes three, a connection to Flow one, and a file one.
+DESCRIPTORS_PER_THREAD = 5
+MIN_THREADS = 2
 OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 ACCEPT_PAUSE_SECONDS = 1.0
 ACCEPT_LOG_SECONDS = 60.0
@@ -72,6 +77,25 @@ def raise_descriptor_limit() -> int:
     except (ValueError, OSError):
         return soft
     return wanted
+
+
+def max_threads(descriptors: int, wanted: int) -> int:
+    """How many threads of one kind a process with that many file descriptors has, `wanted` at the most.
+
+    Those that serve requests and those that download get a quarter of the descriptors each.
+    """
+    return max(MIN_THREADS, min(descriptors // 4 // DESCRIPTORS_PER_THREAD, wanted))
+
+
+def limit_threads(work: Background, server_threads: int) -> int:
+    """Raise the limit of open files, and bound downloads and waiting calls by it. Returns the limit.
+
+    At most half of the threads of the server may wait. Call it before `work` is started.
+    """
+    descriptors = raise_descriptor_limit()
+    work.downloads.max_threads = max_threads(descriptors, WANTED_DESCRIPTORS)
+    work.waiters.limit(max_threads(descriptors, server_threads) // 2)
+    return descriptors
 
 
 def max_connections(descriptors: int, wanted: int) -> int:

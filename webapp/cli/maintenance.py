@@ -4,12 +4,13 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from webapp import database, make_data_folder, store
+from webapp import create_app, database, make_data_folder, store
 from webapp.cli.api_client import ApiClient, open_client
 from webapp.cli.api_types import ProfileValue
 from webapp.cli.commands import errors_as_json, find_profile
@@ -19,6 +20,7 @@ from webapp.config import Config, read_config
 from webapp.database.restore import restore_database
 from webapp.errors import BadRequest, Busy, FlowshelfError
 from webapp.maintenance import doctor, importing
+from webapp.maintenance.found_files import take_found_files
 from webapp.storage.lock import DataFolderLock
 from webapp.store import profiles
 
@@ -84,14 +86,28 @@ def restore(file: Path, as_json: bool, data_dir: Path | None) -> None:
         make_data_folder(config)
         with stopped(config):
             saved = restore_database(source, target)
+            found_count = find_files(config)
     if as_json:
-        found = {"file": str(target), "previousFile": str(saved) if saved else None}
+        found = {
+            "file": str(target),
+            "previousFile": str(saved) if saved else None,
+            "foundCount": found_count,
+        }
         click.echo(json.dumps({"success": True, "data": found}))
         return
     click.echo(f"{target} is restored from {file}.")
     if saved:
         click.echo(f"The previous database is {saved}.")
+    if found_count:
+        click.echo(f"{found_count} images took files that came after that copy.")
     click.echo("Start Flowshelf, then run “flowshelf verify” to compare the images with their files.")
+
+
+def find_files(config: Config) -> int:
+    """Open the restored database, and let its images take the files that it knows nothing of."""
+    create_app(replace(config, share=False, prefix=""))
+    with store.connection():
+        return take_found_files((config.images_dir, *config.storage_roots))
 
 
 @contextmanager

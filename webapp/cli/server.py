@@ -5,11 +5,12 @@ from waitress.adjustments import Adjustments
 from waitress.server import BaseWSGIServer
 
 from webapp.cli.connections import LimitedChannel, QuickDispatcher
-from webapp.cli.descriptors import LimitedServer, max_connections, raise_descriptor_limit
+from webapp.cli.descriptors import LimitedServer, limit_threads, max_connections, max_threads
 from webapp.config import Config
 from webapp.errors import FlowshelfError
+from webapp.web.services import background_of
 
-# Shared by polling pages and waiting API calls; `Background` lets at most half of them wait.
+# Shared by polling pages and waiting API calls, of which at most half may wait. Fewer with few descriptors.
 SERVER_THREADS = 12
 # Never reached where the system allows so many: waitress would accept nobody, and `connections` refuses some
 # before.
@@ -40,14 +41,15 @@ def listen(app: Flask, config: Config) -> BaseWSGIServer:
 
     Raises FlowshelfError when the port is in use.
     """
-    dispatcher = QuickDispatcher(SERVER_THREADS)
+    descriptors = limit_threads(background_of(app), SERVER_THREADS)
+    dispatcher = QuickDispatcher(max_threads(descriptors, SERVER_THREADS))
     try:
         adjustments = Adjustments(
             # For "localhost" waitress would open two sockets, one of them for IPv6.
             host="127.0.0.1" if config.host == "localhost" else config.host,
             port=config.port,
             ident=None,
-            connection_limit=max_connections(raise_descriptor_limit(), MAX_CONNECTIONS),
+            connection_limit=max_connections(descriptors, MAX_CONNECTIONS),
             # More than Flask accepts, so that Flask refuses a large request itself, with a JSON body.
             max_request_body_size=2 * app.config["MAX_CONTENT_LENGTH"],
             **LIMITS,
@@ -59,6 +61,7 @@ def listen(app: Flask, config: Config) -> BaseWSGIServer:
             server = LimitedServer(app, sockets, dispatcher=dispatcher, adj=adjustments, sockinfo=address)
             server.channel_class = LimitedChannel
     except OSError as error:
+        dispatcher.set_thread_count(0)  # the demo goes on, with another port
         raise FlowshelfError(
             f"Port {config.port} of {config.host} cannot be used ({error.strerror}). Another program may be "
             "using it: choose another port with --port, or any free one with --port 0."

@@ -1,8 +1,9 @@
 """Tables of profiles, their secrets, paired browsers and sessions. Others import them from `models`."""
 
-from peewee import SQL, AutoField, BooleanField, Field, ForeignKeyField, IntegerField, TextField
+from peewee import SQL, BooleanField, Field, ForeignKeyField
 
 from webapp.database.base import BaseModel
+from webapp.database.fields import AutoField, IntegerField, TextField
 from webapp.database.states import CookieRenewal, Health, Way
 
 
@@ -16,8 +17,10 @@ class Profile(BaseModel):
 
     `way` is how it signs in. `account_index` is the N of `/u/N/` where the account was last found, null when
     only the first was tried. Of pasted cookies: `cookies_set_at` is when they were pasted, `renewal` whether
-    they are kept alive, `renewed_at` when they were last renewed. `firefox_folder` and `firefox_container`
-    name the cookies of a Firefox on this machine.
+    they are kept alive, `renewed_at` when they were last renewed, `renewal_due_at` when Google may be asked
+    again, `renewal_problem` why it did not renew them the last time. `signed_out_at` is when the service was
+    first seen to refuse the sign-in; it says nothing while `health` is another than WAITING_FOR_COOKIES.
+    `firefox_folder` and `firefox_container` name the cookies of a Firefox on this machine.
     """
 
     id = TextField(primary_key=True)
@@ -39,6 +42,9 @@ class Profile(BaseModel):
     cookies_set_at = TextField(null=True)
     renewal = TextField(default=CookieRenewal.OFF)
     renewed_at = TextField(null=True)
+    renewal_due_at = TextField(null=True)
+    renewal_problem = TextField(null=True)
+    signed_out_at = TextField(null=True)
     firefox_folder = TextField(null=True)
     firefox_container = IntegerField(null=True)
 

@@ -39,6 +39,7 @@ INDEXES = (
     f"CREATE INDEX IF NOT EXISTS images_gone {_IMAGES} ({_BY_TIME}) WHERE gone_upstream_at IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_hidden {_IMAGES} ({_BY_TIME}) WHERE hidden_at IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_damaged {_IMAGES} ({_BY_TIME}) WHERE damaged_at IS NOT NULL",
+    f"CREATE INDEX IF NOT EXISTS images_changed {_IMAGES} ({_BY_TIME}) WHERE changed_sha256 IS NOT NULL",
     f"""CREATE INDEX IF NOT EXISTS images_unmeasured {_IMAGES} (id)
         WHERE local_path IS NOT NULL AND width IS NULL""",
     f"CREATE INDEX IF NOT EXISTS images_not_wanted {_IMAGES} (id) WHERE not_wanted_at IS NOT NULL",

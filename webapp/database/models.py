@@ -12,19 +12,11 @@ it.
 
 from dataclasses import dataclass
 
-from peewee import (
-    SQL,
-    AutoField,
-    BooleanField,
-    Field,
-    ForeignKeyField,
-    IntegerField,
-    TextField,
-)
-from playhouse.sqlite_ext import AutoIncrementField
+from peewee import SQL, BooleanField, Field, ForeignKeyField
 
 from webapp.database.account_models import Pairing, Profile, Secret, Session
 from webapp.database.base import BaseModel
+from webapp.database.fields import AutoField, AutoIncrementField, IntegerField, TextField, stored_json
 from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, ExportState, RunState, ScheduleKind, SyncMode
 from webapp.storage.roots import Place
@@ -221,6 +213,12 @@ class Run(BaseModel):
     done_bytes = IntegerField(default=0)
 
     @property
+    def ignored_by_reason(self) -> dict[str, int]:
+        """The counts in `ignored_reasons`."""
+        counts = stored_json(self.ignored_reasons, {})
+        return {reason: count for reason, count in counts.items() if isinstance(count, int)}
+
+    @property
     def sync_request(self) -> SyncRequest:
         """What a sync run was asked to do. Raises ValueError for a download run."""
         if self.mode is None or self.histories is None:
@@ -235,8 +233,10 @@ class Image(BaseModel):
     `stored_walk_id` and `stored_run_id` say what stored it, `seen_walk_id` the last walk that saw it.
     `local_path` is the file, null until it was downloaded, relative to the storage root `root_id` (null: the
     folder `images`), or absolute under no root; `downloaded_at`, `size_bytes`, `sha256` and
-    `damaged_at` belong to that file. `gone_upstream_at`: Flow no longer has the image. `hidden_at`: a person
-    hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again when asked for by name.
+    `damaged_at` belong to that file. `changed_sha256`: the file is another whole picture now, with this
+    sha256, and nobody has decided yet which one is right. `gone_upstream_at`: Flow no longer has the image.
+    `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again
+    when asked for by name.
     """
 
     id = TextField(primary_key=True)
@@ -272,6 +272,7 @@ class Image(BaseModel):
     width = IntegerField(null=True)
     height = IntegerField(null=True)
     root_id = IntegerField(null=True)
+    changed_sha256 = TextField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"

@@ -56,6 +56,7 @@ _PROBLEMS = (
         "restore FILE”.",
     ),
     ("malformed", DamagedDatabase, DAMAGED),
+    ("integer overflow", DamagedDatabase, DAMAGED),  # of a sum
     ("Could not decode to UTF-8", DamagedDatabase, DAMAGED),
 )
 

@@ -7,11 +7,13 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Who sends a request. Unless Flowshelf is shared, everybody is the owner."""
+    """Who sends a request. Unless Flowshelf is shared, everybody is the owner. COMPANION: the extension of a
+    paired browser."""
 
     OWNER = "owner"
     GUEST = "guest"
     ANONYMOUS = "anonymous"
+    COMPANION = "companion"
 
 
 class Health(StrEnum):
@@ -20,6 +22,7 @@ class Health(StrEnum):
     UNCHECKED = "unchecked"
     WELL = "well"
     WAITING_FOR_COOKIES = "waiting_for_cookies"
+    WAITING_FOR_BROWSER = "waiting_for_browser"
     MOVED = "moved"
     UNUSUAL_ACTIVITY = "unusual_activity"
 
@@ -70,7 +73,8 @@ class SyncMode(StrEnum):
 class EventKind(StrEnum):
     """What can happen to a stored image.
 
-    DELETED: a person deleted its file. FILE_GONE: the file was missing from the disk.
+    DELETED: a person deleted its file. FILE_GONE: the file was missing from the disk. CHANGED: the file is
+    another picture than the one that was stored; KEPT: a person took that one for the right one.
     GONE and BACK: Flow no longer has the image, or shows it again.
     """
 
@@ -79,6 +83,8 @@ class EventKind(StrEnum):
     DELETED = "deleted"
     FILE_GONE = "file_gone"
     DAMAGED = "damaged"
+    CHANGED = "changed"
+    KEPT = "kept"
     GONE = "gone"
     BACK = "back"
     HIDDEN = "hidden"

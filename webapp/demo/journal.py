@@ -1,16 +1,21 @@
 """Requests that the simulated Flow received, how many ran at once, and violations of its rules."""
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# The kinds of requests by service. Besides these there are "media", "picture" and "other".
+# The kinds of requests by service. Besides these there are ROTATION, "media", "picture" and "other".
 LABS_KINDS = ("history", "session", "page", "script")
 CALL_KINDS = ("projects", "project", "address", "person", "call")
 FLOW_GOOGLE_KINDS = ("start", *CALL_KINDS)
+# The request to accounts.google.com that renews the cookies of a session.
+ROTATION = "rotation"
+# A path of one of several accounts that are signed in.
+ACCOUNT_PATH = re.compile(r"/u/(\d{1,3})(?=/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,12 @@ class Request:
     headers: Mapping[str, str]
     at: float
     body: bytes = b""
+    scheme: str = "http"
+
+    @property
+    def origin(self) -> str:
+        """The origin that the client knows this server by."""
+        return f"{self.scheme}://{self.headers.get('host', '')}"
 
     @property
     def input(self) -> dict[str, object]:
@@ -40,6 +51,13 @@ class Request:
     def cursor(self) -> object:
         """The cursor of a history request: text, or None for the first page."""
         return self.input.get("cursor")
+
+    @property
+    def account_index(self) -> int:
+        """The N of a path below `/u/N/` at flow.google.com, else that of the header, else 0."""
+        match = ACCOUNT_PATH.match(self.path)
+        number = match[1] if match else self.headers.get("x-goog-authuser", "")
+        return int(number) if number.isdecimal() else 0
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from webapp.demo.account.google_sign_in import OWN
 from webapp.demo.account.labs_sign_in import COOKIE
-from webapp.demo.journal import FLOW_GOOGLE_KINDS, LABS_KINDS, Request
+from webapp.demo.journal import FLOW_GOOGLE_KINDS, LABS_KINDS, ROTATION, Request
 
 _SECRET_HEADERS = {"authorization", "x-goog-api-key"}
 
@@ -32,4 +32,4 @@ def _has_leaked_cookie(request: Request) -> bool:
 def _other_services_cookie(request: Request) -> str | None:
     if request.kind in LABS_KINDS:
         return OWN
-    return COOKIE if request.kind in FLOW_GOOGLE_KINDS else None
+    return COOKIE if request.kind in (*FLOW_GOOGLE_KINDS, ROTATION) else None

@@ -1,12 +1,14 @@
 """The simulated Flow on a real socket, with methods that make it fail."""
 
 import json
+import ssl
 import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from webapp.demo import accounts_google
 from webapp.demo.faults import Fault, Faults, Gate
 from webapp.demo.flow_google import frames
 from webapp.demo.flow_google.service import breach_of
@@ -23,13 +25,14 @@ Latency = float | Mapping[str, float]
 
 
 class FlowServer:
-    """labs.google, its media service, flow.google.com and the picture storage at one address.
+    """All of Google that Flowshelf asks at one address: labs.google, its media service, flow.google.com,
+    accounts.google.com and the picture storage.
 
     Methods that end in `_next` queue faults for the next `count` requests of a kind. The kinds are those
     of `journal`. A response shows the world as it is when a gate or a delay lets the request continue.
 
     `latency_seconds` is the delay of every request, or of each kind. A stopped server can be started
-    again and keeps its port.
+    again and keeps its port. With `tls` it is reached by https only.
     """
 
     def __init__(
@@ -39,10 +42,11 @@ class FlowServer:
         latency_seconds: Latency = 0.0,
         *,
         host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.world = world
         self.latency_seconds = latency_seconds
-        self._address = host, port
+        self._address, self._tls = (host, port), tls
         self._journal, self._faults = Journal(), Faults()
         self.service = Service([world])
         self._stopping = threading.Event()
@@ -58,7 +62,7 @@ class FlowServer:
         """Listen. Idempotent."""
         if self._http is None:
             self._stopping.clear()
-            self._http = SocketServer(self._address, self._respond)
+            self._http = SocketServer(self._address, self._respond, self._tls)
             self._address = self._http.server_name, self._http.server_port
             self.service.urls.base = self.url
             loop = {"poll_interval": 0.01}
@@ -76,7 +80,7 @@ class FlowServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.picture_host}"
+        return f"{'https' if self._tls else 'http'}://{self.picture_host}"
 
     @property
     def picture_host(self) -> str:
@@ -208,7 +212,7 @@ class FlowServer:
         leak = leak_of(request)
         if leak:
             self._journal.add_violation(f"the {request.kind} request carried {leak}")
-        breach = breach_of(request)
+        breach = breach_of(request) or accounts_google.breach_of(request)
         if breach:
             self._journal.add_violation(f"the {request.kind} request {breach}")
 

@@ -1,6 +1,7 @@
 """An HTTP/1.1 server with keep-alive that can close a connection in the middle of a response."""
 
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -33,8 +34,14 @@ class SocketServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], respond: Callable[[Request], Delivery]) -> None:
-        self.respond = respond
+    def __init__(
+        self,
+        address: tuple[str, int],
+        respond: Callable[[Request], Delivery],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.respond, self._tls = respond, tls
+        self.scheme = "https" if tls else "http"
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         super().__init__(address, _Handler)
@@ -47,6 +54,9 @@ class SocketServer(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, object]:
         """Accept a connection, and note it before its thread starts so that `close` misses none."""
         connection, address = super().get_request()
+        if self._tls:
+            # The handshake comes with the first read, in the thread of the connection.
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._changed:
             self._open.add(connection)
         return connection, address
@@ -109,7 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(size)) if is_readable else b""
         self.close_connection = self.close_connection or (self.command == "POST" and not is_readable)
         kind = kind_of(parts.path, query)
-        return Request(kind, self.command, parts.path, query, headers, time.monotonic(), body)
+        return Request(
+            kind, self.command, parts.path, query, headers, time.monotonic(), body, self.server.scheme
+        )
 
     def _send(self, response: Response, cut_at: int | None) -> None:
         self.send_response(response.status)

@@ -21,10 +21,10 @@ from webapp.config import Config
 from webapp.database.models import Image
 from webapp.database.states import Health
 from webapp.errors import FlowshelfError
-from webapp.sources.connectivity import check_connection
+from webapp.sources.connectivity import check_connection, trusted_certificates
 from webapp.times import parsed
 
-LIBRARIES = ("Flask", "peewee", "waitress", "requests", "urllib3", "pillow")
+LIBRARIES = ("Flask", "peewee", "waitress", "requests", "urllib3", "truststore", "pillow")
 LOW_SPACE_BYTES = 200_000_000
 _SOME_FILES = """SELECT storage_root.path, local_path FROM veo3_image_generations
     LEFT JOIN storage_root ON storage_root.id = root_id WHERE local_path IS NOT NULL ORDER BY name LIMIT 50"""
@@ -227,11 +227,12 @@ def check_services(config: Config) -> Iterator[Check]:
         ("FLOWSHELF_FLOW_URL", config.flow_url),
     ):
         try:
-            check_connection(url, config.timeout_seconds[0])
+            way = check_connection(config, url)
         except FlowshelfError as error:
             yield Check("reachability", False, f"{error} ({variable})")
         else:
-            yield Check("reachability", True, f"{url} can be reached.")
+            yield Check("reachability", True, f"{url} can be reached {way}.")
+    yield Check("certificates", True, f"Those of {trusted_certificates(config)} are trusted.")
 
 
 def check_profile(profile: ProfileHealth, error: FlowshelfError | None, moment: datetime) -> Check:

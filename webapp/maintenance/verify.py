@@ -9,8 +9,8 @@ from pathlib import Path
 
 from webapp import storage
 from webapp.database.models import Image
-from webapp.errors import FolderGone
-from webapp.maintenance import relocation
+from webapp.errors import FlowshelfError, FolderGone
+from webapp.maintenance import changes, found_files, relocation
 from webapp.maintenance.relocation import Move
 from webapp.store.gallery import images
 from webapp.times import now
@@ -35,13 +35,16 @@ class VerifyReport:
     """How many files are in each state, and the first `MAX_PROBLEMS` that are not whole.
 
     Each problem has the keys `name`, `path` and `finding`. `moves` are folders whose files are in another
-    place now.
+    place now. `found_count`: images without a file that took one which lay at their place. `kept_count`:
+    changed files that were taken for the right ones, which now count as whole.
     """
 
     counts: dict[str, int]
     problems: list[dict[str, str]]
     requeued_count: int
     moves: list[Move]
+    found_count: int = 0
+    kept_count: int = 0
 
     @property
     def is_well(self) -> bool:
@@ -54,23 +57,34 @@ def verify(
     deep: bool = False,
     sets_pending: bool = False,
     follows_moves: bool = False,
+    keeps_changed: bool = False,
     on_image: Callable[[], None] = lambda: None,
 ) -> VerifyReport:
     """Check every row that has a file, and call `on_image` after each. No file is changed.
 
+    First, images without a file take sound ones that lie at their places.
+
     `deep`: decode every picture. `sets_pending`: make images with a missing or damaged file pending. Rows
     whose whole folder is missing never change, because its disk may only be unplugged. `follows_moves`: first
-    record the files of moved folders at their new place.
+    record the files of moved folders at their new place. `keeps_changed`: take changed files for the right
+    ones; without it they are only noted as changed.
     """
     if follows_moves:
         relocation.follow_moves()
+    found_count = found_files.take_found_files(roots)
+    kept_count = 0
     counts: Counter[str] = Counter()
     problems: list[dict[str, str]] = []
     requeued_count = 0
     for chunk in _chunks():
         by_state: defaultdict[FileState, list[Image]] = defaultdict(list)
         for image in chunk:
-            state = file_state(image, roots, deep=deep)
+            state, sha256 = _examine(image, roots, deep=deep)
+            if sha256 and keeps_changed and _keep(image, roots):
+                kept_count += 1
+                state = FileState.WHOLE
+            elif sha256:
+                images.mark_as_found([image], changed_sha256=sha256, damaged_at=None)
             by_state[state].append(image)
             if state is not FileState.WHOLE:
                 problems.append({"name": image.name, "path": image.file_path or "", "finding": state.value})
@@ -82,55 +96,44 @@ def verify(
             requeued_count += images.mark_as_found(lost, **images.NO_FILE)
     lost_count = counts[FileState.MISSING] + counts[FileState.FOLDER_GONE]
     moves = relocation.find_moves() if lost_count else []
-    return VerifyReport(dict(counts), problems[:MAX_PROBLEMS], requeued_count, moves)
+    return VerifyReport(dict(counts), problems[:MAX_PROBLEMS], requeued_count, moves, found_count, kept_count)
+
+
+def _keep(image: Image, roots: Sequence[Path]) -> bool:
+    try:
+        changes.keep(image, roots)
+    except FlowshelfError as error:
+        log.warning("The file of image %s was not kept: %s", image.id, error)
+        return False
+    return True
 
 
 def _store_damage(by_state: Mapping[FileState, list[Image]], *, deep: bool) -> None:
-    images.mark_as_found(by_state[FileState.DAMAGED], damaged_at=now())
+    images.mark_as_found(by_state[FileState.DAMAGED], damaged_at=now(), changed_sha256=None)
+    restored = [image for image in by_state[FileState.WHOLE] if image.changed_sha256]
+    images.mark_as_found(restored, changed_sha256=None)
     if deep:  # only decoding proves that a file which was marked as damaged is whole again
         repaired = [image for image in by_state[FileState.WHOLE] if image.damaged_at]
         images.mark_as_found(repaired, damaged_at=None)
 
 
-def file_state(image: Image, roots: Sequence[Path], *, deep: bool) -> FileState:
-    """The state of one image's file."""
+def _examine(image: Image, roots: Sequence[Path], *, deep: bool) -> tuple[FileState, str | None]:
+    """The state of one image's file, and the sha256 of one that was changed."""
     try:
         if image.file_path is None or not storage.is_there(image.file_path, roots):
-            return FileState.MISSING
+            return FileState.MISSING, None
         path = Path(image.file_path)
-        is_as_stored = path.stat().st_size == image.size_bytes and storage.file_sha256(path) == image.sha256
+        sha256 = storage.file_sha256(path)
+        is_as_stored = changes.is_as_stored(image, path, sha256)
         if image.sha256 and is_as_stored and not deep:
-            return FileState.WHOLE
+            return FileState.WHOLE, None
         if not storage.decodes(path):
-            return FileState.DAMAGED
+            return FileState.DAMAGED, None
     except FolderGone:
-        return FileState.FOLDER_GONE
+        return FileState.FOLDER_GONE, None
     except OSError:
-        return FileState.DAMAGED
-    return FileState.WHOLE if is_as_stored or image.sha256 is None else FileState.CHANGED
-
-
-def note_change(image: Image, path: Path) -> None:
-    """Update a row whose file differs from what was stored, and `image` with it.
-
-    A whole picture is accepted as it is: a person replaced it. Anything else is marked as damaged.
-    """
-    is_whole = storage.decodes(path)
-    fields: dict[str, str | int | None] = {"damaged_at": now()}
-    if is_whole:
-        fields = {
-            "size_bytes": path.stat().st_size,
-            "sha256": storage.file_sha256(path),
-            "damaged_at": None,
-        }
-        if size := storage.measure(path):
-            fields |= {"width": size[0], "height": size[1]}
-    if image.damaged_at is None or is_whole:
-        images.mark_as_found([image], **fields)
-        result = "accepted as it is" if is_whole else "marked as damaged"
-        log.warning("The file of image %s was changed outside Flowshelf: %s", image.id, result)
-    for name, value in fields.items():
-        setattr(image, name, value)
+        return FileState.DAMAGED, None
+    return (FileState.WHOLE, None) if is_as_stored else (FileState.CHANGED, sha256)
 
 
 def _chunks() -> Iterator[list[Image]]:

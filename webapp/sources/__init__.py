@@ -231,6 +231,14 @@ class Credentials(Protocol):
     def user_agent(self) -> str | None:
         """The user agent of the browser that the cookies were copied from, if the paste named it."""
 
+    def account_index(self) -> int | None:
+        """The N of `/u/N/` where the account was last found; None stands for the first account."""
+
+    def set_account_index(self, index: int) -> None: ...
+
+    def expected_account(self) -> Account | None:
+        """The account that the profile belongs to; None when any account will do."""
+
     def key(self) -> str | None:
         """The stored API key, if any."""
 

@@ -1,34 +1,34 @@
-"""Checks whether a service can be reached: host name, connection and certificate."""
+"""Checks whether a service can be reached, in the way in which the program reaches it."""
 
-import socket
-import ssl
-from urllib.parse import urlsplit
+import threading
+from contextlib import closing, suppress
 
-from webapp.errors import FlowUnavailable
-
-PORTS = {"http": 80, "https": 443}
+from webapp.config import Config
+from webapp.sources.http import BadNetworkSettings, HttpClient, Network, TooLarge
 
 
-def check_connection(url: str, timeout_seconds: float) -> None:
-    """Connect without sending a request. Raises FlowUnavailable with the cause and what to do."""
-    parts = urlsplit(url)
-    address = (parts.hostname or "", parts.port or PORTS[parts.scheme])
+def check_connection(config: Config, url: str) -> str:
+    """Request the root of a service, without cookies, and return how: directly, or by which proxy.
+
+    Any response will do. Raises FlowUnavailable with the cause and what to do.
+    """
+    network = Network.of(config)
+    client = HttpClient(threading.Event(), config.timeout_seconds, network=network)
+    with closing(client), suppress(TooLarge):  # only the arrival of a response counts
+        client.get(f"{url}/", limit_bytes=1)
+    proxy = network.proxy_for(url)
+    return f"by the proxy {proxy}" if proxy else "directly"
+
+
+def trusted_certificates(config: Config) -> str:
+    """Whose certificates are trusted, for a sentence."""
+    return Network.of(config).certificates
+
+
+def proxy_text(config: Config, url: str) -> str:
+    """The proxy of a service and where it is set, without its password; for a page."""
     try:
-        with socket.create_connection(address, timeout_seconds) as connection:
-            if parts.scheme == "https":
-                with ssl.create_default_context().wrap_socket(connection, server_hostname=parts.hostname):
-                    pass
-    except ssl.SSLError as error:
-        raise FlowUnavailable(
-            f"The certificate of {parts.hostname} cannot be trusted. A proxy or virus scanner may be "
-            "intercepting the connection, or this machine's clock may be wrong."
-        ) from error
-    except socket.gaierror as error:
-        raise FlowUnavailable(
-            f"The host name {parts.hostname} was not found. Check whether this machine is online."
-        ) from error
-    except OSError as error:
-        raise FlowUnavailable(
-            f"{parts.hostname} cannot be reached ({error.strerror or 'no response'}). Check whether this "
-            "machine is online, and whether a firewall blocks it."
-        ) from error
+        proxy = Network.of(config).proxy_for(url)
+    except BadNetworkSettings as error:
+        return str(error)
+    return f"{proxy}, from {proxy.setting}" if proxy else "none"

@@ -1,4 +1,4 @@
-"""Opens the source of the service that a profile's cookies belong to."""
+"""Opens the source of the service that a profile's cookies belong to, or of its paired browser."""
 
 import threading
 
@@ -6,6 +6,7 @@ from webapp.config import Config
 from webapp.sources import Credentials, Source
 from webapp.sources.cookies import FLOW_HOST, service_of
 from webapp.sources.flow_google import FlowGoogleSource
+from webapp.sources.flow_google.companion_transport import Browser
 from webapp.sources.labs import LabsSource
 
 
@@ -13,3 +14,10 @@ def open_source(config: Config, credentials: Credentials, stopping: threading.Ev
     """The source for the stored cookies. Makes no request yet."""
     is_new = service_of(credentials.cookies()) == FLOW_HOST
     return (FlowGoogleSource if is_new else LabsSource)(config, credentials, stopping)
+
+
+def open_through_browser(
+    config: Config, credentials: Credentials, browser: Browser, stopping: threading.Event
+) -> Source:
+    """The source whose calls a paired browser makes. Makes none yet."""
+    return FlowGoogleSource(config, credentials, stopping, browser)

@@ -2,6 +2,7 @@
 
 folders     which folders may be used, whether they exist, and how much space is free
 files       files are written completely or not at all, and removed
+found       the file of an image by the names that it would have
 pictures    format and size of a picture, and whether it decodes
 structure   where a picture ends
 thumbnails  small pictures, with limited memory
@@ -14,11 +15,14 @@ lock        the lock of a data folder; not imported here
 from webapp.storage.files import (
     DEVICE_NAMES,
     PART_PREFIX,
+    current_sha256,
     file_sha256,
     file_stems,
+    give_name,
     is_open_to_others,
     make_private,
     move_file,
+    put_aside,
     remove_file,
     remove_files,
     remove_parts,
@@ -35,6 +39,7 @@ from webapp.storage.folders import (
     path_under,
     require_root,
 )
+from webapp.storage.found import SoundFile, candidates, list_names, read_sound_file
 from webapp.storage.pictures import (
     SUFFIXES,
     PictureHeader,
@@ -52,15 +57,20 @@ __all__ = [
     "PART_PREFIX",
     "SUFFIXES",
     "PictureHeader",
+    "SoundFile",
     "allowed_folder",
+    "candidates",
+    "current_sha256",
     "decodes",
     "file_sha256",
     "file_stems",
     "free_bytes",
+    "give_name",
     "is_open_to_others",
     "is_there",
     "is_too_large_for_thumbnail",
     "keep_reserve",
+    "list_names",
     "make_folder",
     "make_private",
     "make_thumbnail",
@@ -68,7 +78,9 @@ __all__ = [
     "move_file",
     "network_share_of",
     "path_under",
+    "put_aside",
     "read_header",
+    "read_sound_file",
     "release_reserve",
     "remove_file",
     "remove_files",

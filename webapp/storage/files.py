@@ -4,6 +4,7 @@ A file under its final name is always complete: it is written in the same folder
 flushed to the disk, and only then renamed.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -12,6 +13,8 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 from webapp.errors import FolderGone
@@ -45,7 +48,7 @@ def replace_file(target: Path, content: bytes) -> None:
 def save_file(folder: Path, stems: list[str], suffix: str, content: bytes) -> Path:
     """Write `content` under the first of `stems` that is free or has the same content already.
 
-    A file under the last stem belongs to this image and is replaced; other files are never overwritten.
+    No file is overwritten. The last stem belongs to this image alone: another file under it is put aside.
     Raises DiskFull or FolderGone.
     """
     with translate_errors(folder, RESUME):
@@ -55,6 +58,7 @@ def save_file(folder: Path, stems: list[str], suffix: str, content: bytes) -> Pa
                 target = folder / f"{stem}{suffix}"
                 if _take_name(part, target) or target.read_bytes() == content:
                     return target
+            put_aside(target)
             os.replace(part, target)
             return target
         finally:
@@ -175,6 +179,35 @@ def remove_file(path: str, roots: Iterable[Path]) -> bool:
     return True
 
 
+def give_name(path: Path, targets: Iterable[Path]) -> Path:
+    """Give a file the first of these names that is free, and return it. No file is ever replaced.
+
+    It keeps its old name as well, unless the disk knows no hard links. Raises OSError.
+    """
+    for target in targets:
+        if _take_name(path, target) or target.samefile(path):
+            return target
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a file to `<name>-changed-<n>` in its folder, so that another can take its name."""
+    aside = give_name(path, (path.with_stem(f"{path.stem}-changed-{number}") for number in count(1)))
+    path.unlink(missing_ok=True)
+    return aside
+
+
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def current_sha256(path: Path) -> str:
+    """The same, read again only when size or times of the file differ from those of the last reading."""
+    found = path.stat()
+    return _sha256_of_version(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@lru_cache(maxsize=10_000)
+def _sha256_of_version(path: Path, *_: int) -> str:
+    return file_sha256(path)

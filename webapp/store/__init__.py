@@ -1,6 +1,8 @@
 """Every query and every transaction. Callers get lists and values, never lazy queries.
 
 profiles    profiles, their secrets, accounts and health
+renewals    pasted cookies that are kept alive, and why a session has probably ended
+profile_names, ways   how a profile is called, and what it waits for
 sessions    browsers that signed in to a shared Flowshelf
 settings    choices of the settings page
 roots       storage roots, and which files are recorded below each

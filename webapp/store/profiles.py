@@ -4,15 +4,18 @@ import json
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from peewee import IntegrityError, fn
+from peewee import Case, IntegrityError, fn
 
 from webapp.database.base import db
-from webapp.database.models import Gap, History, Image, Profile, Project, Removal, Run, Secret
-from webapp.database.states import Health, RunKind, RunState
+from webapp.database.fields import stored_json
+from webapp.database.models import Gap, History, Image, Pairing, Profile, Project, Removal, Run, Secret
+from webapp.database.states import CookieRenewal, Health, RunKind, RunState, Way
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account
 from webapp.store import transaction
+from webapp.store.profile_names import owner_name
 from webapp.store.removals import add_removals
+from webapp.store.ways import paste_instead
 from webapp.times import now, parsed, timestamp
 
 COOKIES, USER_AGENT, KEY = "cookies", "user_agent", "flow_next_key"
@@ -20,18 +23,20 @@ HEAD_REASON = "not walked yet"
 
 # By hand: read once per history page, and peewee takes longer to build such a statement than SQLite to run it
 # (benchmark `metadata`, history pages per second).
+# Those without a given name are shown by the e-mail of their account.
+_BY_NAME = (fn.LOWER(fn.COALESCE(fn.NULLIF(Profile.name, ""), Profile.account_email, "")), Profile.created_at)
 _FIND_SECRET = "SELECT value FROM secret WHERE profile_id = ? AND name = ?"
 
 
 def list_profiles() -> list[Profile]:
-    return list(Profile.select().order_by(fn.LOWER(Profile.name), Profile.created_at))
+    return list(Profile.select().order_by(*_BY_NAME))
 
 
 def list_profiles_downloading() -> list[Profile]:
     """Profiles with an open download run, paused and waiting ones included."""
     is_open = Run.state.in_((RunState.RUNNING, RunState.WAITING, RunState.PAUSED))
     downloading = Run.select(Run.profile).where(Run.kind == RunKind.DOWNLOAD, is_open)
-    return list(Profile.select().where(Profile.id.in_(downloading)).order_by(fn.LOWER(Profile.name)))
+    return list(Profile.select().where(Profile.id.in_(downloading)).order_by(*_BY_NAME))
 
 
 def get_profile(profile_id: str) -> Profile:
@@ -43,7 +48,7 @@ def get_profile(profile_id: str) -> Profile:
 def add_profile(name: str, histories: tuple[str, ...]) -> Profile:
     """Add a profile without cookies. Each of its histories starts with one gap at its newest page (the head).
 
-    Raises BadRequest for a name that is empty or too long.
+    The name may be empty (`store.profile_names`). Raises BadRequest for one that is too long.
     """
     name = _valid_name(name)
     with transaction():
@@ -54,14 +59,14 @@ def add_profile(name: str, histories: tuple[str, ...]) -> Profile:
 
 
 def rename_profile(profile_id: str, name: str) -> None:
-    """Raises BadRequest for a name that is empty or too long."""
+    """An empty name takes the given one away. Raises BadRequest for a name that is too long."""
     Profile.update(name=_valid_name(name)).where(Profile.id == get_profile(profile_id).id).execute()
 
 
 def _valid_name(name: str) -> str:
     name = " ".join(name.split())
-    if not 1 <= len(name) <= 80:
-        raise BadRequest("Give the profile a name of 1 to 80 characters.")
+    if len(name) > 80:
+        raise BadRequest("Give the profile a name of at most 80 characters.")
     return name
 
 
@@ -116,23 +121,43 @@ def remove_profile(profile_id: str, *, with_files: bool = False) -> list[Removal
 
 def get_cookies(profile_id: str) -> dict[str, str]:
     """The profile's cookies by name; empty when it has none."""
-    text = _find_secret(profile_id, COOKIES)
-    return json.loads(text) if text else {}
+    cookies = stored_json(_find_secret(profile_id, COOKIES), {})
+    return {name: str(value) for name, value in cookies.items()}
 
 
 def set_cookies(
     profile_id: str, cookies: dict[str, str], expire_at: str | None, user_agent: str | None = None
 ) -> None:
-    """Replace the profile's cookies, and the user agent of their browser, by pasted ones."""
+    """Replace the profile's cookies, and the user agent of their browser, by pasted ones.
+
+    From then on they sign it in, and no paired browser does.
+    """
     with transaction():
         get_profile(profile_id)
         _set_secret(profile_id, COOKIES, json.dumps(cookies))
         Secret.delete().where(Secret.profile == profile_id, Secret.name == USER_AGENT).execute()
         if user_agent:
             _set_secret(profile_id, USER_AGENT, user_agent)
-        Profile.update(cookie_names=", ".join(sorted(cookies)), cookies_expire_at=expire_at).where(
-            Profile.id == profile_id
-        ).execute()
+        Profile.update(
+            way=Way.PASTE,
+            cookie_names=", ".join(sorted(cookies)),
+            cookies_expire_at=expire_at,
+            **_never_renewed(),
+        ).where(Profile.id == profile_id).execute()
+        Pairing.delete().where(Pairing.profile == profile_id).execute()
+
+
+def _never_renewed() -> dict[str, object]:
+    """The columns of cookies that were pasted just now. Those of a person who had switched on their renewal
+    are renewed too, although Google refused it for the old ones."""
+    was_refused = Profile.renewal == CookieRenewal.REFUSED
+    return {
+        "cookies_set_at": now(),
+        "renewal": Case(None, [(was_refused, CookieRenewal.ON.value)], Profile.renewal),
+        "renewed_at": None,
+        "renewal_due_at": None,
+        "renewal_problem": None,
+    }
 
 
 def renew_cookies(
@@ -150,6 +175,26 @@ def renew_cookies(
             Profile.update(cookie_names=", ".join(sorted(renewed)), **expiry).where(
                 Profile.id == profile_id
             ).execute()
+
+
+def merge_cookies(profile_id: str, renewed: dict[str, str]) -> None:
+    """Replace some of the profile's cookies and keep the others. Call it inside a transaction."""
+    cookies = get_cookies(profile_id) | renewed
+    _set_secret(profile_id, COOKIES, json.dumps(cookies))
+    Profile.update(cookie_names=", ".join(sorted(cookies))).where(Profile.id == profile_id).execute()
+
+
+def set_account_index(profile_id: str, index: int | None) -> None:
+    """Record below which `/u/N/` the account was found; None is the first account of a browser."""
+    Profile.update(account_index=index).where(Profile.id == profile_id).execute()
+
+
+def expected_account(profile_id: str) -> Account | None:
+    """The account of a profile, as far as a check has shown it; None if none has."""
+    profile = get_profile(profile_id)
+    if not (profile.account_email or profile.account_key):
+        return None
+    return Account(profile.account_email or "", "", profile.account_key or "")
 
 
 def find_user_agent(profile_id: str) -> str | None:
@@ -195,21 +240,22 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
     if profile and _is_same(profile, account) is False:
         owner = profile.account_email or "another account"
         raise OtherAccount(
-            f"These cookies sign in {_named(account)}, but the profile “{profile.name}” belongs to {owner}. "
-            f"Add another profile for {_named(account)}, or copy the cookies again while signed in as "
-            f"{profile.account_email or 'the account of this profile'}."
+            f"These cookies sign in {_named(account)}, but the profile “{owner_name(profile)}” belongs to "
+            f"{owner}. Add another profile for {_named(account)}, or copy the cookies again while signed in "
+            f"as {profile.account_email or 'the account of this profile'}."
         )
     others = (other for other in list_profiles() if other.id != profile_id and _is_same(other, account))
     if other := next(others, None):
         raise AccountExists(
-            f"The account {_named(account)} already has a profile, “{other.name}”. Replace the cookies there "
-            "instead."
+            f"The account {_named(account)} already has a profile, “{owner_name(other)}”. "
+            f"{paste_instead(other)}",
+            other.id,
         )
     if profile and not is_confirmed and _is_same(profile, account) is None and not _is_blank(profile):
         raise OtherAccount(
             f"Flow does not say whose cookies these are, and none of that account’s projects is known from "
-            f"“{profile.name}”. If it is the same account, paste them again and tick “These are the same "
-            "account”."
+            f"“{owner_name(profile)}”. If it is the same account, paste them again and tick “These are the "
+            "same account”."
         )
 
 
@@ -238,11 +284,14 @@ def _named(account: Account) -> str:
 def note_account(profile_id: str, account: Account, *, is_confirmed: bool = False) -> None:
     """Record that a check succeeded and the cookies sign in `account`.
 
-    Values that the service left empty this time keep what was stored. Raises what `check_account` raises.
+    Values that the service left empty this time keep what was stored. A paired browser adds none to an
+    account that is known, because that was chosen by a person. Raises what `check_account` raises.
     """
     columns = {"account_email": account.email, "account_key": account.key, "account_name": account.name}
     with transaction():
         check_account(profile_id, account, is_confirmed=is_confirmed)
+        if get_profile(profile_id).way == Way.COMPANION and expected_account(profile_id):
+            columns = {}
         try:
             Profile.update(
                 checked_at=now(),
@@ -256,8 +305,26 @@ def note_account(profile_id: str, account: Account, *, is_confirmed: bool = Fals
             raise AccountExists(f"The account {_named(account)} already has a profile.") from error
 
 
+def find_profile_of(email: str) -> Profile | None:
+    """The profile of an account, by its e-mail; None for an empty one."""
+    return Profile.get_or_none(fn.LOWER(Profile.account_email) == email.lower())
+
+
+def set_account(profile_id: str, account: Account, service: str) -> None:
+    """Record the account that a person chose for a new profile. Raises AccountExists."""
+    with transaction():
+        check_account(profile_id, account)
+        changes = {"account_email": account.email or None, "service": service}
+        Profile.update(changes).where(Profile.id == profile_id).execute()
+
+
 def note_health(profile_id: str, health: Health, reason: str | None = None) -> None:
-    Profile.update(health=health, health_reason=reason).where(Profile.id == profile_id).execute()
+    """Record the health of a profile, and when it signed out unless it had before."""
+    with transaction():
+        of_profile = Profile.id == profile_id
+        if health == Health.WAITING_FOR_COOKIES:
+            Profile.update(signed_out_at=now()).where(of_profile, Profile.health != health).execute()
+        Profile.update(health=health, health_reason=reason).where(of_profile).execute()
 
 
 def note_unchecked(profile_id: str, reason: str) -> None:

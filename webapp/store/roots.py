@@ -6,7 +6,7 @@ from pathlib import Path
 
 from peewee import Expression
 
-from webapp.database.models import Image, StorageRoot
+from webapp.database.models import Image, Removal, StorageRoot
 from webapp.database.roots import current_roots, set_roots
 from webapp.storage.roots import Place, Roots, is_absolute
 from webapp.store import ROWS_PER_STATEMENT, transaction
@@ -69,11 +69,12 @@ def count_below(root_id: int) -> int:
 
 def move_root(root_id: int, path: Path) -> None:
     """The files of a root lie below another folder now. Where that is a root of its own, they become its
-    files."""
+    files, also those that are still to be removed."""
     with transaction():
         other = StorageRoot.get_or_none(StorageRoot.path == str(path), StorageRoot.id != root_id)
         if other:
-            Image.update(root_id=other.id).where(Image.root_id == root_id).execute()
+            for model in (Image, Removal):
+                model.update(root_id=other.id).where(model.root_id == root_id).execute()
             StorageRoot.delete().where(StorageRoot.id == root_id).execute()
         else:
             StorageRoot.update(path=str(path)).where(StorageRoot.id == root_id).execute()

@@ -22,6 +22,7 @@ ViewT = TypeVar("ViewT", bound=View)
 _open_to: WeakKeyDictionary[View, Role] = WeakKeyDictionary()
 # The roles whose views a role may use.
 _INCLUDED = {
+    Role.COMPANION: (Role.COMPANION,),
     Role.OWNER: (Role.OWNER, Role.GUEST, Role.ANONYMOUS),
     Role.GUEST: (Role.GUEST, Role.ANONYMOUS),
     Role.ANONYMOUS: (Role.ANONYMOUS,),
@@ -39,6 +40,16 @@ def open_to_anonymous(view: ViewT) -> ViewT:
     """Let everybody on the network use a view without signing in."""
     _open_to[view] = Role.ANONYMOUS
     return view
+
+
+def open_to_companion(view: ViewT) -> ViewT:
+    """Let the extension of a paired browser use a view, and nobody else: not even the owner."""
+    _open_to[view] = Role.COMPANION
+    return view
+
+
+def is_for_companion(view: View | None) -> bool:
+    return view is not None and _open_to.get(view) is Role.COMPANION
 
 
 def is_allowed(role: Role, view: View | None) -> bool:

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from webapp.background.companion.signatures import REFUSED
 from webapp.config import LOOPBACK_HOSTS, Config
 from webapp.database.states import Role
-from webapp.errors import Forbidden, SignInNeeded
-from webapp.web import access
+from webapp.errors import Forbidden, PairingRefused, SignInNeeded
+from webapp.web import access, companion_access
 from webapp.web.prefix import check_prefix
 from webapp.web.sharing import Sharing
 
@@ -43,6 +44,7 @@ SIGN_IN = (
 NOT_FOR_GUESTS = (
     "Only the owner of this Flowshelf can do this. As a guest you can view, search and save images."
 )
+NOT_FOR_COMPANION = "A paired browser can only fetch its calls and return what Flow sent."
 OTHER_SITE = "This request came from a page of another site, so Flowshelf ignored it. Nothing was changed."
 
 
@@ -57,9 +59,12 @@ def protect(app: Flask, config: Config) -> None:
     @app.before_request
     def check_request() -> AnyResponse | None:
         check_host(request.host, own_names)
+        if companion_access.is_from_extension():
+            # Another origin than ours: its code or its signature shows what it may do.
+            return check_prefix()
+        site = request.headers.get("Sec-Fetch-Site")
+        check_origin(request.headers.get("Origin"), site)
         if request.method not in SAFE_METHODS:
-            site = request.headers.get("Sec-Fetch-Site")
-            check_origin(request.headers.get("Origin"), site)
             check_fetch_site(site)
         return check_prefix()
 
@@ -83,7 +88,9 @@ def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
     @app.before_request
     def check_role() -> None:
         access.set_role(role_of_request(sharing))
-        if not access.is_owner():
+        if access.role() is Role.COMPANION:
+            request.max_content_length = companion_access.MAX_BODY_BYTES
+        elif not access.is_owner():
             request.max_content_length = MAX_FOREIGN_REQUEST_BYTES
             # No partial downloads: a worker thread copies out a byte range itself, so slow readers could
             # occupy all threads. Whole files are sent by waitress's main loop.
@@ -96,8 +103,17 @@ def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
 def role_of_request(sharing: Sharing | None) -> Role:
     """The role of the code in the Authorization header, otherwise that of the session cookie.
 
-    Without sharing everybody who can reach the port is the owner. Raises WrongCode or Locked.
+    Without sharing everybody who can reach the port is the owner, except an extension, which is what its
+    signature shows. Raises WrongCode, Locked or PairingRefused.
     """
+    if companion_access.is_signed():
+        # Before anything of it is read: everywhere else not even a valid signature would help.
+        if not access.is_for_companion(current_app.view_functions.get(request.endpoint or "")):
+            raise Forbidden(NOT_FOR_COMPANION)
+        companion_access.verify()
+        return Role.COMPANION
+    if companion_access.is_from_extension():
+        return Role.ANONYMOUS
     if sharing is None:
         return Role.OWNER
     if request.endpoint == "static":
@@ -109,9 +125,11 @@ def role_of_request(sharing: Sharing | None) -> Role:
 
 
 def require_role(role: Role, view: access.View | None) -> None:
-    """Raises SignInNeeded or Forbidden unless this role may use the view."""
+    """Raises SignInNeeded, Forbidden or PairingRefused unless this role may use the view."""
     if access.is_allowed(role, view):
         return
+    if role is Role.OWNER and access.is_for_companion(view):
+        raise PairingRefused(REFUSED)
     raise SignInNeeded(SIGN_IN) if role is Role.ANONYMOUS else Forbidden(NOT_FOR_GUESTS)
 
 

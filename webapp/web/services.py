@@ -27,6 +27,11 @@ def background() -> Background:
     return background_of(current_app)
 
 
+def is_demo() -> bool:
+    """Whether the current request is for the demo, whose pictures and accounts are made up."""
+    return background().settings.current.is_sealed
+
+
 def sharing() -> Sharing | None:
     """The sharing of the app that handles the current request; None when it is not shared."""
     return sharing_of(current_app)

@@ -20,6 +20,9 @@ def up(migrator, db):
         migrator.add_column("profile", "cookies_set_at", TextField(null=True)),
         migrator.add_column("profile", "renewal", TextField(default="off")),
         migrator.add_column("profile", "renewed_at", TextField(null=True)),
+        migrator.add_column("profile", "renewal_due_at", TextField(null=True)),
+        migrator.add_column("profile", "renewal_problem", TextField(null=True)),
+        migrator.add_column("profile", "signed_out_at", TextField(null=True)),
         migrator.add_column("profile", "firefox_folder", TextField(null=True)),
         migrator.add_column("profile", "firefox_container", IntegerField(null=True)),
     )

@@ -11,6 +11,13 @@ _OF_IMAGES = (
     (EventKind.FILE_GONE, "local_path", "new.local_path IS NULL AND new.not_wanted_at IS NULL", None),
     (EventKind.DELETED, "local_path", "new.local_path IS NULL AND new.not_wanted_at IS NOT NULL", None),
     (EventKind.DAMAGED, "damaged_at", "new.damaged_at IS NOT NULL", "new.damaged_at"),
+    (EventKind.CHANGED, "changed_sha256", "new.changed_sha256 IS NOT NULL", None),
+    (
+        EventKind.KEPT,
+        "changed_sha256",
+        "new.changed_sha256 IS NULL AND new.sha256 IS old.changed_sha256",
+        None,
+    ),
     (EventKind.GONE, "gone_upstream_at", "new.gone_upstream_at IS NOT NULL", "new.gone_upstream_at"),
     (EventKind.BACK, "gone_upstream_at", "new.gone_upstream_at IS NULL", None),
     (EventKind.HIDDEN, "hidden_at", "new.hidden_at IS NOT NULL", "new.hidden_at"),

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from webapp.demo.account.flow_google import Ingredient
 from webapp.demo.account.pagination import CursorRefused
 from webapp.demo.account.projects import Project
+from webapp.demo.browsers import Browsers
 from webapp.demo.entries import Entry, Kind, chance
 from webapp.demo.flow_google import frames, records, start_page
 from webapp.demo.flow_google.listing import card, listing
@@ -32,13 +33,12 @@ def breach_of(request: Request) -> str | None:
     """Say how a call differs from the calls that Flow's own page makes, if it does."""
     if request.kind not in CALL_KINDS:
         return None
-    origin = f"http://{request.headers.get('host', '')}"
     demands = {
         "is no POST": request.method == "POST",
         "is no form": request.headers.get("content-type", "").startswith(_FORM),
         "lacks x-same-domain": request.headers.get("x-same-domain") == "1",
-        "has another origin": request.headers.get("origin") == origin,
-        "has another referer": request.headers.get("referer") == f"{origin}/",
+        "has another origin": request.headers.get("origin") == request.origin,
+        "has another referer": request.headers.get("referer") == f"{request.origin}/",
         "lacks the number _reqid": request.query.get("_reqid", "").isdecimal(),
         "asks for another format than rt=c": request.query.get("rt") == "c",
         "lacks source-path=/": request.query.get("source-path") == "/",
@@ -49,9 +49,10 @@ def breach_of(request: Request) -> str | None:
 class FlowGoogleService:
     """Answers for all accounts. `handshake_status` is the HTTP status of a refusal for a wrong token."""
 
-    def __init__(self, worlds: Sequence[World], urls: Urls) -> None:
+    def __init__(self, worlds: Sequence[World], browsers: Browsers, urls: Urls) -> None:
         self.handshake_status = 400
         self._worlds = worlds
+        self._browsers = browsers
         self._urls = urls
         self._calls = {
             "projects": self._projects,
@@ -61,7 +62,7 @@ class FlowGoogleService:
         }
 
     def response(self, request: Request) -> Response:
-        world = next((one for one in self._worlds if one.google.is_owner(request.cookies)), None)
+        world = self._browsers.find_world(request)
         if request.kind == "start":
             return self._start(request, world)
         slot = (world or self._worlds[0]).google.error_slot

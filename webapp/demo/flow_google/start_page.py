@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from webapp.demo.account.google_sign_in import GoogleSignIn
+from webapp.demo.browsers import SIGN_IN_PATH
 from webapp.demo.flow_google.frames import compact_json
 from webapp.demo.json_types import Slots
 from webapp.demo.responses import Response
@@ -36,7 +37,8 @@ def _page(values: dict[str, str], set_cookies: Iterable[str] = ()) -> Response:
     text = (
         '<!doctype html><html lang="en" dir="ltr"><head><base href="/"><title>Flow</title>'
         f'<script data-id="_gd" nonce="x">window.WIZ_global_data = {compact_json(values)};</script></head>'
-        "<body><flow-root></flow-root></body></html>"
+        f'<body><flow-root></flow-root><p><a href="{SIGN_IN_PATH}">Sign in to the simulated Flow</a></p>'
+        "</body></html>"
     )
     headers = tuple(("Set-Cookie", line) for line in set_cookies)
     return Response(200, text.encode(), "text/html; charset=utf-8", headers)

@@ -62,7 +62,7 @@ class LabsService:
     def _history(self, request: Request, first_page: bool) -> Response:
         if leak_of(request):
             return trpc_error(400, "Request contains credentials of another service")
-        if not request.headers.get("referer", "").startswith(f"{_origin(request)}/fx/tools/flow"):
+        if not request.headers.get("referer", "").startswith(f"{request.origin}/fx/tools/flow"):
             return trpc_error(403, "Forbidden")
         if not request.headers.get("content-type", "").startswith("application/json"):
             return trpc_error(415, "Unsupported content-type")
@@ -113,7 +113,7 @@ class LabsService:
         world = next((world for world in self._worlds if world.accepts_token(token)), None)
         if world is None:
             return google_error(401, "Request had invalid authentication credentials.")
-        origin = _origin(request)
+        origin = request.origin
         if (request.headers.get("referer"), request.headers.get("origin")) != (f"{origin}/", origin):
             return google_error(403, "This referer is blocked.", "API_KEY_HTTP_REFERRER_BLOCKED")
         return self._named_media(world, request)
@@ -160,7 +160,3 @@ def parsed_input(text: str) -> tuple[str, int, str | None]:
         case {"meta": {"values": {"cursor": noted}}} if noted == _UNDEFINED:
             return history, size, None
     return history, size, cursor
-
-
-def _origin(request: Request) -> str:
-    return f"http://{request.headers.get('host', '')}"

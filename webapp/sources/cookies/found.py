@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,10 +12,14 @@ from webapp.errors import BadCookies
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,60}")
 _HOST = re.compile(r"(?:[a-z0-9-]{1,30}\.){1,3}[a-z]{2,12}")
+_ATTRIBUTES = frozenset(
+    ("path", "domain", "expires", "max-age", "secure", "httponly", "samesite", "priority", "partitioned")
+)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # Chrome's exports use seconds, some extensions milliseconds: a larger number is in milliseconds.
 _MAX_SECONDS = 1e11
+_MAX_DATE_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,9 @@ class FoundCookie:
     @property
     def host(self) -> str:
         """The host it belongs to, without the leading dot for subdomains; empty when unknown."""
-        return (self.domain or "").strip().lstrip(".").lower()
+        # Cookie Quick Manager writes a URL, “https://.google.com/”.
+        host = (self.domain or "").strip().lower()
+        return (host.partition("://")[2] or host).partition("/")[0].lstrip(".")
 
     @property
     def shown_site(self) -> str:
@@ -39,6 +45,26 @@ class FoundCookie:
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
+
+
+def header_cookies(header: str, site: str | None) -> Iterator[FoundCookie]:
+    """The cookies of `a=b; c=d`. Attributes are dropped; `expires` applies to the cookie before it."""
+    pending = None
+    for part in header.split(";"):
+        name, equals, value = (text.strip() for text in part.partition("="))
+        if name.lower() in _ATTRIBUTES:
+            if pending and name.lower() == "expires":
+                pending = FoundCookie(pending.name, pending.value, site, expiry(value))
+            continue
+        if pending:
+            yield pending
+        pending = FoundCookie(name, _unquoted(value), site) if equals else None
+    if pending:
+        yield pending
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 def latest_by_name(cookies: Iterable[FoundCookie]) -> dict[str, FoundCookie]:
@@ -106,6 +132,8 @@ def _of_number(value: str | int | float) -> datetime | None:
 
 
 def _of_date(text: str) -> datetime | None:
+    if len(text) > _MAX_DATE_LENGTH:
+        return None
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)

@@ -1,4 +1,8 @@
-"""The cookies that flow.google.com needs: a family of google.com cookies, and one of its own."""
+"""The cookies that flow.google.com needs: a family of google.com cookies, and one of its own.
+
+What cannot work without was measured at a sister service (flow_google/PROTOCOL.md, “Sign-in”): SID, or
+`__Secure-1PSID` in its place, and OSID or else APISID with SAPISID. Everything else is worth a warning only.
+"""
 
 import re
 from collections.abc import Iterable
@@ -14,12 +18,15 @@ from webapp.sources.cookies.found import (
     latest_expiry,
     listed,
 )
+from webapp.sources.cookies.reading import Reading
 
 FLOW_HOST = "flow.google.com"
-NEEDED = ("SID", "HSID", "SSID", "APISID", "SAPISID", "__Secure-1PSID", "__Secure-3PSID")
 OWN = ("OSID", "__Secure-OSID")
-# Missing in exports that contain only cookies marked “Secure”.
-_NOT_SECURE = ("SID", "HSID", "APISID")
+SESSION = ("SID", "__Secure-1PSID")
+_PROOF = ("APISID", "SAPISID")
+FRESHNESS = "__Secure-1PSIDTS"
+# What a browser sends as well.
+_USUAL = ("SID", "HSID", "SSID", "APISID", "SAPISID", "__Secure-1PSID", "__Secure-3PSID")
 _FAMILY = re.compile(
     r"(?:__Secure-)?(?:[13]P)?(?:S?APISID|[HS]?SID|SSID|SIDCC|SIDTS|SIDRTS)|(?:__Secure-)?(?:OSID|LSID)|NID"
 )
@@ -33,7 +40,7 @@ STEPS = (
     f"open a private window, type {FLOW_HOST} in the address bar and sign in; press F12, open Network and "
     f"reload the page; then right-click the request named {FLOW_HOST} and choose “Copy as cURL”"
 )
-ADVICE = f"To copy the cookies, {STEPS}. Close that window without signing out."
+ADVICE = f"To copy the cookies, {STEPS}."
 
 
 def is_google_name(name: str) -> bool:
@@ -43,10 +50,10 @@ def is_google_name(name: str) -> bool:
 
 def signs_in(names: Iterable[str]) -> bool:
     """Whether cookies of these names sign in to flow.google.com."""
-    return not {*OWN, "SID"}.isdisjoint(names)
+    return not {*OWN, *SESSION}.isdisjoint(names)
 
 
-def own_cookies(found: list[FoundCookie], now: datetime, flow_host: str) -> dict[str, FoundCookie]:
+def own_cookies(found: Iterable[FoundCookie], now: datetime, flow_host: str) -> dict[str, FoundCookie]:
     """The unexpired cookies of a paste that are sent to flow.google.com, by name."""
     return latest_by_name(
         cookie
@@ -61,10 +68,38 @@ def is_of(cookie: FoundCookie, flow_host: str) -> bool:
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """The required cookies that are missing. Of the two in `OWN` one is enough."""
+    """The cookies without which nothing works, by the name that a browser most likely has."""
     present = set(names)
-    absent = [name for name in NEEDED if name not in present]
-    return absent if present.intersection(OWN) else [*absent, OWN[0]]
+    absent = [SESSION[0]] if present.isdisjoint(SESSION) else []
+    return absent if has_own(present) or present.issuperset(_PROOF) else [*absent, OWN[0]]
+
+
+def has_own(names: Iterable[str]) -> bool:
+    """Whether flow.google.com itself set one of these cookies."""
+    return not set(OWN).isdisjoint(names)
+
+
+def usually_sent(names: Iterable[str]) -> list[str]:
+    """The cookies that a browser sends and these are not, the one that matters most first."""
+    present = set(names)
+    absent = [name for name in (FRESHNESS, *_USUAL) if name not in present]
+    return absent if has_own(present) else [*absent, OWN[0]]
+
+
+def warnings(names: Iterable[str]) -> tuple[str, ...]:
+    """Sentences about cookies that are missing although these may work without them."""
+    absent = usually_sent(names)
+    others = [name for name in absent if name != FRESHNESS]
+    sentences = []
+    if FRESHNESS in absent:
+        sentences.append(
+            f"{FRESHNESS} is missing. Without it Flow may refuse these cookies, or end the session within "
+            "minutes: copy all cookies of the request."
+        )
+    if others:
+        is_missing, also = "is" if len(others) == 1 else "are", " as well" if FRESHNESS in absent else ""
+        sentences.append(f"{listed(others, 9)} {is_missing} missing{also}. Flow usually works without.")
+    return tuple(sentences)
 
 
 def checked(cookies: dict[str, FoundCookie]) -> tuple[dict[str, str], str | None]:
@@ -77,24 +112,26 @@ def checked(cookies: dict[str, FoundCookie]) -> tuple[dict[str, str], str | None
     return {name: cookie.value for name, cookie in cookies.items()}, earliest_expiry(lasting)
 
 
-def what_is_missing(found: list[FoundCookie], now: datetime, flow_host: str) -> str:
-    """A sentence that says why the google.com cookies of a paste are not sufficient."""
-    google = [cookie for cookie in found if cookie.value and is_google_name(cookie.name)]
+def what_is_missing(reading: Reading, now: datetime, flow_host: str) -> str:
+    """A sentence that says why the google.com cookies of a paste are not sufficient, and what to do."""
+    google = [cookie for cookie in reading.cookies if cookie.value and is_google_name(cookie.name)]
     ours = [cookie for cookie in google if is_of(cookie, flow_host)]
     if not ours:
         return (
-            f"The Google cookies in the pasted text belong to {google[0].shown_site}, not to {FLOW_HOST}. "
-            f"{ADVICE}"
+            f"Flowshelf read {reading.shape}, but its Google cookies belong to {google[0].shown_site}, "
+            f"not to {FLOW_HOST}. {ADVICE}"
         )
     expired = [cookie for cookie in ours if cookie.is_expired(now)]
     absent = missing(cookie.name for cookie in ours if not cookie.is_expired(now))
     if set(absent) & {cookie.name for cookie in expired}:
         last = latest_expiry(expired)
-        return f"Cookies of google.com in the pasted text expired on {last:%Y-%m-%d}. Sign in again. {ADVICE}"
+        return (
+            f"Flowshelf read {reading.shape}, but its google.com cookies expired on {last:%Y-%m-%d}. {ADVICE}"
+        )
     names = list(dict.fromkeys(cookie.name for cookie in ours))
     return (
-        f"These are google.com cookies ({listed(names)}), which {FLOW_HOST} needs, but "
-        f"{listed(absent, 9)} {'is' if len(absent) == 1 else 'are'} missing{_cause(absent)}. {ADVICE}"
+        f"Flowshelf read {reading.shape} with google.com cookies ({listed(names)}), but "
+        f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} missing{_cause(absent)}. {ADVICE}"
     )
 
 
@@ -104,8 +141,6 @@ def is_sent(name: str) -> bool:
 
 
 def _cause(absent: list[str]) -> str:
-    if not set(_NOT_SECURE) - set(absent) and "SAPISID" not in absent:
-        return ": an export of only the cookies marked “Secure” lacks them, so copy all cookies"
     if absent == [OWN[0]]:
         return f": {FLOW_HOST} sets it, so cookies copied from another Google page are not enough"
     return ""

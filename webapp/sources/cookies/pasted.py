@@ -1,12 +1,13 @@
 """Chooses from a person's pasted text the cookies that one of the two services needs."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from webapp.errors import BadCookies
 from webapp.sources.cookies import google
+from webapp.sources.cookies.documents import read_har
 from webapp.sources.cookies.found import (
     LOOPBACK,
     FoundCookie,
@@ -18,24 +19,25 @@ from webapp.sources.cookies.found import (
     names_of,
 )
 from webapp.sources.cookies.google import FLOW_HOST
-from webapp.sources.cookies.shapes import SESSION_COOKIE, found_cookies
-from webapp.sources.cookies.user_agent import find_user_agent
+from webapp.sources.cookies.pasted_requests import PastedRequest, account_index_in, account_index_of
+from webapp.sources.cookies.plain import plain
+from webapp.sources.cookies.reading import Reading
+from webapp.sources.cookies.shapes import SESSION_COOKIE, SESSION_NAME, read_paste
+from webapp.sources.cookies.user_agent import find_user_agent, sendable
 
 LABS_HOST = "labs.google"
 MAX_PASTE = 1_000_000
+# A HAR file contains the responses as well; what is longer than a paste has to be one.
+MAX_HAR = 24_000_000
 WHOLE = -1
 
-_SESSION_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.(\d{1,2}))?")
-# Word processors and chat programs replace or separate plain characters by these.
-_PLAIN = str.maketrans(dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛", "'") | {"\u00a0": " "})
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-
 _OLD = (
-    f"Only if your pictures still open at {LABS_HOST}/fx: press F12 there, open Application (in Firefox "
+    f"; only if your pictures still open at {LABS_HOST}/fx, press F12 there, open Application (in Firefox "
     f"Storage), then Cookies, https://{LABS_HOST}, and copy the value of {SESSION_COOKIE}."
 )
+ADVICE = google.ADVICE
 # Today's Flow comes first, because most accounts have moved there.
-ADVICE = f"{google.ADVICE} {_OLD}"
+ADVICE_FOR_BOTH = f"{ADVICE.removesuffix('.')}{_OLD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class PastedCookies:
     service may refuse a request with all cookies (status 431). The parts of a labs session are joined.
     `found_names` are the plausible names of all cookies in the paste. `expires_at` is in the form of
     `webapp.times`, None when unknown. `user_agent` is that of the browser, when a request was pasted.
+    `account_index` is the N of `/u/N/` in its URL, None for the first account. `warnings` are sentences about
+    cookies that are missing although it may work without them.
     """
 
     cookies: dict[str, str] = field(repr=False)
@@ -53,6 +57,8 @@ class PastedCookies:
     expires_at: str | None
     service: str = LABS_HOST
     user_agent: str | None = None
+    account_index: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def service_of(cookie_names: Iterable[str]) -> str:
@@ -67,42 +73,74 @@ def parse_cookies(
 ) -> PastedCookies:
     """Find the cookies of one service in a paste of any format in labs/PROTOCOL.md, part 6.
 
-    A paste with all cookies that flow.google.com needs belongs to that service: accounts move there and never
-    back. `labs_host` and `flow_host` are accepted as sites of cookies besides Google's own hosts, for servers
-    that are set in the configuration. Raises BadCookies, which says what was found and what is missing
-    but never quotes a value.
+    A paste with the cookies that flow.google.com needs belongs to that service: accounts move there and never
+    back. With a labs session besides, only its own cookie shows that the browser was there. `labs_host` and
+    `flow_host` are accepted as sites of cookies besides Google's own hosts, for servers that are set in the
+    configuration. Raises BadCookies, which says what was found and what is missing but never quotes a value.
     """
-    text = _plain(text)
-    found, user_agent = found_cookies(text), find_user_agent(text)
-    ours = google.own_cookies(found, now, flow_host)
-    if not google.missing(ours):
+    reading, text = _read(text)
+    flow_hosts, labs_hosts = (FLOW_HOST, flow_host, *LOOPBACK), (LABS_HOST, labs_host, *LOOPBACK)
+    names = names_of(reading.cookies)
+    ours = google.own_cookies(reading.cookies, now, flow_host)
+    sessions = [cookie for cookie in reading.cookies if _is_session(cookie) and _is_of(cookie, labs_host)]
+    if not google.missing(ours) and (google.has_own(ours) or not sessions):
         cookies, expires_at = google.checked(ours)
-        return PastedCookies(cookies, names_of(found), expires_at, FLOW_HOST, user_agent)
-    sessions = [cookie for cookie in found if _is_session(cookie) and _is_of(cookie, labs_host)]
-    valid = [cookie for cookie in sessions if not cookie.is_expired(now)]
-    if not valid:
-        raise BadCookies(_what_is_missing(found, sessions, now, flow_host))
-    used = _parts_in_order(valid)
-    value = "".join(cookie.value for cookie in used)
-    _check_value(value)
-    return PastedCookies(
-        {SESSION_COOKIE: value}, names_of(found), earliest_expiry(used), user_agent=user_agent
-    )
+        user_agent = _user_agent(reading.requests, flow_hosts) or find_user_agent(text)
+        return PastedCookies(
+            cookies,
+            names,
+            expires_at,
+            FLOW_HOST,
+            user_agent,
+            _account_index(reading, text, flow_hosts),
+            google.warnings(cookies),
+        )
+    value, expires_at = _labs_session(reading, sessions, now, flow_host)
+    user_agent = _user_agent(reading.requests, labs_hosts) or find_user_agent(text)
+    return PastedCookies({SESSION_COOKIE: value}, names, expires_at, user_agent=user_agent)
 
 
-def _plain(text: str) -> str:
+def _read(text: str) -> tuple[Reading, str]:
+    """What a paste contains, and its text where more can be looked for."""
     if len(text) > MAX_PASTE:
+        if len(text) <= MAX_HAR and (har := read_har(text)):
+            return har, ""
         raise BadCookies(
             f"The pasted text is longer than cookies can be ({len(text):,} characters). {ADVICE}"
         )
-    plain = text.translate(_INVISIBLE).translate(_PLAIN).strip()
-    if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", plain):
+    text = plain(text)
+    if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text):
         raise BadCookies(f"The pasted text contains control characters, which no cookie has. {ADVICE}")
-    if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'`":
-        plain = plain[1:-1].strip()
-    if not plain:
+    if not text:
         raise BadCookies(f"There is nothing in the pasted text. {ADVICE}")
-    return plain
+    return read_paste(text), text
+
+
+def _user_agent(requests: Sequence[PastedRequest], hosts: Iterable[str]) -> str | None:
+    """That of the last request to one of the hosts."""
+    known = frozenset(hosts)
+    named = (request.headers.get("user-agent", "") for request in reversed(requests) if request.host in known)
+    return next((user_agent for name in named if (user_agent := sendable(name))), None)
+
+
+def _account_index(reading: Reading, text: str, hosts: Iterable[str]) -> int | None:
+    """0 is the first account, as no number is."""
+    if reading.requests:
+        return account_index_of(reading.requests, hosts) or None
+    return account_index_in(text) or None
+
+
+def _labs_session(
+    reading: Reading, sessions: list[FoundCookie], now: datetime, flow_host: str
+) -> tuple[str, str | None]:
+    """The session cookie of labs.google, joined if it was split, and when it expires. Raises BadCookies."""
+    valid = [cookie for cookie in sessions if not cookie.is_expired(now)]
+    if not valid:
+        raise BadCookies(_what_is_missing(reading, sessions, now, flow_host))
+    used = _parts_in_order(valid)
+    value = "".join(cookie.value for cookie in used)
+    _check_value(value)
+    return value, earliest_expiry(used)
 
 
 def _is_session(cookie: FoundCookie) -> bool:
@@ -134,7 +172,7 @@ def _parts_in_order(cookies: list[FoundCookie]) -> list[FoundCookie]:
 
 def part_number(name: str) -> int | None:
     """Which part of the session cookie `name` is; WHOLE if it is not split, None for another cookie."""
-    match = _SESSION_NAME.fullmatch(name)
+    match = SESSION_NAME.fullmatch(name)
     if match is None:
         return None
     return WHOLE if match[1] is None else int(match[1])
@@ -150,7 +188,7 @@ def _check_value(value: str) -> None:
     A value that begins with `eyJ` is an encrypted token (JWE): five parts, of which only the second may be
     empty.
     """
-    check_characters(value, "The session cookie", ADVICE)
+    check_characters(value, "The session cookie", ADVICE_FOR_BOTH)
     parts = value.split(".")
     if not value.startswith("eyJ") or (len(parts) == 5 and all(parts[2:])):
         return
@@ -162,22 +200,37 @@ def _check_value(value: str) -> None:
     )
 
 
-def _what_is_missing(
-    found: list[FoundCookie], sessions: list[FoundCookie], now: datetime, flow_host: str
-) -> str:
+def _what_is_missing(reading: Reading, sessions: list[FoundCookie], now: datetime, flow_host: str) -> str:
+    found, shape = reading.cookies, reading.shape
+    if reading.cut:
+        return f"The pasted text was cut: {reading.cut} it begins has no end. Copy all of it once more."
     if not found:
-        return f"No cookies were found in the pasted text. {ADVICE}"
+        return _without_cookies(reading)
     if sessions:
-        expired_at = latest_expiry(sessions)
-        return f"The session cookie in the pasted text expired on {expired_at:%Y-%m-%d}. {ADVICE}"
+        day = f"{latest_expiry(sessions):%Y-%m-%d}"
+        return f"Flowshelf read {shape}, but the session cookie expired on {day}. {ADVICE_FOR_BOTH}"
     if any(cookie.value and google.is_google_name(cookie.name) for cookie in found):
-        return f"{google.what_is_missing(found, now, flow_host)} {_OLD}"
-    elsewhere = [cookie for cookie in found if _is_session(cookie)]
-    if elsewhere:
-        site = elsewhere[0].shown_site
-        return f"The session cookie in the pasted text belongs to {site}, not to Flow. {ADVICE}"
-    count = "One cookie was" if len(found) == 1 else f"{len(found)} cookies were"
+        return google.what_is_missing(reading, now, flow_host)
+    if elsewhere := [cookie for cookie in found if _is_session(cookie)]:
+        return (
+            f"Flowshelf read {shape}, but the session cookie belongs to {elsewhere[0].shown_site}, not to "
+            f"Flow. {ADVICE_FOR_BOTH}"
+        )
+    count = "one cookie" if len(found) == 1 else f"{len(found)} cookies"
     return (
-        f"{count} found in the pasted text, but none that signs in to Flow "
-        f"(scripts such as document.cookie cannot see those). {ADVICE}"
+        f"Flowshelf read {shape} with {count}, but none signs in to Flow (scripts such as document.cookie "
+        f"cannot see those). {ADVICE_FOR_BOTH if _is_at_labs(reading) else ADVICE}"
     )
+
+
+def _without_cookies(reading: Reading) -> str:
+    if reading.note:
+        return f"Flowshelf read {reading.shape} without cookies: {reading.note}. {ADVICE}"
+    what = "the pasted text" if reading.shape == "text" else reading.shape
+    return f"No cookies were found in {what}. {ADVICE_FOR_BOTH if _is_at_labs(reading) else ADVICE}"
+
+
+def _is_at_labs(reading: Reading) -> bool:
+    """Whether a paste comes from the old Flow."""
+    hosts = {request.host for request in reading.requests} | {cookie.host for cookie in reading.cookies}
+    return LABS_HOST in hosts or any(part_number(cookie.name) is not None for cookie in reading.cookies)

@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 # The inside of a quoted text: anything but the quote, or a backslash with the character it escapes.
-IN_DOUBLE = r"[^\"\\]*(?:\\.[^\"\\]*)*"
-IN_SINGLE = r"[^'\\]*(?:\\.[^'\\]*)*"
+# Possessive (`*+`), so that a text without an end is read once and not once for each place to give up.
+IN_DOUBLE = r"[^\"\\]*+(?:\\.[^\"\\]*+)*+"
+IN_SINGLE = r"[^'\\]*+(?:\\.[^'\\]*+)*+"
 
 _SHELL_TOKEN = re.compile(
     rf"""\$'(?P<ansi>{IN_SINGLE})'
-       |'(?P<single>[^']*)'
+       |'(?P<single>[^']*+)'
        |"(?P<double>{IN_DOUBLE})"
        |(?P<joined>\\\r?\n)
        |\\(?P<escaped>.)
-       |(?P<bare>[^\s'"\\$]+|\$)
-       |(?P<space>\s+)""",
+       |(?P<bare>(?:[^\s'"\\$]|\$(?!'))++)
+       |(?P<space>\s++)""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -22,29 +24,44 @@ _ESCAPE = re.compile(
     r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))",
     re.DOTALL,
 )
+_SEPARATORS = (";", "&", "&&", "|", "||")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
 
 
-def shell_words(text: str) -> list[str] | None:
-    """The words of a bash command line; None when a quote is not closed, because the text was cut."""
+@dataclass(frozen=True, slots=True)
+class ShellWords:
+    """The words of bash command lines. `is_cut`: a quote after the last word is not closed.
+
+    `starts` are the positions of words that begin a line, or follow `;`, `&` or `|`.
+    """
+
+    words: list[str] = field(repr=False)
+    starts: frozenset[int]
+    is_cut: bool
+
+
+def shell_words(text: str) -> ShellWords:
     words: list[str] = []
-    word: str | None = None
+    starts = {0}
+    word: list[str] = []
     position = 0
-    while position < len(text):
-        token = _SHELL_TOKEN.match(text, position)
-        if token is None:
-            return None
+    while position < len(text) and (token := _SHELL_TOKEN.match(text, position)):
         position = token.end()
         if token["space"] is None:
-            word = (word or "") + _meaning(token)
-        elif word is not None:
-            words.append(word)
-            word = None
-    return words if word is None else [*words, word]
+            if not token["joined"]:
+                word.append(_meaning(token))
+            continue
+        if word:
+            words.append("".join(word))
+            word.clear()
+        if "\n" in token["space"] or (words and words[-1] in _SEPARATORS):
+            starts.add(len(words))
+    is_cut = position < len(text)
+    return ShellWords([*words, "".join(word)] if word and not is_cut else words, frozenset(starts), is_cut)
 
 
 def _meaning(token: re.Match[str]) -> str:
-    """The text that one token stands for; a joined line stands for none."""
+    """The text that one token stands for."""
     match token.lastgroup:
         case "ansi":
             return unescaped(token["ansi"])
@@ -73,7 +90,7 @@ def _character(escape: re.Match[str]) -> str:
     return chr(code) if code <= 0x10FFFF else "\ufffd"
 
 
-POWERSHELL_TEXT = r"(?:\"([^\"`]*(?:(?:`.|\"\")[^\"`]*)*)\"|'([^']*(?:''[^']*)*)')"
+POWERSHELL_TEXT = r"(?:\"([^\"`]*+(?:(?:`.|\"\")[^\"`]*+)*+)\"|'([^']*+(?:''[^']*+)*+)')"
 
 
 def powershell_text(double: str | None, single: str | None) -> str:
@@ -84,8 +101,13 @@ def powershell_text(double: str | None, single: str | None) -> str:
     return re.sub(r"`(.)|\"(\")", lambda match: match[1] or match[2], spelled, flags=re.DOTALL)
 
 
-def assigned_texts(text: str, name: str, assignment: str) -> Iterator[str]:
-    """Every JavaScript string assigned to `name`, as in `"cookie": "a=b"`; `assignment` is the operator."""
-    pattern = rf"[\"']?\b{name}[\"']?\s*{assignment}\s*(?:\"({IN_DOUBLE})\"|'({IN_SINGLE})')"
-    for match in re.finditer(pattern, text, re.IGNORECASE | re.DOTALL):
-        yield unescaped(match[1] if match[1] is not None else match[2])
+# `"name": "value"` in a program; a name may be without quotes.
+_PAIR = re.compile(
+    rf"""["']?\b([A-Za-z][A-Za-z-]{{0,40}}+)["']?\s*+:\s*+(?:"({IN_DOUBLE})"|'({IN_SINGLE})')""", re.DOTALL
+)
+
+
+def named_texts(text: str) -> Iterator[tuple[str, str]]:
+    """Every string of a program that has a name in front of it, as in `"cookie": "a=b"`."""
+    for match in _PAIR.finditer(text):
+        yield match[1], unescaped(match[2] if match[2] is not None else match[3])

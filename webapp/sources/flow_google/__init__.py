@@ -1,8 +1,13 @@
 """flow.google.com as a `Source`: the projects of an account and their images.
 
-    start_page   the values that every call has to carry
-    account      the account that the cookies belong to
-    calls        one call: its request, its retries, its errors
+    transport            what carries the requests
+    cookie_transport     ... with cookies
+    companion_transport  ... through a paired browser
+    start_page           the values that every call has to carry
+    start_page_cache     the page that is used at present
+    account_search       the profile's account among those that are signed in
+    account              the account that is signed in
+    calls                one call: its retries, its errors
     frames       the frame around a response
     json_stream  JSON read value by value
     projects     the listing, and cursors between projects
@@ -14,15 +19,17 @@
     examination  each call once, for a report
     outlines     payloads without their content
 
-Only calls that read are made (PROTOCOL.md), with the person's own cookies.
+Only calls that read are made (PROTOCOL.md), with the person's own cookies or in their own browser.
 """
 
+import functools
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Concatenate, ParamSpec, TypeVar
 
 from webapp.config import Config
 from webapp.errors import (
@@ -32,9 +39,11 @@ from webapp.errors import (
     HistoryRefused,
     ImageRefused,
     ProjectFailed,
+    SignedOut,
     SlowDown,
     SourceClosed,
     UnusualActivity,
+    WaitingForBrowser,
 )
 from webapp.sources import (
     Account,
@@ -54,6 +63,7 @@ from webapp.sources.cookies.renewal import google_renewal
 from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google import contents, images, projects
 from webapp.sources.flow_google.account import find_account
+from webapp.sources.flow_google.account_search import AccountSearch
 from webapp.sources.flow_google.calls import (
     EXHAUSTED,
     INVALID,
@@ -63,12 +73,15 @@ from webapp.sources.flow_google.calls import (
     error_name,
     is_unauthenticated,
 )
+from webapp.sources.flow_google.companion_transport import Browser, CompanionTransport
 from webapp.sources.flow_google.contents import Contents
+from webapp.sources.flow_google.cookie_transport import CookieTransport
 from webapp.sources.flow_google.examination import Examination
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.json_stream import JsonStream, Unreadable
-from webapp.sources.flow_google.start_page import StartPageCache
-from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, TooLarge
+from webapp.sources.flow_google.start_page_cache import StartPageCache
+from webapp.sources.flow_google.transport import Transport
+from webapp.sources.http import MAX_RESPONSE_BYTES, USER_AGENT, HttpClient, Network, TooLarge
 from webapp.sources.signed_in import SignedInRequests
 from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
@@ -81,27 +94,69 @@ MAX_LISTING_BYTES = 16 * 1024 * 1024
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _names_the_remedy(
+    method: "Callable[Concatenate[FlowGoogleSource, P], T]",
+) -> "Callable[Concatenate[FlowGoogleSource, P], T]":
+    """Whoever is signed out is told what helps with the transport in use."""
+
+    @functools.wraps(method)
+    def call(source: "FlowGoogleSource", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(source, *args, **kwargs)
+        except SignedOut as error:
+            remedy = source.remedy(error)
+            if remedy is error:
+                raise
+            raise remedy from error
+
+    return call
+
+
 class FlowGoogleSource:
     """flow.google.com as a `Source`. Errors say what happened and what to do, and hold no secret."""
 
     name = "flow.google.com"
     capabilities = Capabilities((PROJECTS,), PROJECTS, is_newest_first=False, empty_note=NO_PROJECTS)
 
-    def __init__(self, config: Config, credentials: Credentials, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        config: Config,
+        credentials: Credentials,
+        stopping: threading.Event,
+        browser: Browser | None = None,
+    ) -> None:
+        """`browser` carries the calls; without it the cookies do."""
+        self._credentials = credentials
+        self._flow_url = config.flow_url
         self._hosts = config.all_picture_hosts
         user_agent = credentials.user_agent() or USER_AGENT
-        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
-        requests = SignedInRequests(credentials, self._http, google_renewal)
-        self._start_pages = StartPageCache(requests, config.flow_url)
-        self._calls = Calls(config.flow_url, requests, self._start_pages)
+        self._http = HttpClient(
+            stopping, config.timeout_seconds, user_agent=user_agent, network=Network.of(config)
+        )
+        self._transport: Transport
+        if browser is None:
+            requests = SignedInRequests(credentials, self._http, google_renewal)
+            self._transport = CookieTransport(requests, config.flow_url)
+        else:
+            self._transport = CompanionTransport(browser, self._http, config.flow_url)
+        search = AccountSearch(self._transport, credentials)
+        self._start_pages = StartPageCache(self._transport, search.page)
+        self._calls = Calls(config.flow_url, self._transport, self._start_pages)
         self._projects = projects.ProjectList(self._listing_page)
 
+    @_names_the_remedy
     def check(self) -> Account:
         return find_account(self._calls, self._start_pages.fetch())
 
+    @_names_the_remedy
     def ping(self) -> None:
         self._listing_page(None, frozenset())
 
+    @_names_the_remedy
     def history_page(self, history: str, cursor: str | None, skips: Skips = read_all) -> HistoryPage:
         """Read the first project after `cursor` that `skips` does not skip.
 
@@ -122,9 +177,11 @@ class FlowGoogleSource:
         last_page = HistoryPage(names=names, entry_count=len(names), passed=tuple(skipped))
         return self._with_cards_without_id(last_page)
 
+    @_names_the_remedy
     def project_page(self, project: RemoteProject) -> HistoryPage:
         return self._project_page(project, [], None)
 
+    @_names_the_remedy
     def fetch_image(self, name: str, media_key: str = "") -> FetchedImage:
         """The bytes of an image. A signed URL that yields no picture may have expired: it is renewed once."""
         asset_id = images.asset_id_for(name, media_key)
@@ -135,6 +192,7 @@ class FlowGoogleSource:
             url = self._original_url(asset_id)
         return FetchedImage(fetch_picture(self._http, url, self._hosts), url)
 
+    @_names_the_remedy
     def preview_url(self, name: str, media_key: str = "") -> str | None:
         asset_id = images.asset_id_for(name, media_key)
         reply = self._image_reply(asset_id)
@@ -144,10 +202,21 @@ class FlowGoogleSource:
         return url if is_picture_url(url, self._hosts) else None
 
     def examine(self, describe: Describe) -> Iterator[Step]:
-        return Examination(self._start_pages, self._calls, self._http, self._hosts, describe).steps()
+        # At the kept number, whoever is signed in there: an examination reports what comes.
+        start_pages = StartPageCache(
+            self._transport, lambda: self._transport.start_page(self._credentials.account_index())
+        )
+        calls = Calls(self._flow_url, self._transport, start_pages)
+        for step in Examination(start_pages, calls, self._http, self._hosts, describe).steps():
+            error = step.error
+            yield replace(step, error=self.remedy(error)) if isinstance(error, SignedOut) else step
 
     def cancelled_by(self, stop: threading.Event) -> AbstractContextManager[None]:
         return self._http.cancelled_by(stop)
+
+    def remedy(self, error: SignedOut) -> SignedOut:
+        """The error for a person whose sign-in has ended. It says what helps."""
+        return error if isinstance(error, WaitingForBrowser) else self._transport.signed_out(error)
 
     def close(self) -> None:
         self._http.close()
@@ -229,7 +298,7 @@ class FlowGoogleSource:
         url = images.original_url(record, asset_id, self._hosts)
         if url is not None:
             return url
-        if images.is_video(record):
+        if images.is_video(record, asset_id):
             raise ImageRefused("This is a video. Flowshelf stores images only.")
         if record in (None, []):
             raise images.refusal(Reply(None))

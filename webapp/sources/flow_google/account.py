@@ -8,10 +8,11 @@ listing call means signed out.
 
 import hashlib
 
-from webapp.errors import FlowError, SignedOut, SourceClosed, UnusualActivity
+from webapp.errors import FlowError, SignedOut, SourceClosed, UnusualActivity, WaitingForBrowser
 from webapp.sources import Account
 from webapp.sources.flow_google import projects
 from webapp.sources.flow_google.calls import Calls
+from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.json_stream import JsonStream, Unreadable
 from webapp.sources.flow_google.records import value_at
 from webapp.sources.flow_google.start_page import SIGNED_OUT, StartPage
@@ -29,26 +30,26 @@ _MAX_BYTES = 4 * 1024 * 1024
 def find_account(calls: Calls, page: StartPage) -> Account:
     """The account of a start page that was just fetched. Raises SignedOut, and what `Calls.call` raises."""
     if page.email:
-        return Account(page.email[:MAX_EMAIL], "", _key(_find_number(calls, page)))
+        return Account(page.email[:MAX_EMAIL], "", key_of(_find_number(calls, page)))
     caller = calls.identify(page, projects.LISTING_CALL, projects.listing_arguments(None), _MAX_BYTES)
     if not caller.is_signed_in:
         raise SignedOut(SIGNED_OUT)
     listing = calls.call(projects.LISTING_CALL, projects.listing_arguments(None), _MAX_BYTES)
-    return Account(_find_email(calls), "", _key(caller.account_number), _project_ids(listing.payload))
+    return Account(_find_email(calls), "", key_of(caller.account_number), _project_ids(listing.payload))
 
 
 def _find_number(calls: Calls, page: StartPage) -> str | None:
     """The account number, if it can be had: the e-mail is known already, so it is not essential."""
     try:
         caller = calls.identify(page, projects.LISTING_CALL, projects.listing_arguments(None), _MAX_BYTES)
-    except (SourceClosed, UnusualActivity):
+    except (SourceClosed, UnusualActivity, WaitingForBrowser):
         raise
     except FlowError:
         return None
     return caller.account_number
 
 
-def _key(number: str | None) -> str:
+def key_of(number: str | None) -> str:
     """A hash, because the number identifies a person and is not needed itself."""
     return hashlib.sha256(f"flow.google.com {number}".encode()).hexdigest()[:32] if number else ""
 
@@ -56,11 +57,16 @@ def _key(number: str | None) -> str:
 def _find_email(calls: Calls) -> str:
     try:
         reply = calls.call_once(PERSON_CALL, PERSON_ARGUMENTS, _MAX_BYTES)
-    except (SourceClosed, UnusualActivity):
+    except (SourceClosed, UnusualActivity, WaitingForBrowser):
         raise
     except FlowError:
         return ""
-    return email_in(_document(reply.payload))
+    return email_of_reply(reply)
+
+
+def email_of_reply(reply: Reply | None) -> str:
+    """The e-mail in the reply to the call for it; empty if there is none."""
+    return email_in(_document(reply.payload)) if reply else ""
 
 
 def email_in(person: object) -> str:

@@ -1,25 +1,25 @@
 """Calls to flow.google.com: how one is sent, and which errors mean the same for every call."""
 
-import itertools
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-from webapp.errors import FlowChanged, FlowError, FlowUnavailable, SignedOut, SlowDown, UnusualActivity
+from webapp.errors import (
+    FlowChanged,
+    FlowError,
+    FlowUnavailable,
+    SignedOut,
+    SlowDown,
+    UnusualActivity,
+    WaitingForBrowser,
+)
 from webapp.sources.flow_google import frames
 from webapp.sources.flow_google.frames import Reply
 from webapp.sources.flow_google.json_stream import Unreadable
-from webapp.sources.flow_google.start_page import (
-    SIGNED_OUT,
-    StartPage,
-    StartPageCache,
-    redirects_within,
-)
+from webapp.sources.flow_google.start_page import SIGNED_OUT, StartPage, redirects_within
+from webapp.sources.flow_google.start_page_cache import StartPageCache
+from webapp.sources.flow_google.transport import Transport
 from webapp.sources.http import Response, host_of
 from webapp.sources.outline import outline_of
 from webapp.sources.refusals import changed, check_destination, check_not_page, check_passing
-from webapp.sources.signed_in import SignedInRequests
-
-CALL_PATH = "/_/AiSandboxAngularFrontend/data/batchexecute"
 
 INVALID, NOT_FOUND, DENIED, EXHAUSTED, UNAUTHENTICATED = 3, 5, 7, 8, 16
 # Unknown, deadline exceeded, aborted, internal, unavailable: failures of the service, safe to try again.
@@ -42,11 +42,10 @@ class Caller:
 class Calls:
     """The calls of one profile. Threads may share it."""
 
-    def __init__(self, flow_url: str, requests: SignedInRequests, start_pages: StartPageCache) -> None:
+    def __init__(self, flow_url: str, transport: Transport, start_pages: StartPageCache) -> None:
         self._flow_url = flow_url
-        self._requests = requests
+        self._transport = transport
         self._start_pages = start_pages
-        self._request_ids = itertools.count(100_000, 100_000)
 
     def call(self, rpc: str, arguments: list[object], max_bytes: int, *, is_about_one: bool = False) -> Reply:
         """A reply with a payload, with nothing, or with INVALID, NOT_FOUND or DENIED as its `code`.
@@ -82,7 +81,7 @@ class Calls:
 
         Raises what `call` raises.
         """
-        response = self._send(StartPage("", "", page.build, page.session_id), rpc, arguments, max_bytes)
+        response = self._transport.call(page, rpc, arguments, max_bytes, is_anonymous=True)
         if (token := frames.token_in(response.body)) is not None:
             if not page.token:
                 self._start_pages.with_token(page, token)
@@ -108,6 +107,8 @@ class Calls:
         """
         try:
             return self._start_pages.page(refused=refused)
+        except WaitingForBrowser:
+            raise
         except SignedOut:
             if is_about_one:
                 return None
@@ -117,11 +118,11 @@ class Calls:
         self, page: StartPage, rpc: str, arguments: list[object], max_bytes: int, is_about_one: bool
     ) -> tuple[Reply, StartPage]:
         """The reply, and the page with the token that was accepted."""
-        response = self._send(page, rpc, arguments, max_bytes)
+        response = self._transport.call(page, rpc, arguments, max_bytes)
         token = frames.token_in(response.body)
         if token is not None:
             page = self._start_pages.with_token(page, token)
-            response = self._send(page, rpc, arguments, max_bytes)
+            response = self._transport.call(page, rpc, arguments, max_bytes)
             if frames.token_in(response.body) is not None:
                 raise SignedOut(f"Flow refuses even the token that it has just provided. {SIGNED_OUT}")
         _check_unusual_activity(response)
@@ -130,19 +131,6 @@ class Calls:
             raise changed(response, "it redirects a call to another of its pages")
         check_destination(response, "", SIGNED_OUT)
         return self._reply(response, rpc, is_about_one), page
-
-    def _send(self, page: StartPage, rpc: str, arguments: list[object], max_bytes: int) -> Response:
-        query = {"rpcids": rpc, "source-path": "/", "bl": page.build, "f.sid": page.session_id, "hl": "en"}
-        query |= {"_reqid": str(next(self._request_ids)), "rt": "c"}
-        fields = {"f.req": frames.request_field(rpc, arguments)} | ({"at": page.token} if page.token else {})
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
-            "X-Same-Domain": "1",
-            "Origin": self._flow_url,
-            "Referer": f"{self._flow_url}/",
-        }
-        url = f"{self._flow_url}{CALL_PATH}?{urlencode(query)}"
-        return self._requests.post(url, headers, urlencode(fields).encode(), max_bytes)
 
     def _reply(self, response: Response, rpc: str, is_about_one: bool) -> Reply:
         if response.status in (401, 403):
@@ -183,7 +171,7 @@ class Calls:
 
     def _secrets(self) -> list[str]:
         page = self._start_pages.cached()
-        return [*self._requests.cookies().values(), *((page.token, page.session_id) if page else ())]
+        return [*self._transport.secrets(), *((page.token, page.session_id) if page else ())]
 
 
 def is_unauthenticated(reply: Reply) -> bool:

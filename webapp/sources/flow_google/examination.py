@@ -25,7 +25,8 @@ from webapp.sources.flow_google.outlines import (
     listing_outline,
     response_outline,
 )
-from webapp.sources.flow_google.start_page import SIGNED_OUT, StartPage, StartPageCache, fields_in
+from webapp.sources.flow_google.start_page import SIGNED_OUT, StartPage, fields_in
+from webapp.sources.flow_google.start_page_cache import StartPageCache
 from webapp.sources.http import MAX_RESPONSE_BYTES, HttpClient, Response
 from webapp.sources.outline import outline
 from webapp.sources.signed_urls import fetch_picture, is_picture_url

@@ -53,8 +53,11 @@ def original_url(record: object, asset_id: str, picture_hosts: Set[str]) -> str 
     return next(allowed, found[0] if found else None)
 
 
-def is_video(record: object) -> bool:
-    """Whether the record is that of a video, judged by its arm or its URL."""
+def is_video(record: object, asset_id: str) -> bool:
+    """Whether the record says that the asked id is a video, judged by its arm or its URL. A record with
+    another id says nothing of it."""
+    if asset_id_of(record) not in (asset_id, None):
+        return False
     has_video_arm = isinstance(value_at(record, 7), list) and not isinstance(value_at(record, 6), list)
     return has_video_arm or any(_path(text).startswith("/video/") for text in _texts(record))
 

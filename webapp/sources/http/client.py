@@ -2,19 +2,19 @@
 
 import http.client
 import logging
-import socket
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from http import HTTPStatus
 from weakref import WeakSet
 
 import urllib3
-from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from webapp.errors import FlowChanged, FlowUnavailable, SourceClosed
-from webapp.sources.http.connections import Limits, WatchedAdapter, shut_down
+from webapp.sources.http.connections import Limits, Socket, WatchedAdapter, shut_down
+from webapp.sources.http.failures import ProxyRefused, host_of, sentence_for
+from webapp.sources.http.network import Network
 from webapp.sources.http.response import Response
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
@@ -39,9 +39,9 @@ class TooLarge(FlowChanged):
 class HttpClient:
     """Sends requests for any number of threads; each thread has its own connections.
 
-    Only what the caller passes is sent: no cookies of earlier responses, no .netrc, no proxy credentials.
-    Redirects are returned, not followed. `stopping` ends all requests. `timeout_seconds` are those to connect
-    and to wait for data; `total_seconds` limits a whole response.
+    Only what the caller passes is sent: no cookies of earlier responses, no .netrc. Redirects are returned,
+    not followed. `stopping` ends all requests. `timeout_seconds` are those to connect and to wait for data;
+    `total_seconds` limits a whole response. `network`: the proxy and the trusted certificates.
     """
 
     def __init__(
@@ -50,17 +50,19 @@ class HttpClient:
         timeout_seconds: tuple[float, float],
         total_seconds: float = MAX_RESPONSE_SECONDS,
         user_agent: str = USER_AGENT,
+        network: Network | None = None,
     ) -> None:
         self._stopping = stopping
+        self._network = network or Network()
         self._headers = {"User-Agent": user_agent, **HEADERS}
         self._timeout = urllib3.Timeout(*timeout_seconds)
-        self._limits = Limits(total_seconds, self._check_stopping)
+        self._limits = Limits(total_seconds, self.check_stopping)
         self._local = threading.local()
         # Guards the fields below. Sockets and adapters belong to other threads and may die with them, hence
         # the weak references.
         self._lock = threading.Lock()
         self._adapters: WeakSet[WatchedAdapter] = WeakSet()
-        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._sockets: WeakSet[Socket] = WeakSet()
         self._is_closed = False
 
     def get(
@@ -81,12 +83,12 @@ class HttpClient:
         self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit_bytes: int
     ) -> Response:
         try:
-            self._check_stopping()
+            self.check_stopping()
             return self._exchange(method, url, headers or {}, body, limit_bytes)
         except _FAILURES as error:
-            sentence = _sentence_for(error, host_of(url))
+            sentence = sentence_for(error, url, self._network)
         # Raised outside the handler, so that it has no cause: that may quote the whole URL with the API key.
-        self._check_stopping()
+        self.check_stopping()
         raise FlowUnavailable(sentence)
 
     @contextmanager
@@ -121,8 +123,8 @@ class HttpClient:
             adapter.close()
 
     def _exchange(self, method: str, url: str, headers: Mapping, body: bytes | None, limit: int) -> Response:
-        pool, target = self._adapter().resolve(url)
-        raw = pool.urlopen(
+        route, target = self._adapter().resolve(url)
+        raw = route.pool.urlopen(
             method,
             target,
             body,
@@ -130,6 +132,7 @@ class HttpClient:
             timeout=self._timeout,
             retries=False,
             redirect=False,
+            assert_same_host=False,  # a proxy is another host
             preload_content=False,
         )
         try:
@@ -141,11 +144,18 @@ class HttpClient:
         finally:
             raw.close()
             raw.release_conn()
-        if (recorded := getattr(self._local, "recorded", None)) is not None:
-            recorded.append(response)
+        if route.is_forwarded and raw.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            raise ProxyRefused(raw.status)
+        self.record(response)
         return response
 
-    def _check_stopping(self) -> None:
+    def record(self, response: Response) -> None:
+        """Append a response to the list of `recording`, also one that did not come through this client."""
+        if (recorded := getattr(self._local, "recorded", None)) is not None:
+            recorded.append(response)
+
+    def check_stopping(self) -> None:
+        """Raise SourceClosed when no response is needed any more."""
         stop = getattr(self._local, "stop", None)
         if self._is_closed or self._stopping.is_set() or (stop is not None and stop.is_set()):
             raise SourceClosed("Flowshelf is shutting down; this request goes on when it is started again.")
@@ -153,12 +163,12 @@ class HttpClient:
     def _adapter(self) -> WatchedAdapter:
         adapter = getattr(self._local, "adapter", None)
         if adapter is None:
-            adapter = self._local.adapter = WatchedAdapter(self._register, self._limits)
+            adapter = self._local.adapter = WatchedAdapter(self._register, self._limits, self._network)
             with self._lock:
                 self._adapters.add(adapter)
         return adapter
 
-    def _register(self, new_socket: socket.socket) -> None:
+    def _register(self, new_socket: Socket) -> None:
         with self._lock:
             # Either `close` finds the socket in the set, or it has run before and the socket ends here.
             self._sockets.add(new_socket)
@@ -206,59 +216,3 @@ def _joined(chunks: Iterator[bytes], limit_bytes: int, host: str) -> bytes:
 
 def _size(count_bytes: int) -> str:
     return f"{count_bytes // 1024**2} MB" if count_bytes >= 1024**2 else f"{count_bytes} bytes"
-
-
-def host_of(url: str) -> str:
-    """The host of a URL for a sentence. Nothing else of a URL may be shown, as it may hold secrets."""
-    try:
-        return urlsplit(url).hostname or "the service"
-    except ValueError:
-        return "the service"
-
-
-def _sentence_for(error: Exception, host: str) -> str:
-    """What a failure means, without anything of the request but its host."""
-    reasons = (error, *error.args, *(getattr(part, "reason", None) for part in error.args))
-    for kinds, sentence in _SENTENCES:
-        if any(isinstance(reason, kinds) for reason in reasons):
-            return sentence.format(host=host)
-    return f"The connection to {host} broke before the response was complete. Trying again is safe."
-
-
-# Subclasses before their base classes.
-_SENTENCES = (
-    (
-        urllib3.exceptions.NameResolutionError,
-        "{host} was not found. Check the internet connection; trying again is safe.",
-    ),
-    (
-        urllib3.exceptions.NewConnectionError,
-        "{host} accepts no connection. It may be down, or this computer offline; trying again is safe.",
-    ),
-    (
-        urllib3.exceptions.SSLError,
-        "There is no secure connection to {host}: its certificate was not accepted. "
-        "Check this computer's clock, and whether a virus scanner or proxy intercepts the connection.",
-    ),
-    (
-        urllib3.exceptions.ConnectTimeoutError,
-        "{host} could not be reached in time. Check the internet connection; trying again is safe.",
-    ),
-    (
-        (urllib3.exceptions.TimeoutError, TimeoutError),
-        "{host} took too long to respond. Trying again is safe.",
-    ),
-    (
-        (InvalidURL, InvalidSchema, MissingSchema, urllib3.exceptions.LocationValueError),
-        "The URL of {host} is not valid. Check the URLs in the settings.",
-    ),
-    (
-        ValueError,
-        "The request to {host} could not be sent: a stored cookie or token contains invalid characters. "
-        "Paste the cookies again.",
-    ),
-    (
-        zlib.error,
-        "The response of {host} arrived incomplete or damaged. Trying again is safe.",
-    ),
-)

@@ -20,6 +20,8 @@ _RULES = [
     for pattern, replacement in (
         # A header up to the end of its line, whatever its value looks like.
         (r"\b((?:set-)?cookie|authorization)(\s*:[^\S\r\n]*)\S[^\r\n]*", rf"\1\2{HIDDEN}"),
+        # The name and password in a URL, as of a proxy.
+        (r"(://)[^\s/?#\"'<>]+@", rf"\1{HIDDEN}@"),
         # Words this long are tokens. Early, because the later rules would be slow on them.
         (r"[\w+/=%.~:-]{60,}", HIDDEN),
         # Tokens in the start page of flow.google.com and in its refusals.

@@ -36,7 +36,7 @@ from webapp.sources import (
     read_all,
 )
 from webapp.sources.fields import UnknownShape
-from webapp.sources.http import HttpClient, Response, TooLarge
+from webapp.sources.http import HttpClient, Network, Response, TooLarge
 from webapp.sources.labs import history_pages, images
 from webapp.sources.labs.access_token import AccessTokenCache
 from webapp.sources.labs.api_key import ApiKeyCache
@@ -60,7 +60,9 @@ class LabsSource:
         self._config = config
         self._hosts = config.all_picture_hosts
         user_agent = credentials.user_agent() or BROWSER_USER_AGENT
-        self._http = HttpClient(stopping, config.timeout_seconds, user_agent=user_agent)
+        self._http = HttpClient(
+            stopping, config.timeout_seconds, user_agent=user_agent, network=Network.of(config)
+        )
         self._site = LabsSite(config, credentials, self._http)
         self._access_tokens = AccessTokenCache(self._site)
         self._api_keys = ApiKeyCache(config, credentials, self._site, self._http)

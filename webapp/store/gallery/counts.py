@@ -204,7 +204,7 @@ def count_downloadable(profile_id: str) -> int:
     """How many pending images of a profile are not queued yet (pending as in `downloads.pending_query`).
 
     Queued images are counted in the queue, without looking at the images: they have no file, except for
-    damaged ones. Those among them that were left out already are not subtracted twice.
+    damaged and changed ones. Those among them that were left out already are not subtracted twice.
     """
     total, downloaded, _ = _sums(Filter(profile_id=profile_id))
     left_out, queued, queued_left_out = (
@@ -232,4 +232,4 @@ _COUNT_LEFT_OUT = f"""SELECT COUNT(*) FROM veo3_image_generations
 _COUNT_QUEUED = f"""SELECT COUNT(*) FROM download
     WHERE profile_id = ? AND state IN ('{DownloadState.QUEUED}', '{DownloadState.RUNNING}')"""
 _COUNT_QUEUED_LEFT_OUT = f"""{_COUNT_QUEUED} AND image_id IN (
-    {_select_marked("not_wanted_at", "gone_upstream_at", "hidden_at", "damaged_at")})"""
+    {_select_marked("not_wanted_at", "gone_upstream_at", "hidden_at", "damaged_at", "changed_sha256")})"""

@@ -33,6 +33,7 @@ class FileState(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     DAMAGED = "damaged"
+    CHANGED = "changed"
     HIDDEN = "hidden"
 
 
@@ -167,5 +168,6 @@ _STATE_CONDITIONS: dict[FileState, list[Expression]] = {
     FileState.FAILED: [_NO_FILE, _has_download(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
     FileState.GONE: [_is_marked(Image.gone_upstream_at)],
     FileState.DAMAGED: [_is_marked(Image.damaged_at)],
+    FileState.CHANGED: [_is_marked(Image.changed_sha256)],
     FileState.HIDDEN: [_is_marked(Image.hidden_at)],
 }

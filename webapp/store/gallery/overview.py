@@ -1,5 +1,6 @@
 """Counts for the overview page: images by month, shape, model, profile and state."""
 
+import re
 from dataclasses import dataclass
 
 from peewee import Case, ColumnBase, fn
@@ -12,6 +13,8 @@ from webapp.store.gallery.filters import FileState
 # The size to which FTS5 fills a leaf page of its index.
 _LEAF_BYTES = 4050
 YEAR_LENGTH = len("2026")
+# A damaged database may hold any text.
+_MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])")
 # Above this number of months the overview shows years.
 MAX_MONTHS = 36
 MAX_ROWS = 12
@@ -31,13 +34,15 @@ class Share:
 def count_by_time(profile_id: str | None) -> list[Share]:
     """Images per month from the first to the last one, including empty months; per year when there are more
     than MAX_MONTHS."""
-    counted = {share.value: share for share in _count_by(profile_id, Tally.month) if share.value}
+    shares = _count_by(profile_id, Tally.month)
+    counted = {share.value: share for share in shares if share.value and _MONTH.fullmatch(share.value)}
     if not counted:
         return []
     months = _months_between(min(counted), max(counted))
     if len(months) > MAX_MONTHS:
         years = _count_by(profile_id, fn.SUBSTR(Tally.month, 1, YEAR_LENGTH))
-        return sorted(years, key=lambda year: year.value or "")
+        known = {month[:YEAR_LENGTH] for month in counted}
+        return sorted((year for year in years if year.value in known), key=lambda year: year.value or "")
     return [counted.get(month, Share(month, 0, 0, 0)) for month in months]
 
 

@@ -150,7 +150,7 @@ def _count_seen_before(
 
 
 def _count_page(run: Run, page: HistoryPage, synced_count: int, skipped_count: int) -> None:
-    reasons = json.dumps(Counter(json.loads(run.ignored_reasons)) + Counter(page.ignored))
+    reasons = json.dumps(Counter(run.ignored_by_reason) + Counter(page.ignored))
     counts = {
         "run_id": run.id,
         "synced": synced_count,

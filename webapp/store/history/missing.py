@@ -8,6 +8,7 @@ from peewee import Expression, Select
 from webapp.database.models import Image, Project, Walk
 from webapp.store import transaction
 from webapp.store.history.projects import EMPTY_DAYS, is_not_visited
+from webapp.store.pairings import is_signed_in_by_browser
 from webapp.times import now
 
 
@@ -24,12 +25,16 @@ def mark_missing_images(walk: Walk, *, by_project: bool) -> MissingImages:
     """Mark as gone what a full walk did not see. Call it at its end, in the transaction of its last page.
 
     `by_project`: only images of projects that this walk read completely, or that were deleted. A person is
-    asked instead about more than a tenth of the history's images, and about images of projects that
-    repeatedly came without records.
+    asked instead about more than a tenth of the history's images, about images of projects that repeatedly
+    came without records, and about all of them when a paired browser carried the walk: whoever holds its key
+    can leave images out.
     """
     missing_images = _missing(walk, by_project)
     count = Image.select().where(missing_images).count()
-    if count * 10 > Image.select().where(_is_of_history(walk)).count():
+    if (
+        is_signed_in_by_browser(walk.profile_id)
+        or count * 10 > Image.select().where(_is_of_history(walk)).count()
+    ):
         return _ask(walk, count, by_project)
     certain = missing_images & ~_is_in_empty_project(walk) if by_project else missing_images
     marked_count = Image.update(gone_upstream_at=now()).where(certain).execute()

@@ -23,6 +23,7 @@ from webapp.errors import Busy, RunEnded, UnknownRun
 from webapp.sources import Capabilities
 from webapp.store import transaction
 from webapp.store.history import walks
+from webapp.store.profile_names import owner_name
 from webapp.store.profiles import get_profile
 from webapp.store.runs.messages import add_message
 from webapp.times import now
@@ -97,6 +98,12 @@ def list_runs_in(state: RunState) -> list[Run]:
     return list(Run.select().where(Run.state == state).order_by(Run.started_at))
 
 
+def is_waiting_for(profile_id: str, error_code: str) -> bool:
+    """Whether a run of a profile waits because of an error with this code."""
+    is_waiting = (Run.profile == profile_id) & (Run.state == RunState.WAITING)
+    return Run.select().where(is_waiting, Run.error_code == error_code).exists()
+
+
 def is_active(profile_id: str, kind: RunKind) -> bool:
     """The API's `isSyncingMetadata` and `isDownloadingImages`."""
     return (
@@ -154,7 +161,9 @@ def start_sync(
         if is_same and request.is_quick:
             Run.update(asked_count=Run.asked_count + 1).where(Run.id == run.id).execute()
     if not is_same:
-        raise Busy(f"Another sync of “{profile.name}” is under way. Wait for it, or pause it first.", run.id)
+        raise Busy(
+            f"Another sync of “{owner_name(profile)}” is under way. Wait for it, or pause it first.", run.id
+        )
     return run
 
 

@@ -16,7 +16,9 @@ from webapp.database.models import Download, Image, Run
 from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.errors import GoneUpstream
+from webapp.storage.roots import Place
 from webapp.store import chunked, transaction, writing
+from webapp.store.pairings import is_signed_in_by_browser
 from webapp.store.runs import change_state, find_open_run, get_run, open_download_run
 from webapp.times import now
 
@@ -33,14 +35,16 @@ _CLAIM_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.RUNNING}' WHER
 _GET_CLAIM = """SELECT claimed.id, claimed.run_id, image.id, image.profile_id, image.name, image.media_key,
     claimed.folder, NOT EXISTS (
         SELECT 1 FROM veo3_image_generations AS other
-        WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid)
+        WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid),
+    image.local_path, image.root_id, image.sha256
     FROM download AS claimed JOIN veo3_image_generations AS image ON image.id = claimed.image_id
     WHERE claimed.id = ?"""
 _FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
 _SET_FILE = """UPDATE veo3_image_generations
     SET local_path = ?, root_id = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
-    damaged_at = NULL, width = ?, height = ?, aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
+    damaged_at = NULL, changed_sha256 = NULL, width = ?, height = ?,
+    aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
 _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_bytes + ? WHERE id = ?"
 
 
@@ -49,7 +53,8 @@ class Claim:
     """A download that a worker has taken, with what it needs to know about the image.
 
     `folder` is where to write the file, None for the profile's own folder. `has_plain_name`: no image stored
-    earlier has the same media key, ignoring case, so the file can be named after it.
+    earlier has the same media key, ignoring case, so the file can be named after it. The last three are what
+    the row knows of the file that it has, which is missing or to be replaced.
     """
 
     download_id: int
@@ -60,11 +65,24 @@ class Claim:
     media_key: str
     folder: str | None
     has_plain_name: bool
+    local_path: str | None
+    root_id: int | None
+    sha256: str | None
+
+    @property
+    def file_path(self) -> Path | None:
+        """The absolute path of the file that the image has; None without one."""
+        if self.local_path is None:
+            return None
+        return current_roots().path_of(Place(self.root_id, self.local_path))
 
 
-def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | None = None) -> Run:
+def request_downloads(
+    profile_id: str, image_ids: Sequence[str], folder: str | None = None, *, replaces_changed: bool = False
+) -> Run:
     """Queue images by id, to be written into `folder` or the profile's own. Open downloads stay as they are.
 
+    Images that have their file are left out, but not damaged ones; nor changed ones with `replaces_changed`.
     Images that a person had marked as not wanted lose that mark.
     """
     with transaction():
@@ -73,6 +91,8 @@ def request_downloads(profile_id: str, image_ids: Sequence[str], folder: str | N
             is_requested = Image.id.in_(chunk) & (Image.profile_id == profile_id)
             Image.update(not_wanted_at=None).where(is_requested, Image.not_wanted_at.is_null(False)).execute()
             lacks_file = Image.local_path.is_null() | Image.damaged_at.is_null(False)
+            if replaces_changed:
+                lacks_file |= Image.changed_sha256.is_null(False)
             _add_downloads(run, Image.select().where(is_requested, lacks_file), folder)
     return get_run(run.id)
 
@@ -192,13 +212,14 @@ def finish_download(
 
 def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool) -> None:
     """Record why a download failed; `code` and `sentence` are those of the error. Nothing happens when the
-    claim is no longer valid. An image that is gone upstream is marked as such."""
+    claim is no longer valid. An image that is gone upstream is marked as such, unless a paired browser says
+    so: whoever holds its key could."""
     with transaction():
         if _leave_queue(
             claim, DownloadState.FAILED, error_code=code, error=sentence, is_permanent=is_permanent
         ):
             Run.update(failed_count=Run.failed_count + 1).where(Run.id == claim.run_id).execute()
-            if code == GoneUpstream.code:
+            if code == GoneUpstream.code and not is_signed_in_by_browser(claim.profile_id):
                 Image.update(gone_upstream_at=now()).where(Image.id == claim.image_id).execute()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from peewee import fn
 
+from webapp.database.fields import stored_json
 from webapp.database.models import Export
 from webapp.database.states import ExportState
 from webapp.errors import UnknownExport
@@ -42,7 +43,8 @@ def list_exports() -> list[Export]:
 
 
 def list_image_ids(export_id: str) -> list[str]:
-    return json.loads(Export.select(Export.image_ids).where(Export.id == export_id).scalar() or "[]")
+    text = Export.select(Export.image_ids).where(Export.id == export_id).scalar()
+    return [str(image_id) for image_id in stored_json(text, [])]
 
 
 def count_bytes_to_come() -> int:

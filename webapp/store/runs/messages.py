@@ -4,6 +4,9 @@ from peewee import fn
 
 from webapp.database.models import Message, Profile, Run
 from webapp.database.states import RunKind, RunState
+from webapp.errors import WaitingForBrowser
+from webapp.store.profile_names import owner_name
+from webapp.store.ways import waits_for
 from webapp.times import now
 
 MAX_STORED = 500
@@ -46,15 +49,19 @@ def newest_message_id() -> int:
 
 def _sentence(run: Run) -> str:
     subject, waits = ("sync", "waits") if run.kind == RunKind.SYNC else ("downloads", "wait")
-    name = f"“{run.profile.name}”"
+    name = f"“{owner_name(run.profile)}”"
     if run.state == RunState.DONE:
         return _synced(run, name) if run.kind == RunKind.SYNC else _downloaded(run, name)
     verb = {
         RunState.FAILED: "stopped",
         RunState.PAUSED: "paused",
-        RunState.WAITING: f"{waits} for new cookies",
+        RunState.WAITING: f"{waits} for {_missing_sign_in(run)}",
     }[RunState(run.state)]
     return f"The {subject} of {name} {verb}. {run.error or ''}".rstrip()
+
+
+def _missing_sign_in(run: Run) -> str:
+    return "the browser" if run.error_code == WaitingForBrowser.code else waits_for(run.profile)
 
 
 def _synced(run: Run, name: str) -> str:

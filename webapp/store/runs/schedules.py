@@ -49,7 +49,8 @@ def next_due(schedule: Schedule, moment: datetime) -> datetime | None:
         Run.profile == schedule.profile_id, Run.kind == RunKind.SYNC, Run.finished_at <= timestamp(moment)
     )
     last = ended.scalar()
-    return parsed(last) + timedelta(hours=schedule.hours) if last else moment
+    hours = min(max(schedule.hours, 1), MAX_HOURS)
+    return parsed(last) + timedelta(hours=hours) if last else moment
 
 
 def is_held(schedule: Schedule) -> bool:

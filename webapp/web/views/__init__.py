@@ -8,6 +8,11 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+renewal            the switch that keeps pasted cookies alive
+sign_in_ways       the ways to sign in beside pasting, and their pages
+companion_pages    the page “Connect this browser”, and the companion as a ZIP
+companion_relay    signed requests of paired browsers (the companion)
+companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
@@ -31,10 +36,14 @@ ignored_reasons    why a sync skipped entries
 from flask import Flask
 
 from webapp.web.access import is_guest, is_owner
+from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
     api,
     commands,
+    companion_accounts,
+    companion_pages,
+    companion_relay,
     comparison,
     examination,
     exports,
@@ -52,10 +61,12 @@ from webapp.web.views import (
     preferences,
     problems,
     profiles,
+    renewal,
     return_path,
     selections,
     settings,
     share,
+    sign_in_ways,
 )
 
 
@@ -68,6 +79,10 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(selections.selection_commands)
     app.register_blueprint(exports.export_pages)
     app.register_blueprint(profiles.profiles)
+    app.register_blueprint(renewal.renewal)
+    app.register_blueprint(companion_pages.companion_pages)
+    app.register_blueprint(companion_relay.companion_relay)
+    app.register_blueprint(companion_accounts.companion_accounts)
     app.register_blueprint(examination.examination)
     app.register_blueprint(activity.activity)
     app.register_blueprint(overview.charts)
@@ -76,6 +91,17 @@ def register_views(app: Flask) -> None:
     app.register_blueprint(api.api)
     app.register_blueprint(health.health)
     app.register_blueprint(help.help_pages)
+    _register_template_parts(app)
+    app.jinja_env.globals |= {
+        "is_owner": is_owner,
+        "is_guest": is_guest,
+        "is_demo": is_demo,
+        "has_topic": help.has_topic,
+    }
+
+
+def _register_template_parts(app: Flask) -> None:
+    """Filters, functions and error pages that all templates share."""
     preferences.register(app)
     problems.register(app)
     formats.register(app)
@@ -84,4 +110,5 @@ def register_views(app: Flask) -> None:
     model_names.register(app)
     ignored_reasons.register(app)
     return_path.register(app)
-    app.jinja_env.globals |= {"is_owner": is_owner, "is_guest": is_guest}
+    renewal.register(app)
+    sign_in_ways.register(app)

@@ -14,7 +14,7 @@ from webapp.store.runs import downloads, failures, messages, schedules
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import requested_profile_id
 from webapp.web.views.labels import history_sentence
-from webapp.web.views.panels import download_panel, list_histories, sync_panel
+from webapp.web.views.panels import download_panel, list_histories, sync_panel, trouble_version
 from webapp.web.views.return_path import return_path
 
 activity = Blueprint("activity", __name__)
@@ -36,7 +36,7 @@ def show_activity() -> str:
         profiles=all_profiles,
         sync=sync_panel(profile_id),
         download=download_panel(profile_id),
-        schedules=[schedules.get_schedule(profile.id) for profile in shown],
+        schedules=[(profile, schedules.get_schedule(profile.id)) for profile in shown],
         failures=[(profile, failures.list_groups(profile.id)) for profile in shown],
         messages=messages.list_messages(profile_id=profile_id, limit=6),
         **_run_list(profile_id),
@@ -52,6 +52,7 @@ def show_runs() -> str:
 @activity.get("/runs/<run_id>")
 def show_run(run_id: str) -> str:
     run = runs.get_run(run_id)
+    profiles.get_profile(run.profile_id)
     is_download = run.kind == RunKind.DOWNLOAD
     return render_template(
         "run.html",
@@ -91,16 +92,18 @@ def show_messages() -> str:
 
 @activity.get("/messages/new")
 def show_toasts() -> ResponseReturnValue:
-    """Polled by every page: the messages that its browser has not shown yet, and whether a run began or ended
-    since. 204 if there is neither.
+    """Polled by every page: the messages that its browser has not shown yet, whether a run began or ended
+    since, and what keeps runs from being stored. 204 if nothing is new.
 
     `since` is the last message that the browser has shown. Without it, as in a new browser, no old message is
-    shown. `runs` is the version of the runs that the page shows.
+    shown. `runs` and `trouble` are the versions of what the page shows.
     """
     newest, version = messages.newest_message_id(), runs.version()
     since = min(max(request.args.get("since", newest, type=int), 0), newest)
     shown_version = request.args.get("runs", version)
-    if since == newest and request.args.get("runs") == version:
+    trouble = trouble_version(background().find_trouble())
+    is_same_trouble = request.args.get("trouble", trouble) == trouble
+    if since == newest and request.args.get("runs") == version and is_same_trouble:
         return "", 204
     page = render_template(
         "partials/toasts.html",

@@ -34,10 +34,12 @@ from webapp.web.access import is_owner, open_to_guests
 from webapp.web.services import background
 from webapp.web.views.api_values import (
     SYNC_FIRST,
+    added_profile_value,
     batch_result,
     examination_value,
     failure_of,
     guest_image_value,
+    has_failed,
     image_value,
     profile_value,
     report_value,
@@ -114,7 +116,7 @@ def _require_done(run: Run) -> None:
         case RunState.CANCELLED:
             raise Cancelled("The run was cancelled.")
         case RunState.WAITING:
-            raise SignedOut(run.error or "")
+            raise error_of(run.error_code or SignedOut.code, run.error or "")
         case RunState.FAILED:
             raise error_of(run.error_code or FlowshelfError.code, run.error or "")
 
@@ -134,7 +136,7 @@ def download_single() -> ResponseReturnValue:
     if run and not body.flag("wait", default=True):
         return success({"runId": run.id}, 202)
     image = _outcomes(run, list(ids.values()))[0]
-    if not image.file_path:
+    if not image.file_path or has_failed(image):
         raise failure_of(image)
     return success({"localPath": image.file_path})
 
@@ -294,8 +296,8 @@ def _runner_of(run: Run) -> Syncs | Downloads:
 @api.post("/api/profiles")
 def add_profile() -> ResponseReturnValue:
     body = read_body()
-    profile = background().accounts.add(body.text("name"), body.text("cookies", max_length=None))
-    return success(profile_value(profile), 201)
+    profile = background().accounts.add(body.find_text("name") or "", body.text("cookies", max_length=None))
+    return success(added_profile_value(profile), 201)
 
 
 @api.get("/api/profiles")
@@ -312,7 +314,7 @@ def replace_cookies(profile_id: str) -> ResponseReturnValue:
         body.text("cookies", max_length=None),
         is_confirmed=body.flag("sameAccount", default=False),
     )
-    return success(profile_value(profiles.get_profile(profile_id)))
+    return success(added_profile_value(profiles.get_profile(profile_id)))
 
 
 @api.post("/api/profiles/<profile_id>/check")
@@ -346,6 +348,7 @@ def verify_files() -> ResponseReturnValue:
         deep=body.flag("deep", default=False),
         sets_pending=body.flag("setPending", default=False),
         follows_moves=body.flag("followMoves", default=False),
+        keeps_changed=body.flag("keepChanged", default=False),
     )
     unknown = background().check_unknown_files(moves=body.flag("moveUnknown", default=False))
     return success(report_value(report, unknown))

@@ -7,13 +7,15 @@ from typing import Any
 
 from webapp.background.examination import Examination
 from webapp.database.models import Image, Profile, Run
-from webapp.database.states import Health, RunKind, RunState
+from webapp.database.states import DownloadState, Health, RunKind, RunState
 from webapp.errors import Cancelled, FlowshelfError, UnknownImage, error_of
 from webapp.maintenance.unknown_files import UnknownFiles
 from webapp.maintenance.verify import VerifyReport
 from webapp.sources import Step
+from webapp.sources.cookies import cookie_warnings
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts
+from webapp.store.profile_names import owner_name
 from webapp.store.runs import downloads
 from webapp.web.views.ignored_reasons import ignored_by_reason
 from webapp.web.views.panels import list_histories, list_open_gaps
@@ -32,6 +34,12 @@ def sync_result(run: Run) -> dict[str, Any]:
     return result | ({"lastCursor": run.last_cursor} if run.last_cursor is not None else {})
 
 
+def has_failed(image: Image) -> bool:
+    """Whether the download failed that was to replace a damaged file."""
+    download = image.latest_download
+    return bool(image.damaged_at and download and download.state == DownloadState.FAILED)
+
+
 def failure_of(image: Image) -> FlowshelfError:
     """Why an image has no file after its download has ended."""
     download = image.latest_download
@@ -43,11 +51,11 @@ def failure_of(image: Image) -> FlowshelfError:
 def batch_result(outcomes: list[Image], unknown: list[str]) -> dict[str, Any]:
     failures = [{"name": name, "code": UnknownImage.code, "error": SYNC_FIRST} for name in unknown]
     for image in outcomes:
-        if not image.local_path:
+        if not image.local_path or has_failed(image):
             error = failure_of(image)
             failures.append({"name": image.name, "code": error.code, "error": str(error)})
     return {
-        "downloaded": sum(1 for image in outcomes if image.local_path),
+        "downloaded": len(outcomes) + len(unknown) - len(failures),
         "failed": len(failures),
         "failedNames": [failure["name"] for failure in failures],
         "failures": failures,
@@ -77,6 +85,7 @@ def image_value(image: Image) -> dict[str, Any]:
         "height": image.height,
         "sizeBytes": image.size_bytes,
         "sha256": image.sha256,
+        "changedSha256": image.changed_sha256,
         "downloadedAt": image.downloaded_at,
         "goneUpstreamAt": image.gone_upstream_at,
     }
@@ -85,7 +94,7 @@ def image_value(image: Image) -> dict[str, Any]:
 
 # Private: paths on this machine, and the names that the owner gave to things in Flow. A preview URL shows the
 # image to everybody who knows it.
-NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived")
+NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived", "changedSha256")
 
 
 def guest_image_value(image: Image) -> dict[str, Any]:
@@ -181,13 +190,15 @@ def profile_value(profile: Profile) -> dict[str, Any]:
     totals = counts.count_profile(profile.id)
     return {
         "profileId": profile.id,
-        "name": profile.name,
+        "name": owner_name(profile),
         "accountEmail": profile.account_email,
         "accountName": profile.account_name,
         "health": profiles.health_of(profile),
         "healthReason": profile.health_reason if profiles.health_of(profile) != Health.WELL else None,
         "checkedAt": profile.checked_at,
         "cookiesExpireAt": profile.cookies_expire_at,
+        "renewal": profile.renewal,
+        "renewedAt": profile.renewed_at,
         "lastCursor": (gaps[0].cursor or None) if gaps else None,
         "hasMore": bool(gaps),
         "isSyncingMetadata": runs.is_active(profile.id, RunKind.SYNC),
@@ -197,12 +208,19 @@ def profile_value(profile: Profile) -> dict[str, Any]:
     }
 
 
+def added_profile_value(profile: Profile) -> dict[str, Any]:
+    """A profile whose cookies were just stored, with sentences about those that are missing."""
+    return profile_value(profile) | {"warnings": list(cookie_warnings(profile.cookie_names.split(", ")))}
+
+
 def report_value(report: VerifyReport, unknown: UnknownFiles) -> dict[str, Any]:
     return {
         "isWell": report.is_well,
         "counts": report.counts,
         "problems": report.problems,
         "requeuedCount": report.requeued_count,
+        "foundCount": report.found_count,
+        "keptCount": report.kept_count,
         "moves": [
             {"from": move.before, "to": str(move.now), "files": move.file_count} for move in report.moves
         ],

@@ -1,19 +1,20 @@
 """Buttons that command syncs and downloads. The response is the panel of the button; without JavaScript a
 redirect to the page that the button was on."""
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 
 from webapp.database.states import SyncMode
 from webapp.errors import BadRequest, UnknownImage
+from webapp.maintenance import changes
 from webapp.store import profiles
 from webapp.store.gallery import images, selections
 from webapp.store.runs import failures
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import selection_of
 from webapp.web.views.gallery import MAX_CARDS
-from webapp.web.views.panels import download_panel, sync_panel
+from webapp.web.views.panels import download_panel, render_fragment, sync_panel
 from webapp.web.views.return_path import return_path
 
 commands = Blueprint("commands", __name__)
@@ -96,9 +97,21 @@ def cancel_downloads(profile_id: str) -> ResponseReturnValue:
 
 @commands.post("/images/<image_id>/download")
 def request_one(image_id: str) -> ResponseReturnValue:
-    """Download one image. The button is on the page of the image, so the response is a redirect to a page."""
+    """Download one image, with `changed=replace` also if its file was changed outside Flowshelf.
+
+    The button is on the page of the image, so the response is a redirect to a page.
+    """
     image = images.get_image(image_id)
-    background().downloads.request(image.profile_id, [image.id])
+    replaces_changed = request.form.get("changed") == "replace"
+    background().downloads.request(image.profile_id, [image.id], replaces_changed=replaces_changed)
+    return redirect(return_path(), code=303)
+
+
+@commands.post("/images/<image_id>/keep")
+def keep_changed(image_id: str) -> ResponseReturnValue:
+    """Take a changed file for the right one. `sha256` says which content the person saw."""
+    image = images.get_image(image_id)
+    changes.keep(image, background().downloads.roots, shown_sha256=request.form.get("sha256"))
     return redirect(return_path(), code=303)
 
 
@@ -115,7 +128,7 @@ def panel_response(name: str) -> ResponseReturnValue:
     profile_id = request.form.get("profile") or None
     if htmx:
         panel = PANELS[name](profile_id)
-        return render_template(f"partials/{name}_panel.html", panel=panel)
+        return render_fragment(f"partials/{name}_panel.html", panel=panel)
     return redirect(return_path(), code=303)
 
 

@@ -31,7 +31,17 @@ TOPICS = (
     Topic(
         "sign-in",
         "Sign in to Flow",
-        "Copy the cookies of a signed-in browser, in Chrome, Edge, Brave, Firefox or Safari.",
+        "Which way fits your browser; copying cookies in Firefox, Chrome, Edge, Brave or Safari.",
+    ),
+    Topic(
+        "keeping-signed-in",
+        "Keeping signed in",
+        "Why a session ends, and how Flowshelf can keep one alive.",
+    ),
+    Topic(
+        "companion",
+        "The companion",
+        "A browser extension that reads Flow where you are signed in: install, pause, update, remove.",
     ),
     Topic(
         "every-day",
@@ -44,6 +54,11 @@ TOPICS = (
     Topic("guests", "Visiting as a guest", "What you can do on a shelf that somebody shared with you.", True),
     Topic("sharing", "Sharing", "Open the shelf on your phone, or let others in your network see it."),
     Topic("proxies", "Reverse proxies", "Serve the shelf by HTTPS, under a name of its own or under a path."),
+    Topic(
+        "networks",
+        "Proxies and certificates",
+        "Reach Google through a company’s proxy or SOCKS, and what to do about refused certificates.",
+    ),
     Topic(
         "moving",
         "Backup and moving",
@@ -58,6 +73,10 @@ TOPICS = (
     ),
 )
 _BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def has_topic(name: str) -> bool:
+    return name in _BY_NAME
 
 
 @help_pages.get("/help")

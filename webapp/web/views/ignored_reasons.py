@@ -1,7 +1,5 @@
 """Why a sync skipped entries of a history: counts for the API, and sentences for pages."""
 
-import json
-
 from flask import Flask
 
 from webapp.database.models import Run
@@ -21,7 +19,7 @@ _NOUNS = {
 
 def ignored_by_reason(run: Run) -> dict[str, int]:
     """`ignoredByReason` of the API. The counts add up to `ignored`."""
-    counts = json.loads(run.ignored_reasons)
+    counts = run.ignored_by_reason
     return {reason.value: counts.get(reason, 0) for reason in ALWAYS_NAMED} | {
         reason: count for reason, count in counts.items() if reason == Reason.OTHER_PROFILE
     }
@@ -29,7 +27,7 @@ def ignored_by_reason(run: Run) -> dict[str, int]:
 
 def skipped_sentence(run: Run) -> str:
     """`12 videos and 1 unfinished image skipped.`; empty if nothing was skipped."""
-    counts = json.loads(run.ignored_reasons)
+    counts = run.ignored_by_reason
     if not counts and run.ignored_count:  # a run from before reasons were stored
         return f"{number(run.ignored_count)} entries without an image skipped."
     shown = [
@@ -45,7 +43,7 @@ def skipped_sentence(run: Run) -> str:
 
 def other_profile_count(run: Run) -> int:
     """How many images a sync skipped because another profile has them already."""
-    return json.loads(run.ignored_reasons).get(Reason.OTHER_PROFILE, 0)
+    return run.ignored_by_reason.get(Reason.OTHER_PROFILE, 0)
 
 
 def register(app: Flask) -> None:

@@ -1,6 +1,7 @@
 """One image: its page, its file and its thumbnails."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from webapp import storage
 from webapp.database.models import Image
 from webapp.database.states import DownloadState, EventKind, RunKind
-from webapp.errors import BadPicture, DiskFull, FolderGone, NoThumbnail, UnknownImage
-from webapp.maintenance import verify
+from webapp.errors import BadPicture, DiskFull, FlowshelfError, FolderGone, NoThumbnail, UnknownImage
+from webapp.maintenance import changes
 from webapp.store import profiles, runs
 from webapp.store.gallery import images, positions, selections
 from webapp.store.gallery.filters import Selection
@@ -44,6 +45,8 @@ EVENT_SENTENCES: dict[str, str] = {
     EventKind.DELETED: "The file was deleted in Flowshelf; it is not downloaded again until you choose to",
     EventKind.FILE_GONE: "The file was missing",
     EventKind.DAMAGED: "The file was found to be damaged",
+    EventKind.CHANGED: "The file was changed outside Flowshelf",
+    EventKind.KEPT: "The changed file was kept",
     EventKind.GONE: "No longer found in Flow",
     EventKind.BACK: "Found in Flow again",
     EventKind.HIDDEN: "Hidden from the gallery",
@@ -81,6 +84,7 @@ def show_image(image_id: str) -> ResponseReturnValue:
     changed.
     """
     image = get_visible_image(image_id)
+    _look_at_file(image)
     is_under_way = is_downloading(image)
     seen = f"{file_state(image)}-{is_under_way:d}"
     if request.args.get("seen") == seen:
@@ -138,6 +142,7 @@ def events_of(image: Image) -> list[Event]:
     events += [
         Event(event.created_at, EVENT_SENTENCES[event.kind], event.reason)
         for event in images.list_events(image.id)
+        if event.kind in EVENT_SENTENCES  # a damaged database may hold any
     ]
     if image.latest_download and not image.local_path:
         current = DOWNLOAD_SENTENCES.get(image.latest_download.state)
@@ -155,9 +160,10 @@ def send_image(image_id: str) -> ResponseReturnValue:
     """
     image = get_visible_image(image_id)
     path = _path_of(image)
+    sha256 = _sha256_of(image, path)
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     as_attachment = "attachment" in request.args or media_type is None
-    return _send(path, image, media_type or UNKNOWN_MEDIA_TYPE, as_attachment=as_attachment)
+    return _send(path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=as_attachment)
 
 
 @image_pages.get("/images/<image_id>/thumbnail/<int:edge>")
@@ -168,6 +174,8 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         abort(404)
     image = get_visible_image(image_id)
     path = _path_of(image)
+    if not background().thumbnails.is_made(image, edge) or path.stat().st_size != image.size_bytes:
+        _sha256_of(image, path)  # notes a changed file, which has another thumbnail
     try:
         thumbnail = background().thumbnails.get(image, path, edge)
     except BadPicture:
@@ -178,7 +186,9 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         abort(404)
     except (DiskFull, FolderGone):
         return send_image(image_id)  # the thumbnail cannot be stored
-    return _send(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), image, "image/webp")
+    version = image.changed_sha256 or image.sha256
+    etag = f"{version}-{edge}" if version else None
+    return _send(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), "image/webp", version, etag)
 
 
 def _path_of(image: Image) -> Path:
@@ -194,9 +204,8 @@ def _path_of(image: Image) -> Path:
 def _file_of(image: Image) -> Path:
     """The file of an image, under a storage root. Marks the image as not downloaded if the file is missing.
 
-    If the size differs from the stored one, stores the new size and hash, or marks the image as damaged if it
-    cannot be decoded. Raises UnknownImage without a file, and FolderGone if the storage root itself is
-    missing: then no row changes, because the disk may just be unplugged.
+    Raises UnknownImage without a file, and FolderGone if the storage root itself is missing: then no row
+    changes, because the disk may just be unplugged.
     """
     if not image.file_path:
         raise UnknownImage("This image is not downloaded yet. Download it first.")
@@ -206,17 +215,33 @@ def _file_of(image: Image) -> Path:
             "The file of this image is missing: it was deleted or moved outside of Flowshelf. Download the "
             "image again to get it back."
         )
-    path = storage.path_under(image.file_path, background().downloads.roots)
-    if image.size_bytes is not None and path.stat().st_size != image.size_bytes:
-        verify.note_change(image, path)
-    return path
+    return storage.path_under(image.file_path, background().downloads.roots)
 
 
-def _send(path: Path, image: Image, media_type: str, *, as_attachment: bool = False) -> Response:
-    """A response that browsers may cache for good if the URL contains the version of the file. Otherwise they
-    have to ask each time, by ETag."""
-    response = send_file(path, mimetype=media_type, as_attachment=as_attachment)
-    is_versioned = image.sha256 is not None and request.args.get("v") == image.sha256[:12]
+def _sha256_of(image: Image, path: Path) -> str:
+    """The sha256 of what the file holds now: never the stored one for changed bytes."""
+    with storage.translate_errors(path.parent):
+        return changes.sha256_of(image, path)
+
+
+def _look_at_file(image: Image) -> None:
+    """Notice a file that was changed, so that the page can say so. What else may be wrong with it is said
+    where it is requested."""
+    if image.file_path:
+        with suppress(FlowshelfError):
+            _sha256_of(image, storage.path_under(image.file_path, background().downloads.roots))
+
+
+def _send(
+    path: Path, media_type: str, version: str | None, etag: str | None, *, as_attachment: bool = False
+) -> Response:
+    """A response that browsers may cache for good if the URL contains the version of the file, the beginning
+    of its sha256. Otherwise they have to ask each time, by ETag."""
+    is_usable = etag is not None and etag.isascii() and etag.replace("-", "").isalnum()
+    response = send_file(
+        path, mimetype=media_type, as_attachment=as_attachment, etag=etag if etag and is_usable else True
+    )
+    is_versioned = version is not None and request.args.get("v") == version[:12]
     caching = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
     response.headers["Cache-Control"] = f"private, {caching}"
     return response

@@ -98,21 +98,27 @@ def pixels(image: Image) -> str:
 
 def file_state(image: Image) -> str:
     """The state of an image's file, one of the keys of `labels.FILE_LABELS`. A file that exists takes
-    precedence over the state of its latest download."""
-    if image.local_path:
-        return "damaged" if image.damaged_at else "done"
+    precedence over the state of its latest download, unless it is being replaced."""
     download = image.latest_download and image.latest_download.state
-    if download in (DownloadState.QUEUED, DownloadState.RUNNING):
+    is_active = download in (DownloadState.QUEUED, DownloadState.RUNNING)
+    if image.local_path and not (is_active and (image.damaged_at or image.changed_sha256)):
+        return "damaged" if image.damaged_at else "changed" if image.changed_sha256 else "done"
+    if is_active:
         return str(download)
     if image.gone_upstream_at:
         return "gone"
     return "failed" if download == DownloadState.FAILED else "pending"
 
 
+def has_picture(image: Image) -> bool:
+    """Whether there is a file to show, be it one that was changed outside Flowshelf."""
+    return file_state(image) in ("done", "changed")
+
+
 def thumbnails(image: Image) -> dict[int, str]:
     """The URLs of an image's thumbnails by their width in pixels, narrow first; empty without a usable
     file."""
-    if file_state(image) != "done" or _is_too_large(image):
+    if not has_picture(image) or _is_too_large(image):
         return {}
     if image.width and image.height:
         ratio = image.width / image.height
@@ -150,13 +156,13 @@ def image_url(endpoint: str, image_id: str, **values: Any) -> str:
 
 def content_version(image: Image) -> str:
     """Identifies the content of the file in a URL, so that a browser may cache the response for good."""
-    return (image.sha256 or "")[:12]
+    return (image.changed_sha256 or image.sha256 or "")[:12]
 
 
 def picture_version(image: Image) -> str:
     """Changes when a card has another picture to show. A preview that was signed again is still the same
     one."""
-    if file_state(image) == "done":
+    if has_picture(image):
         return f"file {content_version(image)}"
     return "preview" if preview_url(image) else "none"
 
@@ -179,6 +185,7 @@ def register(app: Flask) -> None:
         "shape_label": shape_label,
         "pixels": pixels,
         "file_state": file_state,
+        "has_picture": has_picture,
         "picture_version": picture_version,
         "srcset": srcset,
     }

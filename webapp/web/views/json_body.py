@@ -72,6 +72,24 @@ class Body:
                 return choice
         raise BadRequest(f"“{name}” must be one of {', '.join(choices)}.")
 
+    def count(self, name: str) -> int:
+        """A whole number from 0 to MAX_NUMBER."""
+        return 0 if self._fields.get(name) == 0 else self.number(name)
+
+    def any_text(self, name: str) -> str:
+        """A string of any length and any characters, also none."""
+        value = self._fields.get(name)
+        if not isinstance(value, str):
+            raise BadRequest(f"“{name}” must be a text.")
+        return value
+
+    def find_list(self, name: str) -> list[object] | None:
+        """A list of anything; None if the field is missing."""
+        value = self._fields.get(name)
+        if value is None or isinstance(value, list):
+            return value
+        raise BadRequest(f"“{name}” must be a list.")
+
     def texts(self, name: str) -> list[str]:
         """A list of texts."""
         return _require(name, self.find_texts(name))

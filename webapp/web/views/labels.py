@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from webapp import times
-from webapp.database.models import Gap, History, Project, Run, Schedule
-from webapp.database.states import Health, RunKind, RunState, ScheduleKind, SyncMode
-from webapp.store import profiles
+from webapp.database.models import Gap, History, Profile, Project, Run, Schedule
+from webapp.database.states import Health, RunKind, RunState, ScheduleKind, SyncMode, Way
+from webapp.errors import WaitingForBrowser
+from webapp.store import profiles, ways
 from webapp.store.history import projects
+from webapp.store.profile_names import guest_name, owner_name
 from webapp.store.runs import schedules
+from webapp.web.access import is_owner
 from webapp.web.views.formats import ago, day, duration, number, shortened, size
 
 # The states of an image's file: those of `image_display.file_state`, and those to filter by.
@@ -20,6 +23,7 @@ FILE_LABELS = {
     "active": "Queued or downloading",
     "done": "Downloaded",
     "damaged": "Damaged",
+    "changed": "Changed",
     "failed": "Failed",
     "gone": "No longer in Flow",
     "hidden": "Hidden",
@@ -28,6 +32,7 @@ HEALTH_LABELS: dict[str, str] = {
     Health.UNCHECKED: "Not checked yet",
     Health.WELL: "Signed in",
     Health.WAITING_FOR_COOKIES: "Waiting for new cookies",
+    Health.WAITING_FOR_BROWSER: "Waiting for the browser",
     Health.MOVED: "Moved to the new Flow",
     Health.UNUSUAL_ACTIVITY: "Paused for an hour",
 }
@@ -67,6 +72,18 @@ def health_label(health: str) -> str:
     return HEALTH_LABELS.get(health, health)
 
 
+def sign_in_label(profile: Profile) -> str:
+    """The health of a profile now, in words that fit its way of signing in."""
+    health = profiles.health_of(profile)
+    is_waiting = health == Health.WAITING_FOR_COOKIES
+    return f"Waiting for {ways.waits_for(profile)}" if is_waiting else health_label(health)
+
+
+def profile_name(profile: Profile) -> str:
+    """The name of a profile for whoever looks at the page; a guest never sees an e-mail."""
+    return owner_name(profile) if is_owner() else guest_name(profile)
+
+
 def history_label(history: str) -> str:
     """`uploads`; a readable form of a history that is not in HISTORY_LABELS."""
     return HISTORY_LABELS.get(history, history.replace("_", " ").lower())
@@ -95,6 +112,10 @@ def run_title(run: Run) -> str:
 
 
 def run_state(run: Run) -> str:
+    if run.state == RunState.WAITING and run.error_code == WaitingForBrowser.code:
+        return HEALTH_LABELS[Health.WAITING_FOR_BROWSER]
+    if run.state == RunState.WAITING and run.profile.way != Way.PASTE:
+        return f"Waiting for {ways.waits_for(run.profile)}"
     return RUN_STATE_LABELS.get(run.state, run.state)
 
 
@@ -207,6 +228,11 @@ def register(app: Flask) -> None:
         "file_label": file_label,
         "health_label": health_label,
         "health_of": profiles.health_of,
+        "sign_in_label": sign_in_label,
+        "sign_in_again": ways.sign_in_again,
+        "waits_for": ways.waits_for,
+        "resumes_when": ways.resumes_when,
+        "profile_name": profile_name,
         "history_label": history_label,
         "page_label": page_label,
         "project_label": project_label,

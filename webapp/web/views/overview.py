@@ -11,6 +11,7 @@ from webapp.store import profiles
 from webapp.store.gallery import counts, overview
 from webapp.store.gallery.filters import FileState
 from webapp.store.gallery.overview import Share
+from webapp.store.profile_names import owner_name
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import gallery_url, requested_profile_id
 from webapp.web.views.formats import number, size
@@ -151,7 +152,7 @@ def _disk_bars() -> list[Bar]:
     largest = max((share.size_bytes for _, share in rows), default=0)
     return [
         Bar(
-            label=profile.name,
+            label=owner_name(profile),
             tooltip=f"{size(share.size_bytes)} in {number(share.downloaded)} files",
             percent=_percent(share.size_bytes, largest),
             done_percent=_percent(share.size_bytes, largest),

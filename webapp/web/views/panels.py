@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zlib import crc32
 
 from flask import Blueprint, render_template
 
@@ -85,23 +86,33 @@ class Panel:
 
 @panels.get("/panels/sync")
 def show_sync_panel() -> str:
-    return render_template("partials/sync_panel.html", panel=sync_panel(requested_profile_id()))
+    return render_fragment("partials/sync_panel.html", panel=sync_panel(requested_profile_id()))
 
 
 @panels.get("/panels/download")
 def show_download_panel() -> str:
-    return render_template("partials/download_panel.html", panel=download_panel(requested_profile_id()))
+    return render_fragment("partials/download_panel.html", panel=download_panel(requested_profile_id()))
 
 
 @panels.get("/panels/strip")
 def show_download_strip() -> str:
-    return render_template("partials/download_strip.html", rows=download_strip())
+    return render_fragment("partials/download_strip.html", rows=download_strip())
+
+
+def render_fragment(template: str, **values: object) -> str:
+    """A part of a page for HTMX, and with it what keeps Flowshelf from storing what it does."""
+    return render_template(template, **values) + render_template("partials/trouble.html", is_fragment=True)
 
 
 @panels.app_context_processor
-def add_trouble() -> dict[str, Callable[[], FlowshelfError | None]]:
-    """Every page shows what keeps runs from storing what they do. A function, as below."""
-    return {"trouble": lambda: background().find_trouble()}
+def add_trouble() -> dict[str, Callable[..., object]]:
+    """Every page shows what keeps runs from storing what they do. Functions, as below."""
+    return {"trouble": lambda: background().find_trouble(), "trouble_version": trouble_version}
+
+
+def trouble_version(error: FlowshelfError | None) -> str:
+    """Changes when another trouble is to be shown, or none any more."""
+    return f"{crc32(str(error).encode()):08x}" if error else "none"
 
 
 @panels.app_context_processor

@@ -2,14 +2,16 @@
 
 import logging
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 from webapp import store
-from webapp.errors import Busy, FlowshelfError, Locked, Overloaded, SignInNeeded
+from webapp.errors import Busy, ClockOff, FlowshelfError, Locked, Overloaded, SignInNeeded
+from webapp.web import access, companion_access
 from webapp.web.prefix import requested_path, root_path
+from webapp.web.services import background
 
 log = logging.getLogger(__name__)
 htmx = HTMX()
@@ -42,6 +44,8 @@ def show_known(error: FlowshelfError) -> ResponseReturnValue:
         response.headers["Retry-After"] = "5"
     if isinstance(error, Locked):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, ClockOff):
+        response.headers[companion_access.TIME] = str(background().companion.guard.now_ms())
     if isinstance(error, SignInNeeded):
         response.headers["WWW-Authenticate"] = "Bearer"
         if htmx:
@@ -69,7 +73,7 @@ def show_unexpected(error: Exception) -> ResponseReturnValue:
 
 
 def _respond(status: int, sentence: str, code: str, extra: dict[str, str]) -> Response:
-    if request.path.startswith("/api/") or request.path == "/healthz":
+    if _wants_json():
         return make_response({"success": False, "error": sentence, "code": code} | extra, status)
     if htmx:
         response = make_response(render_template("partials/problem.html", sentence=sentence), status)
@@ -79,6 +83,13 @@ def _respond(status: int, sentence: str, code: str, extra: dict[str, str]) -> Re
     if code == SignInNeeded.code:
         return make_response(render_template("sign_in.html", next=next_path(), problem=None), status)
     return make_response(render_template("problem.html", sentence=sentence, status=status), status)
+
+
+def _wants_json() -> bool:
+    if request.path.startswith("/api/") or request.path == "/healthz":
+        return True
+    view = current_app.view_functions.get(request.endpoint or "")
+    return companion_access.is_from_extension() or access.is_for_companion(view)
 
 
 def next_path() -> str:

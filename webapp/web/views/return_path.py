@@ -19,6 +19,7 @@ WHOLE_PAGES = (
     "comparison.show_comparison",
     "profiles.show_profile",
     "profiles.show_profiles",
+    "companion_pages.show_connect",
     "overview.show_overview",
     "activity.show_activity",
     "activity.show_messages",

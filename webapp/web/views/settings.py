@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.config import CHOOSABLE, Config, setting_of
 from webapp.errors import BadRequest
+from webapp.sources.connectivity import proxy_text, trusted_certificates
 from webapp.store import settings as chosen_settings
 from webapp.web.services import background
 
@@ -45,7 +46,14 @@ def save_settings() -> ResponseReturnValue:
 def _page(texts: dict[str, str], *, error: str | None = None, is_saved: bool = False) -> str:
     current = background().settings.current
     fields = [_field(name, texts.get(name, ""), current) for name in CHOOSABLE]
-    return render_template("settings.html", fields=fields, error=error, is_saved=is_saved)
+    return render_template(
+        "settings.html",
+        fields=fields,
+        error=error,
+        is_saved=is_saved,
+        proxy=proxy_text(current, current.flow_url),
+        certificates=trusted_certificates(current),
+    )
 
 
 def _field(name: str, text: str, current: Config) -> Field:

@@ -1,0 +1,111 @@
+"""Images whose rows name no file, or one that is missing, and files that are taken for them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from webapp.database.base import db
+from webapp.database.models import Image, Removal
+from webapp.database.roots import current_roots
+from webapp.storage.roots import Place
+from webapp.store import ROWS_PER_STATEMENT, transaction
+from webapp.times import now
+
+_SELECT = """SELECT image.id, image.profile_id, image.name, image.media_key, download.folder, NOT EXISTS (
+        SELECT 1 FROM veo3_image_generations AS other
+        WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid),
+    image.local_path, image.root_id, image.sha256
+    FROM veo3_image_generations AS image LEFT JOIN download ON download.image_id = image.id
+    WHERE image.id > ? AND image.local_path IS {} ORDER BY image.id LIMIT ?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fileless:
+    """An image whose file is looked for. `folder` is the one that its last download named, if it named one;
+    `has_plain_name` as in a `Claim`. The last three are what its row knows of a file that is missing."""
+
+    image_id: str
+    profile_id: str
+    name: str
+    media_key: str
+    folder: str | None
+    has_plain_name: bool
+    local_path: str | None
+    root_id: int | None
+    sha256: str | None
+
+    @property
+    def file_path(self) -> Path | None:
+        """The absolute path of the missing file."""
+        if self.local_path is None:
+            return None
+        return current_roots().path_of(Place(self.root_id, self.local_path))
+
+
+def list_without_path() -> Iterator[Fileless]:
+    """Images whose rows name no file, in the order of their ids."""
+    return _list("NULL")
+
+
+def list_with_path() -> Iterator[Fileless]:
+    """Images whose rows name a file, which may be missing, in the order of their ids."""
+    return _list("NOT NULL")
+
+
+def _list(condition: str) -> Iterator[Fileless]:
+    """In statements of `ROWS_PER_STATEMENT` rows, so that no cursor is open while the disk is looked at."""
+    after_id = ""
+    while True:
+        rows = db.execute_sql(_SELECT.format(condition), (after_id, ROWS_PER_STATEMENT)).fetchall()
+        yield from (Fileless(*row) for row in rows)
+        if len(rows) < ROWS_PER_STATEMENT:
+            return
+        after_id = rows[-1][0]
+
+
+def list_places() -> set[Place]:
+    """Where the files of all images are recorded, and those that are going to be removed."""
+    places: set[Place] = set()
+    for model in (Image, Removal):
+        rows = model.select(model.root_id, model.local_path).where(model.local_path.is_null(False))
+        places |= {Place(root_id, path) for root_id, path in rows.tuples().iterator()}
+    return places
+
+
+def is_recorded(path: Path) -> bool:
+    """Whether a file belongs to an image already, or is going to be removed."""
+    place = current_roots().place_of(path)
+    return any(
+        row.root_id == place.root_id
+        for model in (Image, Removal)
+        for row in model.select(model.root_id).where(model.local_path == place.local_path)
+    )
+
+
+def take_file(image: Fileless, path: Path, *, size_bytes: int, sha256: str, width: int, height: int) -> bool:
+    """Record a file as that of an image; False when the row was given another one meanwhile.
+
+    An image that has its file is no longer “not wanted”.
+    """
+    place = current_roots().place_of(path)
+    has_still_none = (Image.id == image.image_id) & (
+        Image.local_path.is_null() if image.local_path is None else Image.local_path == image.local_path
+    )
+    with transaction():
+        changed_count = (
+            Image.update(
+                local_path=place.local_path,
+                root_id=place.root_id,
+                size_bytes=size_bytes,
+                sha256=sha256,
+                width=width,
+                height=height,
+                downloaded_at=now(),
+                damaged_at=None,
+                changed_sha256=None,
+                not_wanted_at=None,
+            )
+            .where(has_still_none)
+            .execute()
+        )
+    return bool(changed_count)
