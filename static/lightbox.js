@@ -263,7 +263,7 @@ lessMotion.addEventListener("change", () => isPlaying() && lessMotion.matches &&
 on("pointermove", ({ target, pointerType, movementX, movementY }) => {
   const isHovering = pointerType === "mouse" && target.closest(".lightbox .picture");
   if (!isPlaying() || pause === MOTION_SENTENCE || Boolean(isHovering) === Boolean(pause)) return;
-  if (movementX || movementY) setPause(isHovering ? "Paused while the pointer is on the picture." : "");
+  if (movementX || movementY) setPause(isHovering ? "Paused while the pointer is on the image." : "");
 });
 
 // Zoom: of one picture, or of two together

@@ -123,7 +123,7 @@ def test_a_slideshow_advances_pauses_under_the_pointer_and_ends_with_escape(ids,
     box = page.locator("#image .stage .picture").bounding_box()
     page.mouse.move(box["x"] + 9, box["y"] + 9)
     page.mouse.move(box["x"] + 20, box["y"] + 20)
-    expect(page.locator("#slideshow-pause")).to_contain_text("Paused while the pointer is on the picture")
+    expect(page.locator("#slideshow-pause")).to_contain_text("Paused while the pointer is on the image")
     at = page.get_attribute("#image", "data-image")
     page.mouse.move(2, 2)
     page.mouse.move(4, 4)
