@@ -19,6 +19,10 @@ class Kept:
     browser: str | None = None
     index: int | None = None
     account: Account | None = None
+    is_live: bool = False
+
+    def refresh(self) -> None:
+        """Nothing changes these but the tests themselves."""
 
     def cookies(self) -> dict[str, str]:
         return dict(self.kept)

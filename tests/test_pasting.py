@@ -94,15 +94,18 @@ def test_after_adding_the_page_names_the_account_and_nothing_was_read_yet(client
     assert 'id="first"' not in later
 
 
-def test_the_number_of_the_account_is_stored_and_replaced(client, shelf, world, flow):
+def test_the_number_of_the_account_is_stored_and_says_who_is_read(client, shelf, world, flow):
+    eve = World(2, generated=4, email="eve@example.com", tiny_pictures=True)
+    eve.migrate()
+    flow.add_world(eve)
+    flow.service.browsers.share_session(world, eve)
     cookies = world.google.cookie_header()
-    added(client, f"curl '{flow.url}/u/2/' -b '{cookies}'")
-    profile = Profile.get()
-    assert profile.account_index == 2
-    shelf.replace_cookies(profile.id, f"curl '{flow.url}/' -H 'x-goog-authuser: 1' -b '{cookies}'")
-    assert profiles.get_profile(profile.id).account_index == 1
-    shelf.replace_cookies(profile.id, cookies)
-    assert profiles.get_profile(profile.id).account_index is None
+    added(client, f"curl '{flow.url}/u/1/' -b '{cookies}'")
+    assert (Profile.get().account_index, Profile.get().account_email) == (1, "eve@example.com")
+    added(client, f"curl '{flow.url}/' -H 'x-goog-authuser: 0' -b '{cookies}'")
+    assert {profile.account_email for profile in Profile} == {"ada@example.com", "eve@example.com"}
+    third = {"cookies": f"curl '{flow.url}/u/2/' -b '{cookies}'"}
+    assert problem_of(client.post("/profiles", data=third))  # nobody is signed in below that number
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,8 @@ class Config:
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     timeout_seconds: tuple[float, float] = (5.0, 30.0)
     mounts_path: Path = Path("/proc/mounts")
+    # Where a Firefox on this machine keeps its profiles. Empty: none is looked for, as in the demo.
+    firefox_roots: tuple[Path, ...] = ()
     # The demo: no cookies but its own are accepted, and no request leaves this machine.
     is_sealed: bool = False
     # The fields that the environment or a flag has set: the settings page shows them as fixed.
@@ -89,6 +92,11 @@ class Config:
         return [path for path in found if path.is_file() and not path.is_symlink()]
 
     @property
+    def firefox_copies_dir(self) -> Path:
+        """Where cookie files of Firefox are copied to for the moment of reading."""
+        return self.data_dir / "firefox"
+
+    @property
     def all_picture_hosts(self) -> frozenset[str]:
         """The hosts (`host` or `host:port`) whose signed picture URLs may be fetched or shown."""
         return self.picture_hosts | frozenset(GOOGLE_PICTURE_HOSTS)
@@ -112,7 +120,8 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
         values.setdefault("host", EVERY_ADDRESS)
     folder = values.get("data_dir") or _default_data_dir()
     # Absolute, because paths of files are stored and must not depend on the working directory of a command.
-    return Config(**values | {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed})
+    computed = {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed}
+    return Config(**{"firefox_roots": find_firefox_roots()} | values | computed)
 
 
 def _default_data_dir() -> str:
@@ -129,6 +138,25 @@ def _default_data_dir() -> str:
             f"folder with {setting_of('data_dir').variable} or --data-dir."
         ) from error
     return folder
+
+
+def find_firefox_roots(platform: str = sys.platform) -> tuple[Path, ...]:
+    """The folders of this user in which Firefox keeps its profiles; not all of them exist."""
+    try:
+        home, settings = Path.home(), Path(platformdirs.user_config_dir())
+        roaming = Path(platformdirs.user_data_dir(roaming=True))
+    except (RuntimeError, KeyError, OSError):  # a user without a home folder has no Firefox either
+        return ()
+    if platform == "win32":
+        return (roaming / "Mozilla" / "Firefox",)
+    if platform == "darwin":
+        return (home / "Library" / "Application Support" / "Firefox",)
+    return (
+        settings / "mozilla" / "firefox",
+        home / ".mozilla" / "firefox",
+        home / "snap" / "firefox" / "common" / ".mozilla" / "firefox",
+        home / ".var" / "app" / "org.mozilla.firefox" / ".mozilla" / "firefox",
+    )
 
 
 def read_log_level(environ: Mapping[str, str] = os.environ) -> str | None:

@@ -10,7 +10,7 @@
     │   └── ClockOff                    401 pairing_refused    ... because its time is not ours
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
-    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownPairing   404
+    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownPairing / UnknownFirefox   404
     │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
@@ -30,6 +30,7 @@
         ├── FlowChanged                 502 flow_changed   a response of an unknown shape
         ├── SignedOut                   409 waiting_for_cookies
         │   ├── AccountNotSignedIn      409 waiting_for_cookies    others are signed in, but not this one
+        │   ├── FirefoxSignedOut        409 waiting_for_cookies    a Firefox on this machine is not signed in
         │   └── WaitingForBrowser       409 waiting_for_browser    the paired browser is closed
         │       └── SignedOutBrowser    409 waiting_for_browser    the account is not signed in there
         ├── AccountMoved                409 moved          the account is at flow.google.com now
@@ -149,6 +150,12 @@ class UnknownPairing(FlowshelfError):
 
 class UnknownExport(FlowshelfError):
     code, http_status = "unknown_export", 404
+
+
+class UnknownFirefox(FlowshelfError):
+    """No such profile or container of a Firefox on this machine."""
+
+    code, http_status = "unknown_firefox", 404
 
 
 class Busy(FlowshelfError):
@@ -295,6 +302,10 @@ class WaitingForBrowser(SignedOut):
 
 class SignedOutBrowser(WaitingForBrowser):
     """The paired browser is there, but not signed in to the profile's account."""
+
+
+class FirefoxSignedOut(SignedOut):
+    """The Firefox on this machine that a profile reads has no sign-in, or its files cannot be read."""
 
 
 class AccountMoved(FlowError):

@@ -7,6 +7,7 @@ import { fetchInTab } from "./tabs.js";
 import { Refusal } from "./refusal.js";
 
 const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 const MAX_ACCOUNTS = 10;
 const PAGE_MILLISECONDS = 600_000;
 const TIMEOUT_MILLISECONDS = 30_000;
@@ -102,19 +103,38 @@ const reads = new Map();
 
 async function fetchStartPage(index) {
   const url = `${FLOW}/u/${index}/`;
+  const text = await readInWorker(url).catch((refusal) => {
+    if (refusal.code !== "signed_out") throw refusal;
+    return readInTab(url, index); // the browser may keep a worker from cookies that a tab of Flow has
+  });
+  const values = ["oPEP7c", "SNlM0e", "cfb2h", "FdrFJe"].map((key) => fieldIn(text, key));
+  const [email, token, build, session] = values;
+  const fields = { SNlM0e: Boolean(token), cfb2h: Boolean(build), FdrFJe: Boolean(session) };
+  return { index, email, token, build, session, fields, readAt: Date.now() };
+}
+
+async function readInWorker(url) {
   const response = await get(url, "follow").catch(async () => {
     // A redirect to Google's sign-in page looks like a failure, because that is no page we may read.
     const { type } = await get(url, "manual").catch(() => ({ type: "error" }));
     throw new Refusal(type === "opaqueredirect" ? "signed_out" : "offline");
   });
-  const { origin, pathname } = new URL(response.url);
-  if (response.status === 429 || response.status >= 500) throw new Refusal("offline");
-  if (!response.ok || origin !== new URL(FLOW).origin || /\/about\/?$/.test(pathname)) throw new Refusal("signed_out");
-  const text = await response.text().catch(() => Promise.reject(new Refusal("offline")));
-  const values = ["oPEP7c", "SNlM0e", "cfb2h", "FdrFJe"].map((key) => fieldIn(text, key));
-  const [email, token, build, session] = values;
-  const fields = { SNlM0e: Boolean(token), cfb2h: Boolean(build), FdrFJe: Boolean(session) };
-  return { index, email, token, build, session, fields, readAt: Date.now() };
+  checkStartPage(response);
+  return response.text().catch(() => Promise.reject(new Refusal("offline")));
+}
+
+async function readInTab(url, index) {
+  const answer = await fetchInTab({ url, index, maxBytes: MAX_PAGE_BYTES }).catch(() => {
+    throw new Refusal("signed_out");
+  });
+  checkStartPage(answer);
+  return answer.body;
+}
+
+function checkStartPage({ status, url }) {
+  const { origin, pathname } = new URL(url);
+  if (status === 429 || status >= 500) throw new Refusal("offline");
+  if (status !== 200 || origin !== new URL(FLOW).origin || /\/about\/?$/.test(pathname)) throw new Refusal("signed_out");
 }
 
 const get = (url, redirect) =>

@@ -42,7 +42,7 @@ chrome.runtime.onConnect.addListener((port) => {
   port.onDisconnect.addListener(request.onLost);
 });
 
-/** Makes a POST in a tab: {status, isRedirect, token, body}. Throws Refusal. */
+/** Makes a POST in a tab, or a GET if it has no body: {status, url, isRedirect, token, body}. Throws Refusal. */
 export async function fetchInTab(request) {
   lastUsedAt = Date.now();
   const own = await ownTab();
@@ -57,7 +57,7 @@ export async function fetchInTab(request) {
   }
 }
 
-/** Makes the POST in this tab; null if the tab did not do it. Throws Refusal. */
+/** Makes the request in this tab; null if the tab did not do it. Throws Refusal. */
 async function fetchIn(tabId, request) {
   const name = crypto.randomUUID();
   const chunks = [];
@@ -72,7 +72,7 @@ async function fetchIn(tabId, request) {
         if (message.end) resolve(message.end);
       };
       requests.set(name, { onMessage, onLost });
-      const injection = { target: { tabId }, func: postInPage, args: [name, request], injectImmediately: true };
+      const injection = { target: { tabId }, func: fetchInPage, args: [name, request], injectImmediately: true };
       chrome.scripting.executeScript(injection).catch(onLost);
     });
     if (answer?.error) throw new Refusal(answer.error);
@@ -88,23 +88,21 @@ async function fetchIn(tabId, request) {
  *
  * The token of a refusal goes to the worker, apart from the body: it must not get to Flowshelf.
  */
-async function postInPage(name, { url, body, index, maxBytes }) {
+async function fetchInPage(name, { url, body, index, maxBytes }) {
   const CHUNK = 256 * 1024;
+  const headers = {
+    "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+    "X-Same-Domain": "1",
+    "X-Goog-AuthUser": String(index),
+  };
   const port = chrome.runtime.connect({ name });
   const end = (result) => port.postMessage({ end: result });
   port.postMessage({ begun: true });
   try {
     const response = await fetch(url, {
-      method: "POST",
-      body,
-      headers: {
-        "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
-        "X-Same-Domain": "1",
-        "X-Goog-AuthUser": String(index),
-      },
+      ...(!body ? { redirect: "follow" } : { method: "POST", body, headers, redirect: "manual" }),
       credentials: "include",
       cache: "no-store",
-      redirect: "manual",
       referrer: "/",
       signal: AbortSignal.timeout(110_000),
     });
@@ -126,7 +124,7 @@ async function postInPage(name, { url, body, index, maxBytes }) {
       port.postMessage({ chunk: text.slice(from, to) });
       from = to;
     }
-    end({ status: response.status, isRedirect: response.type === "opaqueredirect", token });
+    end({ status: response.status, url: response.url, isRedirect: response.type === "opaqueredirect", token });
   } catch {
     end({ error: "offline" });
   } finally {

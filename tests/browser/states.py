@@ -100,7 +100,8 @@ def all_pages(profile_id: str) -> dict[str, Look]:
     paths |= {page: f"/{page}" for page in ("overview", "activity", "messages", "exports", "share")}
     paths |= {"settings": "/settings", "help": "/help"}
     paths |= {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
-    paths |= {"connect": "/profiles/connect", "profiles": "/profiles", "gallery": f"/?profile={profile_id}"}
+    paths |= {"connect": "/profiles/connect", "profiles": "/profiles", "firefox": "/firefox"}
+    paths |= {"gallery": f"/?profile={profile_id}"}
     paths |= {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
     return {page: Look(path) for page, path in paths.items()}
 

@@ -26,12 +26,16 @@ from webapp.background import Background
 from webapp.database.models import Image, Pairing, Profile, Secret
 from webapp.database.states import Health, RunKind, RunState, Way
 from webapp.demo import FlowServer, World
+from webapp.demo.faults import Fault
+from webapp.demo.journal import Request
+from webapp.demo.responses import Response
 from webapp.demo.samples import moved_sample_world
 from webapp.store import runs
 from webapp.web.services import background_of
 
 pytestmark = pytest.mark.browser
 
+SIGN_IN_ELSEWHERE = Response(302, b"", headers=(("Location", "https://accounts.google.com/ServiceLogin"),))
 CONNECT = "document.querySelector('#unpaired button').click()"
 PAIRED = "!document.querySelector('#paired').hidden"
 # What the companion may be asked for, and what not: a free value in its place, and nothing else that differs.
@@ -261,8 +265,7 @@ def test_a_worker_that_the_browser_ends_loses_no_call(launch, dashboard, flow, w
     with flow.holding("project", at=2) as gate:
         run = dashboard.work.syncs.start(profile_id)
         assert gate.reached.wait(30)
-        popup.stop_workers()
-        eventually(lambda: not host.targets("service_worker"), "the worker has ended")
+        eventually(lambda: stopped(host, popup), "the worker has ended")
     host.open(f"{flow.url}/")  # any event wakes the worker: here a tab that loads
     assert dashboard.work.syncs.wait(run.id).state == RunState.DONE
 
@@ -324,6 +327,29 @@ def test_flowshelf_restarted_and_the_companion_updated_go_on_as_before(
     sync(dashboard, profile_id)
 
 
+def test_where_the_browser_keeps_the_worker_from_the_cookies_a_tab_reads_the_start_page(
+    launch, dashboard, flow, world
+):
+    def lead_workers_away(request: Request) -> Fault:
+        is_worker = (
+            request.headers.get("sec-fetch-mode") == "cors" and request.headers["sec-fetch-site"] == "none"
+        )
+        return Fault(response=SIGN_IN_ELSEWHERE if request.kind == "start" and is_worker else None)
+
+    host = launch()
+    sign_in(host, flow, world.email)
+    flow.leave_faults_to(lead_workers_away)
+    profile_id, _ = connect(host, dashboard, world.email)
+    sync(dashboard, profile_id)
+    assert belongs_to(world, profile_id)
+
+
+def stopped(host: ExtensionHost, popup: Tab) -> bool:
+    """Ends the worker, which a late event of a tab may wake again. Returns whether it has ended."""
+    popup.stop_workers()
+    return not host.targets("service_worker")
+
+
 @pytest.mark.proof
 def test_with_only_the_browser_open_work_begins_within_a_minute_and_no_tab_stays(
     launch, dashboard, flow, world
@@ -333,9 +359,8 @@ def test_with_only_the_browser_open_work_begins_within_a_minute_and_no_tab_stays
     profile_id, popup = connect(host, dashboard, world.email)
     for tab in [one for one in host.tabs if one is not popup]:
         tab.close()
-    popup.stop_workers()
+    eventually(lambda: stopped(host, popup), "the worker has ended")
     popup.close()
-    eventually(lambda: not host.targets("service_worker"), "the worker has ended")
     began = time.monotonic()
     sync(dashboard, profile_id, 75)
     print(f"work of a browser without a tab took {time.monotonic() - began:.1f} s")

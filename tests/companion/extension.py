@@ -19,6 +19,13 @@ CALL_PATH = "/_/AiSandboxAngularFrontend/data/batchexecute"
 PART = 2_000_000
 
 
+def cut(text: str, units: int) -> list[str]:
+    """Text in parts as JavaScript cuts it: by UTF-16 units, through the middle of a character if need be."""
+    encoded = text.encode("utf-16-le")
+    starts = range(0, len(encoded), 2 * units)
+    return [encoded[at : at + 2 * units].decode("utf-16-le", "surrogatepass") for at in starts] or [""]
+
+
 class Refused(Exception):
     """Flowshelf's answer was none with 200."""
 
@@ -102,6 +109,7 @@ class Browser:
         self.session.headers["Sec-Fetch-Mode"] = "cors"
         self.sign_in(*emails)
         self.before_call: Callable[[dict], None] = lambda call: None
+        self.part_units = PART
         self.polls = 0
         self.last_poll: dict = {}
         self.failures: list[Exception] = []
@@ -167,7 +175,7 @@ class Browser:
             self.channel.send("result", id=call["id"], **result)
             return
         text = result.pop("body")
-        parts = [text[start : start + PART] for start in range(0, len(text), PART)] or [""]
+        parts = cut(text, self.part_units)
         for number, part in enumerate(parts):
             is_last = number == len(parts) - 1
             self.channel.send("result", id=call["id"], part=number, isLast=is_last, body=part, **result)
@@ -190,10 +198,10 @@ class Browser:
     def list_accounts(self) -> list[dict]:
         found = []
         for index in range(10):
-            email = self._start_page(index)["oPEP7c"]
-            if not email:
+            page = self._start_page(index)
+            if not page["SNlM0e"]:
                 break
-            found.append({"index": index, "email": email})
+            found.append({"index": index, "email": page["oPEP7c"]})
         return found
 
     def _start_page(self, index: int) -> dict[str, str]:

@@ -11,11 +11,12 @@ from bs4 import BeautifulSoup
 from extension import Browser, Channel, Refused
 
 from webapp.database.models import Download, Image
-from webapp.database.states import DownloadState, Health, RunState, Way
+from webapp.database.states import DownloadState, Health, RunKind, RunState, Way
 from webapp.demo import World
 from webapp.errors import AccountExists, BadRequest, WaitingForBrowser
 from webapp.store import pairings, profiles, runs
 from webapp.store.history import walks
+from webapp.store.profile_names import owner_name
 from webapp.web.services import background_of
 
 
@@ -65,7 +66,7 @@ def test_a_profile_syncs_and_downloads_through_its_browser(work, ada, world, flo
     assert (run.state, run.done_count, run.failed_count) == (RunState.DONE, 29, 0)
     profile = profiles.get_profile(ada)
     assert (profile.way, profile.health) == (Way.COMPANION, Health.WELL)
-    assert (profile.name, profile.account_email) == ("ada@example.com", "ada@example.com")
+    assert (profile.name, owner_name(profile)) == ("", "ada@example.com")
     assert profiles.get_cookies(ada) == {}
     assert all("cookie" not in request.headers for request in flow.asked("picture"))
     assert {request.headers["sec-fetch-mode"] for request in flow.asked("project")} == {"cors"}
@@ -234,6 +235,23 @@ def test_the_poll_says_what_flowshelf_does(work, ada, browser, flow, wait_until)
     assert browser.channel.poll()["profile"] == "Ada"
 
 
+def test_a_response_in_many_parts_is_whole_even_where_a_character_was_cut(work, ada, browser, flow, world):
+    """JavaScript cuts text between the halves of a character beyond U+FFFF."""
+    world.change(world.names("PINHOLE")[0], prompt="\U0001f426" * 40)
+    whole = browser.result_of
+
+    def in_small_parts(call):
+        found = whole(call)
+        if call["operation"] == "call" and "\U0001f426" in found["body"]:
+            seen.append(call["rpc"])
+        return found
+
+    seen, browser.result_of, browser.part_units = [], in_small_parts, 31
+    assert synced(work, ada).state == RunState.DONE
+    assert "Zzl0ze" in seen
+    assert Image.select().where(Image.prompt.contains("\U0001f426" * 40)).count() == 1
+
+
 def test_an_unwatched_browser_is_asked_back_within_a_minute_and_a_watched_one_at_once(channel, hasty):
     assert channel.poll(isWatched=False)["again"] == 30
     assert channel.poll(isWatched=True)["again"] == 0
@@ -321,6 +339,34 @@ def test_a_browser_takes_over_a_profile_with_all_that_is_there(
     assert (taken.way, taken.cookie_names, profiles.get_cookies(profile.id)) == (Way.COMPANION, "", {})
     assert (taken.name, taken.health) == ("Ada", Health.WELL)
     assert Image.select().count() == 29
+
+
+def test_an_account_without_an_email_is_picked_by_its_number_and_known_by_its_key(
+    work, world, browser, connect, eve
+):
+    world.google.hides_email = world.google.hides_person = True
+    profile_id = connect(browser.channel, name="Ada")
+    assert synced(work, profile_id).state == RunState.DONE
+    assert profiles.get_profile(profile_id).account_key
+    browser.sign_out()
+    browser.sign_in("eve@example.com", "ada@example.com")
+    work.connections.drop(profile_id)
+    assert synced(work, profile_id).state == RunState.DONE
+    assert profiles.get_profile(profile_id).account_index == 1
+    assert Image.select().count() == 29
+
+
+def test_a_profile_of_the_old_flow_moves_with_its_browser(work, world, browser, connect, wait_until):
+    world.moved = False
+    profile = work.accounts.add("Ada", world.cookie_header())
+    synced(work, profile.id, histories=("ASSET_MANAGER",))
+    known = Image.select().count()
+    world.migrate()
+    assert connect(browser.channel, takes_over=True) == profile.id
+    wait_until(lambda: runs.find_last_run(profile.id, RunKind.SYNC).histories == "PROJECTS")
+    wait_until(lambda: runs.find_last_run(profile.id, RunKind.SYNC).state == RunState.DONE)
+    assert profiles.get_profile(profile.id).service == "flow.google.com"
+    assert Image.select().count() > known > 0
 
 
 def test_cookies_that_are_pasted_end_the_pairing(work, ada, browser, world, wait_until):

@@ -13,6 +13,7 @@ from webapp.sources.fields import UnknownShape
 from webapp.sources.flow_google.contents import history_page_of, read_contents
 from webapp.sources.flow_google.images import is_video, original_url
 from webapp.sources.flow_google.projects import read_listing_page
+from webapp.sources.flow_google.records import asset_id_of
 from webapp.sources.flow_google.timestamps import timestamp_of
 
 HOSTS = frozenset({"lh3.googleusercontent.com"})
@@ -326,9 +327,10 @@ def test_a_reencoded_copy_is_no_original(copy):
 
 
 def test_a_video_is_recognised_by_its_arm_or_its_url():
-    assert is_video(video())
-    assert is_video([["x", "https://flow-content.google/video/v?Expires=1"]])
-    assert not is_video(record())
+    assert is_video(video(), asset_id_of(video()))
+    assert is_video([["x", "https://flow-content.google/video/v?Expires=1"]], "v")
+    assert not is_video(record(), asset_id_of(record()))
+    assert not is_video(video(), "another")
 
 
 @pytest.mark.parametrize(

@@ -270,3 +270,12 @@ def test_a_redirect_of_the_identifying_call_is_signed_out(source, flow, world, f
     location = {"Location": "https://accounts.google.com/ServiceLogin?x"}
     flow.respond_next("projects", "", "text/html", status=302, headers=location)
     failure(SignedOut, source.check)
+
+
+def test_cookies_that_a_browser_keeps_are_not_renewed(world, open_source, credentials):
+    credentials.is_live = True
+    before = dict(credentials.kept)
+    world.google.rotate()
+    open_source().check()
+    assert world.google.cookies() != before, "the response renewed them"
+    assert credentials.kept == before

@@ -1,6 +1,8 @@
 """All work that outlives a request: every thread is started in this package.
 
     accounts       profiles and their cookies, checked with Flow
+    firefox        the Firefox on this machine: whose sign-in it has, and the profile that reads it
+    firefox_watch  one thread that looks whether a Firefox has a sign-in again (firefox_credentials reads it)
     examination    what Flow answers to each reading call, for a report
     companion/     calls that a paired browser makes (PROTOCOL.md)
     connections    one source and one retry policy per profile, shared by its threads
@@ -38,6 +40,8 @@ from webapp.background.connections import Connections, OpenSource
 from webapp.background.downloads import Downloads
 from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
+from webapp.background.firefox import Firefox
+from webapp.background.firefox_watch import FirefoxWatch
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
 from webapp.background.renewals import POLL_SECONDS, Renewals
@@ -114,6 +118,8 @@ class Background:
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
+        self.firefox_watch = FirefoxWatch(config, self.connections, self.check, self.stopping)
+        self.firefox = Firefox(config, self.connections, open_source, self.stopping)
         self.thumbnails = Thumbnails(config.thumbnails_dir)
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
@@ -184,6 +190,7 @@ class Background:
             for run in runs.list_runs_in(RunState.RUNNING):
                 self._ensure_running(run.kind, run.id)
             self.schedule.start()
+            self.firefox_watch.start()
             self.exports.start()
             self.size_backfill.start()
             self.removals.start()
@@ -200,6 +207,7 @@ class Background:
         self.connections.close()
         self.renewals.stop(timeout_seconds / 2)
         self.schedule.stop(timeout_seconds / 2)
+        self.firefox_watch.stop(timeout_seconds / 4)
         self.syncs.stop(timeout_seconds / 2)
         self.downloads.stop(timeout_seconds / 2)
         self.exports.stop(timeout_seconds / 4)
@@ -265,6 +273,24 @@ class Background:
         """Check with Flow whether the cookies still sign in; if so, resume the runs that waited for them."""
         self.accounts.check(profile_id)
         self.resume_waiting(profile_id)
+
+    def use_firefox(
+        self, key: str, container: int | None, index: int = 0, *, name: str = "", replaces: str = ""
+    ) -> Profile:
+        """Let a profile read a Firefox from now on, and resume its runs that waited.
+
+        The arguments and errors are those of `Firefox.use`.
+        """
+        before = next((one for one in list_profiles() if one.id == replaces), None)
+        before_pairing = find_pairing_of(replaces) if replaces else None
+        profile = self.firefox.use(key, container, index, name=name, replaces=replaces)
+        if before_pairing:
+            self.companion.unpair(before_pairing.id)  # its row is gone already
+        self.firefox_watch.wake()
+        self.resume_waiting(profile.id)
+        if before and before.service not in (None, profile.service):
+            self._resume_after_move(profile.id)
+        return get_profile(profile.id)
 
     def examine(self, profile_id: str) -> Examination:
         """Make each reading call of the profile's service once.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from webapp.background.connections import Connection, Connections, OpenSource, waiting_health
+from webapp.background.firefox_credentials import explain_signed_out
 from webapp.config import Config
 from webapp.database.models import Profile
 from webapp.database.states import Health
@@ -19,6 +20,7 @@ from webapp.errors import (
     FlowUnavailable,
     OtherAccount,
     SignedOut,
+    SourceClosed,
     UnusualActivity,
 )
 from webapp.sources import Account, Capabilities, Source
@@ -46,6 +48,10 @@ class PastedCredentials:
     browser: str | None
     index: int | None = None
     account: Account | None = None
+    is_live: bool = False
+
+    def refresh(self) -> None:
+        """A check uses what was pasted."""
 
     def cookies(self) -> dict[str, str]:
         return self.current
@@ -162,13 +168,16 @@ class Accounts:
         Raises what `Source.check` raises.
         """
         require_no_cooldown(profiles.get_profile(profile_id))
-        connection = self._connections.of(profile_id)
+        connection = None
         try:
-            account = connection.source.check()
+            connection = self._connections.of(profile_id)
+            self._connections.note_account(profile_id, connection.source.check())
+        except SourceClosed:
+            if connection is None or not connection.is_stale:
+                raise
+            return self.check(profile_id)  # other cookies came meanwhile: of those it must say
         except ACCOUNT_ERRORS as error:
-            note_account_error(profile_id, connection, error)
-            raise
-        profiles.note_account(profile_id, account)
+            raise note_account_error(profile_id, connection, error) from error
         return profiles.get_profile(profile_id)
 
     def _parse(self, pasted_text: str) -> PastedCookies:
@@ -229,15 +238,21 @@ class Accounts:
             )
 
 
-def note_account_error(profile_id: str, connection: Connection, error: FlowError) -> None:
-    """Store what one of the `ACCOUNT_ERRORS` means for the health of a profile."""
+def note_account_error(profile_id: str, connection: Connection | None, error: FlowError) -> FlowError:
+    """Store what one of the `ACCOUNT_ERRORS` means for the health of a profile.
+
+    Returns the error for the person. `connection` is None if it could not be opened.
+    """
     match error:
         case UnusualActivity():
-            connection.retry.note_cooldown(error)
+            if connection:
+                connection.retry.note_cooldown(error)
         case SignedOut():
+            error = explain_signed_out(profiles.get_profile(profile_id), error)
             profiles.note_health(profile_id, waiting_health(error), str(error))
         case AccountMoved():
             profiles.note_health(profile_id, Health.MOVED, str(error))
+    return error
 
 
 def require_no_cooldown(profile: Profile) -> None:

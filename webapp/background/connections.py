@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from webapp.background.firefox_credentials import FirefoxCredentials, files_of, other_account_in
 from webapp.background.settings import Settings
 from webapp.config import Config
 from webapp.database.models import Profile
@@ -37,6 +38,11 @@ OpenSource = Callable[[Config, Credentials, threading.Event], Source]
 
 class StoredCredentials:
     """A profile's secrets, read from the database. The calling thread must have a connection to it."""
+
+    is_live = False
+
+    def refresh(self) -> None:
+        """They are read at each use anyway."""
 
     def __init__(self, profile_id: str) -> None:
         self._profile_id = profile_id
@@ -77,6 +83,7 @@ class Connection:
 
     source: Source
     retry: RetryPolicy
+    credentials: Credentials
     is_checked: bool
     is_stale: bool = False
     checking: threading.Lock = field(default_factory=threading.Lock)
@@ -123,18 +130,34 @@ class Connections:
             profile = profiles.get_profile(profile_id)
             if reason := _find_lack(profile):
                 raise reason
+            credentials = self._credentials(profile)
+            if credentials.is_live:
+                credentials.cookies()  # raises when the Firefox has no sign-in
             connection = Connection(
-                self._open(profile),
+                self._open(profile, credentials),
                 self._retry_policy(profile),
-                is_checked=not profile.is_unchecked,
+                credentials,
+                # A browser may be signed in to another account by now.
+                is_checked=not profile.is_unchecked and not credentials.is_live,
             )
             self._connections[profile_id] = connection
             log.debug("connection of %s to %s: opened", profile_id, connection.source.name)
             return connection
 
-    def _open(self, profile: Profile) -> Source:
+    def _credentials(self, profile: Profile) -> Credentials:
+        """What the profile signs in with. Reads nothing yet."""
+        stored = StoredCredentials(profile.id)
+        if profile.way != Way.FIREFOX:
+            return stored
+
+        def drop(credentials: FirefoxCredentials) -> None:
+            if (current := self._connections.get(profile.id)) and current.credentials is credentials:
+                self.drop(profile.id)
+
+        return FirefoxCredentials(files_of(profile, self._config), stored, drop)
+
+    def _open(self, profile: Profile, credentials: Credentials) -> Source:
         """The source of the way that the profile signs in."""
-        credentials = StoredCredentials(profile.id)
         if profile.way == Way.COMPANION:
             browser = self._browser_of(profile.id)
             return open_through_browser(self._config, credentials, browser, self._stopping)
@@ -170,7 +193,8 @@ class Connections:
         if connection := self._connections.get(profile_id):
             return connection.source.capabilities
         # Opened and closed at once: this must work without cookies, where `of` raises.
-        source = self._open(profiles.get_profile(profile_id))
+        profile = profiles.get_profile(profile_id)
+        source = self._open(profile, self._credentials(profile))
         source.close()
         return source.capabilities
 
@@ -178,16 +202,32 @@ class Connections:
         """Verify the account of cookies that could not be checked when they were pasted.
 
         Each thread calls this before it uses a connection; only the first call asks Flow. Raises OtherAccount
-        or AccountExists when the account is not this profile's, and what `Source.check` raises.
+        or AccountExists when the account is not this profile's, FirefoxSignedOut when a Firefox has it, and
+        what `Source.check` raises.
         """
         with connection.checking:
             if not connection.is_checked:
                 try:
                     account = connection.retry.call(connection.source.check, stopping, bounded=False)
                 except AccountNotSignedIn as error:
+                    if connection.credentials.is_live:
+                        raise
                     raise OtherAccount(f"These cookies belong to another account. {error}") from error
-                profiles.note_account(profile_id, account)
+                self.note_account(profile_id, account)
                 connection.is_checked = True
+
+    @staticmethod
+    def note_account(profile_id: str, account: Account) -> None:
+        """Record the account of a profile's cookies. Raises as `check` does.
+
+        Pasted cookies of another account are a mistake. A Firefox that is signed in to another account may be
+        signed in to this one again, so its profile waits.
+        """
+        try:
+            profiles.note_account(profile_id, account)
+        except OtherAccount as error:
+            profile = profiles.get_profile(profile_id)
+            raise (other_account_in(profile) if profile.way == Way.FIREFOX else error) from error
 
     @contextmanager
     def if_current(self, profile_id: str, connection: Connection | None) -> Iterator[bool]:
@@ -203,7 +243,9 @@ class Connections:
         """
         with self._lock:
             if connection is None:
-                yield _find_lack(profiles.get_profile(profile_id)) is not None
+                profile = profiles.get_profile(profile_id)
+                # What a Firefox has comes and goes, and a thread looks at it again (`FirefoxWatch`).
+                yield profile.way == Way.FIREFOX or _find_lack(profile) is not None
             else:
                 yield not connection.is_stale
 
@@ -254,7 +296,7 @@ def _find_lack(profile: Profile) -> SignedOut | None:
     """What a profile lacks to be signed in at all; None if nothing."""
     if profile.way == Way.COMPANION:
         return None if pairings.find_pairing_of(profile.id) else WaitingForBrowser(NOT_PAIRED)
-    if profiles.get_cookies(profile.id):
+    if profile.way == Way.FIREFOX or profiles.get_cookies(profile.id):
         return None
     return SignedOut("This profile has no cookies yet. Paste them on its page to go on.")
 

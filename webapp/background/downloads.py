@@ -28,6 +28,7 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.connections import Connection, Connections, waiting_health
 from webapp.background.disk_space import require_space
+from webapp.background.firefox_credentials import explain_signed_out
 from webapp.background.settings import Settings
 from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
@@ -37,7 +38,7 @@ from webapp.database.models import Image, Run
 from webapp.database.states import Health, RunKind, RunState
 from webapp.download.fetch import download_image
 from webapp.download.rules import Outcome, outcome_of, too_many_failures
-from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone
+from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone, SignedOut
 from webapp.maintenance.found_files import find_own_file
 from webapp.sources.retry import Stopped
 from webapp.store import profiles, runs
@@ -398,6 +399,8 @@ class Downloads:
             # is set to waiting, and it would wait although they work.
             with self._connections.if_current(claim.profile_id, connection) as is_current:
                 if is_current:
+                    if isinstance(error, SignedOut):
+                        error = explain_signed_out(profiles.get_profile(claim.profile_id), error)
                     profiles.note_health(claim.profile_id, waiting_health(error), str(error))
                     self._stop_run(pool, RunState.WAITING, error)
 

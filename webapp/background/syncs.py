@@ -7,6 +7,7 @@ from functools import partial
 
 from webapp import store
 from webapp.background.connections import Connection, Connections, waiting_health
+from webapp.background.firefox_credentials import explain_signed_out
 from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.config import Config
@@ -317,6 +318,7 @@ class Syncs:
 
     @staticmethod
     def _wait_for_sign_in(run_id: str, profile_id: str, error: SignedOut) -> None:
+        error = explain_signed_out(profiles.get_profile(profile_id), error)
         # The health first: a run that waits tells the person to look at the profile for the reason.
         profiles.note_health(profile_id, waiting_health(error), str(error))
         fields = {"error_code": error.code, "error": str(error)}

@@ -2,7 +2,8 @@
 
 dashboard    serve and demo
 server       waitress and its limits
-commands     sync, download, profiles and verify
+commands     sync, download and verify
+profiles     profiles, profiles add
 maintenance  backup, restore, import and doctor
 examination  doctor --flow
 api_client   a client of the JSON API, of a running server or of this process
@@ -21,10 +22,11 @@ from typing import Any
 import click
 
 from webapp.cli import logs
-from webapp.cli.commands import download, profiles, sync, verify
+from webapp.cli.commands import download, sync, verify
 from webapp.cli.dashboard import demo, serve
 from webapp.cli.maintenance import backup, doctor_, import_, restore
 from webapp.cli.output import tolerant_output
+from webapp.cli.profiles import add, profiles
 from webapp.errors import FlowshelfError
 
 
@@ -64,3 +66,4 @@ for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
 for command in (sync, download, profiles, verify, backup, restore, import_, doctor_):
     main.add_command(logs.add_logging(command))
+logs.add_logging(add)

@@ -23,6 +23,8 @@ from webapp.cli.api_types import (
     DownloadResult,
     DownloadRunValue,
     ExaminationValue,
+    FirefoxLookValue,
+    FirefoxValue,
     ProfileValue,
     RunValue,
     SyncRunValue,
@@ -65,6 +67,23 @@ class ApiClient(ABC):
 
     def list_profiles(self) -> list[ProfileValue]:
         return self.request("GET", "/api/profiles")
+
+    def add_profile(self, name: str, cookies: str) -> ProfileValue:
+        return self.request("POST", "/api/profiles", {"name": name, "cookies": cookies})
+
+    def list_firefox(self) -> list[FirefoxValue]:
+        """The profiles of Firefox on this machine."""
+        return self.request("GET", "/api/firefox")
+
+    def look_into_firefox(self, key: str) -> FirefoxLookValue:
+        """Let Flow say whose sign-in a profile of Firefox has."""
+        return self.request("POST", f"/api/firefox/{key}/look")
+
+    def use_firefox(
+        self, key: str, *, name: str, container: int | None, number: int, replaces: str | None
+    ) -> ProfileValue:
+        body = {"name": name, "container": container, "number": number, "replaces": replaces}
+        return self.request("POST", f"/api/firefox/{key}/use", body)
 
     def check_profile(self, profile_id: str) -> ProfileValue:
         """Let Flow check the cookies."""
@@ -195,7 +214,9 @@ def open_client(config: Config) -> Iterator[ApiClient]:
         return
     try:
         # Inside one process there is no sign-in and no proxy.
-        app = create_app(replace(config, share=False, prefix=""))
+        app = create_app(
+            replace(config, share=False, prefix="", trusted_proxy=None, allowed_hosts=frozenset())
+        )
         work = background_of(app)
         limit_threads(work, SERVER_THREADS)
         work.start(resumes=False)

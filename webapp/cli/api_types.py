@@ -12,6 +12,40 @@ class ProfileValue(ProfileHealth):
     downloaded: int
 
 
+class ContainerValue(TypedDict):
+    id: int
+    name: str
+
+
+class FirefoxValue(TypedDict):
+    """A profile of Firefox on this machine."""
+
+    key: str
+    name: str
+    folder: str
+    package: str
+    usedAt: str
+    containers: list[ContainerValue]
+
+
+class FirefoxSignInValue(TypedDict):
+    """A sign-in in it. `problem`: why it is not known whose it is."""
+
+    container: int | None
+    containerName: str
+    number: int
+    accountEmail: str | None
+    profileId: str | None
+    profileName: str | None
+    isRead: bool
+    problem: str
+
+
+class FirefoxLookValue(TypedDict):
+    found: list[FirefoxSignInValue]
+    problem: str
+
+
 class RunValue(TypedDict):
     """A run of either kind. `waitsFor`: why a running run makes no progress at the moment."""
 

@@ -1,4 +1,4 @@
-"""`flowshelf sync`, `download`, `profiles` and `verify`: for a terminal, a script or cron."""
+"""`flowshelf sync`, `download` and `verify`: for a terminal, a script or cron."""
 
 import json
 import sys
@@ -93,24 +93,6 @@ def download(
     else:
         print_result(result)
     sys.exit(1 if result["failed"] else 0)
-
-
-@click.command()
-@json_option
-@data_dir_option
-def profiles(as_json: bool, data_dir: Path | None) -> None:
-    """List the profiles, their images and the state of their cookies."""
-    with errors_as_json(as_json), open_client(read_config(data_dir=data_dir)) as client:
-        rows = client.list_profiles()
-    if as_json:
-        click.echo(json.dumps({"success": True, "data": rows}))
-        return
-    if not rows:
-        click.echo("No profiles yet. Start flowshelf and add one in the dashboard.")
-    for row in rows:
-        click.echo(f"{row['profileId']}  {row['name']}  <{row['accountEmail'] or 'not checked yet'}>")
-        more = ", more to sync" if row["hasMore"] else ""
-        click.echo(f"    {row['images']} images, {row['downloaded']} downloaded{more}; {health_text(row)}")
 
 
 @click.command()

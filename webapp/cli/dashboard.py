@@ -116,6 +116,7 @@ def demo_config(config: Config, flow: FlowServer) -> Config:
         picture_hosts=frozenset({flow.picture_host}),
         flow_next_key=None,
         page_delay_seconds=0.4,
+        firefox_roots=(),
         is_sealed=True,
     )
 

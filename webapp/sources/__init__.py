@@ -217,7 +217,20 @@ def read_all(project: RemoteProject) -> bool:
 
 
 class Credentials(Protocol):
-    """Access to the stored secrets of one profile, implemented by the code that uses the database."""
+    """Access to the stored secrets of one profile, implemented by the code that uses the database.
+
+    `is_live`: the cookies are those that a browser uses at this moment. It keeps them alive by itself, so
+    what responses renew is ignored: two programs that renew one session end it. They are of flow.google.com.
+    """
+
+    @property
+    def is_live(self) -> bool: ...
+
+    def refresh(self) -> None:
+        """Called before a start page is fetched: live cookies are read again, so that it gets the newest.
+
+        Until the next call `cookies` returns the same. Raises SignedOut if the browser has none.
+        """
 
     def cookies(self) -> dict[str, str]:
         """The cookies to send, by name."""

@@ -12,7 +12,7 @@ from webapp.sources.labs import LabsSource
 
 def open_source(config: Config, credentials: Credentials, stopping: threading.Event) -> Source:
     """The source for the stored cookies. Makes no request yet."""
-    is_new = service_of(credentials.cookies()) == FLOW_HOST
+    is_new = credentials.is_live or service_of(credentials.cookies()) == FLOW_HOST
     return (FlowGoogleSource if is_new else LabsSource)(config, credentials, stopping)
 
 

@@ -32,6 +32,10 @@ class SignedInRequests:
         self._expire_at: str | None = None
         self._generation = 0
 
+    def refresh(self) -> None:
+        """Read cookies that a browser keeps again. Raises SignedOut when it has none."""
+        self._credentials.refresh()
+
     def cookies(self) -> dict[str, str]:
         """The cookies stored now. Raises SignedOut when there are none."""
         with self._lock:
@@ -58,8 +62,10 @@ class SignedInRequests:
 
     def _renew(self, lines: tuple[str, ...], generation: int) -> None:
         with self._lock:
+            if not lines or self._credentials.is_live:
+                return
             # Compared again under the lock: the response may be to cookies that have been replaced since.
-            if not lines or self._credentials.cookies() != self._latest or self._generation != generation:
+            if self._credentials.cookies() != self._latest or self._generation != generation:
                 return
             renewal = self._renewed(lines, self._latest)
             is_longer = renewal.expire_at is not None and renewal.expire_at != self._expire_at

@@ -140,6 +140,8 @@ def set_cookies(
             _set_secret(profile_id, USER_AGENT, user_agent)
         Profile.update(
             way=Way.PASTE,
+            firefox_folder=None,
+            firefox_container=None,
             cookie_names=", ".join(sorted(cookies)),
             cookies_expire_at=expire_at,
             **_never_renewed(),
@@ -244,8 +246,7 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
             f"{owner}. Add another profile for {_named(account)}, or copy the cookies again while signed in "
             f"as {profile.account_email or 'the account of this profile'}."
         )
-    others = (other for other in list_profiles() if other.id != profile_id and _is_same(other, account))
-    if other := next(others, None):
+    if other := find_owner(account, except_id=profile_id):
         raise AccountExists(
             f"The account {_named(account)} already has a profile, “{owner_name(other)}”. "
             f"{paste_instead(other)}",
@@ -257,6 +258,11 @@ def check_account(profile_id: str | None, account: Account, *, is_confirmed: boo
             f"“{owner_name(profile)}”. If it is the same account, paste them again and tick “These are the "
             "same account”."
         )
+
+
+def find_owner(account: Account, *, except_id: str | None = None) -> Profile | None:
+    """The profile that has an account, None if none has; `except_id` is not looked at."""
+    return next((one for one in list_profiles() if one.id != except_id and _is_same(one, account)), None)
 
 
 def _is_same(profile: Profile, account: Account) -> bool | None:

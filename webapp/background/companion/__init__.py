@@ -26,6 +26,7 @@ from webapp.database.models import Pairing
 from webapp.database.states import Health
 from webapp.errors import BadRequest, PairingRefused, WaitingForBrowser
 from webapp.store import pairings, profiles, runs
+from webapp.store.profile_names import owner_name
 
 NOTE_SEEN_SECONDS = 30.0
 
@@ -184,7 +185,7 @@ class Companion:
         """
         pairing = pairings.get_pairing(pairing_id)
         if pairing.profile_id:
-            name = profiles.get_profile(pairing.profile_id).name
+            name = owner_name(profiles.get_profile(pairing.profile_id))
             raise BadRequest(f"This browser signs in “{name}” already. Unpair it there, then pair it again.")
         email = self.accounts.find_email(pairing_id, index)
         if email is None:

@@ -84,6 +84,9 @@ class CompanionTransport:
         }
         return self._ask(request, max_bytes)
 
+    def refresh(self) -> None:
+        """The browser always uses its newest sign-in."""
+
     def generation(self) -> int:
         return 0
 

@@ -61,6 +61,9 @@ class CookieTransport:
         fields = {"f.req": frames.request_field(rpc, arguments)} | token
         return self._requests.post(url, headers, urlencode(fields).encode(), max_bytes)
 
+    def refresh(self) -> None:
+        self._requests.refresh()
+
     def generation(self) -> int:
         return self._requests.generation()
 

@@ -43,7 +43,7 @@ class StartPageCache:
 
     def fetch(self) -> StartPage:
         """Fetch the page, whether or not one is cached."""
-        return self._flight.get(lambda: None, self._fetch)
+        return self._flight.get(lambda: None, self._refetch)
 
     def page(self, refused: StartPage | None = None) -> StartPage:
         """A page other than `refused`, fetched if need be. Raises SignedOut if there is none."""
@@ -85,6 +85,7 @@ class StartPageCache:
         The pause is ten seconds for cookies that do not sign in (a person may press Sync again), and a
         minute for cookies that give a page with which calls are refused.
         """
+        self._transport.refresh()
         if self._generation == self._transport.generation():
             if self._signed_out and self._clock() - self._fetched_at < SIGNED_OUT_PAUSE_SECONDS:
                 raise SignedOut(str(self._signed_out))
@@ -93,6 +94,10 @@ class StartPageCache:
         page = self._fetch()
         self._renewed_at = self._fetched_at if refused is not None else self._renewed_at
         return page
+
+    def _refetch(self) -> StartPage:
+        self._transport.refresh()
+        return self._fetch()
 
     def _fetch(self) -> StartPage:
         try:

@@ -35,6 +35,9 @@ class Transport(Protocol):
         """Make one call with the values of a start page. `is_anonymous`: without its token, so that the call
         is refused, and the refusal names the account."""
 
+    def refresh(self) -> None:
+        """Called before a start page is fetched, where the sign-in is read from a browser."""
+
     def generation(self) -> int:
         """A number that grows when the sign-in was replaced. A start page from before is no longer used."""
 

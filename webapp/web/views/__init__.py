@@ -8,6 +8,7 @@ commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
+firefox            the Firefox of this machine whose sign-in is used
 renewal            the switch that keeps pasted cookies alive
 sign_in_ways       the ways to sign in beside pasting, and their pages
 companion_pages    the page “Connect this browser”, and the companion as a ZIP
@@ -20,7 +21,7 @@ settings           the settings page
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
-api                the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 problems           error responses
 
@@ -39,7 +40,7 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
-    api,
+    api_firefox,
     commands,
     companion_accounts,
     companion_pages,
@@ -47,6 +48,7 @@ from webapp.web.views import (
     comparison,
     examination,
     exports,
+    firefox,
     formats,
     gallery,
     health,
@@ -71,37 +73,30 @@ from webapp.web.views import (
 
 
 def register_views(app: Flask) -> None:
-    app.register_blueprint(gallery.gallery)
-    app.register_blueprint(image.image_pages)
-    app.register_blueprint(comparison.comparison)
-    app.register_blueprint(panels.panels)
-    app.register_blueprint(commands.commands)
-    app.register_blueprint(selections.selection_commands)
-    app.register_blueprint(exports.export_pages)
-    app.register_blueprint(profiles.profiles)
-    app.register_blueprint(renewal.renewal)
-    app.register_blueprint(companion_pages.companion_pages)
-    app.register_blueprint(companion_relay.companion_relay)
-    app.register_blueprint(companion_accounts.companion_accounts)
-    app.register_blueprint(examination.examination)
-    app.register_blueprint(activity.activity)
-    app.register_blueprint(overview.charts)
-    app.register_blueprint(share.share)
-    app.register_blueprint(settings.settings)
-    app.register_blueprint(api.api)
-    app.register_blueprint(health.health)
-    app.register_blueprint(help.help_pages)
-    _register_template_parts(app)
-    app.jinja_env.globals |= {
-        "is_owner": is_owner,
-        "is_guest": is_guest,
-        "is_demo": is_demo,
-        "has_topic": help.has_topic,
-    }
-
-
-def _register_template_parts(app: Flask) -> None:
-    """Filters, functions and error pages that all templates share."""
+    for blueprint in (
+        gallery.gallery,
+        image.image_pages,
+        comparison.comparison,
+        panels.panels,
+        commands.commands,
+        selections.selection_commands,
+        exports.export_pages,
+        profiles.profiles,
+        renewal.renewal,
+        companion_pages.companion_pages,
+        companion_relay.companion_relay,
+        companion_accounts.companion_accounts,
+        examination.examination,
+        firefox.firefox,
+        activity.activity,
+        overview.charts,
+        share.share,
+        settings.settings,
+        api_firefox.api,  # that of `api`, with the requests about Firefox
+        health.health,
+        help.help_pages,
+    ):
+        app.register_blueprint(blueprint)
     preferences.register(app)
     problems.register(app)
     formats.register(app)
@@ -112,3 +107,9 @@ def _register_template_parts(app: Flask) -> None:
     return_path.register(app)
     renewal.register(app)
     sign_in_ways.register(app)
+    app.jinja_env.globals |= {
+        "is_owner": is_owner,
+        "is_guest": is_guest,
+        "is_demo": is_demo,
+        "has_topic": help.has_topic,
+    }

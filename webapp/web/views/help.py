@@ -39,6 +39,11 @@ TOPICS = (
         "Why a session ends, and how Flowshelf can keep one alive.",
     ),
     Topic(
+        "firefox",
+        "Firefox’s sign-in",
+        "Let Flowshelf read the sign-in of the Firefox on this computer.",
+    ),
+    Topic(
         "companion",
         "The companion",
         "A browser extension that reads Flow where you are signed in: install, pause, update, remove.",

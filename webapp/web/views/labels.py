@@ -1,6 +1,7 @@
 """The words that pages use for states, runs, histories, projects and automatic syncs."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from flask import Flask
 
@@ -8,6 +9,7 @@ from webapp import times
 from webapp.database.models import Gap, History, Profile, Project, Run, Schedule
 from webapp.database.states import Health, RunKind, RunState, ScheduleKind, SyncMode, Way
 from webapp.errors import WaitingForBrowser
+from webapp.sources.firefox import describe_profile
 from webapp.store import profiles, ways
 from webapp.store.history import projects
 from webapp.store.profile_names import guest_name, owner_name
@@ -66,6 +68,11 @@ PAGE_LABELS = {"PROJECTS": "project"}
 
 def file_label(state: str) -> str:
     return FILE_LABELS[state]
+
+
+def firefox_name(profile: Profile) -> str:
+    """The Firefox that a profile reads."""
+    return describe_profile(Path(profile.firefox_folder or ""), profile.firefox_container)
 
 
 def health_label(health: str) -> str:
@@ -226,6 +233,7 @@ def register(app: Flask) -> None:
     """Make the labels available to templates."""
     app.jinja_env.filters |= {
         "file_label": file_label,
+        "firefox_name": firefox_name,
         "health_label": health_label,
         "health_of": profiles.health_of,
         "sign_in_label": sign_in_label,

@@ -1,28 +1,18 @@
 """The ways to sign in that this Flowshelf offers beside pasting, with the pages where they begin."""
 
-from flask import Flask, current_app, url_for
+from flask import Flask, url_for
 
-from webapp.web.services import sharing
-
-# The first endpoint that exists is the page.
-_COMPANION = ("companion_pages.show_connect", "companion_pages.show_companion")
-_FIREFOX = ("firefox.show_firefox",)
+from webapp.web.services import background
 
 
-def companion_url() -> str | None:
+def companion_url() -> str:
     """Where a person connects this browser."""
-    return _first_url(_COMPANION)
+    return url_for("companion_pages.show_connect")
 
 
 def firefox_url() -> str | None:
-    """Where a person uses the sign-in of a Firefox on this machine; None on a shared shelf, whose owner may
-    not be who runs the machine."""
-    return _first_url(_FIREFOX) if sharing() is None else None
-
-
-def _first_url(endpoints: tuple[str, ...]) -> str | None:
-    existing = (url_for(name) for name in endpoints if name in current_app.view_functions)
-    return next(existing, None)
+    """Where a person uses the sign-in of a Firefox on this machine; None where that is not offered."""
+    return url_for("firefox.show_firefox") if background().firefox.is_offered else None
 
 
 def register(app: Flask) -> None:
