@@ -1,5 +1,5 @@
 // Makes the pages more convenient; they work without it. Parts: cards, previews, panels, selection, copying, scroll
-// position, lightbox, zoom, keys, messages, errors.
+// position, keys, messages, errors.
 
 const byId = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -188,6 +188,7 @@ function showSelection() {
   if (wasEverything) byId("everything").indeterminate = exceptions.size > 0;
   const count = wasEverything ? byId("totals").dataset.count - exceptions.size : selected().length;
   all(".needs-selection").forEach((button) => (button.disabled = !count));
+  byId("compare").classList.toggle("is-possible", count === 2);
   const isLoading = "active" in byId("download-panel").dataset; // the size changes when downloads end
   showCount(count, [isLoading, count, ...exceptions, ...selected().map((box) => box.value)].join());
 }
@@ -320,105 +321,17 @@ on("submit", ({ target, submitter }) => {
   release();
 });
 
-// Lightbox: shows the page of one image over the gallery
+// Lightbox (lightbox.js): what the gallery does around it
 
-const lightbox = byId("lightbox");
-const content = lightbox?.querySelector(".content");
-const inImage = (selector) => document.querySelector(`#image ${selector}`);
 const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 
-function showImage(url) {
-  if (!lightbox.open) {
-    lightbox.showModal();
-    lightbox.focus(); // instead of its first button
-  }
-  get(url, content, { select: "#image" }).then(afterImage);
-}
+on("lightbox-opens", savePosition);
 
-function afterImage() {
-  const image = byId("image");
-  if (!image) return;
-  history.replaceState({ lightbox: true }, "", image.dataset.url);
-  lightbox.querySelector("[role=status]").textContent = image.querySelector("h1").textContent;
-  if (!lightbox.contains(document.activeElement)) lightbox.focus();
-  const ahead = document.querySelector(".pager .ahead");
-  if (ahead && byId(`card-${image.dataset.image}`) === cards().at(-1)) htmx.trigger(ahead, "intersect");
-}
-
-onClick("#grid .look, #lightbox .neighbours a", (event, link) => {
-  if (!isPlain(event)) return;
-  event.preventDefault();
-  if (!lightbox.open) {
-    savePosition();
-    history.pushState({ lightbox: true }, "", link.href);
-  }
-  showImage(link.href);
-});
-
-on("htmx:beforeSwap", ({ detail }) => {
-  if (detail.elt !== content) return;
-  if (!lightbox.open) detail.shouldSwap = false;
-  else if (detail.isError) lightbox.close(); // it would cover the error message
-});
-
-lightbox?.addEventListener("close", () => {
-  const { image } = byId("image")?.dataset ?? {};
+on("lightbox-closed", ({ detail: { image } }) => {
+  document.body.append(byId("keys"));
   const look = byId(`look-${image}`);
-  content.replaceChildren();
   if (look) fetchCards([image]); // it may have been downloaded in the lightbox
-  if (history.state?.lightbox) history.back();
   look?.focus(); // of the image that was shown last
-});
-
-addEventListener("popstate", ({ state }) => {
-  if (!lightbox) return state?.card && location.reload(); // Back from the page of an image that began as a lightbox
-  if (state?.lightbox) showImage(location.href);
-  else lightbox.close();
-});
-
-// Zoom; swiping while it is not zoomed
-
-const ZOOMS = [1, 1.5, 2, 3, 4];
-const SWIPE_PIXELS = 60;
-const zoom = () => Number(inImage(".stage")?.dataset.zoom ?? 1);
-let down = null; // the event of a finger or mouse button that is held on the picture
-
-/** Keeps the point of the picture at `x`, `y` in place. */
-function zoomTo(level, x = innerWidth / 2, y = innerHeight / 2) {
-  const [stage, picture] = [inImage(".stage"), inImage(".picture")];
-  if (!stage) return;
-  const was = picture.getBoundingClientRect();
-  stage.dataset.zoom = level;
-  stage.style.setProperty("--zoom", level);
-  const is = picture.getBoundingClientRect();
-  const [right, below] = [(x - was.left) / was.width, (y - was.top) / was.height];
-  stage.scrollBy(is.left + right * is.width - x, is.top + below * is.height - y);
-  stage.focus({ preventScroll: true });
-}
-
-const zoomBy = (steps) => zoomTo(ZOOMS.at(Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.indexOf(zoom()) + steps))));
-
-on("pointerdown", (event) => (down = event.isPrimary && event.target.closest("#image .stage") ? event : null));
-
-on("pointermove", ({ buttons, pointerType, movementX, movementY }) => {
-  if (down && buttons && pointerType === "mouse" && zoom() > 1) inImage(".stage").scrollBy(-movementX, -movementY);
-});
-
-on("pointerup", ({ clientX, clientY, pointerType }) => {
-  if (!down || pointerType === "mouse" || zoom() > 1 || visualViewport.scale > 1) return;
-  const [right, below] = [clientX - down.clientX, Math.abs(clientY - down.clientY)];
-  if (Math.abs(right) > Math.max(SWIPE_PIXELS, 2 * below)) press(right > 0 ? "to-previous" : "to-next");
-});
-
-on("dragstart", (event) => event.target.closest("#image .stage") && event.preventDefault());
-
-onClick("[data-zooms]", (_, button) => zoomBy(Number(button.dataset.zooms)));
-
-onClick("#image .stage .picture", (event) => {
-  if (!event.detail || !isPlain(event)) return; // a key press has no position: it follows the link to the original
-  event.preventDefault();
-  const wasDragged = down && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > 5;
-  if (!wasDragged) zoomTo(zoom() > 1 ? 1 : 2, event.clientX, event.clientY);
 });
 
 // Keyboard shortcuts, except while somebody types. Tab enters the grid at one card and goes through its controls, then
@@ -468,28 +381,26 @@ function leaveSearch(event) {
   if (byId("cards")) moveFocus(event);
 }
 
-const EVERYWHERE = { "/": () => byId("q")?.focus(), "?": () => byId("keys").showPopover() };
+/** Lists the keys, also in the lightbox: what is outside of it does not react while it is open. */
+function showKeys() {
+  (document.querySelector("#lightbox[open] .view") ?? document.body).append(byId("keys"));
+  byId("keys").showPopover();
+}
+
+onClick("[data-keys]", showKeys);
+
+const EVERYWHERE = { "/": () => byId("q")?.focus(), "?": showKeys };
 const IN_GRID = { " ": tickFocused, d: download, a: selectLoaded, Escape: unselect };
 for (const side of ["Left", "Right", "Up", "Down"]) IN_GRID[`Arrow${side}`] = moveFocus;
-const AT_IMAGE = {
-  ArrowLeft: () => zoom() === 1 && press("to-previous"), // the browser scrolls a zoomed picture
-  ArrowRight: () => zoom() === 1 && press("to-next"),
-  "+": () => zoomBy(1),
-  "=": () => zoomBy(1),
-  "-": () => zoomBy(-1),
-  d: () => press("get-file"),
-  Escape: () => !lightbox && press("to-gallery"),
-};
-
 /** The action of a key, depending on the focus. Null for keys that the focused control uses itself. */
 function actionOf({ key, target, ctrlKey, metaKey, altKey }) {
-  const above = document.querySelector("dialog[open], :popover-open");
   if (key === "Escape" && target.id === "q") return leaveSearch;
-  if (altKey || isTyping(target) || (above && above !== lightbox)) return null;
+  if (altKey || isTyping(target) || document.querySelector(":popover-open")) return null;
+  if (document.querySelector("dialog[open]")) return key === "?" && showKeys;
   const isFree = target === document.body || target.closest("main:focus, #grid");
   if (ctrlKey || metaKey) return key === "a" && target.closest("#grid") ? selectLoaded : null;
-  const own = byId("image") || above ? AT_IMAGE[key] : byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
-  return own || (!above && EVERYWHERE[key]);
+  const own = byId("cards") && (isFree || !key.startsWith("Arrow")) && IN_GRID[key];
+  return own || EVERYWHERE[key];
 }
 
 on("keydown", (event) => {
@@ -535,7 +446,6 @@ const RETRY_MILLISECONDS = 3000;
 
 on("htmx:sendError", ({ detail }) => {
   byId("problem").replaceChildren(byId("lost").content.cloneNode(true));
-  if (detail.elt === content) lightbox.close(); // it would cover the error message
   detail.elt.dataset.failed = "";
   byId("problem").dataset.temporary = "";
   later(pollNow, RETRY_MILLISECONDS);

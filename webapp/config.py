@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import platformdirs
 
@@ -40,6 +41,7 @@ class Config:
     labs_url: str = "https://labs.google"
     media_url: str = "https://aisandbox-pa.googleapis.com"
     flow_url: str = "https://flow.google.com"
+    project_url: str = "{flow}/project/{id}"
     accounts_url: str = "https://accounts.google.com"
     histories: tuple[str, ...] = ("ASSET_MANAGER", "PINHOLE")
     page_size: int = 18
@@ -98,6 +100,11 @@ class Config:
     def all_picture_hosts(self) -> frozenset[str]:
         """The hosts (`host` or `host:port`) whose signed picture URLs may be fetched or shown."""
         return self.picture_hosts | frozenset(GOOGLE_PICTURE_HOSTS)
+
+    def project_page(self, project_id: str, account_index: int | None) -> str:
+        """The page of a project in today's Flow, for the account with this number in `/u/N/`."""
+        flow = self.flow_url if account_index is None else f"{self.flow_url}/u/{account_index}"
+        return self.project_url.replace("{flow}", flow).replace("{id}", quote(project_id, safe=""))
 
 
 def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Config:
@@ -239,6 +246,12 @@ def _url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("it must start with http:// or https://")
     return text.rstrip("/")
+
+
+def _project_url(text: str) -> str:
+    if not text.startswith(("http://", "https://", "{flow}/")) or "{id}" not in text:
+        raise ValueError("it must be a URL with {id} in it, and may start with {flow}")
+    return text
 
 
 def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -418,6 +431,12 @@ SETTINGS = (
     Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
     Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),
     Setting("flow_url", "FLOWSHELF_FLOW_URL", _url, "Where today's Flow is."),
+    Setting(
+        "project_url",
+        "FLOWSHELF_PROJECT_URL",
+        _project_url,
+        "The page of a project there, for “Open in Flow”; {flow} is the address of Flow, {id} the project.",
+    ),
     Setting(
         "accounts_url",
         "FLOWSHELF_ACCOUNTS_URL",

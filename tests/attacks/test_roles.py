@@ -17,6 +17,8 @@ FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_grid",
     "gallery.show_more",
     "images.show_image",
+    "images.show_position",
+    "comparison.show_comparison",
     "images.send_image",
     "images.send_thumbnail",
     "preferences.choose_density",
@@ -125,6 +127,26 @@ def test_a_guest_can_save_an_image_but_not_find_a_hidden_one(guest, shelf, world
         assert guest.get(path).status == 404
     assert guest.get("/?state=hidden").status == 403
     assert guest.get("/grid?state=failed").status == 403
+
+
+def test_a_guest_can_compare_and_count_but_not_hide_delete_or_open_in_flow(guest, owner, shelf):
+    shown, other, hidden = shelf[0], shelf[1], shelf[2]
+    with store.connection():
+        Image.update(project_id="p1").where(Image.id == shown.id).execute()
+    both = guest.get(f"/compare?id={shown.id}&id={other.id}")
+    assert both.status == 200
+    assert f"/images/{shown.id}/file" in both.text
+    assert guest.get(f"/compare?id={shown.id}&id={hidden.id}").status == 404
+    assert guest.get(f"/images/{hidden.id}/position").status == 404
+    assert guest.get(f"/images/{shown.id}/position?project=p1").status == 403
+    assert guest.get(f"/images/{shown.id}/position").text.strip() == f"1 of {len(shelf) - 1}"
+    for selector in ('id="hide"', 'id="delete"', 'id="open-in-flow"', "lightbox-tick"):
+        assert selector not in guest.get(f"/images/{shown.id}").text + guest.get("/").text + both.text
+    assert 'id="open-in-flow"' in owner.get(f"/images/{shown.id}").text
+    with store.connection():
+        moment = Image.get_by_id(hidden.id).hidden_at
+    assert "hidden now" in owner.get(f"/images/{shown.id}?hid={moment}").text
+    assert "hidden now" not in guest.get(f"/images/{shown.id}?hid={moment}").text
 
 
 def test_no_request_of_a_guest_causes_a_request_to_flow(app, guest, shelf, flow):

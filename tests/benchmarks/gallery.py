@@ -49,6 +49,10 @@ QUESTIONS = f"""
 100 overview                        | /overview
 100 select all that match           | select everything=1
 100 select all of a search          | select everything=1&q={RARE_WORD}
+25  page of an image                | /images/%(cursor)s
+100 position in all                 | /images/%(cursor)s/position
+100 position in a filter            | /images/%(cursor)s/position?kind=generated&sort=oldest
+1000 position in a search           | /images/%(cursor)s/position?q={COMMON_WORD}
 25  panels that poll                | /panels/sync /panels/download
 """
 

@@ -45,6 +45,7 @@ QUESTIONS = {
 }
 OVERLAYS = {
     "lightbox": Look("/", (".card .look",), "#lightbox #image"),
+    "compare": Look("/", (TICKED, f":nth-match({TICKED}, 2)", "#compare"), "#lightbox #comparison"),
     "menu": Look("/", (TICKED, "#more"), ".menu:popover-open"),
     "keys": Look("/profiles", ("[popovertarget=keys]",), "#keys:popover-open"),
 }

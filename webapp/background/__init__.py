@@ -132,6 +132,10 @@ class Background:
         """Hosts that a signed preview URL may point to."""
         return self._config.all_picture_hosts
 
+    def project_page(self, project_id: str, account_index: int | None) -> str:
+        """The page of a project in today's Flow, for the account with this number there."""
+        return self._config.project_page(project_id, account_index)
+
     @property
     def flow_url(self) -> str:
         """Where today's Flow is."""

@@ -1,6 +1,8 @@
 """Hands each request to the service that it is meant for, and serves the pictures themselves."""
 
+import re
 from collections.abc import Mapping, Sequence
+from html import escape
 
 from webapp.demo import accounts_google
 from webapp.demo.browsers import SIGN_IN_PATH, Browsers
@@ -10,10 +12,12 @@ from webapp.demo.journal import ACCOUNT_PATH, FLOW_GOOGLE_KINDS, LABS_KINDS, ROT
 from webapp.demo.labs.service import HISTORY_PATH, MEDIA_PATH, SESSION_PATH, LabsService
 from webapp.demo.labs.web_page import SCRIPT_PATH
 from webapp.demo.leaks import leak_of
-from webapp.demo.responses import Response, error_of, xml_error
+from webapp.demo.responses import Response, error_of, text_response, xml_error
 from webapp.demo.urls import Urls
 from webapp.demo.world import World
 
+_PROJECT_PATH = re.compile(r"(?:/u/\d+)?/project/([^/]+)")
+PROJECT_PAGE = "<!doctype html><title>Simulated Flow</title><p>This is project {} of the simulated Flow.</p>"
 _KINDS = {HISTORY_PATH: "history", SESSION_PATH: "session", "/fx": "page", "/fx/": "page", "/": "start"}
 _KINDS |= {accounts_google.PATH: ROTATION}
 _PREFIXES = {SCRIPT_PATH: "script", MEDIA_PATH: "media", "/pictures/": "picture", "/image/": "picture"}
@@ -51,7 +55,7 @@ class Service:
             return self.browsers.page(request)
         if request.kind in (*LABS_KINDS, "media"):
             return self.labs.response(request, first_page)
-        return self._picture(request) if request.kind == "picture" else error_of("page", 404)
+        return self._picture(request) if request.kind == "picture" else _page_of(request.path)
 
     def _picture(self, request: Request) -> Response:
         if leak_of(request):
@@ -68,3 +72,10 @@ class Service:
             return xml_error(404, "NoSuchKey", "The specified key does not exist.")
         headers = (("Cache-Control", "private, max-age=86400"),)
         return Response(200, world.content_of(entry), f"image/{entry.picture_format.lower()}", headers)
+
+
+def _page_of(path: str) -> Response:
+    """The page of a project, which “Open in Flow” opens; otherwise 404."""
+    if found := _PROJECT_PATH.fullmatch(path):
+        return text_response(200, PROJECT_PAGE.format(escape(found[1])))
+    return error_of("page", 404)

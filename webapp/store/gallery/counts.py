@@ -79,7 +79,7 @@ def count_by_month(filter_: Filter) -> dict[str, int] | None:
 
 def list_tallied(filter_: Filter) -> list[tuple[object, ...]] | None:
     """The rows of `image_tally` for a filter; None when it has conditions that are not tallied."""
-    if filter_.since or filter_.until or not _is_tallied(filter_):
+    if filter_.since or filter_.until or not is_tallied(filter_):
         return None
     return list(_tally(filter_).where(Tally.image_count > 0).order_by(Tally.id).tuples().iterator())
 
@@ -122,7 +122,7 @@ def _tally(filter_: Filter) -> "ModelSelect[Tally]":
 
 def _tallied(filter_: Filter) -> Totals | None:
     """The counts of a filter if all of its conditions are tallied, otherwise None."""
-    if not _is_tallied(filter_) or filter_.since or filter_.until:
+    if not is_tallied(filter_) or filter_.since or filter_.until:
         return None
     total, downloaded, size_bytes = _sums(filter_)
     if filter_.state is FileState.DONE:
@@ -138,7 +138,7 @@ def _estimated(filter_: Filter) -> Totals | None:
         return None
     if not months:
         return Totals(0, 0, 0, 0)
-    if not _is_tallied(filter_):
+    if not is_tallied(filter_):
         return None
     # The first and the last month may be covered in part only, so their images are not counted.
     partial = [day[:MONTH_LENGTH] for day in (filter_.since, filter_.until) if day]
@@ -146,7 +146,7 @@ def _estimated(filter_: Filter) -> Totals | None:
     return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True) if has_many else None
 
 
-def _is_tallied(filter_: Filter) -> bool:
+def is_tallied(filter_: Filter) -> bool:
     """Whether all conditions of a filter are tallied, its days at least by their months."""
     of_tally = Filter(
         profile_id=filter_.profile_id,

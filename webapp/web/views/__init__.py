@@ -2,6 +2,7 @@
 
 gallery            the gallery and its fragments
 image              one image: its page, its file, its thumbnails
+comparison         two images side by side
 panels             the sync and download panels
 commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
@@ -44,6 +45,7 @@ from webapp.web.views import (
     companion_accounts,
     companion_pages,
     companion_relay,
+    comparison,
     examination,
     exports,
     firefox,
@@ -74,6 +76,7 @@ def register_views(app: Flask) -> None:
     for blueprint in (
         gallery.gallery,
         image.image_pages,
+        comparison.comparison,
         panels.panels,
         commands.commands,
         selections.selection_commands,

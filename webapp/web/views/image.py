@@ -14,7 +14,8 @@ from webapp.database.states import DownloadState, EventKind, RunKind
 from webapp.errors import BadPicture, DiskFull, FlowshelfError, FolderGone, NoThumbnail, UnknownImage
 from webapp.maintenance import changes
 from webapp.store import profiles, runs
-from webapp.store.gallery import images
+from webapp.store.gallery import images, positions, selections
+from webapp.store.gallery.filters import Selection
 from webapp.store.history import projects
 from webapp.times import now
 from webapp.web.access import is_owner, open_to_guests
@@ -97,12 +98,32 @@ def show_image(image_id: str) -> ResponseReturnValue:
         args=filter_args(filter_),
         previous_id=previous_id,
         next_id=next_id,
+        position=positions.find_first(filter_, image),
         versions=images.list_versions(image),
         project_title=projects.find_title(image.profile_id, image.project_id),
         events=events_of(image) if is_owner() else [],
         is_under_way=is_under_way,
         seen=seen,
+        fingerprint=selections.fingerprint_of(Selection(ids=(image.id,))) if is_owner() else None,
     )
+
+
+@image_pages.get("/images/<image_id>/position")
+@open_to_guests
+def show_position(image_id: str) -> str:
+    """The position of an image in the filter of the URL, for pages that were sent before it was counted."""
+    image, filter_ = get_visible_image(image_id), requested_filter()
+    return render_template("partials/position.html", position=positions.find_position(filter_, image))
+
+
+@image_pages.app_template_global()
+def project_page(image: Image) -> str | None:
+    """The page of an image's project in today's Flow; None when the image does not come from there. For the
+    owner only: a guest must not learn the names of projects."""
+    if not is_owner() or not image.project_id:
+        return None
+    account_index = profiles.get_profile(image.profile_id).account_index
+    return background().project_page(image.project_id, account_index)
 
 
 def is_downloading(image: Image) -> bool:

@@ -1,5 +1,6 @@
 """How an image is shown: its title, shape, state, thumbnails, preview and URLs."""
 
+import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import log
@@ -29,6 +30,9 @@ SHAPES = {
 MAX_TITLE, TITLE_LEEWAY = 90, 5
 # Longer sides of the thumbnails, in pixels.
 THUMBNAIL_EDGES = (320, 640)
+# How much of a prompt a search for similar ones looks for.
+MAX_SIMILAR_WORDS, MAX_SIMILAR_CHARACTERS = 5, 30
+_PUNCTUATION = string.punctuation + "“”„‘’«»…–—。、，！？：；（）"
 _PLACEHOLDER_ID = "IMAGE"
 
 
@@ -43,6 +47,25 @@ def image_title(image: Image) -> str:
     if len(text) <= MAX_TITLE + TITLE_LEEWAY:
         return text
     return f"{text[: MAX_TITLE - 3].rsplit(' ', 1)[0]}..."
+
+
+def image_heading(image: Image) -> str:
+    """The heading of the page of an image, next to which the prompt stands: its title in Flow, for the owner,
+    unless that is the beginning of the prompt; otherwise its kind."""
+    title = (image.title or "").strip() if is_owner() else ""
+    if title and not (image.prompt or "").startswith(title.removesuffix("...").removesuffix("…")):
+        return title
+    return "Generated image" if image.kind == "generated" else "Uploaded image"
+
+
+def similar_words(prompt: str) -> str:
+    """What to search for to find images with a similar prompt: its first words, without punctuation.
+
+    A long word is cut: the search finds parts of words, and languages without spaces write whole sentences as
+    one.
+    """
+    words = (word.strip(_PUNCTUATION)[:MAX_SIMILAR_CHARACTERS] for word in prompt.split())
+    return " ".join([word for word in words if word][:MAX_SIMILAR_WORDS])
 
 
 def shape(image: Image) -> str:
@@ -168,6 +191,8 @@ def register(app: Flask) -> None:
     }
     app.jinja_env.globals |= {
         "image_title": image_title,
+        "image_heading": image_heading,
+        "similar_words": similar_words,
         "image_url": image_url,
         "thumbnails": thumbnails,
         "preview_url": preview_url,

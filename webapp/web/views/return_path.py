@@ -16,6 +16,7 @@ from webapp.web.prefix import requested_path, root_path
 WHOLE_PAGES = (
     "gallery.show_gallery",
     "images.show_image",
+    "comparison.show_comparison",
     "profiles.show_profile",
     "profiles.show_profiles",
     "companion_pages.show_connect",
