@@ -174,20 +174,20 @@ def trouble_in(response):
     return part.text.strip() if part else None
 
 
-def test_what_refreshes_itself_brings_a_trouble_along_and_takes_it_away(client, work, profile_id):
-    messenger = BeautifulSoup(client.get("/messages/new").text, "html.parser").find(id="messenger")
-    poll_url = messenger["hx-get"]
+def poll_url_in(response):
+    return BeautifulSoup(response.text, "html.parser").find(id="messenger")["hx-get"]
+
+
+def test_an_open_page_shows_a_trouble_and_takes_it_away(client, work):
+    poll_url = poll_url_in(client.get("/messages/new"))
     assert client.get(poll_url).status_code == 204
     work.troubles.note("run", "sync", sqlite3.OperationalError("database or disk is full"))
     sentence = str(work.find_trouble())
-    for url in ("/panels/sync", "/panels/download", "/panels/strip", poll_url):
-        assert trouble_in(client.get(url)) == sentence
-    command = client.post(f"/profiles/{profile_id}/sync/pause", headers={"HX-Request": "true"})
-    assert trouble_in(command) == sentence
+    polled = client.get(poll_url)
+    assert trouble_in(polled) == sentence
+    assert client.get(poll_url_in(polled)).status_code == 204
     whole = BeautifulSoup(client.get("/help").text, "html.parser")
     assert sentence in whole.select_one("#trouble").text
     assert not whole.select("#trouble[hx-swap-oob]")
     work.troubles.clear("run")
-    for url in ("/panels/sync", "/panels/download", "/panels/strip"):
-        assert trouble_in(client.get(url)) == ""
-    assert client.get(poll_url).status_code == 204
+    assert trouble_in(client.get(poll_url_in(polled))) == ""

@@ -179,9 +179,9 @@ def test_a_page_reports_a_lost_server_and_recovers_by_itself(profile_id, page, f
         button(sync_panel(page), "Sync").click()
         assert gate.reached.wait(WAIT_SECONDS)
         page.context.set_offline(True)
-        expect(page.get_by_role("alert")).to_contain_text("Flowshelf does not respond")
+        expect(page.locator("#problem")).to_contain_text("Flowshelf does not respond")
         page.context.set_offline(False)
-        expect(page.get_by_role("alert")).to_have_text("")
+        expect(page.locator("#problem")).to_have_text("")
 
 
 def test_images_missing_in_a_full_sync_are_marked_after_confirmation(synced, page, world):

@@ -1,7 +1,7 @@
 """Buttons that command syncs and downloads. The response is the panel of the button; without JavaScript a
 redirect to the page that the button was on."""
 
-from flask import Blueprint, redirect, request
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_htmx import HTMX
 
@@ -14,7 +14,7 @@ from webapp.store.runs import failures
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import selection_of
 from webapp.web.views.gallery import MAX_CARDS
-from webapp.web.views.panels import download_panel, render_fragment, sync_panel
+from webapp.web.views.panels import download_panel, sync_panel
 from webapp.web.views.return_path import return_path
 
 commands = Blueprint("commands", __name__)
@@ -128,7 +128,7 @@ def panel_response(name: str) -> ResponseReturnValue:
     profile_id = request.form.get("profile") or None
     if htmx:
         panel = PANELS[name](profile_id)
-        return render_fragment(f"partials/{name}_panel.html", panel=panel)
+        return render_template(f"partials/{name}_panel.html", panel=panel)
     return redirect(return_path(), code=303)
 
 

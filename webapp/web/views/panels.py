@@ -86,22 +86,17 @@ class Panel:
 
 @panels.get("/panels/sync")
 def show_sync_panel() -> str:
-    return render_fragment("partials/sync_panel.html", panel=sync_panel(requested_profile_id()))
+    return render_template("partials/sync_panel.html", panel=sync_panel(requested_profile_id()))
 
 
 @panels.get("/panels/download")
 def show_download_panel() -> str:
-    return render_fragment("partials/download_panel.html", panel=download_panel(requested_profile_id()))
+    return render_template("partials/download_panel.html", panel=download_panel(requested_profile_id()))
 
 
 @panels.get("/panels/strip")
 def show_download_strip() -> str:
-    return render_fragment("partials/download_strip.html", rows=download_strip())
-
-
-def render_fragment(template: str, **values: object) -> str:
-    """A part of a page for HTMX, and with it what keeps Flowshelf from storing what it does."""
-    return render_template(template, **values) + render_template("partials/trouble.html", is_fragment=True)
+    return render_template("partials/download_strip.html", rows=download_strip())
 
 
 @panels.app_context_processor
