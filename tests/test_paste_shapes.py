@@ -56,6 +56,12 @@ def test_no_error_quotes_a_value_of_a_tool(tool, value):
     assert value not in error_for(of_flow(TOOLS[tool]({"SSID": value, "other": value + value})))
 
 
+@pytest.mark.parametrize("tool", ["rows of the developer tools with their header", "YAML list", "CSV"])
+def test_a_value_that_looks_like_a_program_hides_no_other_cookie(tool):
+    pasted = parse_cookies(TOOLS[tool]({SESSION_COOKIE: "0", "email": "=["}), NOW)
+    assert pasted.cookies == {SESSION_COOKIE: "0"}
+
+
 # Requests: their address decides
 
 

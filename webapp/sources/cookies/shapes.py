@@ -28,7 +28,16 @@ _TOKEN = re.compile(r"eyJ[\w-]++(?:\.[\w-]*+)*+", re.ASCII)
 
 def read_paste(text: str) -> Reading:
     """All that a paste contains. Raises BadCookies for a format that never contains cookies."""
-    return next(read(text) for matches, read in _SHAPES if matches(text))
+    program = None
+    for matches, read in _SHAPES:
+        if matches(text):
+            reading = read(text)
+            if reading.cookies or (read is not documents.read_literals and program is None):
+                return reading
+            # It looks like a program without cookies. A value in another format may look like that too.
+            program = program or reading
+    assert program is not None, "the last shape matches every text"
+    return program
 
 
 def _is_known(name: str) -> bool:
