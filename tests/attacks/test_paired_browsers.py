@@ -20,7 +20,7 @@ from webapp.background.companion.signatures import (
 )
 from webapp.database.models import Image, Pairing
 from webapp.database.states import Role
-from webapp.errors import PairingRefused
+from webapp.errors import ClockOff, PairingRefused
 
 ORIGIN = "chrome-extension://jmcllanfikigfajfbdknppfbllapgpjl"
 FOREIGN = (
@@ -245,6 +245,17 @@ def test_nonces_take_bounded_memory_and_none_is_forgotten_too_early():
     now[0] += 121
     send(f"{MAX_NONCES:032x}")
     assert len(guard._seen["p"]) == 1
+
+
+def test_a_request_from_before_the_start_is_refused_as_nobody_remembers_it():
+    now, key = [1_700_000_000.0], bytes(32)
+    moment, nonce = str(int(now[0] * 1000)), f"{7:032x}"
+    signature = signature_of_request(key, "POST", "/", moment, nonce, b"")
+    request = SignedRequest("POST", "/", moment, nonce, signature, lambda: b"")
+    RequestGuard(lambda: now[0]).check("p", key, request)
+    now[0] += 5
+    with pytest.raises(ClockOff):
+        RequestGuard(lambda: now[0]).check("p", key, request)
 
 
 # The role

@@ -60,6 +60,8 @@ class RequestGuard:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        # What was seen before the start is not known any more, so nothing from before it is accepted.
+        self._began_at = int(clock() * 1000) / 1000
         # Held from the look-up of a nonce to its note: of two equal requests at once only one is accepted.
         self._lock = threading.Lock()
         # Per pairing: when each nonce was seen, oldest first.
@@ -72,7 +74,8 @@ class RequestGuard:
         """Raises PairingRefused unless the request is signed with the key, of this minute, and new."""
         if not (_HEX_ID.fullmatch(request.nonce) and _TIME.fullmatch(request.time_ms)):
             raise PairingRefused(REFUSED)
-        if abs(self._clock() - int(request.time_ms) / 1000) > MAX_AGE_SECONDS:
+        sent_at = int(request.time_ms) / 1000
+        if sent_at < self._began_at or abs(self._clock() - sent_at) > MAX_AGE_SECONDS:
             raise ClockOff(CLOCK_OFF)
         expected = signature_of_request(
             key, request.method, request.path, request.time_ms, request.nonce, request.body()
