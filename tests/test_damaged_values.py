@@ -110,7 +110,7 @@ def restore(path, table, column, before):
 @example(place=("veo3_image_generations", "created_at"), value="x'00ff'")
 @example(place=("veo3_image_generations", "sha256"), value='\'{"a": "b"}\'')
 @example(place=("profile", "id"), value="CAST(x'ff41' AS TEXT)")
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_page_fails_because_of_a_damaged_value(place, value, pages, client, config):
     before = damaged(config.database_path, *place, value)
     if before is None:

@@ -63,6 +63,7 @@ def test_one_command_adds_a_profile_that_syncs_and_downloads(shelf):
     assert "cookies are good" in shelf.run("profiles")
 
 
+@pytest.mark.proof
 def test_a_shared_shelf_is_set_up_with_the_server_stopped(shelf):
     shelf.set(FLOWSHELF_SHARE="1", FLOWSHELF_HOST="127.0.0.1", FLOWSHELF_ALLOWED_HOSTS="shelf.example.org")
     shelf.serve()
@@ -78,6 +79,7 @@ def test_a_running_server_that_is_not_shared_is_asked(shelf):
     assert shelf.state()["accountEmail"] == "ada@example.com"
 
 
+@pytest.mark.proof
 def test_of_several_sign_ins_one_has_to_be_named(shelf, profile, world, flow):
     other = World(uploaded=1, generated=1, tiny_pictures=True, seed=5, email="grace@example.com")
     other.migrate()
@@ -95,6 +97,7 @@ def test_of_several_sign_ins_one_has_to_be_named(shelf, profile, world, flow):
     assert shelf.json(*by_mail)["data"]["accountEmail"] == "ada@example.com"
 
 
+@pytest.mark.proof
 def test_an_account_on_the_shelf_takes_it_over_with_yes_only(shelf, world):
     cookies = world.google.cookie_header().encode()
     added = shelf.pipe(cookies, "profiles", "add", "Ada")

@@ -59,6 +59,7 @@ def test_a_closed_pipe_ends_a_command_quietly(run, arguments, unbuffered):
     assert (done.returncode, done.stderr or b"") == (1, b"")
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_full_disk_under_the_output_is_one_sentence(run, unbuffered):
@@ -74,6 +75,7 @@ def test_a_full_disk_under_the_output_is_one_sentence(run, unbuffered):
         assert run("sync", "nobody", environ=environ, stderr=full).returncode == 1
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
 def test_every_command_can_fail_to_print(run):
     with open("/dev/full", "wb") as full:

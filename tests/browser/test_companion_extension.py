@@ -258,6 +258,7 @@ def test_a_browser_that_is_closed_in_the_middle_goes_on_when_it_is_open_again(la
     assert belongs_to(world, profile_id)
 
 
+@pytest.mark.proof
 def test_a_worker_that_the_browser_ends_loses_no_call(launch, dashboard, flow, world):
     host = launch()
     sign_in(host, flow, world.email)
@@ -288,6 +289,7 @@ def test_signing_out_in_the_browser_lets_everything_wait_until_somebody_signs_in
     assert runs.find_last_run(profile_id, RunKind.SYNC).id == run.id
 
 
+@pytest.mark.proof
 def test_a_browser_serves_its_second_account_and_then_its_first_as_well(
     launch, dashboard, flow, world, grace
 ):
@@ -308,6 +310,7 @@ def test_a_browser_serves_its_second_account_and_then_its_first_as_well(
     assert Pairing.select().where(Pairing.profile.is_null(False)).count() == 2
 
 
+@pytest.mark.proof
 def test_flowshelf_restarted_and_the_companion_updated_go_on_as_before(
     launch, dashboard, flow, world, extension
 ):
@@ -327,6 +330,7 @@ def test_flowshelf_restarted_and_the_companion_updated_go_on_as_before(
     sync(dashboard, profile_id)
 
 
+@pytest.mark.proof
 def test_where_the_browser_keeps_the_worker_from_the_cookies_a_tab_reads_the_start_page(
     launch, dashboard, flow, world
 ):

@@ -248,7 +248,7 @@ def test_the_poll_says_what_flowshelf_does(work, ada, browser, flow, wait_until)
 
 def test_a_response_in_many_parts_is_whole_even_where_a_character_was_cut(work, ada, browser, flow, world):
     """JavaScript cuts text between the halves of a character beyond U+FFFF."""
-    world.change(world.names("PINHOLE")[0], prompt="\U0001f426" * 40)
+    world.change(world.names("PINHOLE")[0], prompt="\U0001f426" * 400)
     whole = browser.result_of
 
     def in_small_parts(call):
@@ -257,10 +257,10 @@ def test_a_response_in_many_parts_is_whole_even_where_a_character_was_cut(work, 
             seen.append(call["rpc"])
         return found
 
-    seen, browser.result_of, browser.part_units = [], in_small_parts, 31
+    seen, browser.result_of, browser.part_units = [], in_small_parts, 311
     assert synced(work, ada).state == RunState.DONE
     assert "Zzl0ze" in seen
-    assert Image.select().where(Image.prompt.contains("\U0001f426" * 40)).count() == 1
+    assert Image.select().where(Image.prompt.contains("\U0001f426" * 400)).count() == 1
 
 
 def test_an_unwatched_browser_is_asked_back_within_a_minute_and_a_watched_one_at_once(channel, hasty):
