@@ -248,9 +248,9 @@ def print_report(report: VerifyReport) -> None:
             err=True,
         )
     if report.found_count:
-        click.echo(f"{report.found_count} images had no file, and took the one that lay at their place.")
+        click.echo(f"Images without a file that took the one at their place: {report.found_count}")
     if report.kept_count:
-        click.echo(f"{report.kept_count} changed files were kept as they are.")
+        click.echo(f"Changed files that were kept as they are: {report.kept_count}")
     if report.requeued_count:
         click.echo(f"{report.requeued_count} images are pending again: run “flowshelf download”.")
 

@@ -99,7 +99,7 @@ def restore(file: Path, as_json: bool, data_dir: Path | None) -> None:
     if saved:
         click.echo(f"The previous database is {saved}.")
     if found_count:
-        click.echo(f"{found_count} images took files that came after that copy.")
+        click.echo(f"Images that took a file from after that copy: {found_count}")
     click.echo("Start Flowshelf, then run “flowshelf verify” to compare the images with their files.")
 
 
