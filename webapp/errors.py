@@ -10,6 +10,7 @@
     │   └── ClockOff                    401 pairing_refused    ... because its time is not ours
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
+    │   └── CodeNeeded                  403 forbidden      the owner's code was not typed for a while
     ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownPairing / UnknownFirefox   404
     │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
@@ -120,6 +121,10 @@ class Locked(FlowshelfError):
 
 class Forbidden(FlowshelfError):
     code, http_status = "forbidden", 403
+
+
+class CodeNeeded(Forbidden):
+    """The owner is signed in, but has to type the code for this."""
 
 
 class OutsidePrefix(FlowshelfError):

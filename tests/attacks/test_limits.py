@@ -131,10 +131,10 @@ def test_a_connection_that_has_signed_in_gives_way_to_no_anonymous_one(visit, in
 
 def test_where_all_places_are_taken_by_the_owner_a_new_connection_gets_503(visit, in_network, monkeypatch):
     monkeypatch.setattr(connections, "MAX_CONNECTIONS_PER_NETWORK", 2)
-    owner = visit(Role.OWNER)
+    owner, away = visit(Role.OWNER), visit(Role.OWNER, "127.0.2.1")
     with ExitStack() as stack:
         for _ in range(2):
-            assert status_of(connected(stack, owner, "127.0.2.1"), owner) == 200
+            assert status_of(connected(stack, away, away.address), away) == 200
         refused = visit(address="127.0.2.1").get("/healthz")
         assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
         assert refused.headers["X-Content-Type-Options"] == "nosniff"
@@ -186,7 +186,7 @@ def busy_shelf(running, serving, anonymous):
     app.add_url_rule("/wait", view_func=wait)
     codes = app.extensions["flowshelf.sharing"].codes
     with serving(app) as url:
-        owner, guest = type(anonymous)(url), type(anonymous)(url)
+        owner, guest = type(anonymous)(url, "127.0.0.3"), type(anonymous)(url)
         for visitor, role in ((owner, Role.OWNER), (guest, Role.GUEST)):
             visitor.get(f"/enter?code={codes.code_of(role)}")
         yield owner, guest, entered, gate
@@ -198,7 +198,7 @@ def test_guests_occupy_at_most_half_of_the_threads(busy_shelf, monkeypatch):
     half = server.SERVER_THREADS // 2
     monkeypatch.setattr(connections, "MAX_WAITING_REQUESTS", 3)
     with ThreadPoolExecutor(40) as pool, ExitStack() as stack:
-        own = connected(stack, owner)
+        own = connected(stack, owner, owner.address)
         assert status_of(own, owner) == 200
         calls = []
         for _ in range(half):  # one by one, or they could find the queue full before a thread took the first

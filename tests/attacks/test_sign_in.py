@@ -283,3 +283,78 @@ def test_an_unreadable_code_file_is_an_error_and_opens_nothing(running, config, 
     (config.data_dir / "share.json").write_text(text)
     with pytest.raises(Exception, match="Delete this file"):
         running(share=True)
+
+
+# Browsers send cookies to every port of a host: another program there may have the owner's
+
+
+def stolen(visitor, address="127.0.0.1"):
+    """The session of a visitor in the hands of somebody else."""
+    thief = type(visitor)(visitor.url.geturl(), address)
+    thief.cookies = dict(visitor.cookies)
+    return thief
+
+
+def let_the_code_age(app):
+    with store.connection():
+        Session.update(code_at="2026-01-01T00:00:00.000000Z").execute()
+
+
+def test_an_owners_session_holds_for_its_own_browser_only(owner, guest):
+    assert owner.get("/activity").status == 200
+    assert stolen(owner, "127.0.7.7").get("/activity").status == 401
+    assert stolen(owner).get("/activity", User_Agent="another program").status == 401
+    assert stolen(owner).get("/activity").status == 200
+    assert stolen(guest, "127.0.7.7").get("/").status == 200
+
+
+ASKING = (
+    ("GET", "/share"),
+    ("GET", "/profiles/connect"),
+    ("POST", "/share/guest/renew"),
+    ("POST", "/profiles"),
+    ("POST", "/profiles/{profile_id}/cookies"),
+    ("POST", "/profiles/{profile_id}/renewal"),
+    ("POST", "/profiles/{profile_id}/remove"),
+    ("POST", "/companion/x/account"),
+    ("POST", "/api/profiles"),
+    ("PUT", "/api/profiles/{profile_id}/cookies"),
+    ("DELETE", "/api/profiles/{profile_id}"),
+)
+
+
+@pytest.mark.parametrize(("method", "path"), ASKING)
+def test_what_a_stolen_session_must_not_do_asks_for_the_code_again(
+    app, owner, codes, profile_id, method, path
+):
+    path = path.format(profile_id=profile_id)
+    let_the_code_age(app)
+    before = codes_of(app)
+    response = send(owner, method, path)
+    assert response.status == 403
+    assert re.search(r"owner(’|\\u2019)s code", response.text)
+    assert not any(code in response.text for code in before.values())
+    assert codes_of(app) == before
+    assert owner.get("/activity").status == 200  # all else goes on
+    assert owner.post("/confirm", {"code": WRONG}).status == 401
+    assert owner.post("/confirm", {"code": codes[Role.GUEST]}).status == 401
+    assert send(owner, method, path).status == 403
+    confirmed = owner.post("/confirm", {"code": codes[Role.OWNER], "next": "/share"})
+    assert (confirmed.status, confirmed.headers["Location"]) == (303, "/share")
+    assert send(owner, method, path).status != 403
+
+
+def send(visitor, method, path, **headers):
+    if path.startswith("/api"):
+        return visitor.call(path, {"cookies": "x"}, method, **headers)
+    return visitor.get(path) if method == "GET" else visitor.post(path)
+
+
+def codes_of(app):
+    sharing = app.extensions["flowshelf.sharing"]
+    return {role: sharing.codes.code_of(role) for role in (Role.OWNER, Role.GUEST)}
+
+
+def test_a_script_that_sends_the_code_is_not_asked_again(app, anonymous, codes, profile_id):
+    headers = {"Authorization": f"Bearer {codes[Role.OWNER]}"}
+    assert send(anonymous, "DELETE", f"/api/profiles/{profile_id}", **headers).status == 200

@@ -85,9 +85,13 @@ class Session(BaseModel):
     """A browser's sign-in to a shared Flowshelf, identified by the hash of its cookie.
 
     It is valid while `code_hash` is the hash of the current code: a new code signs all browsers out.
+    An owner's session that began over plain http is valid only for the address and user agent that it began
+    with: `client_hash` is their hash. `code_at` is when the code was last typed in it.
     """
 
     id_hash = TextField(primary_key=True)
     role = TextField()
     code_hash = TextField()
     created_at = TextField()
+    client_hash = TextField(null=True)
+    code_at = TextField(null=True)

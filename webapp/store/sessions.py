@@ -8,10 +8,19 @@ from webapp.store import transaction
 MAX_SESSIONS = 500
 
 
-def add_session(id_hash: str, role: Role, code_hash: str, *, since: str, at: str) -> None:
+def add_session(
+    id_hash: str, role: Role, code_hash: str, client_hash: str | None, *, since: str, at: str
+) -> None:
     """Store a session that began at `at`; delete those that began before `since` or exceed MAX_SESSIONS."""
     with transaction():
-        Session.create(id_hash=id_hash, role=role, code_hash=code_hash, created_at=at)
+        Session.create(
+            id_hash=id_hash,
+            role=role,
+            code_hash=code_hash,
+            client_hash=client_hash,
+            created_at=at,
+            code_at=at,
+        )
         latest = Session.select(Session.id_hash).where(Session.role == role)
         latest = latest.order_by(Session.created_at.desc()).limit(MAX_SESSIONS)
         exceeds = (Session.role == role) & Session.id_hash.not_in(latest)
@@ -21,6 +30,11 @@ def add_session(id_hash: str, role: Role, code_hash: str, *, since: str, at: str
 def find_session(id_hash: str, *, since: str) -> Session | None:
     """The session with this hash, if it began at or after `since`."""
     return Session.get_or_none(Session.id_hash == id_hash, Session.created_at >= since)
+
+
+def note_code(id_hash: str, at: str) -> None:
+    """Record when the code was typed in a session."""
+    Session.update(code_at=at).where(Session.id_hash == id_hash).execute()
 
 
 def count_sessions(code_hash: str, *, since: str) -> int:

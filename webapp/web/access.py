@@ -6,11 +6,12 @@ to mark is closed to guests and to anonymous visitors.
 
 from collections.abc import Callable
 from typing import TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from flask import g, request
 
 from webapp.database.states import Role
+from webapp.web.sharing.attempts import network_of
 
 # Where the server may put a function in the WSGI environment that is to be told the role of the request.
 NOTE_ROLE = "flowshelf.note_role"
@@ -20,6 +21,7 @@ ViewT = TypeVar("ViewT", bound=View)
 
 # The lowest role that may use a view. Weak, because each app brings a view for static files of its own.
 _open_to: WeakKeyDictionary[View, Role] = WeakKeyDictionary()
+_asks_for_code: WeakSet[View] = WeakSet()
 # The roles whose views a role may use.
 _INCLUDED = {
     Role.COMPANION: (Role.COMPANION,),
@@ -52,6 +54,17 @@ def is_for_companion(view: View | None) -> bool:
     return view is not None and _open_to.get(view) is Role.COMPANION
 
 
+def asks_for_code(view: ViewT) -> ViewT:
+    """Let an owner use a view of a shared Flowshelf only if the code was typed a moment ago: a stolen session
+    must not hand out codes, change how profiles sign in, or remove them."""
+    _asks_for_code.add(view)
+    return view
+
+
+def is_asking_for_code(view: View | None) -> bool:
+    return view in _asks_for_code
+
+
 def is_allowed(role: Role, view: View | None) -> bool:
     """Whether a role may use a view. `view` is None when the URL matches no route: guests get the 404, an
     anonymous visitor must not learn which URLs exist."""
@@ -79,6 +92,14 @@ def session_ids() -> list[str]:
     first. It must not sign anybody out, so each value is tried.
     """
     return list(dict.fromkeys(filter(None, request.cookies.getlist(cookie_name()))))
+
+
+def client() -> str | None:
+    """Who sends the current request, as far as a session is tied to it: network and user agent; None over
+    https, where no other port of this host gets the cookie."""
+    if request.is_secure:
+        return None
+    return f"{network_of(request.remote_addr or '')}\n{request.headers.get('User-Agent', '')}"
 
 
 def role() -> Role:

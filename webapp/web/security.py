@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp.background.companion.signatures import REFUSED
 from webapp.config import LOOPBACK_HOSTS, Config
 from webapp.database.states import Role
-from webapp.errors import Forbidden, PairingRefused, SignInNeeded
+from webapp.errors import CodeNeeded, Forbidden, PairingRefused, SignInNeeded
 from webapp.web import access, companion_access
 from webapp.web.prefix import check_prefix
 from webapp.web.sharing import Sharing
@@ -45,6 +45,10 @@ NOT_FOR_GUESTS = (
     "Only the owner of this Flowshelf can do this. As a guest you can view, search and save images."
 )
 NOT_FOR_COMPANION = "A paired browser can only fetch its calls and return what Flow sent."
+CODE_NEEDED = (
+    "This needs the owner’s code, which was not typed in this browser in the last ten minutes. Nothing was "
+    "changed. Type it on the page Share, then do this again. Scripts send it as Authorization: Bearer."
+)
 OTHER_SITE = "This request came from a page of another site, so Flowshelf ignored it. Nothing was changed."
 
 
@@ -97,7 +101,10 @@ def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
             request.environ.pop("HTTP_RANGE", None)
         elif request.mimetype == "application/x-www-form-urlencoded":
             request.max_content_length = MAX_FORM_BYTES
-        require_role(access.role(), current_app.view_functions.get(request.endpoint or ""))
+        view = current_app.view_functions.get(request.endpoint or "")
+        require_role(access.role(), view)
+        if access.is_asking_for_code(view):
+            require_code(sharing)
 
 
 def role_of_request(sharing: Sharing | None) -> Role:
@@ -120,7 +127,8 @@ def role_of_request(sharing: Sharing | None) -> Role:
         return Role.ANONYMOUS
     if request.authorization and request.authorization.type == "bearer":
         return sharing.role_of_code(request.authorization.token or "", request.remote_addr or "")
-    roles = {sharing.role_of_session(session_id) for session_id in access.session_ids()}
+    client = access.client()
+    roles = {sharing.role_of_session(session_id, client) for session_id in access.session_ids()}
     return next((role for role in (Role.OWNER, Role.GUEST) if role in roles), Role.ANONYMOUS)
 
 
@@ -131,6 +139,19 @@ def require_role(role: Role, view: access.View | None) -> None:
     if role is Role.OWNER and access.is_for_companion(view):
         raise PairingRefused(REFUSED)
     raise SignInNeeded(SIGN_IN) if role is Role.ANONYMOUS else Forbidden(NOT_FOR_GUESTS)
+
+
+def require_code(sharing: Sharing | None) -> None:
+    """Raises CodeNeeded if an owner's code is needed for the current request and was not typed of late."""
+    if needs_code(sharing):
+        raise CodeNeeded(CODE_NEEDED)
+
+
+def needs_code(sharing: Sharing | None) -> bool:
+    """Whether the owner has to type the code before a view that asks for it. A script sends it each time."""
+    if sharing is None or (request.authorization and request.authorization.type == "bearer"):
+        return False
+    return not sharing.has_fresh_code(access.session_ids(), access.client())
 
 
 def check_host(host: str, own_names: frozenset[str]) -> None:

@@ -7,9 +7,11 @@ links       sign-in links, the addresses of this machine, QR codes
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from webapp.config import Config
+from webapp.database.models import Session
 from webapp.database.states import Role
 from webapp.errors import WrongCode
 from webapp.store import sessions
@@ -18,6 +20,8 @@ from webapp.web.sharing.attempts import AttemptLimiter
 from webapp.web.sharing.codes import Codes
 
 SESSION_DAYS = 90
+# How long a typed code allows what a stolen session must not.
+FRESH_MINUTES = 10
 WRONG = "This code is wrong, or it has been replaced. Ask the owner of this Flowshelf for the current link."
 
 
@@ -44,18 +48,47 @@ class Sharing:
             raise WrongCode(WRONG)
         return role
 
-    def role_of_session(self, session_id: str) -> Role | None:
-        """The role of a session; None if it is unknown, too old, or began with a code since replaced."""
+    def role_of_session(self, session_id: str, client: str | None) -> Role | None:
+        """The role of a session; None if it is unknown, too old, or began with a code since replaced.
+
+        `client` is who sends it, see `begin_session`. An owner's session of another client is unknown.
+        """
+        session = self._find(session_id, client)
+        return Role(session.role) if session else None
+
+    def begin_session(self, role: Role, client: str | None) -> str:
+        """Start a session and return its id for the cookie. The database stores only a hash of the id.
+
+        `client` describes the browser's address and kind, None over https. Without https an owner's session
+        is tied to it: browsers send cookies to every port of a host, so another program there may read it.
+        """
+        session_id = secrets.token_urlsafe(32)
+        client_hash = _hash(client) if client and role is Role.OWNER else None
+        code_hash = self._code_hash(role)
+        sessions.add_session(_hash(session_id), role, code_hash, client_hash, since=_oldest(), at=now())
+        return session_id
+
+    def has_fresh_code(self, session_ids: Iterable[str], client: str | None) -> bool:
+        """Whether the owner's code was typed in one of these sessions in the last `FRESH_MINUTES`."""
+        found = (self._find(session_id, client) for session_id in session_ids)
+        since = timestamp(datetime.now(UTC) - timedelta(minutes=FRESH_MINUTES))
+        return any(
+            session and session.role == Role.OWNER and (session.code_at or "") > since for session in found
+        )
+
+    def note_code(self, session_ids: Iterable[str], client: str | None) -> None:
+        """Record that the owner's code was typed just now."""
+        for session_id in session_ids:
+            if self.role_of_session(session_id, client) is Role.OWNER:
+                sessions.note_code(_hash(session_id), now())
+
+    def _find(self, session_id: str, client: str | None) -> Session | None:
         session = sessions.find_session(_hash(session_id), since=_oldest())
         if session is None or session.code_hash != self._code_hash(Role(session.role)):
             return None
-        return Role(session.role)
-
-    def begin_session(self, role: Role) -> str:
-        """Start a session and return its id for the cookie. The database stores only a hash of the id."""
-        session_id = secrets.token_urlsafe(32)
-        sessions.add_session(_hash(session_id), role, self._code_hash(role), since=_oldest(), at=now())
-        return session_id
+        if session.client_hash and session.client_hash != _hash(client or ""):
+            return None
+        return session
 
     def end_session(self, session_id: str) -> None:
         sessions.remove_session(_hash(session_id))

@@ -30,7 +30,7 @@ from webapp.store import profiles, runs
 from webapp.store.gallery import images
 from webapp.store.gallery.filters import Filter
 from webapp.store.runs import downloads
-from webapp.web.access import is_owner, open_to_guests
+from webapp.web.access import asks_for_code, is_owner, open_to_guests
 from webapp.web.services import background
 from webapp.web.views.api_values import (
     SYNC_FIRST,
@@ -294,6 +294,7 @@ def _runner_of(run: Run) -> Syncs | Downloads:
 
 
 @api.post("/api/profiles")
+@asks_for_code
 def add_profile() -> ResponseReturnValue:
     body = read_body()
     profile = background().accounts.add(body.find_text("name") or "", body.text("cookies", max_length=None))
@@ -306,6 +307,7 @@ def list_profiles() -> ResponseReturnValue:
 
 
 @api.put("/api/profiles/<profile_id>/cookies")
+@asks_for_code
 def replace_cookies(profile_id: str) -> ResponseReturnValue:
     profiles.get_profile(profile_id)
     body = read_body()
@@ -333,6 +335,7 @@ def examine_profile(profile_id: str) -> ResponseReturnValue:
 
 
 @api.delete("/api/profiles/<profile_id>")
+@asks_for_code
 def remove_profile(profile_id: str) -> ResponseReturnValue:
     """Downloaded files are kept, except with `?files=true`."""
     background().remove_profile(profile_id, with_files=request.args.get("files") == "true")

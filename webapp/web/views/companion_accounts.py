@@ -5,12 +5,14 @@ from flask.typing import ResponseReturnValue
 
 from webapp.errors import BadRequest
 from webapp.store import pairings
+from webapp.web.access import asks_for_code
 from webapp.web.services import background
 
 companion_accounts = Blueprint("companion_accounts", __name__)
 
 
 @companion_accounts.post("/companion/<pairing_id>/account")
+@asks_for_code
 def choose_account(pairing_id: str) -> ResponseReturnValue:
     index = request.form.get("index", "")
     if not (index.isascii() and index.isdecimal() and len(index) < 3):

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask.typing import ResponseReturnValue
 
 from webapp.errors import Forbidden
+from webapp.web.access import asks_for_code
 from webapp.web.companion_zip import FOLDER, companion_zip
 from webapp.web.services import background
 from webapp.web.sharing import links
@@ -23,6 +24,7 @@ NOT_PRIVATE = (
 
 
 @companion_pages.get("/profiles/connect")
+@asks_for_code
 def show_connect() -> str:
     """The code is in this page only, and not in what it refreshes: each page that is opened has its own."""
     url = browser_url()

@@ -8,10 +8,11 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 from webapp import store
-from webapp.errors import Busy, ClockOff, FlowshelfError, Locked, Overloaded, SignInNeeded
+from webapp.errors import Busy, ClockOff, CodeNeeded, FlowshelfError, Locked, Overloaded, SignInNeeded
 from webapp.web import access, companion_access
 from webapp.web.prefix import requested_path, root_path
 from webapp.web.services import background
+from webapp.web.views.return_path import return_path
 
 log = logging.getLogger(__name__)
 htmx = HTMX()
@@ -39,6 +40,8 @@ def register(app: Flask) -> None:
 
 def show_known(error: FlowshelfError) -> ResponseReturnValue:
     extra = {"runId": error.run_id} if isinstance(error, Busy) and error.run_id else {}
+    if isinstance(error, CodeNeeded) and not _wants_json() and not htmx:
+        return make_response(render_template("confirm_code.html", next=_path_of_form(), problem=None), 403)
     response = _respond(error.http_status, str(error), error.code, extra)
     if isinstance(error, Overloaded):
         response.headers["Retry-After"] = "5"
@@ -90,6 +93,11 @@ def _wants_json() -> bool:
         return True
     view = current_app.view_functions.get(request.endpoint or "")
     return companion_access.is_from_extension() or access.is_for_companion(view)
+
+
+def _path_of_form() -> str:
+    """The requested page, or the page of the form that was sent."""
+    return requested_path() if request.method == "GET" else return_path()
 
 
 def next_path() -> str:

@@ -13,6 +13,7 @@ from webapp.store import pairings, runs
 from webapp.store import profiles as store_profiles
 from webapp.store.gallery import counts
 from webapp.store.runs import schedules
+from webapp.web.access import asks_for_code
 from webapp.web.services import background
 
 profiles = Blueprint("profiles", __name__)
@@ -39,6 +40,7 @@ def confirm_removal(profile_id: str) -> str:
 
 
 @profiles.post("/profiles")
+@asks_for_code
 def add_profile() -> ResponseReturnValue:
     try:
         pasted_text = _pasted_text()
@@ -56,6 +58,7 @@ def add_profile() -> ResponseReturnValue:
 
 
 @profiles.post("/profiles/<profile_id>/cookies")
+@asks_for_code
 def replace_cookies(profile_id: str) -> ResponseReturnValue:
     try:
         pasted_text = _pasted_text()
@@ -82,6 +85,7 @@ def rename_profile(profile_id: str) -> ResponseReturnValue:
 
 
 @profiles.post("/profiles/<profile_id>/remove")
+@asks_for_code
 def remove_profile(profile_id: str) -> ResponseReturnValue:
     background().remove_profile(profile_id, with_files=request.form.get("with_files") == "yes")
     return redirect(url_for("profiles.show_profiles"), code=303)

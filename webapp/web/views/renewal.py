@@ -7,6 +7,7 @@ from webapp.database.models import Profile
 from webapp.database.states import CookieRenewal
 from webapp.errors import BadRequest
 from webapp.store import renewals
+from webapp.web.access import asks_for_code
 from webapp.web.services import background
 from webapp.web.views.formats import ago, duration
 
@@ -14,6 +15,7 @@ renewal = Blueprint("renewal", __name__)
 
 
 @renewal.post("/profiles/<profile_id>/renewal")
+@asks_for_code
 def switch_renewal(profile_id: str) -> ResponseReturnValue:
     choice = request.form.get("renewal")
     if choice not in (CookieRenewal.ON, CookieRenewal.OFF):

@@ -27,6 +27,7 @@ WHOLE_PAGES = (
     "exports.show_exports",
     "exports.show_export",
     "share.show_share",
+    "share.show_confirm",
     "settings.show_settings",
     "help.list_topics",
     "help.show_topic",

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from webapp.database.states import Role
 from webapp.errors import BadRequest, Locked, WrongCode
 from webapp.web import access, security
-from webapp.web.access import open_to_anonymous, open_to_guests
+from webapp.web.access import asks_for_code, open_to_anonymous, open_to_guests
 from webapp.web.prefix import root_path
 from webapp.web.services import sharing
 from webapp.web.sharing import SESSION_DAYS, Sharing, links
@@ -80,7 +80,29 @@ def sign_out() -> ResponseReturnValue:
     return response
 
 
+@share.get("/confirm")
+def show_confirm() -> ResponseReturnValue:
+    """The owner types the code before what asks for it (`access.asks_for_code`)."""
+    return render_template("confirm_code.html", next=_next(request.args), problem=None)
+
+
+@share.post("/confirm")
+def confirm() -> ResponseReturnValue:
+    current, next_path = sharing(), _next(request.form)
+    if current is None:
+        return redirect(next_path, code=303)
+    try:
+        if current.role_of_code(request.form.get("code", ""), request.remote_addr or "") is not Role.OWNER:
+            raise WrongCode("This is the code for guests. Type the owner’s.")
+    except (WrongCode, Locked) as error:
+        page = render_template("confirm_code.html", next=next_path, problem=str(error))
+        return make_response(page, error.http_status)
+    current.note_code(access.session_ids(), access.client())
+    return redirect(next_path, code=303)
+
+
 @share.get("/share")
+@asks_for_code
 def show_share() -> str:
     """The links; without sharing how to turn it on."""
     current = sharing()
@@ -89,6 +111,7 @@ def show_share() -> str:
 
 
 @share.post("/share/<role>/renew")
+@asks_for_code
 def renew(role: str) -> ResponseReturnValue:
     """Replace the link of a role. The owner's own browser stays signed in, with a new session."""
     current = sharing()
@@ -128,13 +151,19 @@ def _begin_session(sharing: Sharing, response: Response, role: Role) -> None:
         sharing.end_session(session_id)
     response.set_cookie(
         name,
-        sharing.begin_session(role),
+        sharing.begin_session(role, access.client()),
         max_age=SESSION_DAYS * 24 * 3600,
         path=root_path(),
         httponly=True,
         samesite="Lax",
         secure=request.is_secure,
     )
+
+
+@share.app_template_global()
+def needs_code() -> bool:
+    """Whether the owner has to type the code before the next form that asks for it."""
+    return access.is_owner() and security.needs_code(sharing())
 
 
 def _next(values: Mapping[str, str]) -> str:
