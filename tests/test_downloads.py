@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from webapp import store
+from webapp.background.worker_pool import WorkerPool
 from webapp.database.base import db
 from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState, RunKind, RunState
@@ -279,6 +280,19 @@ def test_repeated_requests_download_nothing_twice(shelf, profile_id, flow, world
         shelf.downloads.wait_for_run(run.id)
     assert {flow.count("media", name=name) for name in world.names()} <= {0, 1}
     assert len(flow.asked("media")) == 40
+
+
+def test_a_run_without_downloads_ends_with_the_last_thread_of_the_run_before(shelf, profile_id):
+    before = runs.get_run(shelf.downloads.request_pending(profile_id, limit=1).id)
+    shelf.downloads.wait_for_run(before.id)
+    ending = WorkerPool(before)
+    ending.threads.add(threading.current_thread())
+    shelf.downloads._thread_counts[profile_id] += 1  # this thread, another one has ended that run already
+    empty = downloads.request_downloads(profile_id, [], None)
+    shelf.downloads.ensure_running(empty.id)
+    assert runs.get_run(empty.id).state == RunState.RUNNING
+    shelf.downloads._end_worker(ending)
+    assert runs.get_run(empty.id).state == RunState.DONE
 
 
 def test_an_image_requested_again_after_a_cancel_is_downloaded(shelf, profile_id, flow, world, fetch):

@@ -287,8 +287,10 @@ class Downloads:
         self._troubles.clear(pool.run.id)
         if not is_finished and not self._stopping.is_set():
             self.ensure_running(pool.run.id)
-        if is_finished and self._pools:
-            self.apply_settings()  # the run of another profile may have this thread
+        # Another run may have this thread. If it is a newer one of this profile that has nothing to download,
+        # nobody ended it yet, because this thread was still counted.
+        if self._pools:
+            self.apply_settings()
         self._waiters.notify_all()
 
     def _count_out(self, pool: WorkerPool) -> None:
