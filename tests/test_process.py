@@ -375,7 +375,7 @@ def test_a_backup_is_restored_only_without_a_server_and_the_next_start_shows_it(
     assert shelf.json("restore", str(shelf.data_dir / "share.json"), code=1)["code"] == "bad_database"
     (shelf.data_dir / "share.json").unlink()
     with closing(sqlite3.connect(copy)) as opened, opened:
-        opened.execute("INSERT INTO session VALUES ('hash', 'owner', 'code', '2026')")
+        opened.execute("INSERT INTO session VALUES ('hash', 'owner', 'code', '2026', NULL, NULL)")
     kept = shelf.json("restore", str(copy))["data"]
     assert kept["file"] == str(database)
     with closing(sqlite3.connect(kept["previousFile"])) as opened:

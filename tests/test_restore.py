@@ -56,7 +56,7 @@ def test_the_copy_takes_the_place_of_the_database_which_is_kept_next_to_it(copy,
 def test_everybody_has_to_sign_in_again_and_triggers_are_made_anew(copy, target):
     execute(
         copy,
-        "INSERT INTO session VALUES ('hash', 'owner', 'code', '2026')",
+        "INSERT INTO session VALUES ('hash', 'owner', 'code', '2026', NULL, NULL)",
         "DROP TRIGGER image_gone",
         "CREATE TRIGGER image_gone AFTER INSERT ON setting BEGIN DELETE FROM profile; END",
     )
