@@ -324,3 +324,14 @@ def test_an_import_is_refused_while_a_server_runs(electron, config):
         server.stdout.read()
     assert done.returncode == 1
     assert "Stop the server, import, then start it again" in done.stderr
+
+
+def test_an_import_opens_no_gap_in_a_history_that_the_profile_does_not_have(electron, command, config):
+    config.data_dir.mkdir()
+    store.open_database(config.database_path)
+    with store.connection():
+        ada = profiles.add_profile("Ada", ("PROJECTS",)).id
+    command(electron({"name": "one"}), "--profile", "Ada")
+    with store.connection():
+        gaps = [(gap.history, gap.may_join) for gap in Gap.select().where(Gap.profile == ada)]
+    assert gaps == [("PROJECTS", False)]
