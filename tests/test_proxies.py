@@ -256,7 +256,7 @@ def profile_url(owner: Visitor, world: World) -> str:
 
 def local_urls(page: BeautifulSoup) -> list[str]:
     found = [each[name] for name in URL_ATTRIBUTES for each in page.select(f"[{name}]")]
-    return [url for url in found if not url.startswith("#") and not urlsplit(url).netloc]
+    return [url for url in found if not url.startswith(("#", "data:")) and not urlsplit(url).netloc]
 
 
 @pytest.fixture
