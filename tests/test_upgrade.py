@@ -149,7 +149,7 @@ def update_killed_at(path, statement):
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("step", [41, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("step", [41, pytest.param(5, marks=pytest.mark.proof)])
 def test_an_update_killed_before_any_statement_is_carried_on(old_shelf, tmp_path, step):
     new = tmp_path / "new.sqlite3"
     store.open_database(new)
