@@ -30,7 +30,7 @@ class FileState(StrEnum):
     FOLDER_GONE = "folder_gone"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VerifyReport:
     """How many files are in each state, and the first `MAX_PROBLEMS` that are not whole.
 
@@ -49,6 +49,12 @@ class VerifyReport:
     @property
     def is_well(self) -> bool:
         return set(self.counts) <= {FileState.WHOLE}
+
+    def note(self, image: Image, state: FileState) -> None:
+        """Add an image to the problems unless its file is whole, or there are enough of them."""
+        if state is not FileState.WHOLE and len(self.problems) < MAX_PROBLEMS:
+            path = image.file_path or ""
+            self.problems.append({"name": image.name, "path": path, "finding": state.value})
 
 
 def verify(
@@ -71,41 +77,40 @@ def verify(
     """
     if follows_moves:
         relocation.follow_moves()
-    found_count = found_files.take_found_files(roots)
-    kept_count = 0
+    report = VerifyReport({}, [], 0, [], found_count=found_files.take_found_files(roots))
     counts: Counter[str] = Counter()
-    problems: list[dict[str, str]] = []
-    requeued_count = 0
     for chunk in _chunks():
         by_state: defaultdict[FileState, list[Image]] = defaultdict(list)
         for image in chunk:
             state, sha256 = _examine(image, roots, deep=deep)
-            if sha256 and keeps_changed and _keep(image, roots):
-                kept_count += 1
+            if sha256 and _settle_change(image, sha256, roots, keeps=keeps_changed):
+                report.kept_count += 1
                 state = FileState.WHOLE
-            elif sha256:
-                images.mark_as_found([image], changed_sha256=sha256, damaged_at=None)
             by_state[state].append(image)
-            if state is not FileState.WHOLE:
-                problems.append({"name": image.name, "path": image.file_path or "", "finding": state.value})
+            report.note(image, state)
             on_image()
         counts.update({state.value: len(found) for state, found in by_state.items()})
         _store_damage(by_state, deep=deep)
         if sets_pending:
             lost = by_state[FileState.MISSING] + by_state[FileState.DAMAGED]
-            requeued_count += images.mark_as_found(lost, **images.NO_FILE)
-    lost_count = counts[FileState.MISSING] + counts[FileState.FOLDER_GONE]
-    moves = relocation.find_moves() if lost_count else []
-    return VerifyReport(dict(counts), problems[:MAX_PROBLEMS], requeued_count, moves, found_count, kept_count)
+            report.requeued_count += images.mark_as_found(lost, **images.NO_FILE)
+    report.counts = dict(counts)
+    if counts[FileState.MISSING] + counts[FileState.FOLDER_GONE]:
+        report.moves = relocation.find_moves()
+    return report
 
 
-def _keep(image: Image, roots: Sequence[Path]) -> bool:
-    try:
-        changes.keep(image, roots)
-    except FlowshelfError as error:
-        log.warning("The file of image %s was not kept: %s", image.id, error)
-        return False
-    return True
+def _settle_change(image: Image, sha256: str, roots: Sequence[Path], *, keeps: bool) -> bool:
+    """Take a changed file for the right one if it `keeps` them, otherwise note the change. Returns whether it
+    was taken."""
+    if keeps:
+        try:
+            changes.keep(image, roots)
+            return True
+        except FlowshelfError as error:
+            log.warning("The file of image %s was not kept: %s", image.id, error)
+    images.mark_as_found([image], changed_sha256=sha256, damaged_at=None)
+    return False
 
 
 def _store_damage(by_state: Mapping[FileState, list[Image]], *, deep: bool) -> None:
