@@ -134,7 +134,9 @@ async function readInTab(url, index) {
 function checkStartPage({ status, url }) {
   const { origin, pathname } = new URL(url);
   if (status === 429 || status >= 500) throw new Refusal("offline");
-  if (status !== 200 || origin !== new URL(FLOW).origin || /\/about\/?$/.test(pathname)) throw new Refusal("signed_out");
+  const isElsewhere = origin !== new URL(FLOW).origin || /\/about\/?$/.test(pathname);
+  // Any other answer is not known to mean that nobody is signed in: Flowshelf says that the page has changed.
+  if (isElsewhere || status === 401 || status === 403) throw new Refusal("signed_out");
 }
 
 const get = (url, redirect) =>

@@ -30,6 +30,7 @@ from webapp.demo.faults import Fault
 from webapp.demo.journal import Request
 from webapp.demo.responses import Response
 from webapp.demo.samples import moved_sample_world
+from webapp.errors import FlowChanged
 from webapp.store import runs
 from webapp.web.services import background_of
 
@@ -242,6 +243,11 @@ def test_from_the_zip_to_a_downloaded_picture_without_any_cookie_of_flow(launch,
     assert {one.headers["sec-fetch-site"] for one in carried} == {"same-origin"}
     assert flow.service.browsers.find_world(carried[0]) is world
     popup.wait_for("Number(document.querySelector('#calls').textContent) > 3")
+    # A start page that nobody knows does not mean that nobody is signed in.
+    flow.fail_next(404, "start", count=4)
+    with pytest.raises(FlowChanged):
+        dashboard.work.check(profile_id)
+    assert Profile.get_by_id(profile_id).health == Health.WELL
 
 
 def test_a_browser_that_is_closed_in_the_middle_goes_on_when_it_is_open_again(launch, dashboard, flow, world):
