@@ -14,7 +14,7 @@ from webapp import storage
 from webapp.errors import FolderGone
 from webapp.storage.roots import is_absolute
 from webapp.store.gallery import fileless
-from webapp.store.gallery.fileless import Fileless
+from webapp.store.image_files import Fileless
 from webapp.store.roots import current_roots
 
 log = logging.getLogger(__name__)

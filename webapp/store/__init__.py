@@ -4,6 +4,7 @@ profiles    profiles, their secrets, accounts and health
 renewals    pasted cookies that are kept alive, and why a session has probably ended
 firefox_profiles   profiles that read the sign-in of a Firefox on this machine
 profile_names, ways   how a profile is called, and what it waits for
+image_files   what is needed to find or fetch the file of one image
 sessions    browsers that signed in to a shared Flowshelf
 settings    choices of the settings page
 roots       storage roots, and which files are recorded below each

@@ -1,7 +1,6 @@
 """Images whose rows name no file, or one that is missing, and files that are taken for them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from webapp.database.base import db
@@ -9,6 +8,7 @@ from webapp.database.models import Image, Removal
 from webapp.database.roots import current_roots
 from webapp.storage.roots import Place
 from webapp.store import ROWS_PER_STATEMENT, transaction
+from webapp.store.image_files import Fileless
 from webapp.times import now
 
 _SELECT = """SELECT image.id, image.profile_id, image.name, image.media_key, download.folder, NOT EXISTS (
@@ -17,29 +17,6 @@ _SELECT = """SELECT image.id, image.profile_id, image.name, image.media_key, dow
     image.local_path, image.root_id, image.sha256
     FROM veo3_image_generations AS image LEFT JOIN download ON download.image_id = image.id
     WHERE image.id > ? AND image.local_path IS {} ORDER BY image.id LIMIT ?"""
-
-
-@dataclass(frozen=True, slots=True)
-class Fileless:
-    """An image whose file is looked for. `folder` is the one that its last download named, if it named one;
-    `has_plain_name` as in a `Claim`. The last three are what its row knows of a file that is missing."""
-
-    image_id: str
-    profile_id: str
-    name: str
-    media_key: str
-    folder: str | None
-    has_plain_name: bool
-    local_path: str | None
-    root_id: int | None
-    sha256: str | None
-
-    @property
-    def file_path(self) -> Path | None:
-        """The absolute path of the missing file."""
-        if self.local_path is None:
-            return None
-        return current_roots().path_of(Place(self.root_id, self.local_path))
 
 
 def list_without_path() -> Iterator[Fileless]:

@@ -16,8 +16,8 @@ from webapp.database.models import Download, Image, Run
 from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, RunKind, RunState
 from webapp.errors import GoneUpstream
-from webapp.storage.roots import Place
 from webapp.store import chunked, transaction, writing
+from webapp.store.image_files import Fileless
 from webapp.store.pairings import is_signed_in_by_browser
 from webapp.store.runs import change_state, find_open_run, get_run, open_download_run
 from webapp.times import now
@@ -32,11 +32,10 @@ _CLAIM_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.RUNNING}' WHER
       AND queued.id NOT IN (SELECT value FROM json_each(?))
     ORDER BY queued.id LIMIT 1) RETURNING id"""
 # The columns are the fields of a Claim, in order.
-_GET_CLAIM = """SELECT claimed.id, claimed.run_id, image.id, image.profile_id, image.name, image.media_key,
-    claimed.folder, NOT EXISTS (
+_GET_CLAIM = """SELECT image.id, image.profile_id, image.name, image.media_key, claimed.folder, NOT EXISTS (
         SELECT 1 FROM veo3_image_generations AS other
         WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid),
-    image.local_path, image.root_id, image.sha256
+    image.local_path, image.root_id, image.sha256, claimed.id, claimed.run_id
     FROM download AS claimed JOIN veo3_image_generations AS image ON image.id = claimed.image_id
     WHERE claimed.id = ?"""
 _FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
@@ -49,32 +48,11 @@ _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_byt
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A download that a worker has taken, with what it needs to know about the image.
-
-    `folder` is where to write the file, None for the profile's own folder. `has_plain_name`: no image stored
-    earlier has the same media key, ignoring case, so the file can be named after it. The last three are what
-    the row knows of the file that it has, which is missing or to be replaced.
-    """
+class Claim(Fileless):
+    """A download that a worker has taken. Its image has no file, or one that is to be replaced."""
 
     download_id: int
     run_id: str
-    image_id: str
-    profile_id: str
-    name: str
-    media_key: str
-    folder: str | None
-    has_plain_name: bool
-    local_path: str | None
-    root_id: int | None
-    sha256: str | None
-
-    @property
-    def file_path(self) -> Path | None:
-        """The absolute path of the file that the image has; None without one."""
-        if self.local_path is None:
-            return None
-        return current_roots().path_of(Place(self.root_id, self.local_path))
 
 
 def request_downloads(
