@@ -264,3 +264,9 @@ def test_the_url_of_an_image_works_for_any_id(app, image_id):
             _, found = asked.url_adapter.match(unquote(address.path), method="GET")
             assert found == {"image_id": image_id}
             assert dict(parse_qsl(address.query)) == words
+
+
+def test_the_page_shows_where_the_file_is_on_this_machine(read, downloaded):
+    path = Path(read(f"/images/{downloaded.id}").select_one("#file-path").text)
+    assert path.is_absolute()
+    assert path.read_bytes()
