@@ -119,7 +119,7 @@ def test_cookies_are_renewed_at_most_every_ten_minutes_whatever_restarts(
 ):
     begin = now()
     switched_on.renewals.renew_due(begin)
-    assert switched_on.renewals.renew_due(begin + minutes(9.9)) == 60
+    assert switched_on.renewals.renew_due(begin + minutes(9.9)) == 5
     with ThreadPoolExecutor(1) as pool:
         again = background_of(pool.submit(running).result())
     again.renewals.stop(5)

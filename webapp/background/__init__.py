@@ -44,7 +44,7 @@ from webapp.background.firefox import Firefox
 from webapp.background.firefox_watch import FirefoxWatch
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
-from webapp.background.renewals import POLL_SECONDS, Renewals
+from webapp.background.renewals import COMMAND_DELAY_SECONDS, Renewals
 from webapp.background.schedule import Scheduler
 from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
@@ -184,7 +184,7 @@ class Background:
                 if run.kind == RunKind.DOWNLOAD:
                     downloads.finish_run_if_complete(run.id)
             # A command that ends at once contacts nobody; a long one keeps its cookies alive like a server.
-            self.renewals.start(delay_seconds=0.0 if resumes else POLL_SECONDS)
+            self.renewals.start(delay_seconds=0.0 if resumes else COMMAND_DELAY_SECONDS)
             self.companion.relay.is_served = resumes
             if not resumes:
                 return

@@ -21,8 +21,11 @@ from webapp.store import profiles, renewals
 
 log = logging.getLogger(__name__)
 
-# How often to look for a run that needs the cookies. Runs do not wake the thread: a session lasts longer.
-POLL_SECONDS = 60.0
+# How often to look for a run that needs the cookies, while a person has switched it on for any profile.
+POLL_SECONDS = 5.0
+RETRY_SECONDS = 60.0
+# A command without a server contacts nobody before this: most have ended by then.
+COMMAND_DELAY_SECONDS = 60.0
 # For a whole response, which is small: one that drips must not keep other profiles from their renewal.
 MAX_RESPONSE_SECONDS = 30.0
 
@@ -71,7 +74,9 @@ class Renewals:
                 self._renew(claim)
         for profile_id in list(self._to_check):
             self._check_again(profile_id)
-        return POLL_SECONDS if candidates or self._to_check else None
+        if self._to_check:
+            return RETRY_SECONDS  # Flow is down: it is not asked oftener
+        return POLL_SECONDS if candidates else None
 
     def _renew(self, claim: renewals.Claim) -> None:
         client = HttpClient(
@@ -125,4 +130,4 @@ class Renewals:
             return 0.0  # the program stops
         except Exception as error:
             log_failure("cookies could not be renewed; trying again in a minute", error)
-            return POLL_SECONDS
+            return RETRY_SECONDS
