@@ -160,9 +160,11 @@ class Relay:
         return thread
 
     def adopt(self, connection: socket.socket) -> socket.socket:
-        """Let `close` end this connection too."""
+        """Let `close` end this connection too, also if it has begun already."""
         with self._lock:
             self._open.add(connection)
+            if self._is_closed:
+                _shut_down(connection)
         return connection
 
     def _serve(self, connection: socket.socket) -> None:
@@ -187,22 +189,25 @@ class Relay:
         self._loop.join(10)
         self._listening.close()
         with self._lock:
-            connections, threads = list(self._open), list(self._threads)
-        for connection in connections:
-            with suppress(OSError):
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            threads = list(self._threads)
+            for connection in self._open:
+                _shut_down(connection)
         for thread in threads:
             thread.join(10)
-        for connection in connections:
+        for connection in self._open:  # those that a thread has opened since as well
             connection.close()
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
     with suppress(*CLOSED):
         while chunk := source.recv(65536):
             target.sendall(chunk)
-    with suppress(OSError):
-        socket.socket.shutdown(target, socket.SHUT_RDWR)
+    _shut_down(target)
 
 
 class SmallProxy(Relay):
