@@ -1,15 +1,7 @@
 // One image over the gallery, or two side by side; also on their own pages. Parts: lightbox, loading ahead, ticks and
-// hiding, slideshow, zoom, touch, full screen, keys. The gallery (app.js) hears of it by events.
+// hiding, slideshow, zoom, touch, full screen, keys. The gallery (gallery.js) hears of it by events.
 
-const byId = (id) => document.getElementById(id);
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const on = (name, act, options) => document.addEventListener(name, act, options);
-const press = (id) => byId(id)?.click();
-const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
-const onClick = (selector, act) => on("click", (event) => {
-  const element = event.target.closest(selector);
-  if (element) act(event, element);
-});
+import { all, byId, isPlain, isTyping, on, onClick, press } from "./dom.js";
 
 const lightbox = byId("lightbox"); // null on the pages of images
 const content = lightbox?.querySelector(".content");
@@ -412,9 +404,8 @@ const KEYS = {
 
 on("keydown", (event) => {
   const { key, target, defaultPrevented, isComposing, ctrlKey, metaKey, altKey } = event;
-  const isTyping = target.closest('input:not([type="checkbox"]), textarea, select, [contenteditable]');
   const isElsewhere = !subject() || document.querySelector(":popover-open");
-  if (defaultPrevented || isComposing || ctrlKey || metaKey || altKey || isTyping || isElsewhere) return;
+  if (defaultPrevented || isComposing || ctrlKey || metaKey || altKey || isTyping(target) || isElsewhere) return;
   if (KEYS[key] && KEYS[key](event) !== false) event.preventDefault();
 });
 
