@@ -26,8 +26,8 @@ def wait_for_cards(page, count):
 
 
 def scroll_to(page, image_id):
-    """Scrolls a card to the top and waits until the position has been saved. The end of the page may be in the
-    way at first."""
+    """Scrolls a card to the top and waits until the position has been saved. The page may be too short at
+    first."""
     page.wait_for_function(
         """id => {
             const top = (card) => document.getElementById(card)?.getBoundingClientRect().top;
