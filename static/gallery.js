@@ -103,7 +103,8 @@ on("panel-changed", ({ detail: { panel, was, isCommand, wasActive, isActive } })
   const hasEnded = wasActive && !isActive;
   if (wasActive !== isActive || isCommand) refreshCards();
   else if (panel.id === "download-panel") refreshCards(DOWNLOADING, NEXT_CARDS);
-  if (hasEnded || haveArrived) refreshGrid(haveArrived);
+  const isEmpty = wasActive !== isActive && document.querySelector("#grid > .empty"); // it says what the sync does
+  if (hasEnded || haveArrived || isEmpty) refreshGrid(haveArrived);
   if (haveArrived) htmx.trigger("#download-panel", "again"); // it counts what can be downloaded
   const pending = byId("download-pending");
   if (pending && panel.dataset.pending) pending.disabled = panel.dataset.pending === "0";
