@@ -135,6 +135,7 @@ on("htmx:afterRequest", ({ detail }) => {
   const isCommand = detail.requestConfig.verb === "post";
   const isOver = "temporary" in byId("problem").dataset || isCommand;
   const { status } = detail.xhr; // htmx counts an error that it shows as a success
+  if (isCommand && status >= 400) pollNow(); // it may have done a part
   if (!isOver || status < 200 || status >= 400) return;
   if (isCommand && detail.elt.id !== "selected-summary") pollNow();
   byId("problem").replaceChildren();
