@@ -26,10 +26,11 @@ let refreshed = null;
 /** Replaces the grid where that disturbs nobody: at the top, without ticks. Otherwise shows a link if images arrived. */
 async function refreshGrid(haveArrived) {
   await refreshed; // replacing the grid drops the requests that are queued behind it
-  if (!byId("grid")) return; // panels are on other pages too
+  if (!byId("grid")) return;
   const { url } = byId("grid").dataset;
   const isFree = Boolean(url) && scrollY < NEAR_TOP_PIXELS && !hasTicks();
   if (isFree) refreshed = get(url, "#grid", { swap: "outerHTML" });
+  else htmx.trigger("#totals", "again");
   if (isFree || haveArrived) byId("show-newest").hidden = isFree;
 }
 
@@ -89,7 +90,8 @@ function showPlaceholder(image) {
 
 on("error", ({ target }) => target.matches?.(".picture img") && showPlaceholder(target), true);
 all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showPlaceholder);
-// The panels tell what has changed
+
+// The status line tells what has changed, and a panel in its sheet that a button there was pressed
 
 on("htmx:beforeSwap", ({ detail }) => {
   const { target, requestConfig } = detail;
@@ -99,15 +101,13 @@ on("htmx:beforeSwap", ({ detail }) => {
 on("htmx:afterSettle", () => later(prepareCards, 0)); // once, although htmx sends this event for each new card
 
 on("panel-changed", ({ detail: { panel, was, isCommand, wasActive, isActive } }) => {
-  const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
-  const hasEnded = wasActive && !isActive;
   if (wasActive !== isActive || isCommand) refreshCards();
-  else if (panel.id === "download-panel") refreshCards(DOWNLOADING, NEXT_CARDS);
+  if (panel.id !== "status") return;
+  const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
+  if (wasActive === isActive && !isCommand) refreshCards(DOWNLOADING, NEXT_CARDS);
   const isEmpty = wasActive !== isActive && document.querySelector("#grid > .empty"); // it says what the sync does
-  if (hasEnded || haveArrived || isEmpty) refreshGrid(haveArrived);
-  if (haveArrived) htmx.trigger("#download-panel", "again"); // it counts what can be downloaded
-  const pending = byId("download-pending");
-  if (pending && panel.dataset.pending) pending.disabled = panel.dataset.pending === "0";
+  if ((wasActive && !isActive) || haveArrived || isEmpty) refreshGrid(haveArrived);
+  if (haveArrived && byId("download-panel")) htmx.trigger("#download-panel", "again"); // it counts what can be downloaded
 });
 
 // Selection: the ticked cards, or all images that match the filter except some. Then the form sends the filter.
@@ -139,7 +139,7 @@ function showSelection() {
   document.querySelector(".toolbar").classList.toggle("is-shown", count > 0);
   byId("selection").classList.toggle("selects", count > 0);
   byId("compare").classList.toggle("is-possible", count === 2);
-  const isLoading = "active" in byId("download-panel").dataset; // the size changes when downloads end
+  const isLoading = "active" in byId("status").dataset; // the size changes when downloads end
   showCount(count, [isLoading, count, ...exceptions, ...selected().map((box) => box.value)].join());
 }
 
@@ -190,7 +190,7 @@ on("htmx:afterRequest", ({ detail }) => {
   if (submitter?.id !== "download-selected" || detail.xhr.status !== 200) return;
   const hadFocus = document.activeElement === submitter;
   unselect();
-  if (hadFocus) byId("download-panel").focus({ preventScroll: true });
+  if (hadFocus) byId("status").focus({ preventScroll: true });
 });
 // Copying. Without a clipboard (over http on a LAN) the names of a selection open as a page instead.
 

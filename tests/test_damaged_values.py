@@ -72,6 +72,8 @@ def pages(client, work, profile_id, world, flow):
         "/overview",
         "/settings",
         "/panels/strip",
+        "/panels/status",
+        "/status",
         "/api/profiles",
         "/healthz",
         *(f"/runs/{run_id}" for run_id in runs),

@@ -278,8 +278,8 @@ def test_pages_panels_and_static_files_work_through_the_proxy(
     style = owner.get(gallery.select_one("link[rel=stylesheet]")["href"])
     assert (style.status_code, style.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in style.headers["Cache-Control"]
-    panel = owner.get(gallery.select_one("#sync-panel")["hx-get"], headers={"HX-Request": "true"})
-    assert BeautifulSoup(panel.text, "html.parser").select_one("#sync-panel").find_parent("body") is None
+    panel = owner.get(gallery.select_one("#status")["hx-get"], headers={"HX-Request": "true"})
+    assert BeautifulSoup(panel.text, "html.parser").select_one("#status").find_parent("body") is None
 
 
 def test_forms_downloads_and_zips_work_through_the_proxy(

@@ -590,7 +590,7 @@ def test_the_banner_of_a_waiting_sync_leads_to_the_explanation(
     world.google.sign_out()
     shelf.syncs.wait(shelf.syncs.start(profile_id).id)
     Profile.update(**columns).execute()
-    banner = BeautifulSoup(client.get("/").text, "html.parser").select_one("#sync-panel .banner")
+    banner = BeautifulSoup(client.get("/status").text, "html.parser").select_one("#sync-panel .banner")
     assert sentence in " ".join(banner.text.split())
     assert banner.select_one(f"a[href='/profiles/{profile_id}#session-end']")
 

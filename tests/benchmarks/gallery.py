@@ -53,7 +53,7 @@ QUESTIONS = f"""
 100 position in all                 | /images/%(cursor)s/position
 100 position in a filter            | /images/%(cursor)s/position?kind=generated&sort=oldest
 1000 position in a search           | /images/%(cursor)s/position?q={COMMON_WORD}
-25  panels that poll                | /panels/sync /panels/download
+25  status line, which polls        | /panels/status
 """
 
 

@@ -23,7 +23,24 @@ def button(place: Page | Locator, name: str) -> Locator:
     return place.get_by_role("button", name=name, exact=True)
 
 
+def status_line(page: Page) -> Locator:
+    """What goes on, in one line of the gallery."""
+    return page.locator("#status")
+
+
+def open_sheet(page: Page) -> Locator:
+    """Opens the sheet with the panels of syncs and downloads."""
+    page.locator("#status-details").click()
+    return page.get_by_role("dialog", name="Sync and downloads")
+
+
+def close_sheet(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.locator("#dialog")).to_be_hidden()
+
+
 def sync_panel(page: Page) -> Locator:
+    """On the page Activity, or in the sheet."""
     return page.get_by_role("region", name="Sync")
 
 

@@ -4,7 +4,7 @@ import re
 import sqlite3
 
 import pytest
-from parts import button, download_panel, sync_panel
+from parts import button, status_line, sync_panel
 from playwright.sync_api import expect
 
 from webapp import store
@@ -55,13 +55,13 @@ def test_an_idle_page_shows_downloads_started_elsewhere_and_keeps_its_state(
         run = work.downloads.request(synced, shelf[:5])
         expect(profiles.locator("#download-strip")).to_contain_text("Ada: downloading")
         expect(image.locator("#download-strip")).to_contain_text("Ada: downloading")
-        expect(button(download_panel(older), "Pause")).to_be_visible()
+        expect(button(status_line(older), "Pause downloads")).to_be_visible()
     with store.connection():
         work.downloads.wait_for_run(run.id)
     for page in pages:
         expect(page.locator("#toasts")).to_contain_text("5 images of “Ada” downloaded.")
         expect(page.locator("#download-strip a")).to_have_count(0)
-    expect(older.locator("#totals")).to_contain_text("5 downloaded")
+    expect(status_line(older)).to_contain_text("25 not downloaded")
     expect(older.locator("#q")).to_be_focused()
     expect(image.locator("#get-file")).to_be_focused()
     assert older.evaluate("scrollY") == 200

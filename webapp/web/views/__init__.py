@@ -4,6 +4,7 @@ gallery            the gallery and its fragments
 image              one image: its page, its file, its thumbnails
 comparison         two images side by side
 panels             the sync and download panels
+status             the status line of the gallery, and the page with both panels
 commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
@@ -71,6 +72,7 @@ from webapp.web.views import (
     settings,
     share,
     sign_in_ways,
+    status,
 )
 
 
@@ -80,6 +82,7 @@ def register_views(app: Flask) -> None:
         image.image_pages,
         comparison.comparison,
         panels.panels,
+        status.status,
         commands.commands,
         selections.selection_commands,
         exports.export_pages,

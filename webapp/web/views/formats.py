@@ -152,5 +152,6 @@ def register(app: Flask) -> None:
         "ends_soon": ends_soon,
         "time_left": time_left,
         "moment_ahead": moment_ahead,
+        "shortened": shortened,
     }
     app.jinja_env.globals["icon"] = icon

@@ -23,7 +23,7 @@ from webapp.web.views.filter_parameters import (
     requested_filter,
 )
 from webapp.web.views.model_names import model_choices
-from webapp.web.views.panels import download_panel, sync_panel
+from webapp.web.views.status import status_line
 
 gallery = Blueprint("gallery", __name__)
 
@@ -43,8 +43,8 @@ def show_gallery() -> ResponseReturnValue:
     values = {"profiles": all_profiles, "profile_id": filter_.profile_id, "choices": filter_choices(filter_)}
     values |= grid_values(filter_)
     if is_owner():
-        panels = {"sync": sync_panel(filter_.profile_id), "download": download_panel(filter_.profile_id)}
-        response = make_response(render_template("gallery.html", **panels, **values))
+        panel = status_line(filter_.profile_id)
+        response = make_response(render_template("gallery.html", status=panel, **values))
     else:
         response = make_response(render_template("guest_gallery.html", **values))
     # The URL that HTMX shows after a change of the filter: without the empty fields of the form.

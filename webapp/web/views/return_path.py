@@ -20,6 +20,7 @@ WHOLE_PAGES = (
     "profiles.show_profile",
     "profiles.show_profiles",
     "companion_pages.show_connect",
+    "status.show_status",
     "overview.show_overview",
     "activity.show_activity",
     "activity.show_messages",
