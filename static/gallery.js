@@ -90,6 +90,7 @@ function showPlaceholder(image) {
 
 on("error", ({ target }) => target.matches?.(".picture img") && showPlaceholder(target), true);
 all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showPlaceholder);
+
 // The status line tells what has changed, and a panel in its sheet that a button there was pressed
 
 on("htmx:beforeSwap", ({ detail }) => {
@@ -104,7 +105,8 @@ on("panel-changed", ({ detail: { panel, was, isCommand, wasActive, isActive } })
   if (panel.id !== "status") return;
   const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
   if (wasActive === isActive && !isCommand) refreshCards(DOWNLOADING, NEXT_CARDS);
-  if ((wasActive && !isActive) || haveArrived) refreshGrid(haveArrived);
+  const isEmpty = wasActive !== isActive && document.querySelector("#grid > .empty"); // it says what the sync does
+  if ((wasActive && !isActive) || haveArrived || isEmpty) refreshGrid(haveArrived);
   if (haveArrived && byId("download-panel")) htmx.trigger("#download-panel", "again"); // it counts what can be downloaded
 });
 
@@ -134,6 +136,8 @@ function showSelection() {
   if (wasEverything) byId("everything").indeterminate = exceptions.size > 0;
   const count = wasEverything ? byId("totals").dataset.count - exceptions.size : selected().length;
   all(".needs-selection").forEach((button) => (button.disabled = !count));
+  document.querySelector(".toolbar").classList.toggle("is-shown", count > 0);
+  byId("selection").classList.toggle("selects", count > 0);
   byId("compare").classList.toggle("is-possible", count === 2);
   const isLoading = "active" in byId("status").dataset; // the size changes when downloads end
   showCount(count, [isLoading, count, ...exceptions, ...selected().map((box) => box.value)].join());
@@ -177,7 +181,8 @@ on("formdata", ({ target, formData }) => {
 // The browser itself submits these buttons, because the response is a page or a file.
 on("submit", (event) => event.submitter?.matches("[data-page]") && event.stopPropagation(), true);
 
-onClick("#more-actions .choice", () => byId("more-actions").hidePopover());
+onClick("#clear-selection", unselect);
+onClick(".menu .choice", (_, choice) => choice.closest(".menu").hidePopover());
 
 // Clears the selection after its download was requested, so that the gallery can refresh again.
 on("htmx:afterRequest", ({ detail }) => {
@@ -290,11 +295,21 @@ on("focusin", () => {
   if (isAnother) setTabStop();
 });
 
+const middleOf = (card) => card.offsetLeft + card.offsetWidth / 2;
+
+/** The card in the next row, below or above, that is closest to the middle of `card`. On the wall rows differ. */
+function cardInRow(card, isBelow) {
+  const beyond = cards().filter((each) => (isBelow ? each.offsetTop > card.offsetTop : each.offsetTop < card.offsetTop));
+  const row = (isBelow ? beyond[0] : beyond.at(-1))?.offsetTop;
+  const distance = (each) => Math.abs(middleOf(each) - middleOf(card));
+  return beyond.filter((each) => each.offsetTop === row).sort((one, other) => distance(one) - distance(other))[0];
+}
+
 function moveFocus({ key }) {
-  const columns = getComputedStyle(byId("cards")).gridTemplateColumns.split(" ").length;
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key] ?? 0;
-  const to = cardInFocus() ? cards()[cards().indexOf(cardInFocus()) + steps] : tabStop();
-  to?.querySelector(".look").focus();
+  const card = cardInFocus();
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  const beside = () => (step ? cards()[cards().indexOf(card) + step] : cardInRow(card, key === "ArrowDown"));
+  (card ? beside() : tabStop())?.querySelector(".look").focus();
 }
 
 function tickFocused() {

@@ -55,6 +55,13 @@ def cards(page: Page, state: str = "") -> Locator:
     return page.locator(".card").filter(has=page.locator(".chip", has_text=re.compile(f"^{state}$")))
 
 
+def choose_filter(page: Page, name: str, value: str) -> None:
+    """Sets one field of the filter, which is behind the button Filters, and closes them again."""
+    button(page, "Filters").click()
+    page.select_option(f"#filters [name={name}]", value)
+    page.keyboard.press("Escape")
+
+
 def add_profile(page: Page, name: str, cookies: str) -> None:
     """Fills in the form and sends it; the page that follows names the account."""
     page.get_by_label("Name of the profile").fill(name)

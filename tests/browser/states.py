@@ -38,7 +38,7 @@ class Look:
 State = tuple[str, dict[str, Look]]
 TICKED = "#grid input[name=image_id]"
 GALLERY = {"gallery": Look("/")}
-DENSE = Look("/", ("button[value=dense]",), "[data-density=dense]")  # remembered from here on
+COMPACT = Look("/", ("button[value=compact]",), "[data-density=compact]")  # remembered from here on
 QUESTIONS = {
     verb: Look("/", (TICKED, "#more", f".menu [formaction*='/ask/{verb}']"), "main .facts")
     for verb in ("hide", "delete")
@@ -83,7 +83,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
         change_file(newest.id)
         yield "changed", picture | GALLERY | {"lightbox": OVERLAYS["lightbox"]}
         lose_cookies(flow, work, profile_id)
-        yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "dense": DENSE}
+        yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "compact": COMPACT}
 
 
 def just_added(profile_id: str) -> Iterator[State]:

@@ -4,7 +4,7 @@ import json
 import zipfile
 
 import pytest
-from parts import long_shelf
+from parts import choose_filter, long_shelf
 from playwright.sync_api import expect
 
 from webapp import store
@@ -56,12 +56,11 @@ def test_a_zip_of_everything_except_one_includes_images_loaded_later(page, ids, 
 
 def test_hiding_returns_to_its_filter_and_can_be_undone(page, ids):
     page.check("#everything")
-    page.select_option("#filter [name=state]", "done")
+    choose_filter(page, "state", "done")
     expect(page.locator("#grid li.card")).to_have_count(4)
-    page.wait_for_selector(".needs-selection:disabled")  # a new filter clears the selection
+    page.wait_for_selector(".toolbar", state="hidden")  # a new filter clears the selection
     page.check(f"#card-{ids[0]} input[name=image_id]")
-    page.click("#more")
-    page.click("text=Hide…")
+    page.click("#hide-selected")
     page.click("main button:has-text('Hide')")
     page.wait_for_selector("text=1 image is hidden now")
     assert "state=done" in page.url

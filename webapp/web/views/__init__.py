@@ -31,6 +31,7 @@ return_path        the page to return to after a form
 formats            numbers, sizes and times as text
 labels             the words for states, runs and histories
 image_display      how an image is shown
+filter_chips       what a filter is set to
 model_names        public names of image models
 ignored_reasons    why a sync skipped entries
 """
@@ -49,6 +50,7 @@ from webapp.web.views import (
     comparison,
     examination,
     exports,
+    filter_chips,
     firefox,
     formats,
     gallery,
@@ -104,6 +106,7 @@ def register_views(app: Flask) -> None:
     problems.register(app)
     formats.register(app)
     image_display.register(app)
+    filter_chips.register(app)
     labels.register(app)
     model_names.register(app)
     ignored_reasons.register(app)

@@ -62,6 +62,22 @@ def day(text: str) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
+def day_key(text: str) -> str:
+    """`2026-11-03`."""
+    return f"{times.parsed(text):%Y-%m-%d}"
+
+
+def day_heading(text: str) -> str:
+    """`Tue 3 Nov 2026`."""
+    moment = times.parsed(text)
+    return f"{moment:%a} {moment.day} {moment:%b %Y}"
+
+
+def clock(text: str) -> str:
+    """`14:05`."""
+    return f"{times.parsed(text):%H:%M}"
+
+
 def exact(text: str) -> str:
     """`2026-11-03 14:05 UTC`."""
     return f"{times.parsed(text):%Y-%m-%d %H:%M} UTC"
@@ -128,6 +144,8 @@ def register(app: Flask) -> None:
         "ago": ago,
         "ago_tag": ago_tag,
         "day": day,
+        "day_key": day_key,
+        "day_heading": day_heading,
         "exact": exact,
         "time_tag": time_tag,
         "is_past": is_past,

@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp.store import profiles
+from webapp.database.states import RunKind
+from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import Filter, Sort
 from webapp.store.history import projects
@@ -105,6 +106,14 @@ def count_values(filter_: Filter, totals: counts.Totals) -> dict[str, Any]:
 def requested_page(filter_: Filter) -> images.GalleryPage:
     before, after = request.args.get("before"), request.args.get("after")
     return images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after)
+
+
+@gallery.app_template_global()
+def sync_states(profile_id: str | None) -> set[str]:
+    """The states of the last syncs of a profile, or of all profiles; empty if there was none."""
+    shown = [profiles.get_profile(profile_id)] if profile_id else profiles.list_profiles()
+    last = (runs.find_last_run(profile.id, RunKind.SYNC) for profile in shown)
+    return {run.state for run in last if run}
 
 
 def filter_choices(filter_: Filter) -> dict[str, list[Any]]:
