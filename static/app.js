@@ -5,6 +5,18 @@ import { all, announce, byId, isTyping, later, on, onClick, pollNow } from "./do
 // The URL of the page that asks to confirm a sign-in link contains the code. It must not stay in the address bar.
 const confirming = document.querySelector("form[data-hides-query]");
 if (confirming) history.replaceState(null, "", confirming.action);
+
+// Tells the server the time zone, for its dates. Loads the page again if it shows other ones, but only when the browser has
+// kept the cookie, which stops this, and when no form was sent for the page (data-fresh).
+const root = document.documentElement.dataset;
+const zone = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+const hasZone = () => document.cookie.split("; ").includes(zone);
+if (!hasZone()) {
+  document.cookie = `${zone};path=${root.prefix}/;max-age=31536000;samesite=lax`;
+  const isElsewhere = ({ dateTime, title }) => !title.startsWith(new Date(dateTime).toLocaleString("sv").slice(0, 16));
+  if ("fresh" in root && hasZone() && all("time[title]").some(isElsewhere)) location.reload();
+}
+
 // Panels: what a swap must not destroy. The gallery hears of each change by the event `panel-changed`.
 
 on("htmx:beforeSwap", ({ detail }) => {
