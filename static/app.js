@@ -6,15 +6,15 @@ import { all, announce, byId, isTyping, later, on, onClick, pollNow } from "./do
 const confirming = document.querySelector("form[data-hides-query]");
 if (confirming) history.replaceState(null, "", confirming.action);
 
-// Tells the server the time zone, for its dates. Loads the page again if it shows other ones, but only when the browser has
-// kept the cookie, which stops this, and when no form was sent for the page (data-fresh).
-const root = document.documentElement.dataset;
+// The server shows dates in the zone of this cookie. A page that shows others is loaded once more if the cookie was kept,
+// but not the response to a form.
 const zone = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+const { prefix, fresh } = document.documentElement.dataset;
 const hasZone = () => document.cookie.split("; ").includes(zone);
+const isElsewhere = ({ dateTime, title }) => !title.startsWith(new Date(dateTime).toLocaleString("sv").slice(0, 16));
 if (!hasZone()) {
-  document.cookie = `${zone};path=${root.prefix}/;max-age=31536000;samesite=lax`;
-  const isElsewhere = ({ dateTime, title }) => !title.startsWith(new Date(dateTime).toLocaleString("sv").slice(0, 16));
-  if ("fresh" in root && hasZone() && all("time[title]").some(isElsewhere)) location.reload();
+  document.cookie = `${zone};path=${prefix}/;max-age=31536000;samesite=lax`;
+  if (hasZone() && fresh === "" && all("time[title]").some(isElsewhere)) location.reload();
 }
 
 // Panels: what a swap must not destroy. The gallery hears of each change by the event `panel-changed`.
