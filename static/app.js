@@ -5,6 +5,18 @@ import { all, announce, byId, isPlain, isTyping, later, on, onClick, pollNow } f
 // The URL of the page that asks to confirm a sign-in link contains the code. It must not stay in the address bar.
 const confirming = document.querySelector("form[data-hides-query]");
 if (confirming) history.replaceState(null, "", confirming.action);
+
+// The server shows dates in the zone of this cookie. A page that shows others is loaded once more if the cookie was kept,
+// but not the response to a form.
+const zone = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+const { prefix, fresh } = document.documentElement.dataset;
+const hasZone = () => document.cookie.split("; ").includes(zone);
+const isElsewhere = ({ dateTime, title }) => !title.startsWith(new Date(dateTime).toLocaleString("sv").slice(0, 16));
+if (!hasZone()) {
+  document.cookie = `${zone};path=${prefix}/;max-age=31536000;samesite=lax`;
+  if (hasZone() && fresh === "" && all("time[title]").some(isElsewhere)) location.reload();
+}
+
 // Panels: what a swap must not destroy. The gallery hears of each change by the event `panel-changed`.
 
 on("htmx:beforeSwap", ({ detail }) => {

@@ -264,6 +264,10 @@ on("submit", ({ target, submitter }) => {
   release();
 });
 
+// The timeline's script (timeline.js) is loaded when somebody scrolls or comes near the rail
+for (const name of ["scroll", "pointerover", "focusin"])
+  on(name, ({ target }) => (target === document || target.closest?.("#timeline")) && import("./timeline.js"), { passive: true });
+
 // Lightbox (lightbox.js): what the gallery does around it
 
 on("lightbox-opens", savePosition);

@@ -28,6 +28,8 @@ problems           error responses
 
 filter_parameters  filters and selections in URLs and forms
 return_path        the page to return to after a form
+timeline           the months at the edge of the gallery
+zones              the time zone of the viewer
 formats            numbers, sizes and times as text
 labels             the words for states, runs and histories
 image_display      how an image is shown

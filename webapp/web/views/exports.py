@@ -3,13 +3,13 @@
 from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp import times
 from webapp.database.models import Export
 from webapp.database.states import ExportState
 from webapp.errors import UnknownExport
 from webapp.store.runs import exports
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import selection_of
+from webapp.web.views.formats import day_key
 
 export_pages = Blueprint("exports", __name__)
 
@@ -55,7 +55,7 @@ def remove_export(export_id: str) -> ResponseReturnValue:
 
 
 def _file_name(export: Export) -> str:
-    day = f"{times.parsed(export.created_at):%Y-%m-%d}"
+    day = day_key(export.created_at)
     return f"flowshelf-{day}-{export.done_count}-{'image' if export.done_count == 1 else 'images'}.zip"
 
 

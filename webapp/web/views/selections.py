@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -17,6 +16,7 @@ from webapp.web.services import background
 from webapp.web.views.api_values import EXPORT_FIELDS, export_value
 from webapp.web.views.filter_parameters import filter_of, selection_fields, selection_of
 from webapp.web.views.return_path import return_path
+from webapp.web.views.zones import viewed_now
 
 selection_commands = Blueprint("selections", __name__)
 
@@ -115,7 +115,7 @@ def export_metadata(file_format: str) -> Response:
         response = _stream(_csv(ids), "text/csv")
     else:
         response = _stream(_json(ids), "application/json")
-    file_name = f"flowshelf-metadata-{datetime.now(UTC):%Y-%m-%d}.{file_format}"
+    file_name = f"flowshelf-metadata-{viewed_now():%Y-%m-%d}.{file_format}"
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
 
