@@ -156,7 +156,7 @@ def test_headings_name_today_and_yesterday_of_the_viewer(client, app):
     assert heading(now, "Asia/Tokyo")[1] == heading(now, "Pacific/Pago_Pago")[1] == "Today"
     assert heading(now - timedelta(days=1), "Asia/Tokyo")[1] == "Yesterday"
     assert heading(times.parsed(EVENING), "Asia/Tokyo") == ("2026-04-01", "Wednesday, 1 April 2026")
-    assert heading(times.parsed(EVENING), "UTC") == ("2026-03-31", "Tuesday, 31 March 2026")
+    assert heading(times.parsed(EVENING), "UTC") == ("2026-03-31", "Tue 31 Mar 2026")
 
 
 def test_dates_in_sentences_and_clocks_follow_the_viewer(app):

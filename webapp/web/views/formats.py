@@ -76,11 +76,6 @@ def day_heading(text: str) -> str:
     return recent.get(days_ago, f"{moment:%a} {moment.day} {moment:%b %Y}")
 
 
-def clock(text: str) -> str:
-    """`14:05`."""
-    return f"{viewed(text):%H:%M}"
-
-
 def exact(text: str) -> str:
     """`2026-11-03 14:05 UTC+1`, sortable and without doubt."""
     moment = viewed(text)
