@@ -58,7 +58,8 @@ def card_words(image: Image) -> str:
     title = image_title(image)
     if title != _untitled(image):
         return title
-    return f"{'Generated' if image.kind == 'generated' else 'Uploaded'} at {clock(times.parsed(image.created_at))}"
+    made = "Generated" if image.kind == "generated" else "Uploaded"
+    return f"{made} at {clock(times.parsed(image.created_at))}"
 
 
 def image_heading(image: Image) -> str:
