@@ -23,6 +23,7 @@ share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
 api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
+installation       the web manifest
 problems           error responses
 
 filter_parameters  filters and selections in URLs and forms
@@ -56,6 +57,7 @@ from webapp.web.views import (
     ignored_reasons,
     image,
     image_display,
+    installation,
     labels,
     model_names,
     overview,
@@ -94,6 +96,7 @@ def register_views(app: Flask) -> None:
         settings.settings,
         api_firefox.api,  # that of `api`, with the requests about Firefox
         health.health,
+        installation.installation,
         help.help_pages,
     ):
         app.register_blueprint(blueprint)
