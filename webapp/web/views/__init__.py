@@ -15,7 +15,7 @@ companion_pages    the page “Connect this browser”, and the companion as a Z
 companion_relay    signed requests of paired browsers (the companion)
 companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
-activity           runs, failures, messages, automatic syncs
+activity           runs, failures, toasts, automatic syncs
 overview           charts of all images
 settings           the settings page
 help               the help pages

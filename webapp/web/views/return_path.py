@@ -22,7 +22,6 @@ WHOLE_PAGES = (
     "companion_pages.show_connect",
     "overview.show_overview",
     "activity.show_activity",
-    "activity.show_messages",
     "activity.show_run",
     "exports.show_exports",
     "exports.show_export",
