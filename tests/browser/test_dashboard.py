@@ -319,7 +319,7 @@ def test_a_failed_download_shows_its_reason_and_can_be_retried(synced, page, flo
     expect(card).to_contain_text("Failed")
     expect(panel).to_contain_text("Finished just now: 29 images")
     expect(panel).to_contain_text("1 × ")
-    expect(card.locator(".reason")).to_contain_text("picture")
+    expect(card.locator(".reason")).to_contain_text("image")
     world.change(name, content=None)
     card.get_by_role("button", name="Retry").click()
     expect(card).to_contain_text("Downloaded")

@@ -244,7 +244,7 @@ class SyncRun:
         if is_empty and walks.has_images(walk.profile_id, walk.history):
             raise HistoryEmpty(
                 "Flow says that this history is empty, but there are images of it on the shelf. Nothing was "
-                "changed. Check in Flow that this account still shows its pictures, then sync again."
+                "changed. Check in Flow that this account still shows its images, then sync again."
             )
         if is_empty and self._source.capabilities.empty_note:
             with self._writing():
