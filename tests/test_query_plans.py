@@ -207,6 +207,11 @@ QUESTIONS = {
     "downloads left": lambda: downloads.count_left("none"),
     "failures": lambda: downloads.count_failures_by_reason("none"),
     "the last run": lambda: runs.find_last_run(ADA, RunKind.SYNC),
+    "runs": lambda: runs.list_runs(limit=21),
+    "failed runs": lambda: runs.list_runs(outcome=runs.Outcome.FAILED, before="run7", limit=21),
+    "waiting syncs of a profile": lambda: runs.list_runs(
+        profile_id=ADA, kind=RunKind.SYNC, outcome=runs.Outcome.WAITING, limit=21
+    ),
     "profiles that download": profiles.list_profiles_downloading,
     "known names": lambda: images.find_ids(ADA, ["name7", "name8"]),
 }

@@ -232,7 +232,7 @@ def test_a_database_error_ends_only_the_measuring_thread(older, running, caplog)
         db.execute_sql(REFUSE_SIZES)
     work = background_of(running())
     work.size_backfill.stop(5)
-    assert "picture sizes could not be read" in caplog.text
+    assert "image sizes could not be read" in caplog.text
     assert work.is_ready
 
 

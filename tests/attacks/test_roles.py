@@ -11,7 +11,7 @@ from webapp.web.views import api
 
 # All views that are not only for the owner. Think twice before you add one.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
-FOR_ANONYMOUS |= {"companion_relay.pair"}
+FOR_ANONYMOUS |= {"companion_relay.pair", "installation.show_manifest"}
 FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_gallery",
     "gallery.show_grid",

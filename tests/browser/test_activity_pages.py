@@ -36,7 +36,7 @@ def test_the_message_of_a_sync_is_shown_in_one_page_and_kept_on_the_activity_pag
     expect(other.locator("#messenger")).not_to_have_attribute("hx-trigger", "load")
     expect(other.locator("#toasts .toast")).to_have_count(0)
     other.goto("/activity")
-    expect(other.locator(".messages li")).to_contain_text("“Ada” is synced: 30 new images.")
+    expect(other.locator("#runs li")).to_contain_text("30 new")
 
 
 @pytest.mark.proof

@@ -1,6 +1,7 @@
 """The command `flowshelf`: the only part that prints, blocks and handles signals.
 
-dashboard    serve and demo
+dashboard    serve
+demo         demo, on a simulated Flow
 server       waitress and its limits
 commands     sync, download and verify
 profiles     profiles, profiles add
@@ -23,7 +24,8 @@ import click
 
 from webapp.cli import logs
 from webapp.cli.commands import download, sync, verify
-from webapp.cli.dashboard import demo, serve
+from webapp.cli.dashboard import serve
+from webapp.cli.demo import demo
 from webapp.cli.maintenance import backup, doctor_, import_, restore
 from webapp.cli.output import tolerant_output
 from webapp.cli.profiles import add, profiles

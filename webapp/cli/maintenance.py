@@ -48,7 +48,7 @@ IMPORT_LABELS = {
 def backup(file: Path, force: bool, with_cookies: bool, as_json: bool, data_dir: Path | None) -> None:
     """Copy the database to FILE, also while Flowshelf runs.
 
-    The copy contains no pictures, which are files in the data folder, and no cookies.
+    The copy contains no images, which are files in the data folder, and no cookies.
     """
     with errors_as_json(as_json):
         source, target = read_config(data_dir=data_dir).database_path, file.absolute()
@@ -75,7 +75,7 @@ def backup(file: Path, force: bool, with_cookies: bool, as_json: bool, data_dir:
 def restore(file: Path, as_json: bool, data_dir: Path | None) -> None:
     """Replace the database by FILE, a copy that “flowshelf backup” wrote. Stop Flowshelf first.
 
-    The present database is kept next to it under another name. No picture is changed. Every browser has to
+    The present database is kept next to it under another name. No image is changed. Every browser has to
     sign in again.
     """
     config = read_config(data_dir=data_dir)

@@ -16,7 +16,7 @@ companion_pages    the page “Connect this browser”, and the companion as a Z
 companion_relay    signed requests of paired browsers (the companion)
 companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
-activity           runs, failures, messages, automatic syncs
+activity           runs, failures, toasts, automatic syncs
 overview           charts of all images
 settings           the settings page
 help               the help pages
@@ -24,6 +24,7 @@ share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
 api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
+installation       the web manifest
 problems           error responses
 
 filter_parameters  filters and selections in URLs and forms
@@ -61,6 +62,7 @@ from webapp.web.views import (
     ignored_reasons,
     image,
     image_display,
+    installation,
     labels,
     model_names,
     overview,
@@ -101,6 +103,7 @@ def register_views(app: Flask) -> None:
         settings.settings,
         api_firefox.api,  # that of `api`, with the requests about Firefox
         health.health,
+        installation.installation,
         help.help_pages,
     ):
         app.register_blueprint(blueprint)

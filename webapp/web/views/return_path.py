@@ -23,7 +23,6 @@ WHOLE_PAGES = (
     "status.show_status",
     "overview.show_overview",
     "activity.show_activity",
-    "activity.show_messages",
     "activity.show_run",
     "exports.show_exports",
     "exports.show_export",
