@@ -124,7 +124,7 @@ def four_files(running, disk, world):
 
 def assert_deletes(app, ids):
     with store.connection():
-        assert background_of(app).delete_files(ids) == (4, 0)
+        assert background_of(app).delete_for_good(ids) == (4, 0)
         assert [image.local_path for image in images.list_by_ids(ids)] == [None] * 4
 
 

@@ -18,10 +18,11 @@ examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
 settings           the settings page
+trash              the trash: restore, empty
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
-api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox, api_trash   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 problems           error responses
 
@@ -40,7 +41,7 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
-    api_firefox,
+    api_trash,
     commands,
     companion_accounts,
     companion_pages,
@@ -69,6 +70,7 @@ from webapp.web.views import (
     settings,
     share,
     sign_in_ways,
+    trash,
 )
 
 
@@ -81,6 +83,7 @@ def register_views(app: Flask) -> None:
         commands.commands,
         selections.selection_commands,
         exports.export_pages,
+        trash.trash_pages,
         profiles.profiles,
         renewal.renewal,
         companion_pages.companion_pages,
@@ -92,7 +95,7 @@ def register_views(app: Flask) -> None:
         overview.charts,
         share.share,
         settings.settings,
-        api_firefox.api,  # that of `api`, with the requests about Firefox
+        api_trash.api,  # that of `api`, with the requests about Firefox and the trash
         health.health,
         help.help_pages,
     ):
