@@ -5,8 +5,9 @@
 A real `flowshelf serve` syncs and downloads from a simulated Flow in this process, so the expected result is
 known. It is ended by `kill -9` at random moments, also during its start. Between two kills a simulated user
 does what a person would: pastes new cookies, presses Sync, Download and Resume, and runs errands (imports,
-removals of files and of a whole profile, Undo, the trash, ZIPs, thumbnails: `errands.py`). At the end everything must be
-there, byte for byte, and nothing else: see `mistakes`. Exits with 1 when something is wrong.
+removals of files and of a whole profile, Undo, the trash, ZIPs, thumbnails: `errands.py`). At the end
+everything must be there, byte for byte, and nothing else: see `mistakes`. Exits with 1 when something is
+wrong.
 
 `--serve` is the program itself, with pauses so short that an hour of retries takes a minute.
 """

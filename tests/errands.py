@@ -67,11 +67,10 @@ class Errands:
 
     def age_trash(self) -> None:
         """Let some deletions have been long ago, so that the next start may empty them."""
-        with closing(sqlite3.connect(self._shelf.data_dir / "flowshelf.sqlite3", timeout=30)) as connection:
-            with connection:
-                connection.execute(
-                    "UPDATE trashed_file SET trashed_at = '2020-01-01T00:00:00.000000Z' WHERE id % 3 = 0"
-                )
+        long_ago = "UPDATE trashed_file SET trashed_at = '2020-01-01T00:00:00.000000Z' WHERE id % 3 = 0"
+        path = self._shelf.data_dir / "flowshelf.sqlite3"
+        with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            connection.execute(long_ago)
 
     def finish_offline(self) -> None:
         """Import to the end."""

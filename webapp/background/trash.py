@@ -112,7 +112,7 @@ class Trash:
 
         Without the lock: it is only read, and a file that is just moved or deleted counts as not there.
         """
-        return files.read_for_download(image)
+        return files.read_for_download(image, self._roots)
 
     def discard(self, row: TrashedFile) -> None:
         """Delete a file whose image has the same file again."""

@@ -53,6 +53,15 @@ class Restored(Enum):
     GONE = auto()
 
 
+def path_of(row: TrashedFile, roots: Sequence[Path]) -> Path:
+    """Where a file lies. Raises FolderGone unless that is in the trash of a root: a damaged row may name any
+    file."""
+    path = row.path_in_trash
+    if not storage.is_in_trash(storage.path_under(str(path.parent), roots)):
+        raise FolderGone(f"{path} is not in a trash.")
+    return path
+
+
 # Into the trash
 
 
@@ -187,28 +196,27 @@ def put_replaced(image: Image, roots: Sequence[Path]) -> None:
 def restore(row: TrashedFile, roots: Sequence[Path]) -> Restored:
     """Move a file back to where it was. Nothing is ever overwritten: if its image has another file by now,
     it is put next to where it was."""
-    if row.state == TrashState.EMPTYING:
-        return Restored.STAYS
-    source = row.path_in_trash
     try:
-        if row.state == TrashState.MOVING and not os.path.lexists(source):
-            trash.want_again(row)  # it is in use, and was not moved yet
-            return Restored.BACK
-        if not storage.is_there(str(source), roots):
-            return _finish_killed(row)
-        image = trash.find_image(row)
-        if image and downloads.is_running(image.id):
-            return Restored.STAYS
-        if image and _has_same_file(image, row):
-            return Restored.BACK if empty([row], roots) else Restored.STAYS
-        return _move_back(row, image, roots)
-    except FlowshelfError as error:
-        log.warning("%s was not restored: %s", source, error)
-    except OSError as error:
-        log.warning("%s was not restored: %s", source, error)
+        return _restore(row, roots)
+    except (FlowshelfError, OSError) as error:
+        log.warning("%s was not restored: %s", row.path_in_trash, error)
     if row.state == TrashState.RESTORING:
         trash.set_state([row.id], TrashState.KEPT)
     return Restored.STAYS
+
+
+def _restore(row: TrashedFile, roots: Sequence[Path]) -> Restored:
+    if row.state == TrashState.MOVING and not os.path.lexists(row.path_in_trash):
+        trash.want_again(row)  # it is in use, and was not moved yet
+        return Restored.BACK
+    if not storage.is_there(str(path_of(row, roots)), roots):
+        return _finish_killed(row)
+    image = trash.find_image(row)
+    if row.state == TrashState.EMPTYING or (image and downloads.is_running(image.id)):
+        return Restored.STAYS
+    if image and _has_same_file(image, row):
+        return Restored.BACK if empty([row], roots) else Restored.STAYS
+    return _move_back(row, image, roots)
 
 
 def _finish_killed(row: TrashedFile) -> Restored:
@@ -260,15 +268,16 @@ def _targets(row: TrashedFile, image: Image | None) -> Iterator[str]:
     yield from (next(numbered).as_posix() for _ in range(_MAX_NAMES))
 
 
-def read_for_download(image: Fileless) -> tuple[TrashedFile, bytes] | None:
+def read_for_download(image: Fileless, roots: Sequence[Path]) -> tuple[TrashedFile, bytes] | None:
     """The file of an image in the trash, if it is still whole and what the image had."""
     row = trash.find_of_image(image.name)
     if row is None:
         return None
-    file = storage.read_sound_file(row.path_in_trash)
-    is_same = file is not None and row.sha256 in (None, file.sha256)
-    with suppress(OSError):
-        return (row, row.path_in_trash.read_bytes()) if is_same else None
+    with suppress(FolderGone, OSError):
+        path = storage.path_under(str(path_of(row, roots)), roots)
+        file = storage.read_sound_file(path)
+        if file is not None and row.sha256 in (None, file.sha256):
+            return row, path.read_bytes()
     return None
 
 
@@ -292,10 +301,8 @@ def empty(rows: Sequence[TrashedFile], roots: Sequence[Path], *, checks: bool = 
 def _delete(row: TrashedFile, roots: Sequence[Path], *, checks: bool) -> bool:
     path = row.path_in_trash
     try:
-        if not storage.is_there(str(path), roots):
+        if not storage.is_there(str(path_of(row, roots)), roots):
             return True
-        if not storage.is_in_trash(storage.path_under(str(path), roots)):
-            raise FolderGone(f"{path} is not in a trash.")
         if checks and storage.file_sha256(path) != row.fetched_sha256:
             trash.distrust(row)
             return False

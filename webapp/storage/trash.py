@@ -68,7 +68,7 @@ def list_acts(root: Path) -> Iterator[tuple[Path, list[dict[str, str]]]]:
     """The folders of the trash of a root with what their `about.json` says of the files that lie there."""
     with suppress(OSError):
         for folder in sorted((root / TRASH_FOLDER).iterdir()):
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError, RecursionError):
                 about = json.loads((folder / ABOUT).read_bytes())
                 yield folder, [each for each in _entries(about) if (folder / each["file"]).is_file()]
 
@@ -79,5 +79,18 @@ def _entries(about: object) -> Iterator[dict[str, str]]:
     files = about.get("files") if isinstance(about, dict) else None
     for each in files if isinstance(files, list) else []:
         is_whole = isinstance(each, dict) and all(isinstance(each.get(name), str) for name in names)
-        if is_whole and not {"/", "\\", ":"}.intersection(each["file"]):
+        if is_whole and _is_plain(each["file"]) and all(_is_text(each[name]) for name in names):
             yield each
+
+
+def _is_plain(name: str) -> bool:
+    return name != ABOUT and not {"/", "\\", ":", "\0"}.intersection(name)
+
+
+def _is_text(text: str) -> bool:
+    """Whether SQLite can store it: JSON may hold halves of a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

@@ -102,9 +102,11 @@ def list_newest(limit: int, before: int | None = None) -> list[TrashedFile]:
     return list(rows.order_by(TrashedFile.id.desc()).limit(limit))
 
 
-def list_safe_ids(ids: Iterable[int]) -> set[int]:
-    """Which of these files the background may empty once their time has come."""
-    is_safe = TrashedFile.id.in_(list(ids)) & _IS_FETCHED & _IS_SEEN
+def list_safe_ids(ids: Iterable[int], *, is_seen: bool = True) -> set[int]:
+    """Which of these files the background may empty once their time has come. Without `is_seen`: once a sync
+    has seen their images, too."""
+    is_safe = TrashedFile.id.in_(list(ids)) & _IS_FETCHED
+    is_safe &= _IS_SEEN if is_seen else ~_IS_GONE
     return set(TrashedFile.select(TrashedFile.id).where(is_safe).scalars())
 
 

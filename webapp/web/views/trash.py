@@ -12,6 +12,7 @@ from webapp import storage, times
 from webapp.database.models import Image, TrashedFile
 from webapp.database.states import TrashReason, TrashState
 from webapp.errors import BadRequest, FlowshelfError
+from webapp.maintenance.trash import path_of
 from webapp.store import trash
 from webapp.store.gallery import images
 from webapp.store.profiles import list_profiles
@@ -34,12 +35,15 @@ REASONS: dict[str, str] = {
 @dataclass(frozen=True, slots=True)
 class ShownFile:
     """A file of the Trash page. `leaves_at`: when it is deleted for good; None if only a person does that.
-    `image`: the image that the file belongs to, None if its profile was removed."""
+    `is_seen`: a sync has seen its image in Flow since; before that it stays. `image`: the image that the file
+    belongs to, None if its profile was removed.
+    """
 
     row: TrashedFile
     title: str
     reason: str
     leaves_at: str | None
+    is_seen: bool
     image: Image | None
     has_thumbnail: bool
 
@@ -65,7 +69,8 @@ def show_trash() -> str:
 
 def _shown(rows: Sequence[TrashedFile]) -> list[ShownFile]:
     stored = {image.id: image for image in images.list_by_ids([row.image_id for row in rows])}
-    safe_ids = trash.list_safe_ids(row.id for row in rows)
+    ids = [row.id for row in rows]
+    seen_ids, leaving_ids = trash.list_safe_ids(ids), trash.list_safe_ids(ids, is_seen=False)
     days = timedelta(days=background().settings.current.trash_days)
     profile_ids = {profile.id for profile in list_profiles()}
     return [
@@ -73,7 +78,8 @@ def _shown(rows: Sequence[TrashedFile]) -> list[ShownFile]:
             row=row,
             title=image_title(stored[row.image_id]) if row.image_id in stored else _file_name(row),
             reason=REASONS.get(row.reason, ""),
-            leaves_at=times.timestamp(times.parsed(row.trashed_at) + days) if row.id in safe_ids else None,
+            leaves_at=times.timestamp(times.parsed(row.trashed_at) + days) if row.id in leaving_ids else None,
+            is_seen=row.id in seen_ids,
             image=stored.get(row.image_id),
             has_thumbnail=row.profile_id in profile_ids and row.state == TrashState.KEPT,
         )
@@ -102,7 +108,8 @@ def send_thumbnail(row_id: int, edge: int) -> ResponseReturnValue:
         id=row.image_id, profile_id=row.profile_id, sha256=row.sha256, changed_sha256=row.changed_sha256
     )
     try:
-        path = storage.path_under(str(row.path_in_trash), background().downloads.roots)
+        roots = background().downloads.roots
+        path = storage.path_under(str(path_of(row, roots)), roots)
         thumbnail = background().thumbnails.get(named, path, edge)
     except (FlowshelfError, OSError):
         abort(404)
