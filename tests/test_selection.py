@@ -174,7 +174,7 @@ def test_a_sync_does_not_show_hidden_images(client, confirm, ids, work, profile_
 
 def test_deleting_asks_first_and_names_the_files_and_their_bytes(client, fields_of, ids, files):
     page = page_of(client.post("/selection/ask/delete", data={"everything": "1", "except": ids[:1]}))
-    assert "Delete 4 files from the disk?" in page.h1.text
+    assert "Delete 4 files?" in page.h1.text
     assert all(map(os.path.exists, files))
     assert fields_of(page).items() > {"here": ["/"], "everything": ["1"], "except": ids[:1]}.items()
 
@@ -186,7 +186,7 @@ def test_nothing_is_done_to_images_that_came_after_the_question(
     with store.connection():
         work.downloads.wait_for_run(work.downloads.request(profile_id, ids[5:6]).id)
     asked_again = page_of(client.post("/selection/delete", data=fields_of(question)))
-    assert "Delete 6 files from the disk?" in asked_again.h1.text
+    assert "Delete 6 files?" in asked_again.h1.text
     assert "Nothing was done" in asked_again.select_one("main [role=alert]").text
     assert all(map(os.path.exists, files))
     assert client.post("/selection/delete", data=fields_of(asked_again)).status_code == 303
@@ -211,16 +211,17 @@ def test_without_javascript_all_but_the_ticked_images_can_be_downloaded(client, 
     assert downloaded == set(ids) - set(ids[10:12])
 
 
-def test_a_deleted_file_leaves_the_disk_with_its_thumbnails_and_its_row_stays(
+def test_a_deleted_file_leaves_its_folder_for_the_trash_and_its_row_stays(
     client, confirm, ids, files, config
 ):
     card = page_of(client.get("/")).select_one(f"#look-{ids[0]} img")
     assert fetched(client, card["src"]).status_code == 200
     assert list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
     response = confirm("delete", {"image_id": ids[:2], "here": "/"})
-    assert "2 files were deleted" in page_of(client.get(response.location)).select_one(".outcome").text
+    outcome = page_of(client.get(response.location)).select_one(".outcome").text
+    assert "2 files were moved to the trash" in outcome
     assert [os.path.exists(path) for path in files] == [False, False, True, True, True]
-    assert not list(config.thumbnails_dir.rglob(f"{ids[0]}*"))
+    assert len(list((config.images_dir / ".flowshelf-trash").rglob("*.*"))) == 3  # and about.json
     assert (row(ids[0]).local_path, row(ids[0]).sha256, row(ids[0]).size_bytes) == (None, None, None)
 
 

@@ -29,6 +29,7 @@ from webapp.cli.demo import demo
 from webapp.cli.maintenance import backup, doctor_, import_, restore
 from webapp.cli.output import tolerant_output
 from webapp.cli.profiles import add, profiles
+from webapp.cli.trash import trash
 from webapp.errors import FlowshelfError
 
 
@@ -66,6 +67,6 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, backup, restore, import_, doctor_):
+for command in (sync, download, profiles, verify, trash, backup, restore, import_, doctor_):
     main.add_command(logs.add_logging(command))
 logs.add_logging(add)

@@ -19,10 +19,11 @@ examination        examination of the responses of Flow, with a report
 activity           runs, failures, toasts, automatic syncs
 overview           charts of all images
 settings           the settings page
+trash              the trash: restore, empty
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
-api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox, api_trash   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 installation       the web manifest
 problems           error responses
@@ -45,7 +46,7 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
-    api_firefox,
+    api_trash,
     commands,
     companion_accounts,
     companion_pages,
@@ -77,6 +78,7 @@ from webapp.web.views import (
     share,
     sign_in_ways,
     status,
+    trash,
 )
 
 
@@ -90,6 +92,7 @@ def register_views(app: Flask) -> None:
         commands.commands,
         selections.selection_commands,
         exports.export_pages,
+        trash.trash_pages,
         profiles.profiles,
         renewal.renewal,
         companion_pages.companion_pages,
@@ -101,7 +104,7 @@ def register_views(app: Flask) -> None:
         overview.charts,
         share.share,
         settings.settings,
-        api_firefox.api,  # that of `api`, with the requests about Firefox
+        api_trash.api,  # that of `api`, with the requests about Firefox and the trash
         health.health,
         installation.installation,
         help.help_pages,

@@ -163,7 +163,7 @@ def send_image(image_id: str) -> ResponseReturnValue:
     sha256 = _sha256_of(image, path)
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     as_attachment = "attachment" in request.args or media_type is None
-    return _send(path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=as_attachment)
+    return send_versioned(path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=as_attachment)
 
 
 @image_pages.get("/images/<image_id>/thumbnail/<int:edge>")
@@ -188,7 +188,9 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         return send_image(image_id)  # the thumbnail cannot be stored
     version = image.changed_sha256 or image.sha256
     etag = f"{version}-{edge}" if version else None
-    return _send(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), "image/webp", version, etag)
+    return send_versioned(
+        storage.path_under(str(thumbnail), [thumbnail.parents[1]]), "image/webp", version, etag
+    )
 
 
 def _path_of(image: Image) -> Path:
@@ -232,7 +234,7 @@ def _look_at_file(image: Image) -> None:
             _sha256_of(image, storage.path_under(image.file_path, background().downloads.roots))
 
 
-def _send(
+def send_versioned(
     path: Path, media_type: str, version: str | None, etag: str | None, *, as_attachment: bool = False
 ) -> Response:
     """A response that browsers may cache for good if the URL contains the version of the file, the beginning

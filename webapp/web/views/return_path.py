@@ -26,6 +26,8 @@ WHOLE_PAGES = (
     "activity.show_run",
     "exports.show_exports",
     "exports.show_export",
+    "trash.show_trash",
+    "trash.confirm_emptying",
     "share.show_share",
     "share.show_confirm",
     "settings.show_settings",
@@ -33,7 +35,7 @@ WHOLE_PAGES = (
     "help.show_topic",
 )
 # Query parameters with which the gallery reports the outcome of the last command.
-OUTCOME_PARAMETERS = ("hid", "deleted", "kept")
+OUTCOME_PARAMETERS = ("hid", "deleted", "kept", "in_use", "undo", "restored", "aside", "stayed")
 
 
 def is_local_path(text: str) -> bool:

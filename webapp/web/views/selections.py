@@ -10,8 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from webapp import store
 from webapp.database.models import Image
+from webapp.store import trash
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Selection
+from webapp.web.access import asks_for_code
 from webapp.web.services import background
 from webapp.web.views.api_values import EXPORT_FIELDS, export_value
 from webapp.web.views.filter_parameters import filter_of, selection_fields, selection_of
@@ -50,6 +52,8 @@ def _confirmation(verb: str, selection: Selection, *, has_changed: bool = False)
         summary=selections.summary_of(selection),
         fields=[*selection_fields(selection), ("fingerprint", selections.fingerprint_of(selection))],
         has_changed=has_changed,
+        trash_days=background().settings.current.trash_days,
+        is_disk_full=verb == "delete" and background().is_disk_full(),
         back=return_path(),
     )
 
@@ -85,7 +89,21 @@ def delete_files() -> ResponseReturnValue:
     selection = selection_of(request.form)
     if not _is_confirmed(selection):
         return _confirmation("delete", selection, has_changed=True)
-    deleted, kept = background().delete_files(selections.list_ids(selection))
+    done = background().delete_files(selections.list_ids(selection))
+    outcome = {"deleted": done.deleted_count, "kept": done.kept_count, "undo": done.act}
+    if done.in_use_count:
+        outcome["in_use"] = done.in_use_count
+    return redirect(return_path(**outcome), code=303)
+
+
+@selection_commands.post("/selection/delete-for-good")
+@asks_for_code
+def delete_for_good() -> ResponseReturnValue:
+    """Delete files past the trash, which is on the same disk: offered while that is full."""
+    selection = selection_of(request.form)
+    if not _is_confirmed(selection):
+        return _confirmation("delete", selection, has_changed=True)
+    deleted, kept = background().delete_for_good(selections.list_ids(selection))
     return redirect(return_path(deleted=deleted, kept=kept), code=303)
 
 
@@ -96,9 +114,12 @@ def outcome() -> dict[str, int | str] | None:
     args = request.args
     if (hid := args.get("hid")) and (count := selections.count_hidden_at(hid)):
         return {"hidden_count": count, "hid": hid}
-    if "deleted" not in args:
+    names = {"deleted", "kept", "in_use"} if "deleted" in args else {"restored", "aside", "stayed"}
+    if not names.intersection(args):
         return None
-    return {"deleted_count": args.get("deleted", 0, int), "kept_count": args.get("kept", 0, int)}
+    act = args.get("undo", "")
+    counts = {f"{name}_count": args.get(name, 0, int) for name in names}
+    return counts | {"undo": act if trash.count_act(act) else ""}
 
 
 # Metadata
