@@ -89,7 +89,7 @@ def list_page_from(filter_: Filter, start: Filter, *, limit: int) -> GalleryPage
     if not rows:
         rows = _list_beyond(filter_, None, limit, backwards=True)[::-1]
     has_newer = bool(rows) and bool(_list_beyond(filter_, rows[0], 1, backwards=True))
-    return _page(rows, has_newer=has_newer, has_older=has_older, is_whole=not (has_newer or has_older))
+    return _page(rows, None, has_newer=has_newer, has_older=has_older, is_whole=not (has_newer or has_older))
 
 
 def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
