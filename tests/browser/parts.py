@@ -31,7 +31,9 @@ def status_line(page: Page) -> Locator:
 def open_sheet(page: Page) -> Locator:
     """Opens the sheet with the panels of syncs and downloads."""
     page.locator("#status-details").click()
-    return page.get_by_role("dialog", name="Sync and downloads")
+    sheet = page.get_by_role("dialog", name="Sync and downloads")
+    expect(sheet).to_be_visible()
+    return sheet
 
 
 def close_sheet(page: Page) -> None:
