@@ -108,8 +108,10 @@ on("messages-shown", ({ detail }) => (localStorage[LAST_SHOWN] = detail.newest))
 on("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[LAST_SHOWN]) detail.formData.set("since", localStorage[LAST_SHOWN]);
 });
-on("animationend", ({ target }) => target.matches(".toast") && target.remove());
-onClick(".dismiss", (_, button) => button.closest(".toast, .problem").remove());
+onClick(".problem .dismiss", (_, button) => button.closest(".problem").remove());
+on("htmx:oobAfterSwap", ({ detail: { target } }) => {
+  if (target.id === "toasts") import("./toasts.js").then(({ arrange }) => arrange());
+});
 
 // A hidden page does not poll; it catches up when it is shown. An empty selection needs no summary.
 on("htmx:beforeRequest", (event) => {

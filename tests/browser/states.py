@@ -40,8 +40,9 @@ TICKED = "#grid input[name=image_id]"
 GALLERY = {"gallery": Look("/")}
 COMPACT = Look("/", ("button[value=compact]",), "[data-density=compact]")  # remembered from here on
 QUESTIONS = {
-    verb: Look("/", (TICKED, "#more", f".menu [formaction*='/ask/{verb}']"), "main .facts")
-    for verb in ("hide", "delete")
+    "delete": Look("/", (TICKED, "#more", ".menu [formaction*='/ask/delete']"), "#dialog .facts"),
+    "zip": Look("/", (TICKED, "[formaction$='/exports']"), "#dialog .export"),
+    "toast": Look("/", (TICKED, "#more", "[formaction*='/selection/hide']"), "#toasts .toast"),
 }
 OVERLAYS = {
     "lightbox": Look("/", (".card .look",), "#lightbox #image"),

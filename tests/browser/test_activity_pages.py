@@ -110,7 +110,7 @@ def test_a_page_that_is_open_shows_a_trouble_and_takes_it_away(synced, open_page
     banner = page.locator("#trouble .banner")
     expect(page.locator("#trouble")).to_have_attribute("data-version", "none")
     work.troubles.note("run", "sync", sqlite3.OperationalError("database or disk is full"))
-    page.wait_for_function("document.getElementById('messenger').getAttribute('hx-trigger') !== 'load, look'")
+    expect(page.locator("#messenger")).not_to_have_attribute("hx-trigger", "load, look")
     page.evaluate("htmx.trigger('#messenger', 'look')")
     expect(banner).to_contain_text("is full")
     expect(page.locator("#trouble")).to_have_count(1)

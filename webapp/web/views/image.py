@@ -14,8 +14,7 @@ from webapp.database.states import DownloadState, EventKind, RunKind
 from webapp.errors import BadPicture, DiskFull, FlowshelfError, FolderGone, NoThumbnail, UnknownImage
 from webapp.maintenance import changes
 from webapp.store import profiles, runs
-from webapp.store.gallery import images, positions, selections
-from webapp.store.gallery.filters import Selection
+from webapp.store.gallery import images, positions
 from webapp.store.history import projects
 from webapp.times import now
 from webapp.web.access import is_owner, open_to_guests
@@ -104,7 +103,6 @@ def show_image(image_id: str) -> ResponseReturnValue:
         events=events_of(image) if is_owner() else [],
         is_under_way=is_under_way,
         seen=seen,
-        fingerprint=selections.fingerprint_of(Selection(ids=(image.id,))) if is_owner() else None,
     )
 
 

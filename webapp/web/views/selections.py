@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_htmx import HTMX
 
 from webapp import store
 from webapp.database.models import Image
@@ -21,6 +22,12 @@ from webapp.web.views.return_path import return_path
 from webapp.web.views.zones import viewed_now
 
 selection_commands = Blueprint("selections", __name__)
+htmx = HTMX()
+
+# How many images of a selection a dialog shows.
+SHOWN_IMAGES = 12
+# Events after which a page refreshes its counts; and the states of its cards, and the image that is open.
+IMAGES_CHANGED, FILES_CHANGED = "images-changed", "files-changed"
 
 # A spreadsheet reads a cell that starts like this as a formula. An apostrophe in front makes it text.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -38,7 +45,7 @@ def list_names() -> Response:
     return _stream(_names(selections.list_ids(selection_of(request.form))), "text/plain")
 
 
-@selection_commands.post("/selection/ask/<any(download, hide, delete):verb>")
+@selection_commands.post("/selection/ask/<any(download, delete):verb>")
 def confirm(verb: str) -> str:
     """A page that asks for confirmation: it says what would happen to how many images."""
     return _confirmation(verb, selection_of(request.form))
@@ -46,10 +53,14 @@ def confirm(verb: str) -> str:
 
 def _confirmation(verb: str, selection: Selection, *, has_changed: bool = False) -> str:
     """The confirmation page. Hidden fields carry the selection and its fingerprint, for `_is_confirmed`."""
+    summary = selections.summary_of(selection)
+    has_file = verb == "delete"
     return render_template(
         "selection_confirm.html",
         verb=verb,
-        summary=selections.summary_of(selection),
+        summary=summary,
+        images=selections.list_first(selection, SHOWN_IMAGES, has_file=has_file),
+        image_count=summary.file_count if has_file else summary.image_count,
         fields=[*selection_fields(selection), ("fingerprint", selections.fingerprint_of(selection))],
         has_changed=has_changed,
         trash_days=background().settings.current.trash_days,
@@ -66,10 +77,8 @@ def _is_confirmed(selection: Selection) -> bool:
 
 @selection_commands.post("/selection/hide")
 def hide() -> ResponseReturnValue:
-    selection = selection_of(request.form)
-    if not _is_confirmed(selection):
-        return _confirmation("hide", selection, has_changed=True)
-    return redirect(return_path(hid=selections.hide(selection)), code=303)
+    """Hide at once: Undo is offered, so nothing is asked."""
+    return redirect(return_path(hid=selections.hide(selection_of(request.form))), code=303)
 
 
 @selection_commands.post("/selection/show")
@@ -80,7 +89,11 @@ def show_again() -> ResponseReturnValue:
 
 @selection_commands.post("/selection/undo")
 def undo_hiding() -> ResponseReturnValue:
-    selections.undo_hiding(request.form.get("hid", ""))
+    """Show again what was hidden at the times `hid`: several, if a toast has merged several actions."""
+    for hid in request.form.getlist("hid"):
+        selections.undo_hiding(hid)
+    if htmx:
+        return "", 204, {"HX-Trigger": IMAGES_CHANGED}
     return redirect(return_path(), code=303)
 
 
@@ -105,6 +118,16 @@ def delete_for_good() -> ResponseReturnValue:
         return _confirmation("delete", selection, has_changed=True)
     deleted, kept = background().delete_for_good(selections.list_ids(selection))
     return redirect(return_path(deleted=deleted, kept=kept), code=303)
+
+
+@selection_commands.get("/selection/outcome")
+def show_outcome() -> ResponseReturnValue:
+    """The outcome as a toast, for a page that stays as it is: `return_path` leads here instead of to it."""
+    events = ["dialog-close", IMAGES_CHANGED] + (
+        [FILES_CHANGED] if {"deleted", "restored"} & set(request.args) else []
+    )
+    headers = {"HX-Reswap": "none", "HX-Trigger": ", ".join(events)}
+    return render_template("partials/outcome.html"), 200, headers
 
 
 @selection_commands.app_template_global()

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_htmx import HTMX
 
 from webapp import storage, times
 from webapp.database.models import Image, TrashedFile
@@ -23,6 +24,7 @@ from webapp.web.views.image_display import THUMBNAIL_EDGES, image_title
 from webapp.web.views.return_path import return_path
 
 trash_pages = Blueprint("trash", __name__)
+htmx = HTMX()
 
 FILES_PER_PAGE = 60
 REASONS: dict[str, str] = {
@@ -124,11 +126,15 @@ def _has_profile(row: TrashedFile) -> bool:
 
 @trash_pages.post("/trash/undo")
 def undo() -> ResponseReturnValue:
-    """Restore all files of one Delete, and return to the page that the button was on."""
-    done = background().trash.undo(request.form.get("undo", ""))
-    return redirect(
-        return_path(restored=done.restored_count, aside=done.aside_count, stayed=done.kept_count), code=303
-    )
+    """Restore all files of one Delete, or of several that a toast has merged (`undo`, more than once)."""
+    done = [background().trash.undo(act) for act in request.form.getlist("undo")]
+    outcome = {
+        "restored": sum(each.restored_count for each in done),
+        "aside": sum(each.aside_count for each in done),
+        "stayed": sum(each.kept_count for each in done),
+    }
+    here = url_for("selections.show_outcome", **outcome) if htmx else return_path(**outcome)
+    return redirect(here, code=303)
 
 
 @trash_pages.post("/trash/restore")
