@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ from webapp.store.gallery.query import (
     as_words,
     parse,
 )
+from webapp.web.views.image_display import similar_words
 
 PIECES = (
     *'ab"“„-: OR\n\u3000/1é',
@@ -351,3 +353,68 @@ def test_every_letter_with_diacritics_is_indexed_without_them_whoever_writes_it(
         assert [image.id for image in matching(Filter(text="qexyz the"))] == ["233"]
         db.execute_sql("DELETE FROM veo3_image_generations")
         assert db.execute_sql("SELECT COUNT(*) FROM image_trigrams").fetchone() == (0,)
+
+
+# What is said about it
+
+
+@pytest.fixture
+def said(client, profile_id, work):
+    """What the page says about a text, of images that all have the prompt “a red kite” but one."""
+    with store.connection():
+        work.syncs.wait(work.syncs.start(profile_id).id)
+        Image.update(prompt="a red kite", title=None).execute()
+        Image.update(prompt="a fox").where(Image.id == Image.select(Image.id).limit(1)).execute()
+
+    def ask(text: str, **filters: str) -> str:
+        page = BeautifulSoup(client.get("/grid", query_string={"q": text} | filters).text, "html.parser")
+        notes = page.select_one("#search-notes")
+        return " ".join(notes.get_text().split()) if notes else ""
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("seed:abc", "“seed:abc” is not a number. It was searched for as a word."),
+        ("before:soon", "“before:soon” is not a date like 2026-11-03, 2026-11 or 2026."),
+        ("is:blue", "“is:blue” is unknown: “is:” takes downloaded, pending, active, failed, gone, damaged"),
+        ("kind:film", "“kind:film” is unknown: “kind:” takes generated or uploaded. It was searched for"),
+        ("style:anime", "“style:” is not a filter. “style:anime” was searched for as a word."),
+        ("red Model:", "“model:” was left out, because nothing follows it. Write it like model:banana."),
+        ("red OR", "“OR” was left out, because it stands between two words."),
+        ('"red ki', "The quotation mark before “red ki” is not closed."),
+        ('"" red', '“""” was left out, because it holds no word.'),
+    ],
+)
+def test_the_page_says_what_it_did_not_understand(said, text, sentence):
+    assert sentence in said(text)
+
+
+def test_the_page_says_which_word_no_image_has_and_how_many_match_without_it(said, client):
+    assert said("red kite") == ""
+    assert said("red zeppelin kite") == "No image has “zeppelin”. Without it 69 match."
+    assert said("fox zeppelin") == "No image has “zeppelin”. Without it 1 matches."
+    assert said('red "kite a"') == "No image has “kite a”. Without it 69 match."
+    assert said("red zeppelin qwertz") == "No image has “zeppelin” or “qwertz”. Without them 69 match."
+    assert said("zeppelin seed:-5") == "No image matches “zeppelin” or “seed:-5”. Without them 70 match."
+    assert said("fox kite") == "Without “fox” 69 match. Without “kite” 1 matches."
+    assert said("red model:none") == "No image matches “model:none”. Without it 69 match."
+    assert said("fox zeppelin", kind="none") == ""
+    page = BeautifulSoup(client.get("/?q=zeppelin+fox&sort=oldest").text, "html.parser")
+    link = page.select_one("#search-notes a")["href"]
+    assert link == "/?q=fox&sort=oldest"
+    assert len(BeautifulSoup(client.get(link).text, "html.parser").select("li.card")) == 1
+
+
+def test_a_list_of_what_a_search_found_holds_the_same_images(said, client):
+    found = client.get("/metadata.json", query_string={"q": "kite OR fox -red"}).json
+    assert [image["prompt"] for image in found] == ["a fox"]
+    response = client.post("/selection/names", data={"everything": "1", "q": '-"red kite"'})
+    assert len(response.text.split()) == 1
+
+
+def test_a_search_for_a_similar_prompt_takes_its_words_as_they_stand(said):
+    asked = parse(similar_words('A -- "model:x" OR is:hidden, seed'))
+    assert (asked.complaints, {term.field for term in asked.query.terms}) == ((), {None})

@@ -110,9 +110,6 @@ class Query:
     def asks_for_hidden(self) -> bool:
         return any(is_hidden(term) and not term.is_negated for term in self.terms)
 
-    def without(self, clause: Clause) -> "Query":
-        return Query(tuple(each for each in self.clauses if each is not clause))
-
 
 @dataclass(frozen=True, slots=True)
 class Parsed:

@@ -26,6 +26,7 @@ health             /healthz
 problems           error responses
 
 filter_parameters  filters and selections in URLs and forms
+search_notes       what a page says about a search
 return_path        the page to return to after a form
 formats            numbers, sizes and times as text
 labels             the words for states, runs and histories
