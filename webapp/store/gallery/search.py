@@ -84,11 +84,12 @@ def is_selective(query: Query, *, in_titles: bool = True) -> bool:
 
 
 def has_too_many(query: Query, *, in_titles: bool = True) -> bool:
-    """Whether a query consists of words only, and more images match than can be sorted, or they cannot be
-    looked up."""
+    """Whether a query consists of words only, and more images match than can be sorted, or its required words
+    cannot be looked up."""
     words, others = split(query)
-    is_plain = words != Words() and not others and not words.excluded
-    return is_plain and find_candidates(words, in_titles=in_titles) is None
+    if words == Words() or others or find_candidates(words, in_titles=in_titles) is not None:
+        return False
+    return not words.excluded or (_query(words, in_titles) is not None and not _list_named(words))
 
 
 def find_candidates(words: Words, *, in_titles: bool = True) -> Candidates | None:
