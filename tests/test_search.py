@@ -143,14 +143,19 @@ def terms(texts: tuple[str, ...] = (*WORDS, *NAMES)) -> st.SearchStrategy[Term]:
     )
 
 
-QUERIES = st.lists(st.lists(terms(), min_size=1, max_size=3).map(tuple), max_size=4).map(
-    lambda clauses: Query(tuple(clauses))
-)
+def queries(term: st.SearchStrategy[Term]) -> st.SearchStrategy[Query]:
+    clauses = st.lists(st.lists(term, min_size=1, max_size=3).map(tuple), max_size=4)
+    return st.builds(Query, clauses.map(tuple))
+
+
+WORDED = st.builds(Term, st.sampled_from((*WORDS, *NAMES)), st.none(), st.booleans())
+QUERIES = st.one_of(queries(terms()), queries(WORDED))
 CONTENTS = st.lists(
     st.tuples(*[st.one_of(st.none(), st.lists(st.sampled_from(VOCABULARY), max_size=2).map(" ".join))] * 2),
     min_size=18,
     max_size=18,
 )
+RED_KITES = [("red kite", None)] * 18
 FILTERS = st.builds(
     Filter,
     state=st.one_of(st.none(), st.sampled_from(FileState)),
@@ -302,7 +307,10 @@ def test_what_is_not_understood_is_searched_for_as_a_word_and_named(text, printe
 
 
 @given(contents=CONTENTS, query=QUERIES, filter_=FILTERS)
-@example(contents=[("red kite", None)] * 18, query=Query(((Term("kite", None, True),),)), filter_=Filter())
+@example(contents=RED_KITES, query=parse("-kite").query, filter_=Filter())
+@example(contents=RED_KITES, query=parse("kite -key-3").query, filter_=Filter())
+@example(contents=RED_KITES, query=parse("key-3 OR fox zeppelin").query, filter_=Filter())
+@example(contents=RED_KITES, query=parse("is:hidden OR kite is:failed").query, filter_=Filter())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_query_finds_exactly_the_images_of_which_it_is_true(shelf, contents, query, filter_):
     everything = fill(contents)
