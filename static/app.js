@@ -5,6 +5,18 @@ import { all, announce, byId, isPlain, isTyping, later, on, onClick, pollNow } f
 // The URL of the page that asks to confirm a sign-in link contains the code. It must not stay in the address bar.
 const confirming = document.querySelector("form[data-hides-query]");
 if (confirming) history.replaceState(null, "", confirming.action);
+
+// The server shows dates in the zone of this cookie. A page that shows others is loaded once more if the cookie was kept,
+// but not the response to a form.
+const zone = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+const { prefix, fresh } = document.documentElement.dataset;
+const hasZone = () => document.cookie.split("; ").includes(zone);
+const isElsewhere = ({ dateTime, title }) => !title.startsWith(new Date(dateTime).toLocaleString("sv").slice(0, 16));
+if (!hasZone()) {
+  document.cookie = `${zone};path=${prefix}/;max-age=31536000;samesite=lax`;
+  if (hasZone() && fresh === "" && all("time[title]").some(isElsewhere)) location.reload();
+}
+
 // Panels: what a swap must not destroy. The gallery hears of each change by the event `panel-changed`.
 
 on("htmx:beforeSwap", ({ detail }) => {
@@ -96,8 +108,10 @@ on("messages-shown", ({ detail }) => (localStorage[LAST_SHOWN] = detail.newest))
 on("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[LAST_SHOWN]) detail.formData.set("since", localStorage[LAST_SHOWN]);
 });
-on("animationend", ({ target }) => target.matches(".toast") && target.remove());
-onClick(".dismiss", (_, button) => button.closest(".toast, .problem").remove());
+onClick(".problem .dismiss", (_, button) => button.closest(".problem").remove());
+on("htmx:oobAfterSwap", ({ detail: { target } }) => {
+  if (target.id === "toasts") import("./toasts.js").then(({ arrange }) => arrange());
+});
 
 // A hidden page does not poll; it catches up when it is shown. An empty selection needs no summary.
 on("htmx:beforeRequest", (event) => {

@@ -1,7 +1,8 @@
 // Pages in a dialog over the current page. app.js loads this module when a link or button with `data-dialog` is pressed
 // for the first time. The attribute is the class of the dialog: `dialog` (in the middle) or `sheet` (at the side, from
 // below on a phone). The page marks what is shown with `data-dialog-part`. Anything in it with `data-dialog-close`
-// closes the dialog, and so does the event `dialog-close`, which a response can send with HX-Trigger.
+// closes the dialog, and so does the event `dialog-close`, which a response can send with HX-Trigger. `data-script` of the
+// part is the URL of a module whose `begin` is called with the dialog and the part.
 
 import { byId, on, onClick } from "./dom.js";
 
@@ -62,6 +63,7 @@ function showPart(element, part) {
   }
   htmx.process(part);
   takeFocus();
+  if (part.dataset.script) import(part.dataset.script).then(({ begin }) => begin(dialog, part));
 }
 
 /** Without a part for the dialog: does what the button does on a page without this module. */

@@ -47,7 +47,14 @@ on("htmx:oobBeforeSwap", ({ detail }) => {
   const { version, image } = detail.fragment.firstElementChild.dataset;
   if (version && version === detail.target.dataset.version) detail.shouldSwap = false;
   else if (image) keepPressed(detail, detail.target, () => fetchCards([image]));
+  if (detail.shouldSwap) all("img", detail.target).forEach(unload);
 });
+
+/** Chromium loads a larger source of a picture that is removed, because it has no size any more. */
+function unload(image) {
+  image.removeAttribute("srcset");
+  image.removeAttribute("src");
+}
 
 /** Does not replace a part while a button in it is held down, because the click would be lost; retries afterwards. */
 function keepPressed(detail, part, retry) {
@@ -192,6 +199,25 @@ on("htmx:afterRequest", ({ detail }) => {
   unselect();
   if (hadFocus) byId("status").focus({ preventScroll: true });
 });
+// Hiding and Undo (hiding.js): the cards leave at once and come back.
+
+on("htmx:configRequest", ({ detail }) => {
+  // htmx forgets the button that was pressed when the menu around it closes.
+  detail.path = detail.triggeringEvent?.submitter?.getAttribute("formaction") ?? detail.path;
+  if (/\/selection\/(hide|undo)$/.test(detail.path)) detail.hiding = import("./hiding.js").then((hiding) => [hiding.end, hiding.begin(detail)]);
+});
+on("htmx:afterRequest", ({ detail }) => {
+  const { hiding } = detail.requestConfig;
+  delete detail.requestConfig.hiding; // htmx sends this event again if the form has been removed
+  hiding?.then(([end, cards]) => end(cards, detail));
+});
+
+on("images-changed", () => {
+  showCount.key = null; // the size of what is selected may have changed
+  if (byId("status")) htmx.trigger("#status", "again");
+  showSelection();
+});
+on("files-changed", () => refreshCards());
 // Copying. Without a clipboard (over http on a LAN) the names of a selection open as a page instead.
 
 onClick("#copy-names", (event, button) => {
@@ -264,7 +290,38 @@ on("submit", ({ target, submitter }) => {
   release();
 });
 
-// Lightbox (lightbox.js): what the gallery does around it
+// The timeline's script (timeline.js) is loaded when somebody scrolls or comes near the rail
+for (const name of ["scroll", "pointerover", "focusin"])
+  on(name, ({ target }) => (target === document || target.closest?.("#timeline")) && import("./timeline.js"), { passive: true });
+
+// Lightbox (lightbox.js): loaded when somebody is about to open an image. What the gallery does around it
+
+const OPENS_LIGHTBOX = "#grid .look, #compare, #start-slideshow";
+const lightbox = { isLoaded: false, loading: null };
+
+function loadLightbox() {
+  lightbox.loading ??= import(byId("lightbox").dataset.script).then(
+    () => (lightbox.isLoaded = true),
+    () => (lightbox.loading = null), // the image opens on its own page, or the next attempt succeeds
+  );
+  return lightbox.loading;
+}
+
+for (const name of ["pointerover", "pointerdown", "focusin"]) {
+  on(name, ({ target }) => lightbox.isLoaded || (target.closest(`#grid, ${OPENS_LIGHTBOX}`) && loadLightbox()), { passive: true });
+}
+
+/** Keeps a click that comes before the module, and repeats it afterwards. */
+on("click", async (event) => {
+  const opener = event.target.closest(OPENS_LIGHTBOX);
+  if (!opener || lightbox.isLoaded || !isPlain(event)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (await loadLightbox()) (opener.isConnected ? opener : byId(opener.id))?.click(); // it may have been replaced
+  else if (opener.href) location.assign(opener.href);
+}, { capture: true });
+
+addEventListener("popstate", ({ state }) => state?.lightbox && loadLightbox()); // it shows what the URL says
 
 on("lightbox-opens", savePosition);
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -42,6 +43,9 @@ for variable in (
 ):
     for name in (variable, variable.lower()):
         os.environ.pop(name, None)
+# Dates are those of this zone, unless a browser names another one.
+os.environ["TZ"] = "UTC"
+time.tzset()
 # Hypothesis: `pytest --hypothesis-profile=thorough`.
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)

@@ -67,7 +67,6 @@ def pages(client, work, profile_id, world, flow):
         f"/profiles/{profile_id}",
         f"/profiles/{profile_id}/remove",
         "/activity",
-        "/messages",
         "/messages/new?since=0",
         "/overview",
         "/settings",

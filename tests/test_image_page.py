@@ -152,7 +152,7 @@ def test_the_history_of_an_image_has_hiding_and_deletion(
     history_of, client, confirm, downloaded, work, profile_id
 ):
     chosen = {"image_id": downloaded.id}
-    moment = confirm("hide", chosen).location.partition("hid=")[2]
+    moment = client.post("/selection/hide", data=chosen).location.partition("hid=")[2]
     client.post("/selection/undo", data={"hid": unquote(moment)})
     confirm("delete", chosen)
     with store.connection():

@@ -59,7 +59,10 @@ def test_the_position_is_that_in_the_list_of_the_filter(rows, filter_):
                 assert found is None
 
 
-@pytest.mark.parametrize("filter_", [Filter(text="kite"), Filter(sort=Sort.DOWNLOADED), Filter(since="2025")])
+SLOW = [Filter(text="kite"), Filter(sort=Sort.DOWNLOADED), Filter(since="2025-01-01")]
+
+
+@pytest.mark.parametrize("filter_", SLOW)
 def test_on_a_large_shelf_a_page_does_not_wait_for_a_slow_count(rows, filter_, monkeypatch):
     monkeypatch.setattr(positions, "MAX_COUNTED", len(rows) // 2)
     with store.connection():

@@ -397,6 +397,7 @@ def test_a_browser_under_the_path_syncs_downloads_opens_an_image_and_goes_back(
 def use(page: Page, proxied: Proxied, world: World) -> None:
     page.goto(f"{proxied.url}enter?code={proxied.code('owner')}")
     expect(page).to_have_url(proxied.url)
+    page.get_by_text("Name it (optional)").click()
     page.get_by_label("Name of the profile").fill("Ada")
     page.get_by_label("Flow cookies").fill(world.cookie_header())
     page.get_by_role("button", name="Check and add", exact=True).click()

@@ -12,7 +12,7 @@ from webapp.database.models import Image, Profile, Run
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.sources import RemoteImage
 from webapp.store import profiles, runs
-from webapp.store.gallery import counts, images, search
+from webapp.store.gallery import counts, images, search, timeline
 from webapp.store.gallery.filters import FileState, Filter, Sort
 from webapp.store.history import history_pages
 from webapp.store.runs import downloads
@@ -131,6 +131,20 @@ def test_a_page_far_down_is_found_by_an_index_and_needs_no_sorting(shelf, monkey
     assert "(created_at" in str(plans) or "(downloaded_at" in str(plans)
 
 
+@pytest.mark.parametrize(
+    "start", [Filter(until="2025-01-01"), Filter(until="2024-12-31"), Filter(until="2026-01-01")]
+)
+def test_a_jump_to_a_month_is_found_by_an_index_and_needs_no_sorting(shelf, monkeypatch, start):
+    found = []
+    plans = plans_of(
+        lambda: found.extend(images.list_page_from(Filter(), start, limit=60).images), monkeypatch
+    )
+    assert len(found) == 60
+    assert "TEMP B-TREE" not in str(plans)
+    assert "images_by_time (created_at" in str(plans)
+    assert not scans(plans)
+
+
 NEVER_TOGETHER = {
     "a kind and a model": Filter(kind="uploaded", model_name="GEM_PIX"),
     "a profile and a file": Filter(profile_id="profile_000000000002", state=FileState.DONE),
@@ -182,6 +196,9 @@ class Steps:
 QUESTIONS = {
     "counts of the shelf": lambda: counts.count_first(Filter()),
     "counts of a filter": lambda: counts.count_first(Filter(kind="generated", aspect_ratio="x")),
+    "the months of the shelf": lambda: timeline.timeline_of(Filter()),
+    "the months of a filter": lambda: timeline.timeline_of(Filter(kind="generated", state=FileState.DONE)),
+    "the months of a word": lambda: timeline.timeline_of(Filter(text="2999")),
     "what can be downloaded": lambda: counts.count_downloadable(ADA),
     "a word": lambda: counts.count_first(Filter(text="2999")),
     "two letters": lambda: counts.count_first(Filter(text="99")),
@@ -190,6 +207,11 @@ QUESTIONS = {
     "downloads left": lambda: downloads.count_left("none"),
     "failures": lambda: downloads.count_failures_by_reason("none"),
     "the last run": lambda: runs.find_last_run(ADA, RunKind.SYNC),
+    "runs": lambda: runs.list_runs(limit=21),
+    "failed runs": lambda: runs.list_runs(outcome=runs.Outcome.FAILED, before="run7", limit=21),
+    "waiting syncs of a profile": lambda: runs.list_runs(
+        profile_id=ADA, kind=RunKind.SYNC, outcome=runs.Outcome.WAITING, limit=21
+    ),
     "profiles that download": profiles.list_profiles_downloading,
     "known names": lambda: images.find_ids(ADA, ["name7", "name8"]),
 }

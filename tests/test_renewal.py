@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 from webapp import store
 from webapp.cli.api_client import open_client
-from webapp.cli.dashboard import demo_config
+from webapp.cli.demo import demo_config
 from webapp.database.models import Profile, Run, Secret
 from webapp.database.states import Health, RunState, ScheduleKind, Way
 from webapp.demo import World

@@ -11,7 +11,7 @@ from webapp.web.views import api
 
 # All views that are not only for the owner. Think twice before you add one.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
-FOR_ANONYMOUS |= {"companion_relay.pair"}
+FOR_ANONYMOUS |= {"companion_relay.pair", "installation.show_manifest"}
 FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_gallery",
     "gallery.show_grid",
@@ -113,6 +113,36 @@ def test_a_guest_sees_no_account_of_a_profile_without_a_name(guest, owner, shelf
     assert "Shelf 1" in guest.get(f"/?profile={shelf[0].profile_id}").text
     assert "Shelf 1" in guest.get(f"/images/{shelf[0].id}").text
     assert world.email in owner.get("/").text
+
+
+def test_the_timeline_of_a_guest_counts_no_hidden_images_and_leads_to_none(guest, owner, shelf):
+    months = ("2024-01", "2024-02", "2024-03")
+    with store.connection(), store.transaction():
+        for number in range(240):
+            month = months[number % 3]
+            moment = f"{month}-05T00:00:00.{number:06}Z"
+            is_hidden = month == "2024-02" or number % 30 == 0
+            Image.create(
+                id=f"{number:032x}",
+                profile_id=shelf[0].profile_id,
+                name=f"more-{number}",
+                media_key=f"more-{number}",
+                workflow_id=f"more-{number}",
+                created_at=moment,
+                kind="generated",
+                hidden_at=moment if is_hidden else None,
+            )
+    rail = guest.get("/").text.partition('id="timeline"')[2].partition("</nav>")[0]
+    assert "March 2024 · 80 images" in rail
+    assert "January 2024 · 72 images" in rail
+    assert "February 2024" not in rail
+    assert "hx-get" not in rail
+    for path in ("/?at=2024-02", "/grid?at=2024-02"):
+        shown = re.findall(r'id="card-(\w+)"', guest.get(path).text)
+        assert shown
+        assert all(int(image_id, 16) % 3 == 0 and int(image_id, 16) % 30 for image_id in shown)
+    assert guest.get("/?at=2024-02&state=hidden").status == 403
+    assert guest.get("/timeline").status == 403
 
 
 def test_a_guest_can_save_an_image_but_not_find_a_hidden_one(guest, shelf, world):

@@ -27,6 +27,11 @@ QUESTIONS = f"""
 25  model                           | /grid?model=NARWHAL
 25  shape                           | /grid?aspect=IMAGE_ASPECT_RATIO_SQUARE
 25  days                            | /grid?from=2022-03-01&to=2022-03-31
+25  from a month                    | /grid?at=2022-03
+25  from a month, oldest first      | /grid?at=2022-03&sort=oldest
+25  from a month, kind and model    | /grid?at=2022-03&kind=generated&model=GEM_PIX
+50  from a month, a rare word       | /grid?at=2022-03&q={RARE_WORD}
+25  timeline                        | /timeline
 25  oldest first                    | /grid?sort=oldest
 25  by download                     | /grid?sort=downloaded
 25  profile, kind, model and days   | /grid?profile=%(profile)s&kind=generated&model=GEM_PIX&from=2022-01-01

@@ -66,9 +66,17 @@ def choose_filter(page: Page, name: str, value: str) -> None:
 
 def add_profile(page: Page, name: str, cookies: str) -> None:
     """Fills in the form and sends it; the page that follows names the account."""
-    page.get_by_label("Name of the profile").fill(name)
+    name_field(page).fill(name)
     page.get_by_label("Flow cookies").fill(cookies)
     button(page, "Check and add").click()
+
+
+def name_field(page: Page) -> Locator:
+    """The field for the name of a new profile, which is optional and closed at first."""
+    field = page.get_by_label("Name of the profile", exact=True)
+    if not field.is_visible():
+        page.get_by_text("Name it (optional)").click()
+    return field
 
 
 def name_of(card: Locator) -> str:

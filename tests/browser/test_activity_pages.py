@@ -36,7 +36,7 @@ def test_the_message_of_a_sync_is_shown_in_one_page_and_kept_on_the_activity_pag
     expect(other.locator("#messenger")).not_to_have_attribute("hx-trigger", "load")
     expect(other.locator("#toasts .toast")).to_have_count(0)
     other.goto("/activity")
-    expect(other.locator(".messages li")).to_contain_text("“Ada” is synced: 30 new images.")
+    expect(other.locator("#runs li")).to_contain_text("30 new")
 
 
 @pytest.mark.proof
@@ -110,7 +110,7 @@ def test_a_page_that_is_open_shows_a_trouble_and_takes_it_away(synced, open_page
     banner = page.locator("#trouble .banner")
     expect(page.locator("#trouble")).to_have_attribute("data-version", "none")
     work.troubles.note("run", "sync", sqlite3.OperationalError("database or disk is full"))
-    page.wait_for_function("document.getElementById('messenger').getAttribute('hx-trigger') !== 'load, look'")
+    expect(page.locator("#messenger")).not_to_have_attribute("hx-trigger", "load, look")
     page.evaluate("htmx.trigger('#messenger', 'look')")
     expect(banner).to_contain_text("is full")
     expect(page.locator("#trouble")).to_have_count(1)

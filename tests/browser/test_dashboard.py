@@ -336,7 +336,7 @@ def test_a_failed_download_shows_its_reason_and_can_be_retried(synced, page, flo
     expect(download_panel(page)).to_contain_text("Finished just now: 29 images")
     expect(download_panel(page)).to_contain_text("1 × ")
     close_sheet(page)
-    expect(card.locator(".reason")).to_contain_text("picture")
+    expect(card.locator(".reason")).to_contain_text("image")
     world.change(name, content=None)
     card.get_by_role("button", name="Retry").click()
     expect(card).to_contain_text("Downloaded")

@@ -346,7 +346,7 @@ def test_the_density_changes_at_once_and_keeps_the_position(shelf, open_page, wo
     assert page.is_checked(f"#card-{shelf[2]} input")
     expect(page.locator(f"#card-{shelf[3]} .words")).to_be_visible()
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_have_text(
-        "What Flow sent is a file of an unknown kind, not a picture that Flowshelf keeps."
+        "What Flow sent is a file of an unknown kind, not an image that Flowshelf keeps."
     )
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_be_visible()
     page.reload()

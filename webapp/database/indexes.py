@@ -42,5 +42,9 @@ INDEXES = (
     f"CREATE INDEX IF NOT EXISTS images_changed {_IMAGES} ({_BY_TIME}) WHERE changed_sha256 IS NOT NULL",
     f"""CREATE INDEX IF NOT EXISTS images_unmeasured {_IMAGES} (id)
         WHERE local_path IS NOT NULL AND width IS NULL""",
+    # The trash: the files of an act, those of an image, and what is under way.
+    "CREATE INDEX IF NOT EXISTS trashed_by_act ON trashed_file (act)",
+    "CREATE INDEX IF NOT EXISTS trashed_by_name ON trashed_file (name)",
+    "CREATE INDEX IF NOT EXISTS trashed_under_way ON trashed_file (id) WHERE state != 'kept'",
     f"CREATE INDEX IF NOT EXISTS images_not_wanted {_IMAGES} (id) WHERE not_wanted_at IS NOT NULL",
 )

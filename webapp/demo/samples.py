@@ -61,6 +61,18 @@ def moved_sample_world(
     return world
 
 
+def add_news(ada: World, studio: World) -> None:
+    """Add what the next sync finds: a few pages of the histories of `ada`, and new projects of `studio`."""
+    for title in ("Window display", "Menu cards"):
+        project_id = studio.add_project(title)
+        studio.add_generated(6, project_id)
+        studio.add_uploaded(1, project_id)
+    studio.add_generated(4, studio.projects.ids()[4])
+    ada.add_videos(3)
+    ada.add_uploaded(20)
+    ada.add_generated(32)
+
+
 def _vary(world: World, generated: list[str], uploaded: list[str]) -> None:
     """Vary models and aspects, and give some images references to uploads."""
     for index, name in enumerate(generated[::2]):

@@ -1,6 +1,7 @@
 """How many images match a filter, from `image_tally` where possible instead of reading all images."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from peewee import Case, Field, ModelSelect, Select, fn
 
@@ -113,10 +114,10 @@ def _tally(filter_: Filter) -> "ModelSelect[Tally]":
     conditions = [column == value for column, value in values if value]
     if filter_.state in (FileState.DONE, FileState.PENDING):
         conditions.append(Tally.has_file == (filter_.state is FileState.DONE))
-    if filter_.since:
-        conditions.append(Tally.month >= filter_.since[:MONTH_LENGTH])
-    if filter_.until:
-        conditions.append(Tally.month <= filter_.until[:MONTH_LENGTH])
+    if since_at := filter_.since_at:
+        conditions.append(Tally.month >= since_at[:MONTH_LENGTH])
+    if until_at := filter_.until_at:
+        conditions.append(Tally.month <= until_at[:MONTH_LENGTH])
     return Tally.select().where(*conditions) if conditions else Tally.select()
 
 
@@ -141,7 +142,7 @@ def _estimated(filter_: Filter) -> Totals | None:
     if not is_tallied(filter_):
         return None
     # The first and the last month may be covered in part only, so their images are not counted.
-    partial = [day[:MONTH_LENGTH] for day in (filter_.since, filter_.until) if day]
+    partial = [bound[:MONTH_LENGTH] for bound in (filter_.since_at, filter_.until_at) if bound]
     has_many = sum(count for month, count in months.items() if month not in partial) > MAX_COUNTED
     return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True) if has_many else None
 
@@ -155,7 +156,7 @@ def is_tallied(filter_: Filter) -> bool:
         model_name=filter_.model_name,
         state=filter_.state,
     )
-    is_plain = replace(filter_, since=None, until=None, sort=Sort.NEWEST) == of_tally
+    is_plain = replace(filter_, since=None, until=None, zone=UTC, sort=Sort.NEWEST) == of_tally
     return is_plain and filter_.state in (None, FileState.DONE) and filter_.sort is not Sort.DOWNLOADED
 
 

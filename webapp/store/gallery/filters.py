@@ -7,6 +7,7 @@ images takes a filter or a selection.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from enum import StrEnum
 
 from peewee import JOIN, SQL, Expression, Field, ModelSelect, Select, Tuple
@@ -15,6 +16,7 @@ from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
 from webapp.store.gallery import search
 from webapp.store.runs.downloads import ACTIVE
+from webapp.times import day_bounds
 
 
 class Sort(StrEnum):
@@ -44,7 +46,7 @@ class Filter:
     `text`: every word occurs in the prompt or the title, or the whole text begins the name, media key or
     workflow id. Without `searches_titles` titles do not count; it is always true where there is no `text`.
     `workflow_id` is shared by the versions of one picture. `since` and `until` are days as
-    `YYYY-MM-DD`, both included.
+    `YYYY-MM-DD` in the time zone `zone`, both included.
     """
 
     profile_id: str | None = None
@@ -58,7 +60,18 @@ class Filter:
     workflow_id: str | None = None
     since: str | None = None
     until: str | None = None
+    zone: tzinfo | None = UTC
     sort: Sort = Sort.NEWEST
+
+    @property
+    def since_at(self) -> str | None:
+        """The first microsecond of the day `since`."""
+        return day_bounds(self.since, self.zone)[0] if self.since else None
+
+    @property
+    def until_at(self) -> str | None:
+        """The last microsecond of the day `until`."""
+        return day_bounds(self.until, self.zone)[1] if self.until else None
 
     @property
     def fields(self) -> tuple[Field, Field]:
@@ -124,10 +137,10 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
     if filter_.text.strip():
         conditions.append(_mentions(filter_.text.strip(), filter_.searches_titles, as_whole))
     conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
-    if filter_.since:
-        conditions.append(Image.created_at >= filter_.since)
-    if filter_.until:
-        conditions.append(Image.created_at < f"{filter_.until}~")  # "~" sorts after every time of that day
+    if since_at := filter_.since_at:
+        conditions.append(Image.created_at >= since_at)
+    if until_at := filter_.until_at:
+        conditions.append(Image.created_at <= until_at)
     if filter_.sort is Sort.DOWNLOADED:
         conditions.append(Image.downloaded_at.is_null(False))
     if filter_.state:

@@ -81,6 +81,17 @@ def list_page(
     )
 
 
+def list_page_from(filter_: Filter, start: Filter, *, limit: int) -> GalleryPage:
+    """A page of `filter_` that begins with the first image of `start`, a part of the same filter and order;
+    the last page when that part is empty."""
+    rows = _list_beyond(start, None, limit + 1)
+    has_older, rows = len(rows) > limit, rows[:limit]
+    if not rows:
+        rows = _list_beyond(filter_, None, limit, backwards=True)[::-1]
+    has_newer = bool(rows) and bool(_list_beyond(filter_, rows[0], 1, backwards=True))
+    return _page(rows, None, has_newer=has_newer, has_older=has_older, is_whole=not (has_newer or has_older))
+
+
 def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
     """The ids of the images before and after an image in a filter's order, None where there is none."""
     before, after = _list_beyond(filter_, image, 1, backwards=True), _list_beyond(filter_, image, 1)

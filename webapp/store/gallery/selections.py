@@ -75,6 +75,15 @@ def list_ids(selection: Selection) -> list[str]:
     return list(order.ordered(selected(selection)).select(Image.id).scalars())
 
 
+def list_first(selection: Selection, limit: int, *, has_file: bool = False) -> list[Image]:
+    """The first images of a selection in its order, with their downloads; `has_file`: with a file."""
+    order = selection.everything or Filter()
+    rows = order.ordered(selected(selection)).select(Image.id)
+    if has_file:
+        rows = rows.where(Image.local_path.is_null(False))
+    return list_in_order(list(rows.limit(limit).scalars()))
+
+
 def list_ids_by_profile(selection: Selection, *, failed_only: bool = False) -> dict[str, list[str]]:
     """The ids of a selection by profile; `failed_only`: those of images whose download failed."""
     order = selection.everything or Filter()

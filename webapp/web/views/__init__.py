@@ -16,18 +16,22 @@ companion_pages    the page “Connect this browser”, and the companion as a Z
 companion_relay    signed requests of paired browsers (the companion)
 companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
-activity           runs, failures, messages, automatic syncs
+activity           runs, failures, toasts, automatic syncs
 overview           charts of all images
 settings           the settings page
+trash              the trash: restore, empty
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
-api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox, api_trash   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
+installation       the web manifest
 problems           error responses
 
 filter_parameters  filters and selections in URLs and forms
 return_path        the page to return to after a form
+timeline           the months at the edge of the gallery
+zones              the time zone of the viewer
 formats            numbers, sizes and times as text
 labels             the words for states, runs and histories
 image_display      how an image is shown
@@ -42,7 +46,7 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
-    api_firefox,
+    api_trash,
     commands,
     companion_accounts,
     companion_pages,
@@ -59,6 +63,7 @@ from webapp.web.views import (
     ignored_reasons,
     image,
     image_display,
+    installation,
     labels,
     model_names,
     overview,
@@ -73,6 +78,7 @@ from webapp.web.views import (
     share,
     sign_in_ways,
     status,
+    trash,
 )
 
 
@@ -86,6 +92,7 @@ def register_views(app: Flask) -> None:
         commands.commands,
         selections.selection_commands,
         exports.export_pages,
+        trash.trash_pages,
         profiles.profiles,
         renewal.renewal,
         companion_pages.companion_pages,
@@ -97,8 +104,9 @@ def register_views(app: Flask) -> None:
         overview.charts,
         share.share,
         settings.settings,
-        api_firefox.api,  # that of `api`, with the requests about Firefox
+        api_trash.api,  # that of `api`, with the requests about Firefox and the trash
         health.health,
+        installation.installation,
         help.help_pages,
     ):
         app.register_blueprint(blueprint)

@@ -1,7 +1,6 @@
 """Examination of the responses of Flow: the button that starts it, its result, and a report to save."""
 
 import json
-from datetime import UTC, datetime
 
 from flask import Blueprint, Response, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -12,6 +11,7 @@ from webapp.store import profiles
 from webapp.web.services import background
 from webapp.web.views.api_values import examination_report
 from webapp.web.views.profiles import render_profile
+from webapp.web.views.zones import viewed_now
 
 examination = Blueprint("examination", __name__)
 
@@ -41,7 +41,7 @@ def send_report(profile_id: str) -> ResponseReturnValue:
     if last is None:
         return redirect(url_for("examination.show_examination", profile_id=profile_id))
     response = Response(_report_text(last), content_type="application/json; charset=utf-8")
-    file_name = f"flowshelf-report-{datetime.now(UTC):%Y-%m-%d}.json"
+    file_name = f"flowshelf-report-{viewed_now():%Y-%m-%d}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, date
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from webapp.errors import BadRequest, Forbidden
 from webapp.store.gallery.filters import FileState, Filter, Selection, Sort
 from webapp.store.profiles import get_profile
 from webapp.web.access import is_owner
+from webapp.web.views.zones import viewer_zone
 
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
@@ -25,6 +27,7 @@ ALL_BUT_TICKED = "but-ticked"
 def filter_of(args: Mapping[str, str]) -> Filter:
     """The filter of the parameters `args`. Raises UnknownProfile, or BadRequest for an invalid value."""
     profile_id = args.get("profile") or None
+    since, until = _day(args.get("from")), _day(args.get("to"))
     return Filter(
         profile_id=get_profile(profile_id).id if profile_id else None,
         text=args.get("q", "").replace("\0", " ").strip()[:MAX_CHARACTERS],
@@ -34,8 +37,10 @@ def filter_of(args: Mapping[str, str]) -> Filter:
         model_name=args.get("model") or None,
         project_id=args.get("project") or None,
         workflow_id=args.get("card") or None,
-        since=_day(args.get("from")),
-        until=_day(args.get("to")),
+        since=since,
+        until=until,
+        # Without days a zone would make two filters of one.
+        zone=viewer_zone() if since or until else UTC,
         sort=_choice(Sort, args.get("sort")) or Sort.NEWEST,
     )
 
@@ -124,6 +129,11 @@ def _choice(choices: type[ChoiceT], text: str | None) -> ChoiceT | None:
 
 
 def _day(text: str | None) -> str | None:
-    if text and not _DAY.fullmatch(text):
-        raise BadRequest(f"“{text[:20]}” is not a date. Write it like 2026-11-03.")
-    return text or None
+    if not text:
+        return None
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise BadRequest(f"“{text[:20]}” is not a date. Write it like 2026-11-03.") from error

@@ -1,4 +1,4 @@
-"""Numbers, sizes, durations and times as people read them."""
+"""Numbers, sizes, durations and times as people read them, dates in the time zone of the viewer."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -7,6 +7,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from webapp import times
+from webapp.web.views.zones import viewed, viewed_now, viewer_zone
 
 EXPIRY_WARNING = timedelta(days=3)
 
@@ -58,36 +59,42 @@ def ago(text: str | None) -> str:
 
 def day(text: str) -> str:
     """`3 November 2026`."""
-    moment = times.parsed(text)
+    moment = viewed(text)
     return f"{moment.day} {moment:%B %Y}"
 
 
 def day_key(text: str) -> str:
-    """`2026-11-03`."""
-    return f"{times.parsed(text):%Y-%m-%d}"
+    """`2026-11-03`: the same for all times of a day."""
+    return f"{viewed(text):%Y-%m-%d}"
 
 
 def day_heading(text: str) -> str:
-    """`Tue 3 Nov 2026`."""
-    moment = times.parsed(text)
-    return f"{moment:%a} {moment.day} {moment:%b %Y}"
-
-
-def clock(text: str) -> str:
-    """`14:05`."""
-    return f"{times.parsed(text):%H:%M}"
+    """`Tue 3 Nov 2026`; `Today` and `Yesterday`. Short: a heading is as wide as a small card."""
+    moment = viewed(text)
+    days_ago = (viewed_now().date() - moment.date()).days
+    recent = {0: "Today", 1: "Yesterday"}
+    return recent.get(days_ago, f"{moment:%a} {moment.day} {moment:%b %Y}")
 
 
 def exact(text: str) -> str:
-    """`2026-11-03 14:05 UTC`."""
-    return f"{times.parsed(text):%Y-%m-%d %H:%M} UTC"
+    """`2026-11-03 14:05 UTC+1`, sortable and without doubt."""
+    moment = viewed(text)
+    return f"{moment:%Y-%m-%d %H:%M} {_offset(moment)}"
+
+
+def _offset(moment: datetime) -> str:
+    """`UTC`, `UTC+1`, `UTC-3:30`."""
+    minutes = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "+" if minutes > 0 else "-"
+    return f"UTC{sign}{hours}{f':{rest:02}' if rest else ''}" if minutes else "UTC"
 
 
 def time_tag(text: str | None) -> Markup:
     """`3 Nov 2026` as a `<time>`, with the exact time for machines and on hover; empty for None."""
     if not text:
         return Markup("")
-    moment = times.parsed(text)
+    moment = viewed(text)
     return _tag(text, f"{moment.day} {moment:%b %Y}")
 
 
@@ -116,10 +123,15 @@ def time_left(text: str) -> str:
 
 
 def moment_ahead(seconds: float) -> str:
-    """`in 40 s, at 14:05 UTC`; `now`."""
+    """`in 40 s, at 14:05`; `now`."""
     if seconds < 1:
         return "now"
-    return f"in {duration(seconds)}, at {datetime.now(UTC) + timedelta(seconds=seconds):%H:%M} UTC"
+    return f"in {duration(seconds)}, at {clock(datetime.now(UTC) + timedelta(seconds=seconds))}"
+
+
+def clock(moment: datetime) -> str:
+    """`14:05`."""
+    return f"{times.local(moment, viewer_zone()):%H:%M}"
 
 
 def shortened(text: str, max_length: int = 60) -> str:

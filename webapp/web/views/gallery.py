@@ -24,10 +24,13 @@ from webapp.web.views.filter_parameters import (
 )
 from webapp.web.views.model_names import model_choices
 from webapp.web.views.status import status_line
+from webapp.web.views.timeline import Tick, list_ticks, requested_start
 
 gallery = Blueprint("gallery", __name__)
 
 IMAGES_PER_PAGE = 60
+# Two pages are as quickly scrolled through.
+MIN_FOR_TIMELINE = 2 * IMAGES_PER_PAGE
 # The most cards that one request may ask for: as many small ones as a very large screen shows.
 MAX_CARDS = 300
 
@@ -41,7 +44,8 @@ def show_gallery() -> ResponseReturnValue:
         return render_template("welcome.html")
     filter_ = requested_filter()
     values = {"profiles": all_profiles, "profile_id": filter_.profile_id, "choices": filter_choices(filter_)}
-    values |= grid_values(filter_)
+    grid = grid_values(filter_)
+    values |= grid | {"timeline": timeline_of(filter_, grid["totals"])}
     if is_owner():
         panel = status_line(filter_.profile_id)
         response = make_response(render_template("gallery.html", status=panel, **values))
@@ -77,6 +81,14 @@ def show_totals() -> str:
     return render_template("partials/totals.html", is_fragment=True, **values)
 
 
+@gallery.get("/timeline")
+def show_timeline() -> str:
+    """The timeline alone, for a page that stays open while a sync stores images."""
+    filter_ = filter_of(request.args)
+    ticks = timeline_of(filter_, counts.count_first(filter_))
+    return render_template("partials/timeline.html", timeline=ticks, args=filter_args(filter_))
+
+
 @gallery.get("/cards")
 def show_cards() -> ResponseReturnValue:
     """The pictures and states of some cards, which HTMX swaps in by their ids."""
@@ -104,6 +116,9 @@ def count_values(filter_: Filter, totals: counts.Totals) -> dict[str, Any]:
 
 
 def requested_page(filter_: Filter) -> images.GalleryPage:
+    """The page that the URL names: from a month (`at`), or beyond an image."""
+    if start := requested_start(filter_):
+        return images.list_page_from(filter_, start, limit=IMAGES_PER_PAGE)
     before, after = request.args.get("before"), request.args.get("after")
     return images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after)
 
@@ -114,6 +129,10 @@ def sync_states(profile_id: str | None) -> set[str]:
     shown = [profiles.get_profile(profile_id)] if profile_id else profiles.list_profiles()
     last = (runs.find_last_run(profile.id, RunKind.SYNC) for profile in shown)
     return {run.state for run in last if run}
+
+
+def timeline_of(filter_: Filter, totals: counts.Totals) -> list[Tick]:
+    return list_ticks(filter_) if totals.total > MIN_FOR_TIMELINE else []
 
 
 def filter_choices(filter_: Filter) -> dict[str, list[Any]]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from flask import Flask, g, url_for
 
-from webapp import storage
+from webapp import storage, times
 from webapp.database.models import Image
 from webapp.database.states import DownloadState
 from webapp.sources import ASPECT_RATIOS, aspect_ratio_of
@@ -58,7 +58,8 @@ def card_words(image: Image) -> str:
     title = image_title(image)
     if title != _untitled(image):
         return title
-    return f"{'Generated' if image.kind == 'generated' else 'Uploaded'} at {clock(image.created_at)}"
+    made = "Generated" if image.kind == "generated" else "Uploaded"
+    return f"{made} at {clock(times.parsed(image.created_at))}"
 
 
 def image_heading(image: Image) -> str:

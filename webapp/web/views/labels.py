@@ -15,7 +15,8 @@ from webapp.store.history import projects
 from webapp.store.profile_names import guest_name, owner_name
 from webapp.store.runs import schedules
 from webapp.web.access import is_owner
-from webapp.web.views.formats import ago, day, duration, number, shortened, size
+from webapp.web.views.formats import ago, clock, day, duration, number, shortened, size
+from webapp.web.views.zones import viewed, viewed_now
 
 # The states of an image's file: those of `image_display.file_state`, and those to filter by.
 FILE_LABELS = {
@@ -39,7 +40,7 @@ HEALTH_LABELS: dict[str, str] = {
     Health.UNUSUAL_ACTIVITY: "Paused for an hour",
 }
 SYNC_LABELS: dict[str, str] = {
-    SyncMode.NEW: "Quick sync",
+    SyncMode.NEW: "Sync",
     SyncMode.ALL: "Sync of all pages",
     SyncMode.FULL: "Full sync",
     SyncMode.RESUME: "Resumed sync",
@@ -112,7 +113,7 @@ def project_label(project: Project) -> str:
 
 
 def run_title(run: Run) -> str:
-    """`Quick sync`, `Download`."""
+    """`Sync`, `Download`."""
     if run.kind == RunKind.DOWNLOAD:
         return "Download"
     return SYNC_LABELS.get(run.mode or "", "Sync")
@@ -168,7 +169,7 @@ def _next_sync(schedule: Schedule) -> str:
         return f"Next sync: {schedule.hours} h after the one that is running."
     if due <= current:
         return "Next sync: now."
-    return f"Next sync: in {duration((due - current).total_seconds())}, at {due:%H:%M} UTC."
+    return f"Next sync: in {duration((due - current).total_seconds())}, at {clock(due)}."
 
 
 # Histories
@@ -204,7 +205,7 @@ def _project_coverage(history: History) -> str:
     if oldest is None:
         return "All projects have been read."
     return (
-        "A quick sync reads some of the projects each time. The one that has waited longest was read "
+        "A sync reads some of the projects each time. The one that has waited longest was read "
         f"{ago(oldest.read_at)}."
     )
 
@@ -220,7 +221,7 @@ def _position(run: Run | None) -> str:
 
 
 def _today_or_day(text: str) -> str:
-    is_today = times.parsed(text).date() == datetime.now(UTC).date()
+    is_today = viewed(text).date() == viewed_now().date()
     return ago(text) if is_today else f"on {day(text)}"
 
 

@@ -15,7 +15,7 @@ from webapp.database.models import Gap, History, Profile, Run, Walk
 from webapp.database.states import RunKind, RunState
 from webapp.errors import FlowshelfError
 from webapp.sources.throttle import Cooldown
-from webapp.store import profiles, runs
+from webapp.store import profiles, runs, trash
 from webapp.store.gallery import counts
 from webapp.store.history import walks
 from webapp.store.runs import downloads
@@ -114,7 +114,11 @@ def show_download_strip() -> str:
 @panels.app_context_processor
 def add_trouble() -> dict[str, Callable[..., object]]:
     """Every page shows what keeps runs from storing what they do. Functions, as below."""
-    return {"trouble": lambda: background().find_trouble(), "trouble_version": trouble_version}
+    return {
+        "trouble": lambda: background().find_trouble(),
+        "trouble_version": trouble_version,
+        "has_trash": lambda: trash.summary().count > 0,
+    }
 
 
 def trouble_version(error: FlowshelfError | None) -> str:

@@ -1,0 +1,58 @@
+"""The months of a gallery, to jump to one of them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from peewee import fn
+
+from webapp.database.models import Image
+from webapp.store.gallery import search
+from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month, is_tallied
+from webapp.store.gallery.filters import Filter, Sort, matching
+
+# With more months than this a rail would be a solid block; it then consists of years.
+MAX_MONTHS = 150
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_YEAR_LENGTH = len("2026")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """How many images there are in each month (`2026-03`) or, of a long history, each year (`2026`), in the
+    order of the filter, by UTC. `is_exact` is False if some of them may not match the filter."""
+
+    counts: Mapping[str, int]
+    is_exact: bool
+
+
+def timeline_of(filter_: Filter) -> Timeline:
+    """The months that can be jumped to; none of hidden images, and none if time is not the order."""
+    if filter_.sort is Sort.DOWNLOADED:
+        return Timeline({}, is_exact=True)
+    by_month = _count_found(filter_)
+    is_exact = by_month is not None or (is_tallied(filter_) and not (filter_.since or filter_.until))
+    if by_month is None:
+        by_month = count_by_month(filter_) or {}
+    known = {month: count for month, count in by_month.items() if _MONTH.fullmatch(month)}
+    counts = known if len(known) <= MAX_MONTHS else _by_year(known)
+    ordered = sorted(counts.items(), reverse=filter_.sort is Sort.NEWEST)
+    return Timeline(dict(ordered), is_exact)
+
+
+def _count_found(filter_: Filter) -> dict[str, int] | None:
+    """The counts of a search that the full-text index answers, which finds few images; None otherwise."""
+    text = filter_.text.strip()
+    if not text or search.find_candidates(text, in_titles=filter_.searches_titles) is None:
+        return None
+    month = fn.SUBSTR(Image.created_at, 1, MONTH_LENGTH)
+    rows = matching(filter_).select(month, fn.COUNT(Image.id)).group_by(month)
+    return dict(rows.tuples().iterator())
+
+
+def _by_year(by_month: Mapping[str, int]) -> dict[str, int]:
+    years: defaultdict[str, int] = defaultdict(int)
+    for month, count in by_month.items():
+        years[month[:_YEAR_LENGTH]] += count
+    return years
