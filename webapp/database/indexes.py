@@ -24,6 +24,7 @@ INDEXES = (
     f"CREATE INDEX IF NOT EXISTS images_by_name {_IMAGES} (name COLLATE NOCASE)",
     f"CREATE INDEX IF NOT EXISTS images_by_workflow {_IMAGES} (workflow_id COLLATE NOCASE)",
     f"CREATE INDEX IF NOT EXISTS images_of_workflow {_IMAGES} (workflow_id)",
+    f"CREATE INDEX IF NOT EXISTS images_of_seed {_IMAGES} (seed) WHERE seed IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_of_run {_IMAGES} (stored_run_id) WHERE stored_run_id IS NOT NULL",
     # Pages of the gallery, by filter.
     f"CREATE INDEX IF NOT EXISTS images_by_time {_IMAGES} ({_BY_TIME})",

@@ -13,7 +13,7 @@ _ARCHIVED = (
     "Paper lantern",
     "Blue enamel mug",
     "Linen swatch",
-    "Logo of a small bakery",
+    "Logo of a small café",
     "Wooden chair",
     "Postcard from the coast",
 )

@@ -10,8 +10,8 @@ from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
 from webapp.store import transaction
 from webapp.store.gallery.counts import Totals, count_all, count_images, list_tallied
-from webapp.store.gallery.filters import Filter, Selection, listed, matching, selected, with_download
-from webapp.store.gallery.search import ROWID
+from webapp.store.gallery.filters import Filter, Selection, matching, selected, with_download
+from webapp.store.gallery.search import ROWID, listed
 from webapp.store.runs.downloads import list_outcomes
 from webapp.times import now
 

@@ -29,6 +29,7 @@ installation       the web manifest
 problems           error responses
 
 filter_parameters  filters and selections in URLs and forms
+search_notes       what a page says about a search
 return_path        the page to return to after a form
 timeline           the months at the edge of the gallery
 zones              the time zone of the viewer

@@ -23,6 +23,7 @@ from webapp.web.views.filter_parameters import (
     requested_filter,
 )
 from webapp.web.views.model_names import model_choices
+from webapp.web.views.search_notes import notes_of
 from webapp.web.views.status import status_line
 from webapp.web.views.timeline import Tick, list_ticks, requested_start
 
@@ -104,7 +105,8 @@ def grid_values(filter_: Filter) -> dict[str, Any]:
     """The values of `partials/grid.html`: the requested page, and counts of all images that match."""
     page = requested_page(filter_)
     totals = counts.count_listed(page.images) if page.is_whole else counts.count_first(filter_)
-    return {"filter": filter_, "page": page} | count_values(filter_, totals)
+    values = {"filter": filter_, "page": page, "search_notes": notes_of(filter_, totals.total)}
+    return values | count_values(filter_, totals)
 
 
 def count_values(filter_: Filter, totals: counts.Totals) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from webapp.database.models import Image
 from webapp.database.states import DownloadState
 from webapp.sources import ASPECT_RATIOS, aspect_ratio_of
 from webapp.sources.signed_urls import is_good
+from webapp.store.gallery.query import as_words
 from webapp.web.access import is_owner
 from webapp.web.services import background
 from webapp.web.views.formats import clock
@@ -82,7 +83,7 @@ def similar_words(prompt: str) -> str:
     one.
     """
     words = (word.strip(_PUNCTUATION)[:MAX_SIMILAR_CHARACTERS] for word in prompt.split())
-    return " ".join([word for word in words if word][:MAX_SIMILAR_WORDS])
+    return as_words(" ".join([word for word in words if word][:MAX_SIMILAR_WORDS]))
 
 
 def shape(image: Image) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -128,7 +129,7 @@ def _has_profile(row: TrashedFile) -> bool:
 def undo() -> ResponseReturnValue:
     """Restore all files of one Delete, or of several that a toast has merged (`undo`, more than once)."""
     done = [background().trash.undo(act) for act in request.form.getlist("undo")]
-    outcome = {
+    outcome: dict[str, Any] = {
         "restored": sum(each.restored_count for each in done),
         "aside": sum(each.aside_count for each in done),
         "stayed": sum(each.kept_count for each in done),
