@@ -1,6 +1,6 @@
 // Makes every page more convenient; they work without it. Parts: panels, copying, keys, messages, errors.
 
-import { all, announce, byId, isTyping, later, on, onClick, pollNow } from "./dom.js";
+import { all, announce, byId, isPlain, isTyping, later, on, onClick, pollNow } from "./dom.js";
 
 // The URL of the page that asks to confirm a sign-in link contains the code. It must not stay in the address bar.
 const confirming = document.querySelector("form[data-hides-query]");
@@ -49,6 +49,27 @@ function afterPanel(panel, was, isCommand) {
 // Ignores the second click of a double click: it would hit the button that has replaced the first one.
 onClick(".panel button", (event) => event.detail > 1 && event.preventDefault());
 
+// Dialogs: links and buttons with `data-dialog` open their page in one; `page` there means that they must not.
+
+const openDialog = (opener) => import("./dialogs.js").then((dialogs) => dialogs.open(opener));
+const opensDialog = (element) => (element?.dataset.dialog ?? "page") !== "page";
+
+onClick("a[data-dialog]", (event, link) => {
+  if (!isPlain(event) || !opensDialog(link)) return;
+  event.preventDefault();
+  openDialog(link);
+});
+
+// Before htmx or anything else sees it. Without a part for a dialog the browser itself submits the form.
+on("submit", (event) => {
+  const { submitter } = event;
+  if (!submitter?.matches("[data-dialog]")) return;
+  event.stopPropagation();
+  if (!opensDialog(submitter)) return;
+  event.preventDefault();
+  openDialog(submitter);
+}, true);
+
 // Copying
 
 onClick("[data-copies]", (_, button) => {
@@ -59,9 +80,9 @@ onClick("[data-copies]", (_, button) => {
 });
 // Keys of every page, except while somebody types
 
-/** Lists the keys, also in the lightbox: what is outside of it does not react while it is open. */
+/** Lists the keys, also in the lightbox or a dialog: what is outside of it does not react while it is open. */
 function showKeys() {
-  (document.querySelector("#lightbox[open] .view") ?? document.body).append(byId("keys"));
+  (document.querySelector("#lightbox[open] .view, #dialog[open]") ?? document.body).append(byId("keys"));
   byId("keys").showPopover();
 }
 
@@ -87,8 +108,10 @@ on("messages-shown", ({ detail }) => (localStorage[LAST_SHOWN] = detail.newest))
 on("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id === "messenger" && localStorage[LAST_SHOWN]) detail.formData.set("since", localStorage[LAST_SHOWN]);
 });
-on("animationend", ({ target }) => target.matches(".toast") && target.remove());
-onClick(".dismiss", (_, button) => button.closest(".toast, .problem").remove());
+onClick(".problem .dismiss", (_, button) => button.closest(".problem").remove());
+on("htmx:oobAfterSwap", ({ detail: { target } }) => {
+  if (target.id === "toasts") import("./toasts.js").then(({ arrange }) => arrange());
+});
 
 // A hidden page does not poll; it catches up when it is shown. An empty selection needs no summary.
 on("htmx:beforeRequest", (event) => {
@@ -126,6 +149,7 @@ on("htmx:afterRequest", ({ detail }) => {
   const isCommand = detail.requestConfig.verb === "post";
   const isOver = "temporary" in byId("problem").dataset || isCommand;
   const { status } = detail.xhr; // htmx counts an error that it shows as a success
+  if (isCommand && status >= 400) pollNow(); // it may have done a part
   if (!isOver || status < 200 || status >= 400) return;
   if (isCommand && detail.elt.id !== "selected-summary") pollNow();
   byId("problem").replaceChildren();

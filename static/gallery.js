@@ -26,10 +26,11 @@ let refreshed = null;
 /** Replaces the grid where that disturbs nobody: at the top, without ticks. Otherwise shows a link if images arrived. */
 async function refreshGrid(haveArrived) {
   await refreshed; // replacing the grid drops the requests that are queued behind it
-  if (!byId("grid")) return; // panels are on other pages too
+  if (!byId("grid")) return;
   const { url } = byId("grid").dataset;
   const isFree = Boolean(url) && scrollY < NEAR_TOP_PIXELS && !hasTicks();
   if (isFree) refreshed = get(url, "#grid", { swap: "outerHTML" });
+  else htmx.trigger("#totals", "again");
   if (isFree || haveArrived) byId("show-newest").hidden = isFree;
 }
 
@@ -46,7 +47,14 @@ on("htmx:oobBeforeSwap", ({ detail }) => {
   const { version, image } = detail.fragment.firstElementChild.dataset;
   if (version && version === detail.target.dataset.version) detail.shouldSwap = false;
   else if (image) keepPressed(detail, detail.target, () => fetchCards([image]));
+  if (detail.shouldSwap) all("img", detail.target).forEach(unload);
 });
+
+/** Chromium loads a larger source of a picture that is removed, because it has no size any more. */
+function unload(image) {
+  image.removeAttribute("srcset");
+  image.removeAttribute("src");
+}
 
 /** Does not replace a part while a button in it is held down, because the click would be lost; retries afterwards. */
 function keepPressed(detail, part, retry) {
@@ -89,7 +97,8 @@ function showPlaceholder(image) {
 
 on("error", ({ target }) => target.matches?.(".picture img") && showPlaceholder(target), true);
 all(".picture img").filter((image) => image.complete && !image.naturalWidth).forEach(showPlaceholder);
-// The panels tell what has changed
+
+// The status line tells what has changed, and a panel in its sheet that a button there was pressed
 
 on("htmx:beforeSwap", ({ detail }) => {
   const { target, requestConfig } = detail;
@@ -99,14 +108,13 @@ on("htmx:beforeSwap", ({ detail }) => {
 on("htmx:afterSettle", () => later(prepareCards, 0)); // once, although htmx sends this event for each new card
 
 on("panel-changed", ({ detail: { panel, was, isCommand, wasActive, isActive } }) => {
-  const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
-  const hasEnded = wasActive && !isActive;
   if (wasActive !== isActive || isCommand) refreshCards();
-  else if (panel.id === "download-panel") refreshCards(DOWNLOADING, NEXT_CARDS);
-  if (hasEnded || haveArrived) refreshGrid(haveArrived);
-  if (haveArrived) htmx.trigger("#download-panel", "again"); // it counts what can be downloaded
-  const pending = byId("download-pending");
-  if (pending && panel.dataset.pending) pending.disabled = panel.dataset.pending === "0";
+  if (panel.id !== "status") return;
+  const haveArrived = panel.dataset.count !== was.count && panel.dataset.count !== "0";
+  if (wasActive === isActive && !isCommand) refreshCards(DOWNLOADING, NEXT_CARDS);
+  const isEmpty = wasActive !== isActive && document.querySelector("#grid > .empty"); // it says what the sync does
+  if ((wasActive && !isActive) || haveArrived || isEmpty) refreshGrid(haveArrived);
+  if (haveArrived && byId("download-panel")) htmx.trigger("#download-panel", "again"); // it counts what can be downloaded
 });
 
 // Selection: the ticked cards, or all images that match the filter except some. Then the form sends the filter.
@@ -135,8 +143,10 @@ function showSelection() {
   if (wasEverything) byId("everything").indeterminate = exceptions.size > 0;
   const count = wasEverything ? byId("totals").dataset.count - exceptions.size : selected().length;
   all(".needs-selection").forEach((button) => (button.disabled = !count));
+  document.querySelector(".toolbar").classList.toggle("is-shown", count > 0);
+  byId("selection").classList.toggle("selects", count > 0);
   byId("compare").classList.toggle("is-possible", count === 2);
-  const isLoading = "active" in byId("download-panel").dataset; // the size changes when downloads end
+  const isLoading = "active" in byId("status").dataset; // the size changes when downloads end
   showCount(count, [isLoading, count, ...exceptions, ...selected().map((box) => box.value)].join());
 }
 
@@ -178,7 +188,8 @@ on("formdata", ({ target, formData }) => {
 // The browser itself submits these buttons, because the response is a page or a file.
 on("submit", (event) => event.submitter?.matches("[data-page]") && event.stopPropagation(), true);
 
-onClick("#more-actions .choice", () => byId("more-actions").hidePopover());
+onClick("#clear-selection", unselect);
+onClick(".menu .choice", (_, choice) => choice.closest(".menu").hidePopover());
 
 // Clears the selection after its download was requested, so that the gallery can refresh again.
 on("htmx:afterRequest", ({ detail }) => {
@@ -186,8 +197,27 @@ on("htmx:afterRequest", ({ detail }) => {
   if (submitter?.id !== "download-selected" || detail.xhr.status !== 200) return;
   const hadFocus = document.activeElement === submitter;
   unselect();
-  if (hadFocus) byId("download-panel").focus({ preventScroll: true });
+  if (hadFocus) byId("status").focus({ preventScroll: true });
 });
+// Hiding and Undo (hiding.js): the cards leave at once and come back.
+
+on("htmx:configRequest", ({ detail }) => {
+  // htmx forgets the button that was pressed when the menu around it closes.
+  detail.path = detail.triggeringEvent?.submitter?.getAttribute("formaction") ?? detail.path;
+  if (/\/selection\/(hide|undo)$/.test(detail.path)) detail.hiding = import("./hiding.js").then((hiding) => [hiding.end, hiding.begin(detail)]);
+});
+on("htmx:afterRequest", ({ detail }) => {
+  const { hiding } = detail.requestConfig;
+  delete detail.requestConfig.hiding; // htmx sends this event again if the form has been removed
+  hiding?.then(([end, cards]) => end(cards, detail));
+});
+
+on("images-changed", () => {
+  showCount.key = null; // the size of what is selected may have changed
+  if (byId("status")) htmx.trigger("#status", "again");
+  showSelection();
+});
+on("files-changed", () => refreshCards());
 // Copying. Without a clipboard (over http on a LAN) the names of a selection open as a page instead.
 
 onClick("#copy-names", (event, button) => {
@@ -267,7 +297,34 @@ for (const name of ["scroll", "pointerover", "focusin"])
     if (isNear && !byId("timeline").hidden) import("./timeline.js").catch(() => {}); // until then the rail consists of links
   }, { passive: true });
 
-// Lightbox (lightbox.js): what the gallery does around it
+// Lightbox (lightbox.js): loaded when somebody is about to open an image. What the gallery does around it
+
+const OPENS_LIGHTBOX = "#grid .look, #compare, #start-slideshow";
+const lightbox = { isLoaded: false, loading: null };
+
+function loadLightbox() {
+  lightbox.loading ??= import(byId("lightbox").dataset.script).then(
+    () => (lightbox.isLoaded = true),
+    () => (lightbox.loading = null), // the image opens on its own page, or the next attempt succeeds
+  );
+  return lightbox.loading;
+}
+
+for (const name of ["pointerover", "pointerdown", "focusin"]) {
+  on(name, ({ target }) => lightbox.isLoaded || (target.closest(`#grid, ${OPENS_LIGHTBOX}`) && loadLightbox()), { passive: true });
+}
+
+/** Keeps a click that comes before the module, and repeats it afterwards. */
+on("click", async (event) => {
+  const opener = event.target.closest(OPENS_LIGHTBOX);
+  if (!opener || lightbox.isLoaded || !isPlain(event)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (await loadLightbox()) (opener.isConnected ? opener : byId(opener.id))?.click(); // it may have been replaced
+  else if (opener.href) location.assign(opener.href);
+}, { capture: true });
+
+addEventListener("popstate", ({ state }) => state?.lightbox && loadLightbox()); // it shows what the URL says
 
 on("lightbox-opens", savePosition);
 
@@ -298,11 +355,21 @@ on("focusin", () => {
   if (isAnother) setTabStop();
 });
 
+const middleOf = (card) => card.offsetLeft + card.offsetWidth / 2;
+
+/** The card in the next row, below or above, that is closest to the middle of `card`. On the wall rows differ. */
+function cardInRow(card, isBelow) {
+  const beyond = cards().filter((each) => (isBelow ? each.offsetTop > card.offsetTop : each.offsetTop < card.offsetTop));
+  const row = (isBelow ? beyond[0] : beyond.at(-1))?.offsetTop;
+  const distance = (each) => Math.abs(middleOf(each) - middleOf(card));
+  return beyond.filter((each) => each.offsetTop === row).sort((one, other) => distance(one) - distance(other))[0];
+}
+
 function moveFocus({ key }) {
-  const columns = getComputedStyle(byId("cards")).gridTemplateColumns.split(" ").length;
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key] ?? 0;
-  const to = cardInFocus() ? cards()[cards().indexOf(cardInFocus()) + steps] : tabStop();
-  to?.querySelector(".look").focus();
+  const card = cardInFocus();
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  const beside = () => (step ? cards()[cards().indexOf(card) + step] : cardInRow(card, key === "ArrowDown"));
+  (card ? beside() : tabStop())?.querySelector(".look").focus();
 }
 
 function tickFocused() {

@@ -1,7 +1,8 @@
-// One image over the gallery, or two side by side; also on their own pages. Parts: lightbox, loading ahead, ticks and
-// hiding, slideshow, zoom, touch, full screen, keys. The gallery (gallery.js) hears of it by events.
+// One image over the gallery, or two side by side; also on their own pages. Parts: lightbox, loading ahead, ticks,
+// changes, slideshow, zoom, touch, full screen, keys. The gallery (gallery.js) hears of it by events, and loads this module
+// when somebody is about to open an image.
 
-import { all, byId, isPlain, isTyping, on, onClick, press } from "./dom.js";
+import { all, byId, get, isPlain, isTyping, later, on, onClick, press } from "./dom.js";
 
 const lightbox = byId("lightbox"); // null on the pages of images
 const content = lightbox?.querySelector(".content");
@@ -43,7 +44,7 @@ function open(url, look) {
     one.append(stage);
     content.replaceChildren(one);
   }
-  show(url);
+  return show(url);
 }
 
 function afterShow() {
@@ -72,8 +73,7 @@ function announce(shown) {
   if (announced === shown.dataset.url) return; // it was only refreshed
   announced = shown.dataset.url;
   const title = shown.id === "image" ? pictureOf(shown)?.alt : "";
-  const also = [".position", ".outcome p"].map((part) => shown.querySelector(part)?.textContent);
-  say([title || shown.querySelector("h1").textContent, ...also].join(" "));
+  say(`${title || shown.querySelector("h1").textContent} ${shown.querySelector(".position")?.textContent ?? ""}`);
 }
 
 /** Shows the small picture of the card behind the large one, until that has loaded. */
@@ -102,6 +102,17 @@ onClick("#lightbox :is(.neighbours, .versions) a", (event, link) => {
   event.preventDefault();
   show(link.href);
 });
+
+/** Plays the selected images, or all from the first one that is loaded. */
+function startSlideshow() {
+  const ticked = all('#grid [name="image_id"]:checked').map((box) => box.closest(".card").querySelector(".look"));
+  const [first] = ticked.length ? ticked : all("#grid .look");
+  if (!first) return;
+  chosen = ticked.length && !byId("everything")?.checked ? ticked.map((look) => look.href) : [];
+  open(first.href, first).then(() => play(true));
+}
+
+onClick("#start-slideshow", startSlideshow);
 
 onClick("#compare", (event, button) => {
   const ticked = all('#grid [name="image_id"]:checked');
@@ -168,9 +179,7 @@ on("pointerdown", ({ target, isPrimary }) => {
   if (look) ahead.set(look.href, fetchImage(look.href)); // a tenth of a second before the click
 });
 
-// Ticks and hiding: of the card in the gallery below
-
-let hidden = null; // the card that was hidden last, and its place
+// Ticks: of the card in the gallery below
 
 const boxOf = (image) => byId(`card-${image}`)?.querySelector('[name="image_id"]');
 const shownBox = () => boxOf(byId("image")?.dataset.image);
@@ -189,24 +198,52 @@ function toggleTick({ target }) {
 
 on("change", ({ target }) => target.id === "lightbox-tick" && shownBox()?.click());
 
-function hideCard(image) {
-  const card = byId(`card-${image}`);
-  if (!card) return;
-  if (boxOf(image)?.checked) boxOf(image).click();
-  hidden = { card, place: new Comment() };
-  card.replaceWith(hidden.place);
+// Changes: after hiding the next image is shown, after Undo the hidden one again, after other changes the same one
+
+const hiddenUrls = new Map(); // URLs of images, by the time that identifies their hiding on the server
+const isHide = (path) => path.endsWith("/selection/hide");
+
+let nextUrl = null;
+
+/** Shows another image, or this one again, in the lightbox or on the page of the image. The last call counts. */
+function replace(url) {
+  if (!byId("image") || (lightbox && !lightbox.open)) return;
+  nextUrl = url;
+  later(replaceNow, 0);
 }
 
-on("htmx:beforeSwap", ({ detail }) => {
-  const { target, serverResponse, requestConfig } = detail;
-  if (requestConfig.verb !== "post" || target.id !== "image" || detail.isError) return;
+function replaceNow() {
   ahead.clear();
-  if (!serverResponse.includes('id="image"')) {
-    detail.shouldSwap = false;
-    requestConfig.elt.submit(); // the image has changed: the response asks for confirmation
-  } else if (requestConfig.path.endsWith("/selection/hide")) hideCard(requestConfig.elt.elements.image_id.value);
-  else if (requestConfig.path.endsWith("/selection/undo")) hidden?.place.replaceWith(hidden.card);
+  if (lightbox) return show(nextUrl);
+  return get(nextUrl, "#image", { select: "#image", swap: "outerHTML" });
+}
+
+// Hiding the only image that the filter shows closes the lightbox.
+on("submit", (event) => {
+  if (!lightbox?.open || !event.target.matches("[data-hides]:not([hx-post])")) return;
+  event.preventDefault();
+  event.stopPropagation();
+  htmx.ajax("POST", event.target.action, { source: event.target, swap: "none" }).then(() => lightbox.close(), () => {});
+}, true);
+
+on("htmx:configRequest", ({ detail }) => {
+  if (isHide(detail.path) && subject()?.contains(detail.elt)) detail.hiddenUrl = subject().dataset.url;
 });
+
+on("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+  if (requestConfig.verb === "post" && target.id === "image") ahead.clear();
+});
+
+on("htmx:afterRequest", ({ detail: { requestConfig, xhr } }) => {
+  const { path, hiddenUrl, formData } = requestConfig;
+  if (xhr.status < 200 || xhr.status >= 300) return;
+  if (isHide(path)) hiddenUrls.set(new URL(xhr.responseURL).searchParams.get("hid"), hiddenUrl);
+  if (!path.endsWith("/selection/undo")) return;
+  const undone = formData.getAll("hid").map((hid) => hiddenUrls.get(hid)).findLast(Boolean);
+  replace(undone ?? byId("image")?.dataset.url);
+});
+
+on("files-changed", () => replace(byId("image")?.dataset.url));
 
 // Slideshow. It pauses while the pointer moves over the picture, until it leaves, and where people ask for less motion.
 
@@ -215,6 +252,7 @@ const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 const MOTION_SENTENCE = "Paused: your system asks for less motion. Press s to play.";
 let timer = null;
 let pause = ""; // why the slideshow is paused
+let chosen = []; // the URLs of what it plays; empty for all images
 
 const isPlaying = () => byId("slideshow")?.ariaPressed === "true";
 
@@ -223,6 +261,7 @@ function play(plays) {
   byId("slideshow").ariaPressed = String(plays);
   lightbox.classList.toggle("bare", plays);
   say(plays ? "Slideshow" : "Slideshow ended");
+  if (!plays) chosen = [];
   setPause(plays && lessMotion.matches ? MOTION_SENTENCE : "");
 }
 
@@ -238,8 +277,10 @@ function schedule() {
 }
 
 function advance() {
-  if (document.hidden || zoom() > 1 || document.querySelector(":popover-open")) schedule();
-  else if (byId("to-next")) press("to-next");
+  const at = chosen.findIndex((url) => new URL(url).pathname === location.pathname);
+  const next = chosen.length ? chosen[at + 1] : byId("to-next")?.href;
+  if (document.hidden || zoom() > 1 || document.querySelector(":popover-open, #dialog[open]")) schedule();
+  else if (next) show(next);
   else play(false);
 }
 
@@ -404,7 +445,7 @@ const KEYS = {
 
 on("keydown", (event) => {
   const { key, target, defaultPrevented, isComposing, ctrlKey, metaKey, altKey } = event;
-  const isElsewhere = !subject() || document.querySelector(":popover-open");
+  const isElsewhere = !subject() || document.querySelector(":popover-open, #dialog[open]");
   if (defaultPrevented || isComposing || ctrlKey || metaKey || altKey || isTyping(target) || isElsewhere) return;
   if (KEYS[key] && KEYS[key](event) !== false) event.preventDefault();
 });
@@ -416,3 +457,4 @@ lightbox?.addEventListener("cancel", (event) => {
 });
 
 if (subject()) afterShow();
+else if (lightbox && history.state?.lightbox) show(location.href); // Forward has led here, and this module has just arrived

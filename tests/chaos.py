@@ -5,8 +5,9 @@
 A real `flowshelf serve` syncs and downloads from a simulated Flow in this process, so the expected result is
 known. It is ended by `kill -9` at random moments, also during its start. Between two kills a simulated user
 does what a person would: pastes new cookies, presses Sync, Download and Resume, and runs errands (imports,
-removals of files and of a whole profile, ZIPs, thumbnails: `errands.py`). At the end everything must be
-there, byte for byte, and nothing else: see `mistakes`. Exits with 1 when something is wrong.
+removals of files and of a whole profile, Undo, the trash, ZIPs, thumbnails: `errands.py`). At the end
+everything must be there, byte for byte, and nothing else: see `mistakes`. Exits with 1 when something is
+wrong.
 
 `--serve` is the program itself, with pauses so short that an hour of retries takes a minute.
 """
@@ -43,6 +44,7 @@ from webapp.demo.flow_google import records as flow_google_records
 from webapp.demo.flow_google.records import Shown
 from webapp.demo.flow_google.service import CALL_KINDS
 from webapp.demo.journal import Request
+from webapp.storage import is_in_trash
 
 BROKEN = {
     "html": wire.text_response(200, "<!DOCTYPE html><title>Sign in</title>"),
@@ -233,6 +235,7 @@ def mistakes(data_dir: Path, world: World, errands: Errands) -> Iterator[str]:
         str(path)
         for path in data_dir.rglob("*")
         if path.is_file() and "flowshelf.sqlite3" not in path.name and path.suffix not in (".zip", ".webp")
+        if not is_in_trash(path)  # `Errands.mistakes` looks there
     }
     yield from (f"an orphan: {path}" for path in found - kept if Path(path).suffix not in (".lock", ""))
     yield from (f"a gap was left: {tuple(row)}" for row in database.execute("SELECT * FROM gap"))
@@ -342,6 +345,8 @@ def survive_kills(user: User, rng: Random, kills: int, say) -> None:
             user.shelf.kill()
         if rng.random() < 0.2:
             user.errands.run_offline(rng.uniform(0.3, 1.5))
+        if rng.random() < 0.3:
+            user.errands.age_trash()
         user.shelf.serve()
 
 

@@ -4,6 +4,7 @@ Each errand is begun between two kills, so a kill ends it anywhere. `finish` doe
 the end, and `mistakes` says what is wrong then.
 """
 
+import hashlib
 import io
 import sqlite3
 import threading
@@ -21,6 +22,7 @@ from PIL import Image
 from test_process import Shelf
 
 from webapp.demo import FlowServer, World
+from webapp.storage import TRASH_FOLDER
 
 BATCH = "/api/image-veo3/download-batch"
 SYNC = "/api/image-veo3/sync-metadata"
@@ -45,7 +47,9 @@ class Errands:
 
     def run(self) -> None:
         """Begin one errand with the running server."""
-        errand = self._rng.choice((self._download_or_remove, self._delete_some, self._zip_some, self._look))
+        of_files = (self._download_or_remove, self._delete_some, self._delete_some, self._undo)
+        of_trash = (self._restore_some, self._empty_trash)
+        errand = self._rng.choice((*of_files, *of_trash, self._zip_some, self._look))
         try:
             errand()
         except (OSError, AssertionError):  # a fault of Flow, or a request that is not possible right now
@@ -61,6 +65,13 @@ class Errands:
         process.communicate()
         self.done["import killed"] += 1
 
+    def age_trash(self) -> None:
+        """Let some deletions have been long ago, so that the next start may empty them."""
+        long_ago = "UPDATE trashed_file SET trashed_at = '2020-01-01T00:00:00.000000Z' WHERE id % 3 = 0"
+        path = self._shelf.data_dir / "flowshelf.sqlite3"
+        with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            connection.execute(long_ago)
+
     def finish_offline(self) -> None:
         """Import to the end."""
         process = self._begin_import()
@@ -68,9 +79,10 @@ class Errands:
         assert process.returncode == 0, printed
 
     def finish(self) -> None:
-        """Remove the second profile with its files, and ask again for the files that were deleted."""
+        """Remove the second profile with its files, restore some deleted files, and ask for the others."""
         if zelda_id := self._zelda_id():
             self._post(f"/profiles/{zelda_id}/remove", [("with_files", "yes")])
+        self._restore_some()
         rows = self._rows("SELECT name FROM veo3_image_generations WHERE not_wanted_at IS NOT NULL")
         names = [name for (name,) in rows]
         if names:
@@ -86,9 +98,28 @@ class Errands:
                 yield f"imported wrongly: {name} at {path}"
         profiles = {profile_id for (profile_id,) in self._rows("SELECT id FROM profile")}
         folders = [folder for kind in ("images", "thumbnails") for folder in (images.parent / kind).iterdir()]
-        yield from (f"of no profile: {folder}" for folder in folders if folder.name not in profiles)
+        known = profiles | {TRASH_FOLDER}
+        yield from (f"of no profile: {folder}" for folder in folders if folder.name not in known)
+        yield from self._mistakes_of_trash(images)
         yield from (f"not carried on: {row}" for row in self._rows("SELECT local_path FROM removal"))
         yield from self._broken_derived()
+
+    def _mistakes_of_trash(self, images: Path) -> Iterator[str]:
+        """Each row has its file, as it was, and each file in the trash has a row."""
+        known = set()
+        for state, path, sha256 in self._rows("SELECT state, trash_path, sha256 FROM trashed_file"):
+            known.add(images / path)
+            if state != "kept":
+                yield f"not carried on: {path} is {state}"
+            elif not (images / path).is_file():
+                yield f"not in the trash: {path}"
+            elif hashlib.sha256((images / path).read_bytes()).hexdigest() != sha256:
+                yield f"not byte for byte in the trash: {path}"
+        acts = {path.parent for path in known}
+        for path in (images / TRASH_FOLDER).rglob("*"):
+            is_known = path in known if path.is_file() and path.name != "about.json" else True
+            if not is_known or (path.name == "about.json" and path.parent not in acts):
+                yield f"an orphan in the trash: {path}"
 
     def _broken_derived(self) -> Iterator[str]:
         data_dir = self._shelf.data_dir
@@ -133,6 +164,28 @@ class Errands:
             fields = [(each["name"], each["value"]) for each in form.select("input[type=hidden]")]
             self._post("/selection/delete", fields, may_break=True)
 
+    def _undo(self) -> None:
+        acts = self._rows(
+            "SELECT act FROM trashed_file WHERE profile_id = ? ORDER BY id DESC LIMIT 1", self._profile_id
+        )
+        for (act,) in acts:
+            self._post("/trash/undo", [("undo", act)], may_break=True)
+
+    def _restore_some(self) -> None:
+        """Not those of the second profile: without it they would be files that no image knows."""
+        found = self._rows(
+            "SELECT id FROM trashed_file WHERE profile_id = ? ORDER BY random() LIMIT 20", self._profile_id
+        )
+        if found:
+            self._post("/trash/restore", [("file", str(id_)) for (id_,) in found], may_break=True)
+
+    def _empty_trash(self) -> None:
+        """Empty what a person has read about: Flow still has all of it."""
+        page = BeautifulSoup(_get(f"{self._shelf.url}/trash/empty"), "html.parser")
+        fields = [(each["name"], each["value"]) for each in page.select("main form input[type=hidden]")]
+        if fields:
+            self._post("/trash/empty", fields, may_break=True)
+
     def _zip_some(self) -> None:
         self._post("/exports", [("everything", "1"), ("state", "done")])
 
@@ -164,6 +217,11 @@ class Errands:
     def _rows(self, query: str, *values: str) -> list[tuple]:
         with closing(sqlite3.connect(self._shelf.data_dir / "flowshelf.sqlite3", timeout=30)) as connection:
             return connection.execute(query, values).fetchall()
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=30) as response:
+        return response.read().decode()
 
 
 def _fetch(url: str, body: bytes | None = None) -> None:

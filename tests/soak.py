@@ -24,7 +24,10 @@ from test_process import BATCH, SYNC
 from webapp.config import Config
 from webapp.demo import FlowServer, World
 
-POLLED = ("/panels/sync", "/panels/download", "/panels/strip", "/messages/new", "/", "/activity", "/healthz")
+POLLED = (
+    *("/panels/sync", "/panels/download", "/panels/status", "/panels/strip"),
+    *("/messages/new", "/", "/status", "/activity", "/healthz"),
+)
 # How much the median of the last third may be above that of the first.
 ALLOWANCES = {"MB": 12.0, "threads": 2, "files": 8, "sockets": 8}
 Sample = dict[str, float]

@@ -1,4 +1,4 @@
-"""Activity: runs, failures by reason, messages, and sentences about histories."""
+"""Activity: runs, failures by reason, toasts, and sentences about histories."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup
 from webapp import store
 from webapp.database.models import Gap, History, Message, Run
 from webapp.database.states import RunKind, RunState, SyncMode
+from webapp.demo import World
 from webapp.store import runs
 from webapp.store.gallery import images
 from webapp.store.runs import downloads, failures, messages
@@ -28,7 +29,8 @@ def failed(shelf, profile_id, world):
 
 
 def sentences():
-    return [message.sentence for message in messages.list_messages(limit=50)]
+    """Newest first."""
+    return [message.sentence for message in messages.list_messages_since(0, 50)][::-1]
 
 
 # Messages
@@ -77,7 +79,7 @@ def test_only_the_newest_five_hundred_messages_are_kept(shelf, profile_id):
         for _ in range(messages.MAX_STORED + 20):
             messages.add_message(run)
     assert Message.select().count() == messages.MAX_STORED
-    assert messages.list_messages(limit=1)[0].id == messages.newest_message_id()
+    assert messages.list_messages_since(0, 1)[0].id == messages.newest_message_id()
 
 
 def test_a_browser_gets_each_message_once(failed, client):
@@ -117,7 +119,7 @@ def test_polling_returns_204_until_a_run_begins_or_ends(shelf, profile_id, flow,
 @pytest.mark.parametrize("since", ["-5", "99999999999999999999999", "many", ""])
 def test_an_invalid_message_id_is_ignored(failed, client, since):
     assert client.get(f"/messages/new?since={since}").status_code == 200
-    assert client.get(f"/messages?before={since}").status_code == 200
+    assert client.get(f"/messages?before={since}").location == "/activity"
 
 
 def test_a_page_polls_more_often_while_a_run_is_active(shelf, profile_id, flow, client):
@@ -128,15 +130,9 @@ def test_a_page_polls_more_often_while_a_run_is_active(shelf, profile_id, flow, 
         assert "every 3s" in client.get("/messages/new").text
 
 
-def test_all_messages_are_listed_in_pages(shelf, profile_id, client):
-    run = runs.find_last_run(profile_id, RunKind.SYNC)
-    with store.transaction():
-        for _ in range(60):
-            messages.add_message(run)
-    first = client.get("/messages").text
-    older = re.search(r'href="(/messages\?before=\d+)"', first)[1]
-    assert first.count("is synced") == 50
-    assert client.get(older).text.count("is synced") == 11
+def test_the_page_of_messages_leads_to_activity_with_its_profile(shelf, profile_id, client):
+    response = client.get(f"/messages?profile={profile_id}&before=7")
+    assert (response.status_code, response.location) == (301, f"/activity?profile={profile_id}")
 
 
 # Runs
@@ -165,6 +161,67 @@ def test_pages_of_runs_show_every_run_exactly_once(shelf, profile_id, client):
         pages.append(client.get(older[1]).text)
     found = [run for page in pages for run in re.findall(r'<h3>.*?href="/runs/(\w+)"', page)]
     assert found == [first.id, *(f"old{number:02}" for number in reversed(range(25)))]
+
+
+def listed(client, **parameters):
+    """The titles of the runs on the page Activity, and on the part of it that refreshes itself."""
+    pages = [client.get(path, query_string=parameters).text for path in ("/activity", "/activity/runs")]
+    shown = [re.findall(r'href="/runs/\w+">([^<]+)<span', page) for page in pages]
+    assert shown[0] == shown[1]
+    return shown[0]
+
+
+def test_runs_are_filtered_by_kind_result_and_profile(failed, shelf, profile_id, world, flow, client):
+    grace = World(seed=2, uploaded=3, email="grace@example.com", tiny_pictures=True)
+    flow.add_world(grace)
+    other = shelf.accounts.add("Grace", grace.cookie_header()).id
+    flow.respond_next("history", {"unexpected": True})
+    shelf.syncs.wait(shelf.syncs.start(other).id)
+    world.sign_out()
+    shelf.syncs.wait(shelf.syncs.start(profile_id).id)
+    assert listed(client) == ["Sync", "Sync", "Download", "Sync"]
+    assert listed(client, kind="sync") == ["Sync", "Sync", "Sync"]
+    assert listed(client, kind="download") == ["Download"]
+    assert listed(client, outcome="failed") == ["Sync", "Download"]
+    assert listed(client, outcome="waiting") == ["Sync"]
+    assert listed(client, outcome="failed", kind="sync") == ["Sync"]
+    assert listed(client, outcome="failed", profile=profile_id) == ["Download"]
+    assert listed(client, outcome="waiting", kind="download") == []
+    assert "None of these" in client.get("/activity?outcome=waiting&kind=download").text
+    assert listed(client, outcome="imaginary", kind="0") == listed(client)
+    tabs = BeautifulSoup(client.get("/activity?kind=sync&outcome=failed").text, "html.parser")
+    assert f"/activity?profile={other}&kind=sync&outcome=failed" in [
+        link["href"] for link in tabs.select("[aria-label=Profiles] a")
+    ]
+
+
+def test_a_sync_that_an_error_paused_counts_as_failed(shelf, profile_id, client):
+    state = {"state": RunState.PAUSED, "error": "The database is damaged."}
+    Run.update(state).where(Run.profile == profile_id).execute()
+    assert listed(client, outcome="failed") == ["Sync"]
+    Run.update(error=None).where(Run.profile == profile_id).execute()
+    assert listed(client, outcome="failed") == []
+
+
+def test_pages_of_filtered_runs_keep_the_filter(failed, profile_id, client):
+    for number in range(25):
+        Run.create(
+            id=f"old{number:02}",
+            profile=profile_id,
+            kind=("sync", "download")[number % 5 == 0],
+            state="failed",
+            mode="new",
+            histories="PINHOLE",
+            started_at=f"2026-01-01T00:00:{number:02}.000000Z",
+            finished_at="2026-01-01T01:00:00.000000Z",
+        )
+    url, found = f"/activity?profile={profile_id}&kind=sync&outcome=failed", []
+    while url:
+        page = BeautifulSoup(client.get(url).text, "html.parser")
+        found += [link["href"] for link in page.select("#runs h3 a")]
+        older = page.select_one("#runs .pager a[rel=next]")
+        url = older and older["href"]
+    assert found == [f"/runs/old{number:02}" for number in reversed(range(25)) if number % 5]
 
 
 def test_the_page_of_a_failed_run_shows_its_error_and_the_response_of_flow(shelf, profile_id, flow, client):

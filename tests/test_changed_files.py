@@ -16,6 +16,7 @@ from webapp.cli import main
 from webapp.database.base import db
 from webapp.database.states import EventKind
 from webapp.maintenance import changes
+from webapp.storage import TRASH_FOLDER
 from webapp.store.gallery import images
 from webapp.web.services import background_of
 
@@ -171,7 +172,7 @@ def test_a_damaged_or_missing_file_is_not_kept(client, image, path):
     assert row(image).sha256 == image.sha256
 
 
-def test_download_again_puts_the_changed_file_aside(client, image, path, work, wait_until, world):
+def test_download_again_puts_the_changed_file_into_the_trash(client, image, path, work, wait_until, world):
     other = picture()
     for number in (1, 2):
         path.write_bytes(other)
@@ -182,7 +183,8 @@ def test_download_again_puts_the_changed_file_aside(client, image, path, work, w
         client.post(f"/images/{image.id}/download", data={"changed": "replace"})
         wait_for_download(work, wait_until, image)
         assert path.read_bytes() == world.content(image.name)
-        assert path.with_stem(f"{path.stem}-changed-{number}").read_bytes() == other
+        trashed = list(path.parents[1].glob(f"{TRASH_FOLDER}/*/*{path.suffix}"))
+        assert [each.read_bytes() for each in trashed] == [other] * number
         assert (row(image).file_path, row(image).changed_sha256) == (str(path), None)
 
 

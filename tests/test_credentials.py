@@ -245,7 +245,7 @@ def test_an_error_explains_todays_flow_alone(text):
     ],
 )
 def test_an_error_about_the_old_flow_explains_todays_first(text):
-    todays, _, old = error_for(text).partition("only if your pictures still open at labs.google/fx")
+    todays, _, old = error_for(text).partition("only if your images still open at labs.google/fx")
     assert "type flow.google.com in the address bar" in todays
     assert "the request named flow.google.com and choose “Copy as cURL”" in todays
     assert SESSION_COOKIE in old

@@ -124,7 +124,7 @@ def four_files(running, disk, world):
 
 def assert_deletes(app, ids):
     with store.connection():
-        assert background_of(app).delete_files(ids) == (4, 0)
+        assert background_of(app).delete_for_good(ids) == (4, 0)
         assert [image.local_path for image in images.list_by_ids(ids)] == [None] * 4
 
 
@@ -136,6 +136,28 @@ def test_flowshelf_starts_on_a_full_disk_and_deletes_files(four_files, running, 
     page = app.test_client().get("/")
     assert (page.status_code, "is full" in page.text) == (200, True)
     assert_deletes(app, ids)
+
+
+def test_while_the_disk_is_full_delete_says_that_the_trash_is_no_help(four_files, disk, fields_of):
+    app, ids = four_files
+    client = app.test_client()
+    question = client.post("/selection/ask/delete", data={"image_id": ids[:1]}).text
+    assert "Delete for good" not in question
+    with store.connection():
+        background_of(app).delete_files(ids[1:2])
+    fill(disk / "ballast")
+    banner = BeautifulSoup(client.get("/").text, "html.parser").select_one("#trouble a")
+    assert (banner.text, banner["href"]) == ("Empty trash", "/trash/empty")
+    page = BeautifulSoup(client.post("/selection/ask/delete", data={"image_id": ids[:1]}).text, "html.parser")
+    assert "this frees no space" in page.select_one("main").text
+    button = page.select_one("button[formaction]")
+    assert button.text == "Delete for good"
+    assert client.post(button["formaction"], data=fields_of(page)).status_code == 303
+    fields = fields_of(BeautifulSoup(client.get(banner["href"]).text, "html.parser"))
+    assert client.post(banner["href"], data=fields).status_code == 303
+    with store.connection():
+        assert [image.local_path is None for image in images.list_by_ids(ids)].count(True) == 2
+    assert len(list((disk / "shelf" / "images").rglob("*.*"))) == 2
 
 
 def test_files_can_be_deleted_when_the_disk_is_full(four_files, disk):

@@ -12,9 +12,17 @@ import pytest
 import requests
 from PIL import Image, ImageStat
 
+from webapp import create_app, store
+from webapp.cli.demo import FAILED_COUNT, LATENCY_SECONDS, demo_config, fill, simulated_flow
+from webapp.config import Config
+from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.demo import FlowServer, World, pictures
 from webapp.demo.account.labs_sign_in import COOKIE
 from webapp.demo.entries import Kind
+from webapp.store import runs
+from webapp.store.gallery.counts import count_profile
+from webapp.store.profiles import list_profiles
+from webapp.web.services import background_of
 
 HISTORY = "/fx/api/trpc/media.fetchUserHistoryDirectly?input="
 CURSOR_UNDEFINED = {"values": {"cursor": ["undefined"]}}
@@ -283,3 +291,54 @@ def test_pictures_of_all_motifs_and_shapes_can_be_drawn_and_differ():
             assert abs(image.width / image.height - wide / tall) < 0.05
         drawn.add(content)
     assert len(drawn) == 34
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """The background work and the simulated Flow of `flowshelf demo`, as its first page finds them."""
+    with simulated_flow() as (flow, accounts):
+        config = demo_config(Config(data_dir=tmp_path / "data", port=0), flow)
+        work = background_of(create_app(config))
+        work.start()
+        try:
+            fill(work, accounts)
+            with store.connection():
+                yield work, flow
+            assert flow.violations == []
+        finally:
+            work.stop()
+
+
+def test_the_demo_opens_on_a_synced_and_partly_downloaded_shelf(opened):
+    assert [profile.name for profile in list_profiles()] == ["Ada", "Studio"]
+    for profile in list_profiles():
+        for kind in RunKind:
+            assert runs.find_last_run(profile.id, kind).state == RunState.DONE
+        shown = count_profile(profile.id)
+        assert 0.3 < shown.downloaded / shown.total < 0.4
+    ada = list_profiles()[0].id
+    assert runs.find_last_run(ada, RunKind.DOWNLOAD).failed_count == FAILED_COUNT
+
+
+@pytest.mark.parametrize(("account", "kind"), [(0, "history"), (1, "project")])
+def test_a_sync_in_the_demo_finds_something_new_also_when_it_was_paused(opened, account, kind):
+    work, flow = opened
+    profile = list_profiles()[account]
+    before = count_profile(profile.id).total
+    with flow.holding(kind, at=3) as gate:
+        paused = work.syncs.start(profile.id)
+        assert gate.reached.wait(15)
+        work.syncs.pause(profile.id)
+    assert runs.get_run(paused.id).state == RunState.PAUSED
+    for mode in (SyncMode.RESUME, SyncMode.NEW):
+        assert work.syncs.wait(work.syncs.start(profile.id, mode=mode).id).state == RunState.DONE
+    assert count_profile(profile.id).total > before + 15
+
+
+def test_a_sync_of_either_account_of_the_demo_takes_about_five_seconds(opened):
+    work, flow = opened
+    for profile in list_profiles():
+        flow.reset()
+        assert work.syncs.wait(work.syncs.start(profile.id).id).state == RunState.DONE
+        # One request at a time: the simulated Flow waits so long before it responds to them.
+        assert 3 < sum(LATENCY_SECONDS.get(request.kind, 0) for request in flow.log) < 7

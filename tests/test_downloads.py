@@ -96,7 +96,7 @@ def bend(flow, name, count=5, **fields):
     ("picture", "sentence"),
     [
         ("%%% no base64", "damaged"),
-        ("bm8gcGljdHVyZQ==", "not a picture"),
+        ("bm8gcGljdHVyZQ==", "not an image"),
     ],
 )
 def test_bytes_that_are_no_picture_fail_the_image_and_leave_no_file(

@@ -23,7 +23,7 @@ from webapp.web.views.filter_parameters import filter_args, filter_of
 ASPECTS = ("IMAGE_ASPECT_RATIO_SQUARE", "IMAGE_ASPECT_RATIO_LANDSCAPE")
 PROMPTS = (None, "a red kite over dunes", "A RED fox", "50% of _all_ kites", "夜の海 and a kite")
 TEXTS = ("", "kite", "red", "RED  kite", "re", "夜", "の海", "ll", "%", "_all_", "夜の海", "key-3", "ey-3")
-WORDS = st.sampled_from([*TEXTS, "Name-1", "'", '"', "-"])
+WORDS = st.sampled_from([*TEXTS, "Name-1", "'", "-"])
 
 
 @pytest.fixture(params=["few matches", "more matches than can be sorted"])

@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from firefox_files import rows_of, write_profile
 
 from webapp import store
-from webapp.cli.dashboard import demo_config
+from webapp.cli.demo import demo_config
 from webapp.config import read_config
 from webapp.database.models import Pairing, Profile, Secret
 from webapp.database.states import Health, RunState, Way

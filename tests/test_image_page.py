@@ -152,7 +152,7 @@ def test_the_history_of_an_image_has_hiding_and_deletion(
     history_of, client, confirm, downloaded, work, profile_id
 ):
     chosen = {"image_id": downloaded.id}
-    moment = confirm("hide", chosen).location.partition("hid=")[2]
+    moment = client.post("/selection/hide", data=chosen).location.partition("hid=")[2]
     client.post("/selection/undo", data={"hid": unquote(moment)})
     confirm("delete", chosen)
     with store.connection():
@@ -241,19 +241,19 @@ def test_thumbnails_of_other_sizes_are_a_404(fetch, downloaded):
 
 
 def test_the_density_is_remembered_in_a_cookie(client, read, shelf):
-    assert read("/").select_one("#grid")["data-density"] == "comfortable"
-    response = client.post("/density", data={"density": "dense", "here": "/?kind=uploaded"})
+    assert read("/").select_one("#grid")["data-density"] == "shelf"
+    response = client.post("/density", data={"density": "compact", "here": "/?kind=uploaded"})
     assert (response.status_code, response.location) == (303, "/?kind=uploaded")
     page = read("/")
-    assert page.select_one("#grid")["data-density"] == "dense"
-    assert page.select_one('[form="density"][aria-pressed="true"]')["value"] == "dense"
+    assert page.select_one("#grid")["data-density"] == "compact"
+    assert page.select_one('[form="density"][aria-pressed="true"]')["value"] == "compact"
 
 
-@pytest.mark.parametrize("density", ["", "tiny", "dense\r\nX: y"])
+@pytest.mark.parametrize("density", ["", "tiny", "compact\r\nX: y"])
 def test_an_invalid_density_is_refused_in_a_form_and_ignored_in_a_cookie(client, read, shelf, density):
     assert client.post("/density", data={"density": density}).status_code == 400
     client.set_cookie("density", "strange")
-    assert read("/").select_one("#grid")["data-density"] == "comfortable"
+    assert read("/").select_one("#grid")["data-density"] == "shelf"
 
 
 @pytest.mark.parametrize("image_id", ["0" * 32, "a b", "50%", "ä?#", "IMAGE", "a+b&c=d"])

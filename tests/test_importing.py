@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_import_goes_on(electron, co
     assert len(result["problems"]) == importing.MAX_PROBLEMS
     assert result["problems"][0] == {
         "file": str(text),
-        "reason": "It is a file of an unknown kind, not a picture that Flowshelf keeps.",
+        "reason": "It is a file of an unknown kind, not an image that Flowshelf keeps.",
     }
 
 

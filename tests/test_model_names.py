@@ -6,7 +6,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp.database.models import Image
-from webapp.web.views.model_names import MODEL_NAMES, names_of_models
+from webapp.store.model_names import MODEL_NAMES
+from webapp.web.views.model_names import names_of_models
 
 
 @pytest.fixture

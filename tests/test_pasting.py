@@ -336,6 +336,12 @@ def test_the_paste_field_is_on_the_welcome_page_before_the_steps(client):
     assert "the request named <b>flow.google.com</b>" in text
 
 
+def test_the_welcome_page_asks_for_no_name(client):
+    field = BeautifulSoup(client.get("/").text, "html.parser").select_one("#name-field")
+    assert not field.has_attr("required")
+    assert not field.find_parent("details").has_attr("open")
+
+
 @pytest.mark.parametrize("path", ["/", "/profiles"])
 def test_each_other_way_is_offered_if_it_has_a_page(client, app, path):
     page = BeautifulSoup(client.get(path).text, "html.parser")

@@ -20,7 +20,7 @@ from webapp.web.services import sharing_of
 PREFIX = "/tools/shelf"
 URL_ATTRIBUTES = ("href", "src", "srcset", "action", "formaction", "hx-get", "hx-post", "hx-push-url")
 URL_ATTRIBUTES += ("data-url", "data-cards-url", "data-previews-url", "data-place")
-PAGES = ("/", "/grid", "/profiles", "/activity", "/overview", "/messages", "/exports", "/share", "/settings")
+PAGES = ("/", "/grid", "/profiles", "/activity", "/overview", "/exports", "/share", "/settings")
 PAGES += ("/help", "/help/proxies", "/help/cooking", "/activity/runs", "/messages/new?since=0&runs=old")
 
 

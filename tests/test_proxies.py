@@ -278,8 +278,8 @@ def test_pages_panels_and_static_files_work_through_the_proxy(
     style = owner.get(gallery.select_one("link[rel=stylesheet]")["href"])
     assert (style.status_code, style.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in style.headers["Cache-Control"]
-    panel = owner.get(gallery.select_one("#sync-panel")["hx-get"], headers={"HX-Request": "true"})
-    assert BeautifulSoup(panel.text, "html.parser").select_one("#sync-panel").find_parent("body") is None
+    panel = owner.get(gallery.select_one("#status")["hx-get"], headers={"HX-Request": "true"})
+    assert BeautifulSoup(panel.text, "html.parser").select_one("#status").find_parent("body") is None
 
 
 def test_forms_downloads_and_zips_work_through_the_proxy(
@@ -397,6 +397,7 @@ def test_a_browser_under_the_path_syncs_downloads_opens_an_image_and_goes_back(
 def use(page: Page, proxied: Proxied, world: World) -> None:
     page.goto(f"{proxied.url}enter?code={proxied.code('owner')}")
     expect(page).to_have_url(proxied.url)
+    page.get_by_text("Name it (optional)").click()
     page.get_by_label("Name of the profile").fill("Ada")
     page.get_by_label("Flow cookies").fill(world.cookie_header())
     page.get_by_role("button", name="Check and add", exact=True).click()

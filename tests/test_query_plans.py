@@ -60,6 +60,7 @@ def _row(number: int) -> dict:
         "project_id": f"project{number % 40}",
         "prompt": f"a red kite, number {number}",
         "title": "dunes",
+        "seed": number,
         "local_path": f"/nowhere/{number}" if number % 2 else None,
         "downloaded_at": moment if number % 2 else None,
         "gone_upstream_at": moment if number % 500 == 0 else None,
@@ -121,6 +122,53 @@ def test_a_page_of_the_gallery_uses_the_index_of_its_filter(shelf, monkeypatch, 
     plans = plans_of(lambda: images.list_page(asked, limit=60), monkeypatch)
     assert index in str(plans)
     assert not scans(plans)
+
+
+TYPED = {
+    '"number 2999"': "image_text VIRTUAL TABLE",
+    "nùmber 2999": "image_text VIRTUAL TABLE",
+    "2999 -dunes": "image_text VIRTUAL TABLE",
+    "2999 OR 2998": "image_text VIRTUAL TABLE",
+    "2999 OR seed:2998": "MULTI-INDEX OR",
+    "seed:2999": "images_of_seed",
+    "kind:generated": "images_of_kind",
+    "model:nano-banana": "images_of_model",
+    "project:project7": "images_of_project",
+    "is:failed": "downloads_by_state",
+    "is:gone": "images_gone",
+    "is:hidden": "images_hidden",
+    "is:uploaded after:2025 before:2025-02": "images_of_kind",
+    "after:2025-01-01 before:2026": "images_by_time",
+    "-dunes": "images_by_time",
+    "kite OR dunes": "image_text VIRTUAL TABLE",
+}
+
+
+@pytest.mark.parametrize(("text", "index"), TYPED.items(), ids=TYPED)
+def test_what_a_person_types_is_found_by_an_index(shelf, monkeypatch, text, index):
+    plans = plans_of(lambda: images.list_page(Filter(text=text), limit=60), monkeypatch)
+    assert index in str(plans)
+    assert not scans(plans)
+
+
+@pytest.mark.parametrize(
+    "text", ["model:nano-banana", "kind:uploaded", "is:downloaded is:generated", "is:gone"]
+)
+def test_a_field_in_the_text_costs_no_more_than_in_the_filter(shelf, text):
+    fields = {
+        "model:nano-banana": Filter(model_name="GEM_PIX"),
+        "kind:uploaded": Filter(kind="uploaded"),
+        "is:downloaded is:generated": Filter(state=FileState.DONE, kind="generated"),
+        "is:gone": Filter(state=FileState.GONE),
+    }
+    for ask in (counts.count_first, counts.count_all, lambda asked: images.list_page(asked, limit=60).images):
+        typed, chosen = Steps(), Steps()
+        with chosen.counted():
+            found = ask(fields[text])
+        ask(Filter(text=text))  # looks up models once
+        with typed.counted():
+            assert ask(Filter(text=text)) == found
+        assert typed.count <= chosen.count + 50
 
 
 @pytest.mark.parametrize("sort", Sort)
@@ -207,6 +255,11 @@ QUESTIONS = {
     "downloads left": lambda: downloads.count_left("none"),
     "failures": lambda: downloads.count_failures_by_reason("none"),
     "the last run": lambda: runs.find_last_run(ADA, RunKind.SYNC),
+    "runs": lambda: runs.list_runs(limit=21),
+    "failed runs": lambda: runs.list_runs(outcome=runs.Outcome.FAILED, before="run7", limit=21),
+    "waiting syncs of a profile": lambda: runs.list_runs(
+        profile_id=ADA, kind=RunKind.SYNC, outcome=runs.Outcome.WAITING, limit=21
+    ),
     "profiles that download": profiles.list_profiles_downloading,
     "known names": lambda: images.find_ids(ADA, ["name7", "name8"]),
 }

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from webapp import store
-from webapp.database.models import Image, Removal
+from webapp.database.models import Image, Removal, TrashedFile
 from webapp.database.restore import restore_database
+from webapp.storage import TRASH_FOLDER, is_in_trash
 from webapp.store import profiles, removals
 from webapp.store.roots import load_roots, place_columns
 from webapp.web.services import background_of
@@ -23,15 +24,17 @@ from webapp.web.services import background_of
 
 work = background_of(create_app(read_config()))
 work.start(resumes=False)
-unlink, calls = pathlib.Path.unlink, []
+calls = []
 
-def killed(path, **options):
-    calls.append(path)
-    if len(calls) > int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    unlink(path, **options)
+def killing(function):
+    def killed(path, *others, **options):
+        calls.append(path)
+        if len(calls) > int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(path, *others, **options)
+    return killed
 
-pathlib.Path.unlink = killed
+pathlib.Path.unlink, os.rename = killing(pathlib.Path.unlink), killing(os.rename)
 with store.connection():
     exec(sys.argv[1])
 """
@@ -85,12 +88,20 @@ def ids(config):
 
 
 def files_below(folder):
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    """The names of files, but not of those in the trash."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(path.name for path in found if not is_in_trash(path))
+
+
+def files_in_trash(folder):
+    found = [path.name for path in (folder / TRASH_FOLDER).rglob("*") if path.is_file()]
+    return sorted(name for name in found if name != "about.json")
 
 
 def left_removals():
+    """How many files are recorded and not yet removed, or moved to the trash."""
     with store.connection():
-        return Removal.select().count()
+        return Removal.select().count() + TrashedFile.select().where(TrashedFile.state == "moving").count()
 
 
 def test_a_killed_removal_of_a_profile_is_carried_on_and_removes_nothing_else(
@@ -107,6 +118,7 @@ def test_a_killed_removal_of_a_profile_is_carried_on_and_removes_nothing_else(
     running()
     wait_until(lambda: left_removals() == 0)
     assert files_below(config.images_dir / gone) == ["mine.txt"]
+    assert len(files_in_trash(config.images_dir)) == 60
     assert not (config.thumbnails_dir / gone).exists()
     assert (files_below(config.images_dir / stays), files_below(config.thumbnails_dir / stays)) == others
 
@@ -116,7 +128,7 @@ def test_the_folder_of_a_removed_profile_goes_with_its_last_file(config, ids, ru
     with store.connection():
         work.remove_profile(ids[0], with_files=True)
     assert left_removals() == 0
-    assert [path.name for path in config.images_dir.iterdir()] == [ids[1]]
+    assert {path.name for path in config.images_dir.iterdir()} == {ids[1], TRASH_FOLDER}
 
 
 def test_a_profile_removed_without_its_files_keeps_them(config, ids, running):
@@ -129,6 +141,15 @@ def test_a_profile_removed_without_its_files_keeps_them(config, ids, running):
     assert left_removals() == 0
 
 
+def test_a_killed_deletion_for_good_is_carried_on(config, ids, running, wait_until):
+    chosen = [f"{ids[0]}-{number}" for number in range(40)]
+    kill_in_between(config, f"work.delete_for_good({chosen!r})", 15)
+    running()
+    wait_until(lambda: left_removals() == 0)
+    assert len(files_below(config.images_dir)) == len(files_below(config.thumbnails_dir)) == 120 - 40
+    assert files_in_trash(config.images_dir) == []
+
+
 def test_a_killed_deletion_of_selected_files_is_carried_on(config, ids, running, wait_until):
     chosen = [f"{ids[0]}-{number}" for number in range(40)]
     kill_in_between(config, f"work.delete_files({chosen!r})", 15)
@@ -138,7 +159,8 @@ def test_a_killed_deletion_of_selected_files_is_carried_on(config, ids, running,
         rows = {image.id: image for image in Image.select()}
     assert {id_ for id_, image in rows.items() if image.local_path is None} == set(chosen)
     assert all(rows[id_].not_wanted_at for id_ in chosen)
-    assert len(files_below(config.images_dir)) == len(files_below(config.thumbnails_dir)) == 120 - 40
+    assert len(files_below(config.images_dir)) == 120 - 40
+    assert len(files_in_trash(config.images_dir)) == 40
     assert not {name for name in files_below(config.images_dir) if Path(name).stem in chosen}
 
 

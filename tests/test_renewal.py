@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 from webapp import store
 from webapp.cli.api_client import open_client
-from webapp.cli.dashboard import demo_config
+from webapp.cli.demo import demo_config
 from webapp.database.models import Profile, Run, Secret
 from webapp.database.states import Health, RunState, ScheduleKind, Way
 from webapp.demo import World
@@ -590,7 +590,7 @@ def test_the_banner_of_a_waiting_sync_leads_to_the_explanation(
     world.google.sign_out()
     shelf.syncs.wait(shelf.syncs.start(profile_id).id)
     Profile.update(**columns).execute()
-    banner = BeautifulSoup(client.get("/").text, "html.parser").select_one("#sync-panel .banner")
+    banner = BeautifulSoup(client.get("/status").text, "html.parser").select_one("#sync-panel .banner")
     assert sentence in " ".join(banner.text.split())
     assert banner.select_one(f"a[href='/profiles/{profile_id}#session-end']")
 

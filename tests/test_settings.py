@@ -65,7 +65,7 @@ def test_a_choice_that_this_version_does_not_accept_is_left_out(app, running):
 
 
 def test_neither_hosts_nor_folders_nor_urls_can_be_chosen():
-    assert set(CHOOSABLE) == {"page_delay_seconds", "download_workers"}
+    assert set(CHOOSABLE) == {"page_delay_seconds", "download_workers", "trash_days"}
 
 
 def test_another_limit_holds_for_a_run_that_is_under_way(shelf, profile_id, flow, wait_until):

@@ -124,7 +124,7 @@ def test_a_download_stores_the_size_of_the_file_in_place_of_the_listed_one(fetch
 
 def test_the_size_stays_when_the_file_is_deleted(fetch, shelf):
     image = fetch(encoded(size=(160, 90)))
-    assert shelf.delete_files([image.id]) == (1, 0)
+    assert shelf.delete_files([image.id]).deleted_count == 1
     image = images.get_image(image.id)
     assert (image.local_path, image.width, image.height) == (None, 160, 90)
 
@@ -232,7 +232,7 @@ def test_a_database_error_ends_only_the_measuring_thread(older, running, caplog)
         db.execute_sql(REFUSE_SIZES)
     work = background_of(running())
     work.size_backfill.stop(5)
-    assert "picture sizes could not be read" in caplog.text
+    assert "image sizes could not be read" in caplog.text
     assert work.is_ready
 
 

@@ -92,7 +92,7 @@ def test_each_format_that_pillow_writes_is_saved_with_its_suffix_or_refused(kind
         header = storage.read_header(written.getvalue())
         assert (header.suffix, header.width) == (kept[kind], 40)
     else:
-        with pytest.raises(BadPicture, match="not a picture that Flowshelf keeps"):
+        with pytest.raises(BadPicture, match="not an image that Flowshelf keeps"):
             storage.read_header(written.getvalue())
 
 

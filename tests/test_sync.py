@@ -448,6 +448,7 @@ def test_a_history_that_flow_does_not_offer_is_recorded_and_does_not_stop_the_ot
     assert run.note
     refused = [row.name for row in walks.list_histories(profile_id) if row.refused_at]
     assert refused == [GENERATED]
+    assert sync(histories=BOTH).note is None  # said once, by the run that found it out
     world.refuse_history(GENERATED, refused=False)
     assert sync(histories=BOTH).synced_count == 30
 

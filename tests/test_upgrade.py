@@ -19,6 +19,7 @@ from webapp.database.states import RunState, SyncMode
 from webapp.demo import World
 from webapp.demo.entries import Kind
 from webapp.store import profiles, runs
+from webapp.store.gallery.filters import Filter, matching
 from webapp.web.services import background_of
 
 RELEASED = Path(__file__).parent / "database_v3.sql"
@@ -123,6 +124,35 @@ def test_the_copy_that_the_update_saves_can_be_used_to_go_back(old_shelf, tmp_pa
         tables = {name for (name,) in back.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert (version, read_count > 0) == (3, True)
     assert "project_before" not in tables
+
+
+IMAGE = (
+    "INSERT INTO veo3_image_generations (id, profile_id, name, workflow_id, media_key, created_at, prompt)"
+    " VALUES (?1, 'profile_1', ?1, 'w', 'k', '2026', ?2)"
+)
+
+
+def test_the_update_indexes_old_prompts_without_accents_and_its_copy_is_as_before(old_shelf, tmp_path):
+    execute(
+        old_shelf,
+        ("CREATE VIRTUAL TABLE image_text USING fts5(words, content='', tokenize='trigram')",),
+        (
+            "CREATE TRIGGER text_insert AFTER INSERT ON veo3_image_generations BEGIN"
+            " INSERT INTO image_text (rowid, words) VALUES (new.rowid, new.prompt || '  '); END",
+        ),
+        (IMAGE, "one", "ein Café"),
+    )
+    store.open_database(old_shelf)
+    execute(old_shelf, (IMAGE, "two", "un CAFE\u0301"))
+    with store.connection():
+        assert {image.id for image in matching(Filter(text="cafe"))} == {"one", "two"}
+        assert {image.id for image in matching(Filter(text="ein Cäfe"))} == {"one"}
+    (copy,) = old_shelf.parent.glob("flowshelf-before-*.bak")
+    back = shutil.copy(copy, tmp_path / "back.sqlite3")
+    execute(back, (IMAGE, "three", "noch ein Café"))
+    with closing(sqlite3.connect(back)) as connection:
+        found = connection.execute("SELECT count(*) FROM image_text WHERE image_text MATCH '\"café\"'")
+        assert found.fetchone() == (2,)
 
 
 def test_a_database_of_version_0_1_gets_the_schema_of_a_new_one(old_shelf, tmp_path):

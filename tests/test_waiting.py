@@ -1,6 +1,7 @@
 """Cookies that expire or renew themselves: which runs wait, what the pages say, and how runs resume."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,11 +60,16 @@ def test_when_cookies_expire_all_runs_wait_under_one_banner_and_no_image_fails(w
     assert profiles.get_profile(profile_id).health == Health.WAITING_FOR_COOKIES
     assert not Download.select().where(Download.state == DownloadState.FAILED).exists()
     assert [run.failed_count for run in waiting] == [0, 0]
-    page = client.get("/").text
+    page = client.get("/status").text
     assert len(banners(page)) == 1
     assert "Waiting for the same new cookies as the sync." in page
     soup = BeautifulSoup(page, "html.parser")  # the panels poll: new cookies may be pasted in another tab
     assert len(soup.select("#sync-panel[hx-get], #download-panel[hx-get]")) == 2
+    line = BeautifulSoup(client.get("/").text, "html.parser").select_one("#status")
+    (sentence,) = (" ".join(each.text.split()) for each in line.select("li p"))
+    assert re.fullmatch(r"Waiting for new cookies \d\d downloads wait too", sentence)
+    assert line.select_one("a[href$='#cookies']")
+    assert "every 5s" in line["hx-trigger"]
 
 
 def test_new_cookies_resume_sync_and_downloads(waiting, work, profile_id, world, wait_until):
@@ -125,9 +131,11 @@ def test_the_time_left_is_that_of_the_cookie_and_not_of_the_token(work, client, 
     with store.connection():
         work.replace_cookies(profile_id, exported(world, in_future(days=11, hours=1)))
         assert "(11 days left)" in client.get(f"/profiles/{profile_id}").text
-        assert "The cookies expire" not in client.get("/").text
+        for path in ("/", "/status"):
+            assert "cookies expire" not in client.get(path).text
         work.replace_cookies(profile_id, exported(world, in_future(hours=30, minutes=5)))
-        for path in ("/", f"/profiles/{profile_id}"):
+        assert "cookies expire in 30 h" in client.get("/").text
+        for path in ("/status", f"/profiles/{profile_id}"):
             assert "The cookies expire in 30 h" in client.get(path).text
         world.session_expires = "2026-01-01T00:00:00.000Z"  # the expiry of the token does not matter
         work.check(profile_id)

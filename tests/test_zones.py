@@ -93,9 +93,11 @@ def test_an_image_of_the_evening_in_utc_is_of_the_next_day_in_tokyo(read, image)
         ("America/St_Johns", "31 Mar 2026", "2026-03-31 21:00 UTC-2:30"),
         ("UTC", "31 Mar 2026", "2026-03-31 23:30 UTC"),
     ):
-        for page in (read("/", zone), read(f"/images/{image.id}", zone)):
-            shown = page.find("time", datetime=EVENING)
-            assert (shown.text, shown["title"]) == (day, exact)
+        shown = read(f"/images/{image.id}", zone).find("time", datetime=EVENING)
+        assert (shown.text, shown["title"]) == (day, exact)
+        card = read("/", zone).select_one(f"#card-{image.id}")
+        assert card.select_one(".day").text.endswith(day)
+        assert card.select_one(".words")["title"] == exact
 
 
 @pytest.mark.parametrize(
@@ -132,8 +134,8 @@ NO_ZONES = """Mars/Olympus ../../../etc/passwd /etc/localtime America zone.tab Ã
 @pytest.mark.parametrize("zone", [*NO_ZONES, None, "", "a" * 4000, "Asia/Tokyo ", "\x00"])
 def test_without_a_zone_that_exists_dates_are_those_of_the_machine(read, machine_zone, zone):
     machine_zone("Europe/Berlin")
-    shown = read("/", zone).find("time", datetime=EVENING)
-    assert (shown.text, shown["title"]) == ("1 Apr 2026", "2026-04-01 01:30 UTC+2")
+    card = read("/", zone).select_one("#cards .card")
+    assert card.select_one(".words")["title"] == "2026-04-01 01:30 UTC+2"
 
 
 def test_the_zone_of_the_machine_changes_its_clocks_in_spring(machine_zone):
@@ -155,8 +157,8 @@ def test_headings_name_today_and_yesterday_of_the_viewer(client, app):
     now = datetime.now(UTC)
     assert heading(now, "Asia/Tokyo")[1] == heading(now, "Pacific/Pago_Pago")[1] == "Today"
     assert heading(now - timedelta(days=1), "Asia/Tokyo")[1] == "Yesterday"
-    assert heading(times.parsed(EVENING), "Asia/Tokyo") == ("2026-04-01", "Wednesday, 1 April 2026")
-    assert heading(times.parsed(EVENING), "UTC") == ("2026-03-31", "Tuesday, 31 March 2026")
+    assert heading(times.parsed(EVENING), "Asia/Tokyo") == ("2026-04-01", "Wed 1 Apr 2026")
+    assert heading(times.parsed(EVENING), "UTC") == ("2026-03-31", "Tue 31 Mar 2026")
 
 
 def test_dates_in_sentences_and_clocks_follow_the_viewer(app):

@@ -79,7 +79,7 @@ def _open_database(config: Config) -> None:
         log.warning(
             "The data folder %s is on a network share (%s), where SQLite's write-ahead log does not work. "
             "Flowshelf uses a slower journal. Better move the data folder to a disk of this machine; "
-            "pictures may stay on the share, see FLOWSHELF_STORAGE_ROOTS.",
+            "images may stay on the share, see FLOWSHELF_STORAGE_ROOTS.",
             config.data_dir,
             share,
         )

@@ -47,6 +47,7 @@ class Config:
     page_size: int = 18
     page_delay_seconds: float = 1.0
     download_workers: int = 6
+    trash_days: int = 30
     storage_roots: tuple[Path, ...] = ()
     picture_hosts: frozenset[str] = frozenset()
     proxy: Proxy | None = None
@@ -388,6 +389,12 @@ SETTINGS = (
         "Downloads at the same time, for each profile.",
     ),
     Setting(
+        "trash_days",
+        "FLOWSHELF_TRASH_DAYS",
+        _whole_number(1, 3650),
+        "Days that deleted files stay in the trash. Then those that Flow still has are deleted for good.",
+    ),
+    Setting(
         "storage_roots",
         "FLOWSHELF_STORAGE_ROOTS",
         _folders,
@@ -465,4 +472,5 @@ class Choice:
 CHOOSABLE = {
     "page_delay_seconds": Choice("Delay between history pages", "seconds"),
     "download_workers": Choice("Parallel downloads", "at a time, for each profile"),
+    "trash_days": Choice("Keep deleted files in the trash", "days"),
 }

@@ -1,9 +1,15 @@
 """Only files of rows, under the storage roots, are ever sent."""
 
+import json
+
 import pytest
 
 from webapp import store
-from webapp.database.models import Image
+from webapp.database.models import Image, TrashedFile
+from webapp.maintenance.verify import verify
+from webapp.storage import TRASH_FOLDER
+from webapp.store import trash
+from webapp.web.services import background_of
 
 SECRET = b"nobody's business"
 
@@ -93,3 +99,63 @@ def test_a_file_that_is_not_an_image_is_sent_as_an_attachment(owner, shelf, conf
         response = owner.get(f"/images/{shelf[0].id}/file")
         assert response.headers["Content-Type"] == "application/octet-stream"
         assert response.headers["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize("path", ["../elsewhere.jpg", "{outside}", "{profile}/other.jpg", "link.jpg"])
+def test_a_row_of_the_trash_that_names_another_file_sends_and_deletes_nothing(
+    app, owner, shelf, config, secret, path
+):
+    image, own = shelf[0], config.images_dir / shelf[0].profile_id / "other.jpg"
+    own.write_bytes(SECRET)
+    (config.images_dir / "link.jpg").symlink_to(secret)
+    (config.images_dir.parent / "elsewhere.jpg").write_bytes(SECRET)
+    work = background_of(app)
+    with store.connection():
+        work.delete_files([image.id])
+        (row,) = trash.list_newest(1)
+        named = path.format(outside=secret, profile=image.profile_id)
+        TrashedFile.update(trash_path=named).execute()
+        assert SECRET not in owner.get(f"/trash/{row.id}/thumbnail/320").content
+        work.empty_trash([row.id])
+    assert secret.read_bytes() == own.read_bytes() == SECRET
+    assert (config.images_dir.parent / "elsewhere.jpg").read_bytes() == SECRET
+
+
+@pytest.mark.parametrize("place", ["../../outside.jpg", "{outside}", "linked/outside.jpg"])
+def test_a_file_of_the_trash_is_restored_to_no_place_outside_the_storage_roots(
+    app, shelf, config, tmp_path, place
+):
+    outside = tmp_path / "outside.jpg"
+    (config.images_dir / "linked").symlink_to(tmp_path, target_is_directory=True)
+    work = background_of(app)
+    with store.connection():
+        work.delete_files([shelf[0].id])
+        (row,) = trash.list_newest(1)
+        TrashedFile.update(local_path=place.format(outside=outside)).execute()
+        assert work.trash.restore([row.id]).restored_count == 0
+        (left,) = trash.list_newest(1)
+        assert (left.state, left.path_in_trash.exists()) == ("kept", True)
+    assert not outside.exists()
+
+
+def test_what_an_about_file_says_leads_nowhere(app, shelf, config):
+    work = background_of(app)
+    folder = config.images_dir / TRASH_FOLDER / "by somebody"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(SECRET)
+    (config.images_dir / "b.jpg").write_bytes(SECRET)
+    names = ("from", "image", "imageId", "profile", "profileId", "account", "reason", "sha256")
+    for file, origin in (("a.jpg", "/tmp/evil.jpg"), ("../../b.jpg", "x.jpg"), ("a.jpg", "../../evil.jpg")):
+        about = dict.fromkeys(names, "x") | {"file": file, "from": origin}
+        (folder / "about.json").write_text(json.dumps({"files": [about, 7, {"file": 3}]}))
+        with store.connection():
+            verify(work.downloads.roots)
+            ids = trash.list_all_ids()
+            assert work.trash.restore(ids).restored_count == 0
+    assert (folder / "a.jpg").read_bytes() == (config.images_dir / "b.jpg").read_bytes() == SECRET
+    assert not list(config.data_dir.parent.glob("evil*"))
+    halves = json.dumps({"files": [dict.fromkeys((*names, "file"), "\ud800")]})
+    for text in ("[" * 100_000, halves, "{}", ""):
+        (folder / "about.json").write_text(text)
+        with store.connection():
+            verify(work.downloads.roots)

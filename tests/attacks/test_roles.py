@@ -1,6 +1,7 @@
 """Which views anonymous visitors and guests can use."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -11,7 +12,7 @@ from webapp.web.views import api
 
 # All views that are not only for the owner. Think twice before you add one.
 FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in", "share.sign_in"}
-FOR_ANONYMOUS |= {"companion_relay.pair"}
+FOR_ANONYMOUS |= {"companion_relay.pair", "installation.show_manifest"}
 FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_gallery",
     "gallery.show_grid",
@@ -228,6 +229,35 @@ def test_a_guest_finds_and_sees_no_titles_or_projects(owner, guest, shelf):
     neighbours = guest.get(f"/images/{both.id}?q=zyxthorn")
     assert titled.id not in neighbours.text
     assert guest.get("/grid?project=p1").status == guest.get("/grid?project=p2").status == 403
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("project:p1", "-project:p2", "kite OR project:p1", "is:hidden", "-is:hidden", "kite OR IS:Hidden"),
+        *("is:pending", "is:active", "is:failed", "is:gone", "is:damaged", "is:changed"),
+    ],
+)
+def test_a_guests_search_for_what_guests_are_not_shown_is_refused(guest, shelf, text):
+    for path in ("/", "/grid", "/grid/more", f"/images/{shelf[0].id}", f"/images/{shelf[0].id}/position"):
+        refused = guest.get(f"{path}?{urlencode({'q': text})}")
+        assert refused.status == 403
+        assert "Guests can" in refused.text
+
+
+def test_a_guests_search_tells_nothing_of_titles_and_hidden_images(owner, guest, shelf):
+    """Not by the images found, nor by what is said of those that are not."""
+    with store.connection():
+        Image.update(prompt="a sea", title="Zyxthorn", project_id="p1", seed=77).execute()
+        Image.update(prompt="Qwertz", hidden_at="2026").where(Image.id == shelf[1].id).execute()
+    assert shelf[0].id not in owner.get("/grid?q=sea+-zyxthorn").text
+    for text in ("-zyxthorn", "sea -zyxthorn", "zyxthorn OR sea", "is:downloaded OR sea", "seed:77 sea"):
+        assert shelf[0].id in guest.get(f"/grid?{urlencode({'q': text})}").text
+    for text in ("zyxthorn", '"zyxthorn"', "zyxthorn OR zeppelin", "qwertz", "qwertz OR zeppelin"):
+        found = guest.get(f"/grid?{urlencode({'q': text})}").text
+        assert "No image" in found
+        assert not [image.id for image in shelf if image.id in found]
+    assert "No image has “zyxthorn” or “qwertz”." in guest.get("/grid?q=zyxthorn+qwertz+sea").text
 
 
 def test_a_guest_gets_a_list_page_by_page(guest, owner, shelf, monkeypatch):

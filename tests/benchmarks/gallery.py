@@ -48,6 +48,17 @@ QUESTIONS = f"""
 50  search: three words             | /grid?q=red+kite+dunes
 50  search: a rare word of one profile | /grid?q={RARE_WORD}&profile=%(profile)s
 50  search: the beginning of a name | /grid?q=CAMaJ0001
+50  search: without accents         | /grid?q=z%%C3%%A9ppelin
+50  search: a phrase                | /grid?q=%%22red+kite%%22
+50  search: one word, not another   | /grid?q=kite+-night
+50  search: not a common word       | /grid?q=-{COMMON_WORD}
+50  search: one of two words        | /grid?q={RARE_WORD}+OR+{COMMON_WORD}
+50  search: fields of the filter    | /grid?q=model:banana-2+is:downloaded+after:2022
+50  search: several models          | /grid?q=model:banana
+50  search: several projects        | /grid?q=project:fables
+50  search: a seed                  | /grid?q=seed:123456
+50  search: a word or a field       | /grid?q={RARE_WORD}+OR+seed:123456
+50  search: nothing, and why        | /grid?q=red+kite+airship
 100 counts: all                     | /grid/totals
 100 counts: a filter                | /grid/totals?kind=uploaded
 100 counts: pending                 | /grid/totals?state=pending
@@ -58,7 +69,7 @@ QUESTIONS = f"""
 100 position in all                 | /images/%(cursor)s/position
 100 position in a filter            | /images/%(cursor)s/position?kind=generated&sort=oldest
 1000 position in a search           | /images/%(cursor)s/position?q={COMMON_WORD}
-25  panels that poll                | /panels/sync /panels/download
+25  status line, which polls        | /panels/status
 """
 
 

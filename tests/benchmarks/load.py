@@ -56,8 +56,7 @@ def _rows(url: str, browser: Browser, cookies: str, seconds: float) -> Iterator[
 
 
 def _poll(browser: Browser) -> None:
-    browser.get("/panels/sync")
-    browser.get("/panels/download")
+    browser.get("/panels/status")
 
 
 def _page_milliseconds(browser: Browser, seconds: float) -> list[float]:

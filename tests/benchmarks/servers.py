@@ -33,6 +33,7 @@ class Program:
 
 
 FLOWSHELF = Program("Flowshelf", "python -m webapp serve --data-dir {folder} --port {port}", "/grid")
+DEMO = Program("Flowshelf demo", "python -m webapp demo --port {port}", "/grid")
 PEERS = (
     Program("sqlite-web", "sqlite_web -p {port} -x -r {file}", f"/{TABLE}/content/?ordering=-created_at"),
     Program(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from webapp import store
 from webapp.database.base import db
+from webapp.database.models import Project
 from webapp.database.triggers import REBUILD, STATEMENTS
 from webapp.store import profiles
 
@@ -22,6 +23,7 @@ WORDS = """red kite dunes fox night forest silver river mountain castle portrait
     with city neon rain dog cat robot garden flower sea storm old man child painting oil watercolor cinematic
     wide shot macro""".split()  # noqa: SIM905
 WITHOUT_SPACES = ("夜の海", "赤い凧", "砂丘", "森の狐", "東京の雨", "静かな川")
+PROJECT_COUNT = 400
 PICTURE_SIZE, PICTURE_BYTES = (1376, 768), 465_000
 # Six years of images, one every few minutes; a fifth are uploads, and three in five name a file.
 # MATERIALIZED: otherwise SQLite calls `chosen` again for every column that uses its result.
@@ -33,14 +35,15 @@ rows AS MATERIALIZED (
     || printf('.%06dZ', n % 1000000) AS moment FROM numbers)
 INSERT INTO {TABLE} (id, profile_id, name, workflow_id, media_key, created_at, kind, prompt, model_name,
     aspect_ratio, local_path, size_bytes, sha256, downloaded_at, history, hidden_at, gone_upstream_at,
-    stored_at)
+    stored_at, seed, project_id)
 SELECT identifier(), iif(n % 4, :ada, :bob), 'CAMaJ' || identifier(), identifier(), identifier(), moment,
     iif(is_upload, 'uploaded', 'generated'), iif(is_upload, NULL, prompt(n)),
     iif(is_upload, NULL, iif(model = 0, 'GEM_PIX', iif(model = 1, 'IMAGEN_3_5', 'NARWHAL'))),
     'IMAGE_ASPECT_RATIO_' || iif(shape = 0, 'LANDSCAPE', iif(shape = 1, 'PORTRAIT', 'SQUARE')),
     iif(has_file, '/nowhere/' || n || '.jpg', NULL), iif(has_file, 465000, NULL),
     iif(has_file, '{"ab" * 32}', NULL), iif(has_file, moment, NULL), 'ASSET_MANAGER',
-    iif(n % 5003, NULL, moment), iif(n % 4999, NULL, moment), moment FROM rows"""
+    iif(n % 5003, NULL, moment), iif(n % 4999, NULL, moment), moment, iif(is_upload, NULL, n),
+    'project' || n % {PROJECT_COUNT} FROM rows"""
 
 
 @contextmanager
@@ -64,6 +67,9 @@ def _make_shelf(data_dir: Path, count: int) -> None:
         connection.create_function("chosen", 1, rng.randrange)
         connection.create_function("prompt", 1, lambda n: _prompt(rng, n))
         connection.execute(ROWS, {"count": count, "ada": ada, "bob": bob})
+        for number in range(PROJECT_COUNT):
+            projects = Project.insert(profile=ada, remote_id=f"project{number}", title=f"Fables {number}")
+            projects.execute()
         for statement in (*STATEMENTS, *REBUILD):
             db.execute_sql(statement)
     with store.connection():

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from .measuring import Row, memory_mb, processor_seconds
-from .servers import FLOWSHELF, PEERS, Program, serving
+from .servers import DEMO, FLOWSHELF, PEERS, Program, serving
 from .shelves import shelf_of
 
 
@@ -19,6 +19,8 @@ def measure(quick: bool) -> Iterator[Row]:
             what = f"first response after the command, {count:,} images"
             yield Row(what, ours[0], "s", "<= 1 s", peer.name, theirs and theirs[0])
             yield Row("memory after that", ours[1], "MB", "", peer.name, theirs and theirs[1])
+        filled = start(DEMO, data_dir, rounds)
+        yield Row("first response after `flowshelf demo`, shelf filled", filled[0], "s", "<= 5 s")
         with serving(FLOWSHELF, data_dir) as (_, process_id):
             time.sleep(1)
             used = processor_seconds(process_id)

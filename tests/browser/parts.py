@@ -23,7 +23,26 @@ def button(place: Page | Locator, name: str) -> Locator:
     return place.get_by_role("button", name=name, exact=True)
 
 
+def status_line(page: Page) -> Locator:
+    """What goes on, in one line of the gallery."""
+    return page.locator("#status")
+
+
+def open_sheet(page: Page) -> Locator:
+    """Opens the sheet with the panels of syncs and downloads."""
+    page.locator("#status-details").click()
+    sheet = page.get_by_role("dialog", name="Sync and downloads")
+    expect(sheet).to_be_visible()
+    return sheet
+
+
+def close_sheet(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.locator("#dialog")).to_be_hidden()
+
+
 def sync_panel(page: Page) -> Locator:
+    """On the page Activity, or in the sheet."""
     return page.get_by_role("region", name="Sync")
 
 
@@ -38,11 +57,26 @@ def cards(page: Page, state: str = "") -> Locator:
     return page.locator(".card").filter(has=page.locator(".chip", has_text=re.compile(f"^{state}$")))
 
 
+def choose_filter(page: Page, name: str, value: str) -> None:
+    """Sets one field of the filter, which is behind the button Filters, and closes them again."""
+    button(page, "Filters").click()
+    page.select_option(f"#filters [name={name}]", value)
+    page.keyboard.press("Escape")
+
+
 def add_profile(page: Page, name: str, cookies: str) -> None:
     """Fills in the form and sends it; the page that follows names the account."""
-    page.get_by_label("Name of the profile").fill(name)
+    name_field(page).fill(name)
     page.get_by_label("Flow cookies").fill(cookies)
     button(page, "Check and add").click()
+
+
+def name_field(page: Page) -> Locator:
+    """The field for the name of a new profile, which is optional and closed at first."""
+    field = page.get_by_label("Name of the profile", exact=True)
+    if not field.is_visible():
+        page.get_by_text("Name it (optional)").click()
+    return field
 
 
 def name_of(card: Locator) -> str:

@@ -13,7 +13,7 @@ from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
 from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
-from webapp.store.gallery.filters import Filter, Selection
+from webapp.store.gallery.filters import FileState, Filter, Selection, Sort
 from webapp.web.views.help import TOPICS
 
 WAIT_SECONDS = 30
@@ -38,10 +38,11 @@ class Look:
 State = tuple[str, dict[str, Look]]
 TICKED = "#grid input[name=image_id]"
 GALLERY = {"gallery": Look("/")}
-DENSE = Look("/", ("button[value=dense]",), "[data-density=dense]")  # remembered from here on
+COMPACT = Look("/", ("button[value=compact]",), "[data-density=compact]")  # remembered from here on
 QUESTIONS = {
-    verb: Look("/", (TICKED, "#more", f".menu [formaction*='/ask/{verb}']"), "main .facts")
-    for verb in ("hide", "delete")
+    "delete": Look("/", (TICKED, "#more", ".menu [formaction*='/ask/delete']"), "#dialog .facts"),
+    "zip": Look("/", (TICKED, "[formaction$='/exports']"), "#dialog .export"),
+    "toast": Look("/", (TICKED, "#more", "[formaction*='/selection/hide']"), "#toasts .toast"),
 }
 OVERLAYS = {
     "lightbox": Look("/", (".card .look",), "#lightbox #image"),
@@ -66,24 +67,29 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
             yield "syncing", GALLERY
         work.syncs.wait(run.id)
         (newest,) = images.list_page(Filter(profile_id=profile_id), limit=1).images
-        first = images.list_page(Filter(profile_id=profile_id), limit=6)
         picture = {"image": Look(f"/images/{newest.id}")}
-        older = {"older": Look(f"/?profile={profile_id}&before={first.older_than}")}
+        older = {"older": older_page(profile_id)}
         yield "listed", GALLERY | older | picture
         flow.world.change(newest.name, content=b"this is no picture")
         yield from downloading(flow, work, profile_id)
-        failed = runs.find_last_run(profile_id, RunKind.DOWNLOAD)
-        activity = {"run": Look(f"/runs/{failed.id}"), "activity": Look("/activity")}
+        failed_id = runs.find_last_run(profile_id, RunKind.DOWNLOAD).id
+        activity = {"run": Look(f"/runs/{failed_id}"), "activity": Look("/activity")}
         yield "failing", GALLERY | picture | activity
         flow.world.change(newest.name, content=None)
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)
         work.exports.request(Selection(ids=(newest.id,)))
         work.examine(profile_id)
+        delete_oldest(work, profile_id)
         yield "full", all_pages(profile_id) | picture | QUESTIONS | OVERLAYS
         change_file(newest.id)
         yield "changed", picture | GALLERY | {"lightbox": OVERLAYS["lightbox"]}
         lose_cookies(flow, work, profile_id)
-        yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "dense": DENSE}
+        yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "compact": COMPACT}
+
+
+def older_page(profile_id: str) -> Look:
+    first = images.list_page(Filter(profile_id=profile_id), limit=6)
+    return Look(f"/?profile={profile_id}&before={first.older_than}")
 
 
 def just_added(profile_id: str) -> Iterator[State]:
@@ -97,8 +103,8 @@ def just_added(profile_id: str) -> Iterator[State]:
 def all_pages(profile_id: str) -> dict[str, Look]:
     profile = f"/profiles/{profile_id}"
     paths = {"profile": profile, "remove": f"{profile}/remove", "examination": f"{profile}/examination"}
-    paths |= {page: f"/{page}" for page in ("overview", "activity", "messages", "exports", "share")}
-    paths |= {"settings": "/settings", "help": "/help"}
+    paths |= {page: f"/{page}" for page in ("overview", "activity", "exports", "share")}
+    paths |= {"settings": "/settings", "help": "/help", "trash": "/trash", "empty-trash": "/trash/empty"}
     paths |= {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
     paths |= {"connect": "/profiles/connect", "profiles": "/profiles", "firefox": "/firefox"}
     paths |= {"gallery": f"/?profile={profile_id}"}
@@ -114,6 +120,11 @@ def downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator
         reach(gate)
         yield "downloading", GALLERY | {"image": Look(f"/images/{last.id}")}
     work.downloads.wait_for_run(run.id)
+
+
+def delete_oldest(work: Background, profile_id: str) -> None:
+    done = Filter(profile_id=profile_id, state=FileState.DONE, sort=Sort.OLDEST)
+    work.delete_files([image.id for image in images.list_page(done, limit=2).images])
 
 
 def change_file(image_id: str) -> None:

@@ -4,7 +4,7 @@ import re
 import sqlite3
 
 import pytest
-from parts import button, download_panel, sync_panel
+from parts import button, status_line, sync_panel
 from playwright.sync_api import expect
 
 from webapp import store
@@ -36,7 +36,7 @@ def test_the_message_of_a_sync_is_shown_in_one_page_and_kept_on_the_activity_pag
     expect(other.locator("#messenger")).not_to_have_attribute("hx-trigger", "load")
     expect(other.locator("#toasts .toast")).to_have_count(0)
     other.goto("/activity")
-    expect(other.locator(".messages li")).to_contain_text("“Ada” is synced: 30 new images.")
+    expect(other.locator("#runs li")).to_contain_text("30 new")
 
 
 @pytest.mark.proof
@@ -55,13 +55,13 @@ def test_an_idle_page_shows_downloads_started_elsewhere_and_keeps_its_state(
         run = work.downloads.request(synced, shelf[:5])
         expect(profiles.locator("#download-strip")).to_contain_text("Ada: downloading")
         expect(image.locator("#download-strip")).to_contain_text("Ada: downloading")
-        expect(button(download_panel(older), "Pause")).to_be_visible()
+        expect(button(status_line(older), "Pause downloads")).to_be_visible()
     with store.connection():
         work.downloads.wait_for_run(run.id)
     for page in pages:
         expect(page.locator("#toasts")).to_contain_text("5 images of “Ada” downloaded.")
         expect(page.locator("#download-strip a")).to_have_count(0)
-    expect(older.locator("#totals")).to_contain_text("5 downloaded")
+    expect(status_line(older)).to_contain_text("25 not downloaded")
     expect(older.locator("#q")).to_be_focused()
     expect(image.locator("#get-file")).to_be_focused()
     assert older.evaluate("scrollY") == 200
@@ -110,7 +110,7 @@ def test_a_page_that_is_open_shows_a_trouble_and_takes_it_away(synced, open_page
     banner = page.locator("#trouble .banner")
     expect(page.locator("#trouble")).to_have_attribute("data-version", "none")
     work.troubles.note("run", "sync", sqlite3.OperationalError("database or disk is full"))
-    page.wait_for_function("document.getElementById('messenger').getAttribute('hx-trigger') !== 'load, look'")
+    expect(page.locator("#messenger")).not_to_have_attribute("hx-trigger", "load, look")
     page.evaluate("htmx.trigger('#messenger', 'look')")
     expect(banner).to_contain_text("is full")
     expect(page.locator("#trouble")).to_have_count(1)

@@ -3,7 +3,19 @@
 import re
 
 import pytest
-from parts import add_profile, button, cards, download_panel, expect_file, expect_picture, name_of, sync_panel
+from parts import (
+    add_profile,
+    button,
+    cards,
+    close_sheet,
+    download_panel,
+    expect_file,
+    expect_picture,
+    name_of,
+    open_sheet,
+    status_line,
+    sync_panel,
+)
 from playwright.sync_api import TimeoutError as NothingCame
 from playwright.sync_api import expect
 
@@ -80,7 +92,7 @@ def test_a_file_dropped_on_the_form_is_chosen_and_adds_a_profile(page, world, ta
     expect(page.get_by_role("heading", name="Signed in as ada@example.com")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("ada@example.com")
     button(page, "Sync").click()
-    expect(sync_panel(page)).to_contain_text("Synced just now")
+    expect(status_line(page)).to_contain_text("Synced just now")
 
 
 def test_useless_cookies_get_an_error_and_are_not_shown_again(page, watch):
@@ -100,27 +112,26 @@ def test_useless_cookies_get_an_error_and_are_not_shown_again(page, watch):
 
 
 def test_a_sync_shows_its_progress_can_be_paused_and_fills_the_gallery(profile_id, page, flow):
-    panel = sync_panel(page)
+    line = status_line(page)
     with flow.holding("history") as first, flow.holding("history", at=3):
-        with page.expect_response(
-            "**/panels/download"
-        ):  # it refreshed at the start of the run, before there was an image
-            button(panel, "Sync").click()
-        expect(panel.get_by_role("progressbar")).to_be_visible()
+        button(line, "Sync").click()
+        expect(line.get_by_role("progressbar")).to_be_visible()
         first.release()
-        expect(panel).to_contain_text("Reading uploads, page 3")
+        expect(line).to_contain_text("Reading uploads, page 3")
+        expect(line).to_contain_text("20 new")
         expect(cards(page)).to_have_count(20)
-        expect(download_panel(page)).to_contain_text("20 images are not downloaded yet")
-        expect(button(page, "Download everything")).to_be_enabled()
-        button(panel, "Pause").click()
-        expect(panel).to_contain_text("Paused just now")
-    expect(panel).to_contain_text("Paused just now")
-    button(panel, "Resume").click()
-    expect(panel).to_contain_text("Synced just now")
-    expect(panel.get_by_role("progressbar")).to_have_count(0)
+        button(line, "Pause").click()
+        expect(line).to_contain_text("Paused just now")
+        expect(line).to_contain_text("20 not downloaded")
+        expect(button(line, "Download everything")).to_be_enabled()
+    expect(line).to_contain_text("Paused just now")
+    expect(line.get_by_role("button")).to_have_text(["Resume", "Sync", re.compile("^Download")])
+    button(line, "Resume").click()
+    expect(line).to_contain_text("Synced just now")
+    expect(line.get_by_role("progressbar")).to_have_count(0)
     expect(page.locator("#toasts")).to_contain_text("Ada")
     expect(cards(page, "Not downloaded")).to_have_count(30)
-    expect(download_panel(page)).to_contain_text("30 images are not downloaded yet")
+    expect(line).to_contain_text("30 not downloaded")
     expect_no_more_polling(page)
 
 
@@ -135,10 +146,10 @@ def test_images_that_arrive_while_the_grid_loads_are_loaded_after_it(profile_id,
 
     page.route("**/grid", hold)
     with flow.holding("history", at=3):
-        button(sync_panel(page), "Sync").click()
-        expect(sync_panel(page)).to_contain_text("page 3")
-        expect(sync_panel(page)).to_contain_text("20")
-    expect(sync_panel(page)).to_contain_text("Synced just now")
+        button(status_line(page), "Sync").click()
+        expect(status_line(page)).to_contain_text("page 3")
+        expect(status_line(page)).to_contain_text("20 new")
+    expect(status_line(page)).to_contain_text("Synced just now")
     route, response = held
     route.fulfill(response=response)
     expect(cards(page)).to_have_count(30)
@@ -147,7 +158,7 @@ def test_images_that_arrive_while_the_grid_loads_are_loaded_after_it(profile_id,
 def test_new_images_wait_behind_a_link_while_images_are_ticked(synced, page, world):
     cards(page).first.get_by_role("checkbox").check()
     newest = world.add_uploaded(2)[-1]
-    button(sync_panel(page), "Sync").click()
+    button(status_line(page), "Sync").click()
     expect(page.get_by_role("link", name="Show new images")).to_be_visible()
     expect(cards(page).first.get_by_role("checkbox")).to_be_checked()
     page.get_by_role("link", name="Show new images").click()
@@ -158,25 +169,25 @@ def test_new_images_wait_behind_a_link_while_images_are_ticked(synced, page, wor
 
 def test_a_sync_waits_for_new_cookies_and_then_continues_by_itself(profile_id, page, flow, world):
     with flow.holding("history", at=3) as gate:
-        button(sync_panel(page), "Sync").click()
+        button(status_line(page), "Sync").click()
         assert gate.reached.wait(WAIT_SECONDS)
         world.sign_out()
-    expect(sync_panel(page)).to_contain_text("Waiting for cookies.")
-    page.get_by_role("link", name="Paste new cookies").click()
+    expect(status_line(page)).to_contain_text("Waiting for new cookies")
+    page.get_by_role("link", name="Paste cookies").click()
     expect(page.get_by_text("Waiting for new cookies")).to_be_visible()
     world.sign_in()
     page.get_by_label("Flow cookies").fill(world.cookie_header())
     button(page, "Check and replace").click()
     expect(page.get_by_text("Signed in", exact=True)).to_be_visible()
     page.get_by_role("link", name="Show images").click()
-    expect(sync_panel(page)).to_contain_text("Synced just now")
+    expect(status_line(page)).to_contain_text("Synced just now")
     expect(page.locator("#grid")).to_contain_text("30 images")
 
 
 def test_a_page_reports_a_lost_server_and_recovers_by_itself(profile_id, page, flow, watch):
     watch.expect_no_network()
     with flow.holding("history", at=3) as gate:
-        button(sync_panel(page), "Sync").click()
+        button(status_line(page), "Sync").click()
         assert gate.reached.wait(WAIT_SECONDS)
         page.context.set_offline(True)
         expect(page.locator("#problem")).to_contain_text("Flowshelf does not respond")
@@ -187,9 +198,11 @@ def test_a_page_reports_a_lost_server_and_recovers_by_itself(profile_id, page, f
 def test_images_missing_in_a_full_sync_are_marked_after_confirmation(synced, page, world):
     for name in world.names()[:20]:
         world.delete(name)
+    open_sheet(page)
     sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
     expect(sync_panel(page)).to_contain_text("20 images were not found in Flow any more (uploads)")
+    expect(status_line(page)).to_contain_text("20 images were not found in Flow any more")
     expect(cards(page, "No longer in Flow")).to_have_count(0)
     button(page, "Mark them").click()
     expect(button(page, "Mark them")).to_have_count(0)
@@ -199,6 +212,7 @@ def test_images_missing_in_a_full_sync_are_marked_after_confirmation(synced, pag
 def test_an_older_panel_does_not_replace_the_response_to_a_command(synced, page, world):
     for name in world.names()[:20]:
         world.delete(name)
+    open_sheet(page)
     sync_panel(page).get_by_text("More").click()
     button(sync_panel(page), "Full sync").click()
     expect(button(page, "Mark them")).to_be_visible()
@@ -231,6 +245,8 @@ def test_the_button_of_a_card_downloads_it_and_shows_its_picture(synced, page, w
     expect_picture(card)
     expect_file(world, name_of(card))
     expect(cards(page, "Downloaded")).to_have_count(1)
+    expect(status_line(page)).to_contain_text("29 not downloaded")
+    open_sheet(page)
     expect(download_panel(page)).to_contain_text("Finished just now: 1 image")
 
 
@@ -242,7 +258,7 @@ def test_only_images_ticked_with_shift_are_downloaded(synced, page, world):
     boxes.nth(3).uncheck()
     expect(page.locator("#selected-count")).to_have_text("5 selected")
     page.locator("#download-selected").click()
-    expect(download_panel(page)).to_contain_text("Finished just now: 5 images")
+    expect(status_line(page)).to_contain_text("25 not downloaded")
     expect(cards(page, "Downloaded")).to_have_count(5)
     ticked = [page.locator(".card").nth(place) for place in (1, 2, 4, 5, 6)]
     for card in ticked:
@@ -285,9 +301,9 @@ def test_the_response_to_a_button_is_not_lost_when_its_panel_is_replaced(synced,
         panel.fulfill(response=as_it_was)
         command.fulfill(response=response)
 
-    page.route("**/panels/download", lambda route, _: held.extend((route, route.fetch())), times=1)
+    page.route("**/panels/status", lambda route, _: held.extend((route, route.fetch())), times=1)
     page.route("**/downloads", answer_both, times=1)
-    with page.expect_request("**/panels/download"):
+    with page.expect_request("**/panels/status"):
         page.evaluate("htmx.trigger(document.body, 'runs-changed')")
     card.get_by_role("button").click()
     expect(card).to_contain_text("Downloaded")
@@ -308,49 +324,59 @@ def test_a_press_is_not_lost_while_the_grid_is_replaced(synced, page):
 
 
 def test_a_failed_download_shows_its_reason_and_can_be_retried(synced, page, flow, world):
-    card, panel = cards(page).nth(4), download_panel(page)
+    card, line = cards(page).nth(4), status_line(page)
     name = name_of(card)
     world.change(name, content=b"no picture at all")
     with flow.holding("media", at=16):
         button(page, "Download everything").click()
-        expect(panel.get_by_role("progressbar")).to_have_attribute(
-            "aria-valuenow", re.compile("^[1-9][0-9]$")
-        )
+        expect(line.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("^[1-9][0-9]$"))
     expect(card).to_contain_text("Failed")
-    expect(panel).to_contain_text("Finished just now: 29 images")
-    expect(panel).to_contain_text("1 × ")
-    expect(card.locator(".reason")).to_contain_text("picture")
+    expect(line).to_contain_text("1 failed")
+    open_sheet(page)
+    expect(download_panel(page)).to_contain_text("Finished just now: 29 images")
+    expect(download_panel(page)).to_contain_text("1 × ")
+    close_sheet(page)
+    expect(card.locator(".reason")).to_contain_text("image")
     world.change(name, content=None)
     card.get_by_role("button", name="Retry").click()
     expect(card).to_contain_text("Downloaded")
     expect_picture(card)
     expect_file(world, name)
-    expect(panel).to_contain_text("Finished just now: 1 image")
-    expect(button(page, "Download everything")).to_be_disabled()
+    expect(line).to_contain_text("everything downloaded")
+    expect(button(page, "Download everything")).to_have_count(0)
     expect_no_more_polling(page)
 
 
 @pytest.mark.parametrize(
-    ("word", "said"), [("Pause", "Paused."), ("Cancel", "Cancelled just now: 13 images")]
+    ("word", "said", "in_sheet"),
+    [
+        ("Pause", re.compile(r"Downloads paused\s+13 of 30 downloaded"), "Paused."),
+        ("Cancel", "17 not downloaded", "Cancelled just now: 13 images"),
+    ],
 )
-def test_running_downloads_finish_after_pause_or_cancel_and_are_shown(synced, page, flow, word, said):
+def test_running_downloads_finish_after_pause_or_cancel_and_are_shown(
+    synced, page, flow, word, said, in_sheet
+):
     with flow.holding("media", at=8):
         button(page, "Download everything").click()
         expect(cards(page, "Downloaded")).to_have_count(7)
         expect(cards(page, "Downloading")).to_have_count(6)
-        button(download_panel(page), word).click()
-        expect(button(download_panel(page), word)).to_have_count(0)
+        button(status_line(page), f"{word} downloads").click()
+        expect(button(status_line(page), f"{word} downloads")).to_have_count(0)
     expect(cards(page, "Downloaded")).to_have_count(13)
     expect(cards(page, "Downloading")).to_have_count(0)
-    expect(download_panel(page)).to_contain_text(said)
+    expect(status_line(page)).to_contain_text(said)
+    open_sheet(page)
+    expect(download_panel(page)).to_contain_text(in_sheet)
     expect_no_more_polling(page)
 
 
 def test_a_double_click_starts_one_run_and_presses_no_other_button(profile_id, page, flow, watch):
     flow.reset()
     with flow.holding("history") as gate:
-        button(sync_panel(page), "Sync").dblclick()
+        button(status_line(page), "Sync").dblclick()
         assert gate.reached.wait(WAIT_SECONDS)
+        open_sheet(page)
     expect(sync_panel(page)).to_contain_text("Synced just now")
     assert flow.count("history") == 4
     panel = download_panel(page)

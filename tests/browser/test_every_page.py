@@ -4,7 +4,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from parts import button, cards, download_panel, sync_panel
+from parts import button, cards, status_line, sync_panel
 from playwright.sync_api import Locator, Page, expect
 from states import states
 
@@ -106,7 +106,7 @@ def test_every_page_in_every_state_fits_a_phone_and_is_accessible(open_page, wat
 
 def test_nothing_moves_while_the_rest_of_a_page_loads(profile_id, open_page):
     page = open_page(viewport={"width": 390, "height": 844})
-    tops = "['.side', '#filter'].map((part) => document.querySelector(part).getBoundingClientRect().top)"
+    tops = "['#status', '#filter'].map((part) => document.querySelector(part).getBoundingClientRect().top)"
     places, text = page.evaluate(tops), page.request.get("/").text()
     begun = text[: text.index('<form id="selection"')]
     page.route("**/", lambda route: route.fulfill(body=begun, content_type="text/html"))
@@ -135,15 +135,21 @@ def test_everything_works_by_keyboard_with_a_visible_focus(profile_id, page):
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_be_focused()
-    tab_to(page, button(sync_panel(page), "Sync"))
+    tab_to(page, button(status_line(page), "Sync"))
     page.keyboard.press("Enter")
+    expect(status_line(page)).to_contain_text("Synced just now")
+    expect(status_line(page)).to_be_focused()
+    tab_to(page, page.locator("#status-details"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Sync and downloads")).to_be_focused()
     expect(sync_panel(page)).to_contain_text("Synced just now")
-    expect(sync_panel(page)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#status-details")).to_be_focused()
     tab_to(page, cards(page).first.get_by_role("checkbox"))
     page.keyboard.press("Space")
     expect(page.locator("#selected-count")).to_have_text("1 selected")
     tab_to(page, page.locator("#download-selected"), key="Shift+Tab")
     page.keyboard.press("Enter")
     expect(cards(page, "Downloaded")).to_have_count(1)
-    expect(download_panel(page)).to_contain_text("Finished just now: 1 image")
-    expect(download_panel(page)).to_be_focused()
+    expect(status_line(page)).to_contain_text("13 not downloaded")
+    expect(status_line(page)).to_be_focused()

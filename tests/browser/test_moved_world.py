@@ -3,7 +3,16 @@
 import re
 
 import pytest
-from parts import add_profile, button, cards, download_panel, sync_panel
+from parts import (
+    add_profile,
+    button,
+    cards,
+    close_sheet,
+    download_panel,
+    open_sheet,
+    status_line,
+    sync_panel,
+)
 from playwright.sync_api import expect
 
 from webapp import store
@@ -28,19 +37,24 @@ def test_an_account_at_flow_google_com_is_added_synced_paused_and_downloaded(pag
     world.google.hides_email = world.google.hides_token = True
     add_profile(page, "Ada", f"curl '{flow.url}/' -H 'cookie: {world.google.cookie_header()}'")
     page.get_by_role("link", name="Show images").click()
-    panel = sync_panel(page)
+    line = status_line(page)
     with flow.holding("project", at=4):
-        button(panel, "Sync").click()
-        expect(panel).to_contain_text("Reading project 4")
-        button(panel, "Pause").click()
-        expect(panel).to_contain_text("Paused just now")
-    button(panel, "Resume").click()
-    expect(panel).to_contain_text("Synced just now")
+        button(line, "Sync").click()
+        expect(line).to_contain_text("Reading project 4")
+        button(line, "Pause").click()
+        expect(line).to_contain_text("Paused just now")
+    button(line, "Resume").click()
+    expect(line).to_contain_text("Synced just now")
+    open_sheet(page)
+    panel = sync_panel(page)
     expect(panel).to_contain_text("All projects have been read.")
-    expect(panel.get_by_text("skipped.")).to_contain_text("video")
+    expect(panel.get_by_text("skipped (")).to_contain_text("video")
     with store.connection():
         assert {image.media_key for image in Image.select()} == true_keys(world)
+    close_sheet(page)
     button(page, "Download everything").click()
+    expect(line).to_contain_text("everything downloaded")
+    open_sheet(page)
     expect(download_panel(page)).to_contain_text(f"Finished just now: {len(true_keys(world))} images")
     page.reload()
     expect(cards(page, "Not downloaded")).to_have_count(0)

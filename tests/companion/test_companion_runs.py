@@ -147,7 +147,7 @@ def test_a_browser_that_is_closed_in_the_middle_lets_everything_wait_and_go_on(
     assert profile.health == Health.WAITING_FOR_BROWSER
     assert "Waiting for the browser (Chrome on Linux)" in profile.health_reason
     assert not Download.select().where(Download.state == DownloadState.FAILED).exists()
-    page = BeautifulSoup(client.get("/").text, "html.parser")
+    page = BeautifulSoup(client.get("/status").text, "html.parser")
     assert "Waiting for the browser (Chrome on Linux)" in page.select_one("#sync-panel .banner").text
     assert "Waiting for the browser" in client.get(f"/profiles/{ada}").text
     browser.open()

@@ -56,7 +56,7 @@ def test_dead_cookies_are_signed_out(side, kind):
     error = str(side.failure(SignedOut, *call_of(side, kind)))
     assert "https://flow.google.com" in error
     assert "paste the cookies again" in error
-    assert side.is_new or "labs.google/fx only if your pictures still open there" in error
+    assert side.is_new or "labs.google/fx only if your images still open there" in error
 
 
 @EACH_KIND

@@ -14,7 +14,8 @@
     renewals       one thread that keeps pasted cookies alive
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
-    removals       files that are deleted; one thread carries on what a killed process left
+    removals       files that are deleted for good; one thread carries on what a killed process left
+    trash          files in the trash; one thread carries on and empties it
     thumbnails     local thumbnails, each made once
     troubles       runs that cannot store what they did
     waiters        API calls that block until their run ends
@@ -30,6 +31,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from webapp import database, storage, store
@@ -50,6 +52,7 @@ from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.thumbnails import Thumbnails
+from webapp.background.trash import Deletion, Trash
 from webapp.background.troubles import Troubles, log_failure
 from webapp.background.waiters import Waiters
 from webapp.config import Config
@@ -112,8 +115,10 @@ class Background:
             config, self.connections, self.waiters, self.stopping, self.troubles, self._download_new
         )
         self.schedule = Scheduler(self.syncs, self.stopping)
+        roots = (config.images_dir, *config.storage_roots)
+        self.trash = Trash(self.settings, roots, config.thumbnails_dir, self.stopping)
         self.downloads = Downloads(
-            config, self.settings, self.connections, self.waiters, self.stopping, self.troubles
+            config, self.settings, self.connections, self.waiters, self.stopping, self.troubles, self.trash
         )
         self.exports = Exports(config, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
@@ -194,6 +199,7 @@ class Background:
             self.firefox_watch.start()
             self.exports.start()
             self.size_backfill.start()
+            self.trash.start()
             self.removals.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
@@ -213,6 +219,7 @@ class Background:
         self.downloads.stop(timeout_seconds / 2)
         self.exports.stop(timeout_seconds / 4)
         self.size_backfill.stop(timeout_seconds / 4)
+        self.trash.stop(timeout_seconds / 4)
         self.removals.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
@@ -222,6 +229,7 @@ class Background:
         self.settings.choose(texts)
         self.connections.apply_settings()
         self.downloads.apply_settings()
+        self.trash.wake()
 
     def replace_cookies(self, profile_id: str, pasted_text: str, *, is_confirmed: bool = False) -> None:
         """Replace a profile's cookies and resume the runs that waited for them.
@@ -313,9 +321,10 @@ class Background:
                 self._ensure_running(kind, run.id)
 
     def remove_profile(self, profile_id: str, *, with_files: bool = False) -> None:
-        """Remove a profile and its rows. Its files stay on disk unless `with_files`.
+        """Remove a profile and its rows. Its files stay where they are, or go to the trash if `with_files`.
 
-        The removal of its files is recorded with that of its rows, so a killed process leaves none for good.
+        What is to be done with its files is recorded with the removal of its rows, so a killed process leaves
+        none for good.
 
         The connection is dropped twice: first so that requests under way end and no thread writes another
         file, then because a thread may have opened a new connection before the row was gone.
@@ -328,9 +337,10 @@ class Background:
             self.companion.unpair(pairing.id)
         self._wait_for_writers(profile_id)
         walks.reread_shared(profile_id)
-        recorded = remove_profile(profile_id, with_files=with_files)
+        trashed, recorded = remove_profile(profile_id, with_files=with_files)
         self.connections.drop(profile_id)
-        self.removals.carry_out(recorded)
+        self.trash.carry_out(trashed)
+        self.removals.carry_out(recorded)  # afterwards, because the folder goes only when it is empty
 
     def _wait_for_writers(self, profile_id: str) -> None:
         """Wait, at most two seconds, until no thread writes files of a profile, which would have no row."""
@@ -338,15 +348,39 @@ class Background:
             if not self.downloads.is_working(profile_id) or self.stopping.wait(0.02):
                 return
 
-    def delete_files(self, image_ids: Sequence[str]) -> tuple[int, int]:
-        """Delete the files of these images. Returns how many were deleted and how many could not be deleted.
+    def delete_files(self, image_ids: Sequence[str]) -> Deletion:
+        """Move the files of these images to the trash."""
+        with self._reserve():
+            return self.trash.delete(image_ids)
 
-        On a full disk the reserve of the data folder makes it possible to store that they are deleted.
-        """
+    def delete_for_good(self, image_ids: Sequence[str]) -> tuple[int, int]:
+        """Delete the files of these images, past the trash. Returns how many were deleted and how many could
+        not be deleted."""
+        with self._reserve():
+            return self.removals.delete_files(image_ids)
+
+    def empty_trash(self, ids: Sequence[int]) -> int:
+        """Delete files of the trash for good. Returns how many are gone."""
+        with self._reserve():
+            return self.trash.empty(ids)
+
+    @contextmanager
+    def _reserve(self) -> Iterator[None]:
+        """On a full disk the reserve of the data folder makes it possible to store that files are deleted."""
         storage.release_reserve(self._config.data_dir)
-        counts = self.removals.delete_files(image_ids)
-        storage.keep_reserve(self._config.data_dir)
-        return counts
+        try:
+            yield
+        finally:
+            storage.keep_reserve(self._config.data_dir)
+
+    def is_disk_full(self) -> bool:
+        """Whether a disk that holds images or the database has less than the reserve: then moving files to
+        the trash, which is on the same disk, does not help."""
+        for folder in (self._config.data_dir, *self.downloads.roots):
+            with suppress(FlowshelfError):
+                if storage.free_bytes(folder) < MIN_FREE_BYTES:
+                    return True
+        return False
 
     def check_unknown_files(self, *, moves: bool) -> UnknownFiles:
         """Find files of profiles that no image knows; `moves`: move them to the folder `unknown`."""

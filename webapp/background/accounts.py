@@ -32,7 +32,7 @@ from webapp.store import profiles
 ACCOUNT_ERRORS = (UnusualActivity, SignedOut, AccountMoved)
 THIS_IS_THE_DEMO = (
     "This is the demo, which has accounts of its own. These cookies were not stored, and not sent to Google. "
-    "For your own pictures end it and start “flowshelf”."
+    "For your own images end it and start “flowshelf”."
 )
 
 

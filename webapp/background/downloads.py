@@ -30,13 +30,14 @@ from webapp.background.connections import Connection, Connections, waiting_healt
 from webapp.background.disk_space import require_space
 from webapp.background.firefox_credentials import explain_signed_out
 from webapp.background.settings import Settings
+from webapp.background.trash import Trash
 from webapp.background.troubles import Troubles
 from webapp.background.waiters import Waiters
 from webapp.background.worker_pool import WorkerPool, change, finish, log_state
 from webapp.config import Config
 from webapp.database.models import Image, Run
 from webapp.database.states import Health, RunKind, RunState
-from webapp.download.fetch import download_image
+from webapp.download.fetch import download_image, saved_file
 from webapp.download.rules import Outcome, outcome_of, too_many_failures
 from webapp.errors import AccountMoved, BadPath, DatabaseLocked, FlowshelfError, FolderGone, SignedOut
 from webapp.maintenance.found_files import find_own_file
@@ -60,6 +61,7 @@ class Downloads:
         waiters: Waiters,
         stopping: threading.Event,
         troubles: Troubles,
+        trash: Trash,
     ) -> None:
         self._config = config
         self._settings = settings
@@ -67,6 +69,7 @@ class Downloads:
         self._waiters = waiters
         self._stopping = stopping
         self._troubles = troubles
+        self._trash = trash
         self._lock = threading.Lock()
         self._pools: dict[str, WorkerPool] = {}
         self._in_flight: set[int] = set()
@@ -338,7 +341,10 @@ class Downloads:
         # A file that the row still names is damaged or changed: it is to be replaced.
         own = claim.file_path if claim.file_path and os.path.isfile(claim.file_path) else None
         found = None if own else find_own_file(folder, stems, claim.sha256)
-        file = found or download_image(
+        trashed = None if own or found else self._trash.read_for_download(claim)
+        restored = saved_file(folder, stems, trashed[1]) if trashed else None
+        is_here = found or restored
+        file = is_here or download_image(
             connection.source,
             connection.retry,
             claim.name,
@@ -346,11 +352,14 @@ class Downloads:
             folder=folder,
             stems=stems,
             replaced=own if own and self._is_ours(own) else None,
+            put_replaced=lambda: self._trash.put_replaced(claim.image_id),
             stopping=pool.stop,
         )
         # The file first, then the row: killed in between, the next download finds the file and takes it over.
-        columns = asdict(file) | {"path": str(file.path)}
+        columns = asdict(file) | {"path": str(file.path), "is_fetched": is_here is None}
         self._store(pool.run.id, lambda: downloads.finish_download(claim, **columns))
+        if trashed:
+            self._trash.discard(trashed[0])
         log.debug("download of image %s: done, %s bytes", claim.image_id, file.size_bytes)
         with self._lock:
             pool.failures.note_success()

@@ -138,7 +138,7 @@ def explain_signed_out(profile: Profile, error: SignedOut) -> SignedOut:
     return FirefoxSignedOut(
         f"Open Flow in Firefox ({_where(profile)}): the sign-in there has ended, or Google wants you to "
         f"confirm that it is you. Sign in{_as(profile)} at https://flow.google.com, and press Create there "
-        "once if your pictures show already. Everything goes on by itself then."
+        "once if your images show already. Everything goes on by itself then."
     )
 
 

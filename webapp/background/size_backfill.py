@@ -36,7 +36,7 @@ class SizeBackfill:
             with store.connection():
                 self._measure_all()
         except Exception as error:
-            log_failure("picture sizes could not be read; the next start continues", error)
+            log_failure("image sizes could not be read; the next start continues", error)
 
     def _measure_all(self) -> None:
         after_id = ""

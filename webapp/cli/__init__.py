@@ -1,6 +1,7 @@
 """The command `flowshelf`: the only part that prints, blocks and handles signals.
 
-dashboard    serve and demo
+dashboard    serve
+demo         demo, on a simulated Flow
 server       waitress and its limits
 commands     sync, download and verify
 profiles     profiles, profiles add
@@ -23,10 +24,12 @@ import click
 
 from webapp.cli import logs
 from webapp.cli.commands import download, sync, verify
-from webapp.cli.dashboard import demo, serve
+from webapp.cli.dashboard import serve
+from webapp.cli.demo import demo
 from webapp.cli.maintenance import backup, doctor_, import_, restore
 from webapp.cli.output import tolerant_output
 from webapp.cli.profiles import add, profiles
+from webapp.cli.trash import trash
 from webapp.errors import FlowshelfError
 
 
@@ -64,6 +67,6 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, backup, restore, import_, doctor_):
+for command in (sync, download, profiles, verify, trash, backup, restore, import_, doctor_):
     main.add_command(logs.add_logging(command))
 logs.add_logging(add)

@@ -28,9 +28,9 @@ NAMES_PER_REQUEST = 50
 
 ADVICE = {
     "missing": "Missing: deleted or moved by hand. --set-pending makes these images pending again.",
-    "damaged": "Damaged: not a whole picture any more. --set-pending makes these images pending again.",
-    "changed": "Changed: a whole picture, but not the one that was stored; it is left alone. --keep-changed "
-    "takes it for the right one. “Download again” on the image’s page gets Flow’s picture.",
+    "damaged": "Damaged: not a whole image any more. --set-pending makes these images pending again.",
+    "changed": "Changed: a whole image, but not the one that was stored; it is left alone. --keep-changed "
+    "takes it for the right one. “Download again” on the image’s page gets Flow’s image.",
     "folder_gone": "Folder gone: if it is on a disk that is not connected, connect it again.",
 }
 
@@ -96,7 +96,7 @@ def download(
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="Also decode every picture.")
+@click.option("--deep", is_flag=True, help="Also decode every image.")
 @click.option("--set-pending", is_flag=True, help="Make images with a missing or damaged file pending again.")
 @click.option("--keep-changed", is_flag=True, help="Take files that were changed for the right ones.")
 @click.option("--follow-moves", is_flag=True, help="Record files whose folder was moved at their new place.")

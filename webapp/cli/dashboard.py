@@ -1,10 +1,8 @@
-"""`flowshelf serve` and `flowshelf demo`: one process that serves one data folder."""
+"""`flowshelf serve`, and what it has in common with `demo`: one process that serves one data folder."""
 
 import gc
-import os
 import signal
 import sys
-import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +13,12 @@ import click
 from flask import Flask
 from waitress.server import BaseWSGIServer
 
-from webapp import create_app, make_data_folder, store
+from webapp import create_app, make_data_folder
+from webapp.background import Background
 from webapp.cli.options import data_dir_option
 from webapp.cli.server import listen
 from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config, setting_of
 from webapp.database.states import Role
-from webapp.demo import FlowServer, World
-from webapp.demo.samples import moved_sample_world, sample_world
 from webapp.errors import FlowshelfError
 from webapp.storage.lock import DataFolderLock
 from webapp.web.services import background_of, sharing_of
@@ -30,10 +27,6 @@ from webapp.web.sharing.codes import Codes
 
 # The address by which this machine reaches a server that listens on all addresses.
 LOCAL_HOSTS = {EVERY_ADDRESS: "127.0.0.1", "::": "::1"}
-# The settings of the environment that the demo follows. It ignores all others, so that it reaches neither a
-# real account nor another data folder.
-DEMO_SETTINGS = ("host", "port", "share")
-DEMO_LATENCY_SECONDS = {"history": 0.35, "media": 0.5, "project": 0.35, "address": 0.5}
 
 
 def serving_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -70,57 +63,6 @@ def serve(
         run_server(create_app(config, reloads_assets=dev), config, lock, opens=opens)
 
 
-@click.command()
-@serving_options
-def demo(
-    host: str | None, port: int | None, opens: bool, share: bool | None, trusted_proxy: str | None
-) -> None:
-    """Serve the dashboard with sample pictures of a simulated Flow. Everything is deleted at the end."""
-    with tempfile.TemporaryDirectory(prefix="flowshelf-demo-") as folder, simulated_flow() as (flow, worlds):
-        environ = {name: os.environ.get(name, "") for name in map(_variable_of, DEMO_SETTINGS)}
-        config = read_config(
-            environ, data_dir=Path(folder), host=host, port=port, share=share, trusted_proxy=trusted_proxy
-        )
-        config = demo_config(config, flow)
-        require_share(config)
-        app = create_app(config)
-        world, moved = worlds
-        with store.connection():
-            background_of(app).accounts.add("Sample shelf", world.cookie_header())
-            background_of(app).accounts.add("Moved shelf", moved.google.cookie_header())
-        click.echo("This is a demo: a simulated Flow with sample pictures, in a temporary folder.")
-        with owned(config) as lock:
-            run_server(app, config, lock, opens=opens)
-
-
-@contextmanager
-def simulated_flow() -> Iterator[tuple[FlowServer, tuple[World, World]]]:
-    """A simulated Flow with two accounts: one at labs.google, one that was moved to flow.google.com."""
-    worlds = sample_world(), moved_sample_world(seed=2, email="grace@example.com", owner="Grace Example")
-    with FlowServer(worlds[0], latency_seconds=DEMO_LATENCY_SECONDS) as flow:
-        flow.add_world(worlds[1])
-        yield flow, worlds
-
-
-def _variable_of(field_name: str) -> str:
-    return setting_of(field_name).variable
-
-
-def demo_config(config: Config, flow: FlowServer) -> Config:
-    return replace(
-        config,
-        labs_url=flow.url,
-        media_url=flow.url,
-        flow_url=flow.url,
-        accounts_url=flow.url,
-        picture_hosts=frozenset({flow.picture_host}),
-        flow_next_key=None,
-        page_delay_seconds=0.4,
-        firefox_roots=(),
-        is_sealed=True,
-    )
-
-
 def require_share(config: Config) -> None:
     """Raises UsageError for an address that other machines can reach, unless the shelf is shared."""
     if config.host not in LOOPBACK_HOSTS and not config.share:
@@ -146,8 +88,18 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
         lock.release()
 
 
-def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool) -> None:
-    """Serve until SIGTERM or Ctrl-C. Runs that are under way resume at the next start."""
+def run_server(
+    app: Flask,
+    config: Config,
+    lock: DataFolderLock,
+    *,
+    opens: bool,
+    prepare: Callable[[Background], None] = lambda work: None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. Runs that are under way resume at the next start.
+
+    `prepare` is called when work can start, before the first response.
+    """
     work = background_of(app)
     server = _listen(app, config)
     port, prefix = server.effective_port, config.prefix
@@ -162,6 +114,7 @@ def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool)
     signal.signal(signal.SIGINT, end)
     try:
         work.start()
+        prepare(work)
         lock.write_url(url)
         click.echo(f"Flowshelf is open at {url}  (Ctrl-C ends it)")
         if sharing := sharing_of(app):

@@ -21,6 +21,7 @@ from webapp.database.restore import restore_database
 from webapp.errors import BadRequest, Busy, FlowshelfError
 from webapp.maintenance import doctor, importing
 from webapp.maintenance.found_files import take_found_files
+from webapp.maintenance.trash import find_unrecorded
 from webapp.storage.lock import DataFolderLock
 from webapp.store import profiles
 
@@ -48,7 +49,8 @@ IMPORT_LABELS = {
 def backup(file: Path, force: bool, with_cookies: bool, as_json: bool, data_dir: Path | None) -> None:
     """Copy the database to FILE, also while Flowshelf runs.
 
-    The copy contains no pictures, which are files in the data folder, and no cookies.
+    The copy contains no images, which are files in the data folder, and no cookies. It lists what is in
+    the trash.
     """
     with errors_as_json(as_json):
         source, target = read_config(data_dir=data_dir).database_path, file.absolute()
@@ -75,7 +77,7 @@ def backup(file: Path, force: bool, with_cookies: bool, as_json: bool, data_dir:
 def restore(file: Path, as_json: bool, data_dir: Path | None) -> None:
     """Replace the database by FILE, a copy that “flowshelf backup” wrote. Stop Flowshelf first.
 
-    The present database is kept next to it under another name. No picture is changed. Every browser has to
+    The present database is kept next to it under another name. No image is changed. Every browser has to
     sign in again.
     """
     config = read_config(data_dir=data_dir)
@@ -107,6 +109,7 @@ def find_files(config: Config) -> int:
     """Open the restored database, and let its images take the files that it knows nothing of."""
     create_app(replace(config, share=False, prefix=""))
     with store.connection():
+        find_unrecorded()
         return take_found_files((config.images_dir, *config.storage_roots))
 
 

@@ -24,6 +24,7 @@ INDEXES = (
     f"CREATE INDEX IF NOT EXISTS images_by_name {_IMAGES} (name COLLATE NOCASE)",
     f"CREATE INDEX IF NOT EXISTS images_by_workflow {_IMAGES} (workflow_id COLLATE NOCASE)",
     f"CREATE INDEX IF NOT EXISTS images_of_workflow {_IMAGES} (workflow_id)",
+    f"CREATE INDEX IF NOT EXISTS images_of_seed {_IMAGES} (seed) WHERE seed IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_of_run {_IMAGES} (stored_run_id) WHERE stored_run_id IS NOT NULL",
     # Pages of the gallery, by filter.
     f"CREATE INDEX IF NOT EXISTS images_by_time {_IMAGES} ({_BY_TIME})",
@@ -42,5 +43,9 @@ INDEXES = (
     f"CREATE INDEX IF NOT EXISTS images_changed {_IMAGES} ({_BY_TIME}) WHERE changed_sha256 IS NOT NULL",
     f"""CREATE INDEX IF NOT EXISTS images_unmeasured {_IMAGES} (id)
         WHERE local_path IS NOT NULL AND width IS NULL""",
+    # The trash: the files of an act, those of an image, and what is under way.
+    "CREATE INDEX IF NOT EXISTS trashed_by_act ON trashed_file (act)",
+    "CREATE INDEX IF NOT EXISTS trashed_by_name ON trashed_file (name)",
+    "CREATE INDEX IF NOT EXISTS trashed_under_way ON trashed_file (id) WHERE state != 'kept'",
     f"CREATE INDEX IF NOT EXISTS images_not_wanted {_IMAGES} (id) WHERE not_wanted_at IS NOT NULL",
 )

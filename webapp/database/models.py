@@ -19,6 +19,7 @@ from webapp.database.base import BaseModel
 from webapp.database.fields import AutoField, AutoIncrementField, IntegerField, TextField, stored_json
 from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, ExportState, RunState, ScheduleKind, SyncMode
+from webapp.database.trash_models import TrashedFile
 from webapp.storage.roots import Place
 
 
@@ -335,7 +336,7 @@ class Download(BaseModel):
     """The latest download of one image. These rows are the queue from which the worker pool claims.
 
     `folder` is where to write the file, null for the profile's own folder. `is_permanent`: it failed, and
-    would fail again.
+    would fail again. `fetched_sha256`: what Flow sent for the image, null if it never did.
     """
 
     id = AutoField()
@@ -350,6 +351,7 @@ class Download(BaseModel):
     error = TextField(null=True)
     is_permanent = BooleanField(default=False)
     finished_at = TextField(null=True)
+    fetched_sha256 = TextField(null=True)
 
 
 class ImageEvent(BaseModel):
@@ -421,6 +423,7 @@ class Setting(BaseModel):
 
 
 _OF_PROFILES = (Profile, Secret, Pairing, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Removal, Session, Setting, StorageRoot)
+_OF_FILES = (Removal, TrashedFile, StorageRoot)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, *_OF_FILES, Session, Setting)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Pairing, Session)

@@ -9,7 +9,7 @@ from pathlib import Path
 from webapp import storage
 from webapp.database.backup import copy_database
 from webapp.database.inspection import check, inspect, open_read_only
-from webapp.database.models import Pairing, Removal, Session
+from webapp.database.models import Pairing, Removal, Session, TrashedFile
 from webapp.database.problems import translate_errors
 from webapp.database.triggers import STATEMENTS
 from webapp.errors import BadDatabase
@@ -65,14 +65,18 @@ def _require_usable(source: Path) -> None:
 def _clean(path: Path) -> None:
     """Delete all sessions, pairings, recorded removals and triggers.
 
-    What was to be removed when the copy was made may be wanted since. The next start creates the triggers
-    again; those of the copy may do something else under the same names.
+    What was to be removed when the copy was made may be wanted since. Files in the trash stay there as long
+    as if they were deleted now; what was on its way is forgotten, and found again where it lies. The next
+    start creates the triggers again; those of the copy may do something else under the same names.
     """
     with translate_errors(), closing(sqlite3.connect(path, isolation_level=None)) as copy:
         tables = inspect(path).tables
         for name in (table._meta.table_name for table in (Session, Pairing, Removal)):
             if name in tables:
                 copy.execute(f"DELETE FROM {name}")
+        if (trash := TrashedFile._meta.table_name) in tables:
+            copy.execute(f"DELETE FROM {trash} WHERE state != 'kept'")
+            copy.execute(f"UPDATE {trash} SET trashed_at = ?", [now()])
         found = copy.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in found:
             copy.execute(f'DROP TRIGGER "{name}"')

@@ -120,6 +120,25 @@ class ExportState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class TrashState(StrEnum):
+    """MOVING: the file is to be moved into the trash. KEPT: it lies there. RESTORING: it is to be moved back.
+    EMPTYING: it is to be deleted for good."""
+
+    MOVING = "moving"
+    KEPT = "kept"
+    RESTORING = "restoring"
+    EMPTYING = "emptying"
+
+
+class TrashReason(StrEnum):
+    """Why a file is in the trash. DELETED: a person deleted it. PROFILE: it was removed with its profile.
+    REPLACED: another file took its place."""
+
+    DELETED = "deleted"
+    PROFILE = "profile"
+    REPLACED = "replaced"
+
+
 class ScheduleKind(StrEnum):
     """When a profile is synced automatically: never, every few hours, or once at each start."""
 

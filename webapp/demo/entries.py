@@ -122,7 +122,7 @@ def caption_of(kind: Kind, number: int, media_key: str) -> str | None:
     """Return the caption that the service writes about one in three uploads."""
     if kind is not Kind.UPLOADED or chance(media_key, 3):
         return None
-    return f"A picture of {pictures.prompt(number).split(',')[0]}"
+    return f"An image of {pictures.prompt(number).split(',')[0]}"
 
 
 def random_uuid(rng: Random) -> str:

@@ -13,7 +13,7 @@ _ARCHIVED = (
     "Paper lantern",
     "Blue enamel mug",
     "Linen swatch",
-    "Logo of a small bakery",
+    "Logo of a small café",
     "Wooden chair",
     "Postcard from the coast",
 )
@@ -59,6 +59,18 @@ def moved_sample_world(
     world.add_project("Ideas for later")
     world.migrate()
     return world
+
+
+def add_news(ada: World, studio: World) -> None:
+    """Add what the next sync finds: a few pages of the histories of `ada`, and new projects of `studio`."""
+    for title in ("Window display", "Menu cards"):
+        project_id = studio.add_project(title)
+        studio.add_generated(6, project_id)
+        studio.add_uploaded(1, project_id)
+    studio.add_generated(4, studio.projects.ids()[4])
+    ada.add_videos(3)
+    ada.add_uploaded(20)
+    ada.add_generated(32)
 
 
 def _vary(world: World, generated: list[str], uploaded: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,26 +34,34 @@ def download_image(
     folder: Path,
     stems: list[str],
     replaced: Path | None = None,
+    put_replaced: Callable[[], None],
     stopping: threading.Event,
 ) -> SavedFile:
     """Fetch an image, check that it is a complete picture, and save it in `folder` under the first free
-    one of `stems`. The file that it replaces is put aside before, unless it has the same content.
+    one of `stems`. `put_replaced` moves the file `replaced` away before, unless it has the same content.
 
     Raises the last error of `Source.fetch_image` when all tries have failed, Stopped, DiskFull, FolderGone.
     """
-    content, header = retry.call(lambda: _fetch(source, name, media_key), stopping)
-    if replaced:
-        _put_aside(replaced, content)
+    content, _ = retry.call(lambda: _fetch(source, name, media_key), stopping)
+    if replaced and not _has_content(replaced, content):
+        put_replaced()
+    return saved_file(folder, stems, content)
+
+
+def saved_file(folder: Path, stems: list[str], content: bytes) -> SavedFile:
+    """Save a whole picture in `folder` under the first free one of `stems`. Raises DiskFull, FolderGone."""
+    header = storage.read_header(content)
     path = storage.save_file(folder, stems, header.suffix, content)
     aspect_ratio = aspect_ratio_of(header.width, header.height)
     digest = hashlib.sha256(content).hexdigest()
     return SavedFile(path, len(content), digest, header.width, header.height, aspect_ratio)
 
 
-def _put_aside(path: Path, content: bytes) -> None:
+def _has_content(path: Path, content: bytes) -> bool:
+    """Whether a file has this content; a missing one has, because it is in nobody's way."""
     with storage.translate_errors(path.parent), suppress(FileNotFoundError):
-        if path.read_bytes() != content:
-            storage.put_aside(path)
+        return path.read_bytes() == content
+    return True
 
 
 def _fetch(source: Source, name: str, media_key: str) -> tuple[bytes, storage.PictureHeader]:

@@ -53,7 +53,7 @@ def note_sha256(image: Image, path: Path, sha256: str) -> None:
         pass  # known
     elif storage.decodes(path):
         _note(image, changed_sha256=sha256, damaged_at=None)
-        log.warning("The file of image %s was changed outside Flowshelf: another picture", image.id)
+        log.warning("The file of image %s was changed outside Flowshelf: another image", image.id)
     elif image.damaged_at is None:
         _note(image, changed_sha256=None, damaged_at=now())
         log.warning("The file of image %s was changed outside Flowshelf: damaged", image.id)

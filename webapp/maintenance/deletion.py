@@ -136,6 +136,11 @@ def _is_deletable(path: str, roots: Sequence[Path]) -> bool:
     return True
 
 
+def remove_thumbnails(deleted: Sequence[Image], thumbnails_dir: Path) -> None:
+    """Remove the thumbnails of images."""
+    _Thumbnails(thumbnails_dir).remove(deleted)
+
+
 class _Thumbnails:
     """The thumbnails of deleted images. Each profile's folder is listed once: it may hold a hundred thousand.
 

@@ -93,7 +93,7 @@ def check_folder(config: Config) -> Check:
             "data folder",
             False,
             f"{folder} is on a network share ({share}), where the database is slow and less safe. Move it to "
-            "a disk of this machine; pictures may stay on the share, see FLOWSHELF_STORAGE_ROOTS.",
+            "a disk of this machine; images may stay on the share, see FLOWSHELF_STORAGE_ROOTS.",
         )
     return Check("data folder", True, f"{folder} is writable.")
 

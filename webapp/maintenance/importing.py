@@ -264,7 +264,7 @@ class Import:
         needed = sum(_size_of(path) for path in paths if path and not self._is_under_root(path))
         if needed > (free := storage.free_bytes(self._config.images_dir)):
             raise DiskFull(
-                f"The pictures of {table.path} take {needed / 1e6:,.1f} MB, and the disk of "
+                f"The images of {table.path} take {needed / 1e6:,.1f} MB, and the disk of "
                 f"{self._config.images_dir} has {free / 1e6:,.1f} MB free. Make room there. Nothing was "
                 "imported."
             )
@@ -358,13 +358,13 @@ def _reason_of(error: Exception) -> str:
         return str(error).replace("that Flow sent ", "").replace("What Flow sent", "It")
     if isinstance(error, OSError):
         return f"It cannot be read: {error.strerror}."
-    return "It cannot be read as a picture."
+    return "It cannot be read as an image."
 
 
 def read_picture(path: Path) -> tuple[bytes, storage.PictureHeader]:
     """The bytes of a whole picture and its header. Raises BadPicture or OSError."""
     if path.stat().st_size > MAX_PICTURE_BYTES:
-        raise BadPicture(f"{path.name} is too large to be a picture.")
+        raise BadPicture(f"{path.name} is too large to be an image.")
     content = path.read_bytes()
     return content, storage.read_header(content)
 

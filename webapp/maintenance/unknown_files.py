@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from webapp import storage
 from webapp.errors import FlowshelfError
-from webapp.store import removals
+from webapp.store import removals, trash
 from webapp.store.gallery import images
 from webapp.store.profiles import list_profiles
 
@@ -78,6 +78,7 @@ def _known_files() -> set[tuple[str, str]]:
     be unknown.
     """
     known = {_key_of(row.file_path) for row in removals.list_removals()}
+    known |= {_key_of(str(row.file_path)) for row in trash.list_under_way()}
     after_id = ""
     while chunk := images.list_with_file(after_id):
         for image in chunk:

@@ -10,7 +10,7 @@ from pathlib import Path
 from webapp import storage
 from webapp.database.models import Image
 from webapp.errors import FlowshelfError, FolderGone
-from webapp.maintenance import changes, found_files, relocation
+from webapp.maintenance import changes, found_files, relocation, trash
 from webapp.maintenance.relocation import Move
 from webapp.store.gallery import images
 from webapp.times import now
@@ -68,7 +68,8 @@ def verify(
 ) -> VerifyReport:
     """Check every row that has a file, and call `on_image` after each. No file is changed.
 
-    First, images without a file take sound ones that lie at their places.
+    First, images without a file take sound ones that lie at their places, and files in the trash that no row
+    knows are recorded.
 
     `deep`: decode every picture. `sets_pending`: make images with a missing or damaged file pending. Rows
     whose whole folder is missing never change, because its disk may only be unplugged. `follows_moves`: first
@@ -77,6 +78,8 @@ def verify(
     """
     if follows_moves:
         relocation.follow_moves()
+    if count := trash.find_unrecorded():
+        log.info("%s files were found in the trash", count)
     report = VerifyReport({}, [], 0, [], found_count=found_files.take_found_files(roots))
     counts: Counter[str] = Counter()
     for chunk in _chunks():

@@ -43,7 +43,7 @@ _DESCRIPTIONS = (
     (KeyRefused, "the API key is refused, or was not found"),
     (CursorRefused, "the first page is refused"),
     (HistoryRefused, "the history is refused"),
-    (BadPicture, "no complete picture"),
+    (BadPicture, "no complete image"),
     (GoneUpstream, "the image does not exist any more"),
     (ImageRefused, "the image is refused"),
 )

@@ -15,7 +15,7 @@ _SAMPLE_CHARACTERS = 1_000
 _MAX_REDACTED_CHARACTERS = 20_000
 
 SIGN_IN_AGAIN = (
-    "Sign in at https://flow.google.com, or at labs.google/fx only if your pictures still open there, and "
+    "Sign in at https://flow.google.com, or at labs.google/fx only if your images still open there, and "
     "paste the cookies again; everything then resumes where it stopped."
 )
 SIGNED_OUT = (

@@ -81,7 +81,7 @@ def _get(http: HttpClient, url: str) -> Response:
 def _content(response: Response) -> bytes:
     if response.status != 200 or response.is_html or not response.body:
         raise BadPicture(
-            f"The URL of the image at {host_of(response.url)} did not return a picture ({response.status}). "
+            f"The URL of the image at {host_of(response.url)} did not return an image ({response.status}). "
             "It may have expired. Trying again is safe."
         )
     return response.body

@@ -2,6 +2,7 @@
 
 folders     which folders may be used, whether they exist, and how much space is free
 files       files are written completely or not at all, and removed
+trash       the trash of a root: files are moved in and out
 found       the file of an image by the names that it would have
 pictures    format and size of a picture, and whether it decodes
 structure   where a picture ends
@@ -31,8 +32,10 @@ from webapp.storage.files import (
     save_file,
 )
 from webapp.storage.folders import (
+    TRASH_FOLDER,
     allowed_folder,
     free_bytes,
+    is_in_trash,
     is_there,
     make_folder,
     network_share_of,
@@ -56,6 +59,7 @@ __all__ = [
     "DEVICE_NAMES",
     "PART_PREFIX",
     "SUFFIXES",
+    "TRASH_FOLDER",
     "PictureHeader",
     "SoundFile",
     "allowed_folder",
@@ -66,6 +70,7 @@ __all__ = [
     "file_stems",
     "free_bytes",
     "give_name",
+    "is_in_trash",
     "is_open_to_others",
     "is_there",
     "is_too_large_for_thumbnail",

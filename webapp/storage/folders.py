@@ -9,6 +9,8 @@ from pathlib import Path
 from webapp.errors import BadPath, FolderGone
 from webapp.storage.problems import RESUME, translate_errors
 
+# Below each storage root (`webapp.storage.trash`).
+TRASH_FOLDER = ".flowshelf-trash"
 NETWORK_KINDS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "sshfs"}
 NETWORK_KINDS |= {"davfs", "davfs2", "rclone"}
 
@@ -19,12 +21,19 @@ def allowed_folder(text: str, roots: Iterable[Path]) -> Path:
     if not text or "\x00" in text or not Path(text).is_absolute():
         raise BadPath("localStoragePath must be the absolute path of a folder.")
     folder = Path(os.path.realpath(text))  # unlike resolve() it accepts a link to itself
+    if is_in_trash(folder):
+        raise BadPath(f"Downloads may not be written to the folder {folder}: it belongs to the trash.")
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
         raise BadPath(
             f"Downloads may not be written to the folder {folder}. Add it, or a folder above it, to "
             "FLOWSHELF_STORAGE_ROOTS, or leave out localStoragePath."
         )
     return folder
+
+
+def is_in_trash(path: Path) -> bool:
+    """Whether a path leads into a trash. Compared without case, because some disks do."""
+    return any(part.lower() == TRASH_FOLDER for part in path.parts)
 
 
 def make_folder(folder: Path, roots: Iterable[Path]) -> None:

@@ -45,16 +45,16 @@ def read_header(content: bytes) -> PictureHeader:
     """
     kind = kind_of(content)
     if kind is None:
-        raise BadPicture(f"What Flow sent is a {name_of(content)}, not a picture that Flowshelf keeps.")
+        raise BadPicture(f"What Flow sent is a {name_of(content)}, not an image that Flowshelf keeps.")
     try:
         end = end_of(kind, content)
     except Unfinished as error:
-        raise BadPicture("The picture that Flow sent is cut off.") from error
+        raise BadPicture("The image that Flow sent is cut off.") from error
     except Malformed as error:
-        raise BadPicture(f"The picture that Flow sent is damaged: it is {error}.") from error
+        raise BadPicture(f"The image that Flow sent is damaged: it is {error}.") from error
     size = measure_open(BytesIO(content[:end]))
     if size is None:
-        raise BadPicture("The picture that Flow sent is damaged: its header cannot be read.")
+        raise BadPicture("The image that Flow sent is damaged: its header cannot be read.")
     return PictureHeader(SUFFIXES[kind], *size)
 
 
@@ -86,7 +86,7 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
     except (MemoryError, FlowshelfError):
         raise
     except Exception as error:
-        raise BadPicture("The picture is damaged: it cannot be decoded.") from error
+        raise BadPicture("The image is damaged: it cannot be decoded.") from error
 
 
 def decoding_bytes(picture: Image.Image) -> float:

@@ -182,7 +182,7 @@ def _webp_end(content: bytes) -> int:
             raise Malformed("a WebP with a chunk that extends beyond its end")
         at += length % 2
     if not has_picture:
-        raise Malformed("a WebP without a picture")
+        raise Malformed("a WebP without an image")
     return end
 
 

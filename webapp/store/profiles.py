@@ -8,13 +8,25 @@ from peewee import Case, IntegrityError, fn
 
 from webapp.database.base import db
 from webapp.database.fields import stored_json
-from webapp.database.models import Gap, History, Image, Pairing, Profile, Project, Removal, Run, Secret
-from webapp.database.states import CookieRenewal, Health, RunKind, RunState, Way
+from webapp.database.models import (
+    Gap,
+    History,
+    Image,
+    Pairing,
+    Profile,
+    Project,
+    Removal,
+    Run,
+    Secret,
+    TrashedFile,
+)
+from webapp.database.states import CookieRenewal, Health, RunKind, RunState, TrashReason, Way
 from webapp.errors import AccountExists, BadRequest, OtherAccount, UnknownProfile
 from webapp.sources import Account
 from webapp.store import transaction
 from webapp.store.profile_names import owner_name
 from webapp.store.removals import add_removals
+from webapp.store.trashing import add_files
 from webapp.store.ways import paste_instead
 from webapp.times import now, parsed, timestamp
 
@@ -97,23 +109,20 @@ def ensure_history(profile_id: str, history: str) -> None:
         ).on_conflict_ignore().execute()
 
 
-def remove_profile(profile_id: str, *, with_files: bool = False) -> list[Removal]:
+def remove_profile(profile_id: str, *, with_files: bool = False) -> tuple[list[TrashedFile], list[Removal]]:
     """Delete a profile with its secrets and all of its rows.
 
-    In the same transaction records, and returns, what the caller has to remove from the disk now: thumbnails,
-    and the files if `with_files`.
+    In the same transaction records, and returns, what the caller has to do on the disk now: the files that go
+    to the trash if `with_files`, then what is removed for good.
     """
     with transaction():
         get_profile(profile_id)
         of_profile = Image.profile_id == profile_id
-        with_file = Image.select(Image.local_path, Image.root_id).where(
-            of_profile, Image.local_path.is_null(False)
-        )
-        files = [(image.local_path or "", image.root_id, None) for image in with_file] if with_files else []
+        with_file = Image.select().where(of_profile, Image.local_path.is_null(False))
+        trashed = add_files(list(with_file), TrashReason.PROFILE) if with_files else []
         Image.delete().where(of_profile).execute()
         Profile.delete().where(Profile.id == profile_id).execute()
-        # The folder last, because it goes only when it is empty.
-        return add_removals([*files, (f"{profile_id}/", None, None)])
+        return trashed, add_removals([(f"{profile_id}/", None, None)])
 
 
 # Secrets

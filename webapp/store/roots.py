@@ -6,7 +6,7 @@ from pathlib import Path
 
 from peewee import Expression
 
-from webapp.database.models import Image, Removal, StorageRoot
+from webapp.database.models import Image, Removal, StorageRoot, TrashedFile
 from webapp.database.roots import current_roots, set_roots
 from webapp.storage.roots import Place, Roots, is_absolute
 from webapp.store import ROWS_PER_STATEMENT, transaction
@@ -73,7 +73,7 @@ def move_root(root_id: int, path: Path) -> None:
     with transaction():
         other = StorageRoot.get_or_none(StorageRoot.path == str(path), StorageRoot.id != root_id)
         if other:
-            for model in (Image, Removal):
+            for model in (Image, Removal, TrashedFile):
                 model.update(root_id=other.id).where(model.root_id == root_id).execute()
             StorageRoot.delete().where(StorageRoot.id == root_id).execute()
         else:

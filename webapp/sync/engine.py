@@ -91,10 +91,11 @@ class SyncRun:
                 if walks.has_responded(self._run.profile_id, history):
                     raise
                 with self._writing():
-                    walks.note_refused_history(self._run.profile_id, history)
+                    is_new = walks.note_refused_history(self._run.profile_id, history)
                     # Rule 11: there is no head to read, so the refusal serves everybody who asked.
                     walks.note_head_read(self._run, history, runs.get_run(self._run.id).asked_count)
-                    if not again:
+                    # Only once: from then on the state of the history says it.
+                    if is_new:
                         runs.add_note(self._run.id, str(error))
                 refused.append(error)
         if len(refused) == len(self._request.histories):
@@ -243,7 +244,7 @@ class SyncRun:
         if is_empty and walks.has_images(walk.profile_id, walk.history):
             raise HistoryEmpty(
                 "Flow says that this history is empty, but there are images of it on the shelf. Nothing was "
-                "changed. Check in Flow that this account still shows its pictures, then sync again."
+                "changed. Check in Flow that this account still shows its images, then sync again."
             )
         if is_empty and self._source.capabilities.empty_note:
             with self._writing():

@@ -207,7 +207,8 @@ def content_security_policy(picture_hosts: Iterable[str]) -> str:
     image_sources = " ".join(("'self'", "data:", *sorted(map(_image_source, picture_hosts))))
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; font-src 'self'; "
-        f"img-src {image_sources}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"img-src {image_sources}; manifest-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -32,7 +32,7 @@ MAX_HAR = 24_000_000
 WHOLE = -1
 
 _OLD = (
-    f"; only if your pictures still open at {LABS_HOST}/fx, press F12 there, open Application (in Firefox "
+    f"; only if your images still open at {LABS_HOST}/fx, press F12 there, open Application (in Firefox "
     f"Storage), then Cookies, https://{LABS_HOST}, and copy the value of {SESSION_COOKIE}."
 )
 ADVICE = google.ADVICE

@@ -87,7 +87,7 @@ from webapp.sources.signed_urls import fetch_picture, is_picture_url
 
 PROJECTS = "PROJECTS"
 NO_PROJECTS = (
-    "flow.google.com lists no projects for this account. If its pictures still show at "
+    "flow.google.com lists no projects for this account. If its images still show at "
     "https://labs.google/fx, Google has not moved it yet: paste the cookies of labs.google instead."
 )
 MAX_LISTING_BYTES = 16 * 1024 * 1024

@@ -28,7 +28,7 @@ SESSION = "sign-in (session)"
 HISTORY_PAGE = f"a page of the history ({history_pages.DEFAULT_HISTORY})"
 KEY = "API key (page and script)"
 IMAGE = "an image (media)"
-PICTURE = "picture"
+PICTURE = "image file"
 _NO_IMAGE = "no image was found"
 _NO_DOCUMENT = "the image was not described"
 
@@ -115,5 +115,5 @@ class Examination:
             return Seen(f"{self._describe(content)}, {count} inside of the response before")
         url = images.fife_url(self._document)
         if url is None:
-            raise BadPicture("The response holds neither a picture nor a URL of one.")
+            raise BadPicture("The response holds neither an image nor a URL of one.")
         return Seen(self._describe(fetch_picture(self._http, url, self._hosts)))

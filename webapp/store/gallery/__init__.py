@@ -1,7 +1,12 @@
 """What the gallery shows.
 
 filters       which images a filter or a selection means
-search        the text of a filter: words of prompts and titles, and the beginnings of names
+query         the grammar of the search box
+terms         the conditions that a query means
+search        its words: those of prompts and titles, and the beginnings of names
+names         its models and projects
+misses        which term of a query no image meets
+reuse         results that a thread uses again until somebody writes
 months        month ranges, so that a rare combination is found without going through all images
 images        pages of the gallery, single images, and what happens to an image's file
 deletions     files that a person deletes

@@ -1,7 +1,6 @@
 """How many images match a filter, from `image_tally` where possible instead of reading all images."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC
 
 from peewee import Case, Field, ModelSelect, Select, fn
 
@@ -9,7 +8,7 @@ from webapp.database.base import db
 from webapp.database.models import Download, Image, Tally
 from webapp.database.states import DownloadState
 from webapp.store.gallery import search
-from webapp.store.gallery.filters import FileState, Filter, Sort, matching
+from webapp.store.gallery.filters import FileState, Filter, Sort, matching, resolved
 from webapp.store.runs.downloads import ACTIVE
 
 # A first answer counts at most this many images one by one.
@@ -31,18 +30,20 @@ class Totals:
 
 def count_first(filter_: Filter) -> Totals:
     """Counts that take a few milliseconds: exact ones, or those of the first MAX_COUNTED images."""
+    filter_ = resolved(filter_)
     if totals := _tallied(filter_) or _estimated(filter_):
         return totals
     # No candidates means that the text is common or that the index cannot look it up. Among few images it may
     # be rare all the same.
     has_many = _sums(Filter())[0] > MAX_COUNTED
-    if has_many and _is_text_alone(filter_) and search.find_candidates(filter_.text.strip()) is None:
+    if has_many and _is_text_alone(filter_) and _has_too_many(filter_):
         return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True)
     return _counted(matching(filter_), MAX_COUNTED)
 
 
 def count_all(filter_: Filter) -> Totals:
     """Exact counts. With a million images they may take a second."""
+    filter_ = resolved(filter_)
     return _tallied(filter_) or count_images(matching(filter_, as_whole=True))
 
 
@@ -72,7 +73,8 @@ def count_images(images: Select) -> Totals:
 def count_by_month(filter_: Filter) -> dict[str, int] | None:
     """How many images per month match the tallied values of a filter. No month is missing, but the filter's
     other conditions may match fewer images. None for hidden images, which are not tallied."""
-    if filter_.state is FileState.HIDDEN:
+    filter_ = resolved(filter_)
+    if filter_.shows_hidden:
         return None
     rows = _tally(filter_).select(Tally.month, fn.SUM(Tally.image_count)).group_by(Tally.month)
     return {month: count for month, count in rows.tuples().iterator() if count}
@@ -80,6 +82,7 @@ def count_by_month(filter_: Filter) -> dict[str, int] | None:
 
 def list_tallied(filter_: Filter) -> list[tuple[object, ...]] | None:
     """The rows of `image_tally` for a filter; None when it has conditions that are not tallied."""
+    filter_ = resolved(filter_)
     if filter_.since or filter_.until or not is_tallied(filter_):
         return None
     return list(_tally(filter_).where(Tally.image_count > 0).order_by(Tally.id).tuples().iterator())
@@ -149,6 +152,7 @@ def _estimated(filter_: Filter) -> Totals | None:
 
 def is_tallied(filter_: Filter) -> bool:
     """Whether all conditions of a filter are tallied, its days at least by their months."""
+    filter_ = resolved(filter_)
     of_tally = Filter(
         profile_id=filter_.profile_id,
         kind=filter_.kind,
@@ -156,7 +160,7 @@ def is_tallied(filter_: Filter) -> bool:
         model_name=filter_.model_name,
         state=filter_.state,
     )
-    is_plain = replace(filter_, since=None, until=None, zone=UTC, sort=Sort.NEWEST) == of_tally
+    is_plain = replace(filter_, since=None, until=None, sort=Sort.NEWEST) == of_tally
     return is_plain and filter_.state in (None, FileState.DONE) and filter_.sort is not Sort.DOWNLOADED
 
 
@@ -169,7 +173,11 @@ def _sums(filter_: Filter) -> tuple[int, int, int]:
 
 def _is_text_alone(filter_: Filter) -> bool:
     is_alone = replace(filter_, text="", sort=Sort.NEWEST) == Filter()
-    return is_alone and bool(filter_.text.strip()) and filter_.sort is not Sort.DOWNLOADED
+    return is_alone and bool(filter_.text) and filter_.sort is not Sort.DOWNLOADED
+
+
+def _has_too_many(filter_: Filter) -> bool:
+    return search.has_too_many(filter_.query, in_titles=filter_.searches_titles)
 
 
 def _counted(images: Select, max_count: int | None) -> Totals:

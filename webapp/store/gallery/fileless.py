@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from webapp.database.base import db
-from webapp.database.models import Image, Removal
+from webapp.database.models import Image, Removal, TrashedFile
 from webapp.database.roots import current_roots
+from webapp.database.states import TrashState
 from webapp.storage.roots import Place
 from webapp.store import ROWS_PER_STATEMENT, transaction
 from webapp.store.image_files import Fileless
@@ -46,16 +47,18 @@ def list_places() -> set[Place]:
     for model in (Image, Removal):
         rows = model.select(model.root_id, model.local_path).where(model.local_path.is_null(False))
         places |= {Place(root_id, path) for root_id, path in rows.tuples().iterator()}
-    return places
+    moving = TrashedFile.select().where(TrashedFile.state == TrashState.MOVING)
+    return places | {Place(row.root_id, row.local_path) for row in moving}
 
 
 def is_recorded(path: Path) -> bool:
     """Whether a file belongs to an image already, or is going to be removed."""
     place = current_roots().place_of(path)
+    is_moving = TrashedFile.state == TrashState.MOVING
     return any(
         row.root_id == place.root_id
-        for model in (Image, Removal)
-        for row in model.select(model.root_id).where(model.local_path == place.local_path)
+        for model, condition in ((Image, True), (Removal, True), (TrashedFile, is_moving))
+        for row in model.select(model.root_id).where(model.local_path == place.local_path, condition)
     )
 
 

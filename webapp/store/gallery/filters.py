@@ -4,17 +4,20 @@ A filter is a value that the URL of a page spells out. Everything that shows, co
 images takes a filter or a selection.
 """
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
+from functools import reduce
+from operator import and_
+from typing import Any
 
-from peewee import JOIN, SQL, Expression, Field, ModelSelect, Select, Tuple
+from peewee import JOIN, Expression, Field, ModelSelect, Node, Select, Tuple
 
 from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
-from webapp.store.gallery import search
+from webapp.store.gallery import names, query, terms
+from webapp.store.gallery.query import Flag, Query, Term, parse
+from webapp.store.gallery.search import listed
 from webapp.store.runs.downloads import ACTIVE
 from webapp.times import day_bounds
 
@@ -43,8 +46,9 @@ class FileState(StrEnum):
 class Filter:
     """Images that match every value that is given.
 
-    `text`: every word occurs in the prompt or the title, or the whole text begins the name, media key or
-    workflow id. Without `searches_titles` titles do not count; it is always true where there is no `text`.
+    `text` is a query (`webapp.store.gallery.query`): its words occur in the prompt or the title, or its only
+    word begins the name, media key or workflow id. Without `searches_titles` titles do not count; it is
+    always true where there is no `text`.
     `workflow_id` is shared by the versions of one picture. `since` and `until` are days as
     `YYYY-MM-DD` in the time zone `zone`, both included.
     """
@@ -60,7 +64,7 @@ class Filter:
     workflow_id: str | None = None
     since: str | None = None
     until: str | None = None
-    zone: tzinfo | None = UTC
+    zone: tzinfo | None = field(default=UTC, compare=False)
     sort: Sort = Sort.NEWEST
 
     @property
@@ -72,6 +76,15 @@ class Filter:
     def until_at(self) -> str | None:
         """The last microsecond of the day `until`."""
         return day_bounds(self.until, self.zone)[1] if self.until else None
+
+    @property
+    def query(self) -> Query:
+        return parse(self.text).query
+
+    @property
+    def shows_hidden(self) -> bool:
+        """Whether hidden images can match."""
+        return self.state is FileState.HIDDEN or self.query.asks_for_hidden
 
     @property
     def fields(self) -> tuple[Field, Field]:
@@ -114,17 +127,62 @@ def selected(selection: Selection) -> Select:
     return matching(selection.everything, as_whole=True).where(Image.id.not_in(listed(selection.except_ids)))
 
 
-def listed(ids: Iterable[str | int]) -> SQL:
-    """Any number of ids as one variable, because the number of variables in a statement is limited."""
-    return SQL("(SELECT value FROM json_each(?))", [json.dumps(list(ids))])
-
-
 def with_download() -> "ModelSelect[Image]":
     """All images, each with its latest download as `latest_download`, None when there is none."""
     return Image.select(Image, Download).join(Download, JOIN.LEFT_OUTER, attr="latest_download")
 
 
-def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
+def resolved(filter_: Filter) -> Filter:
+    """The same filter, with the fields of its text in its own fields where these are free.
+
+    Counts and indexes are chosen by the filter's own fields. What is left of the text says what these cannot.
+    """
+    if not filter_.text:
+        return filter_
+    left = []
+    for clause in filter_.query.clauses:
+        narrowed = _narrowed(filter_, clause[0]) if len(clause) == 1 else None
+        if narrowed is None:
+            left.append(clause)
+        else:
+            filter_ = narrowed
+    return replace(filter_, text=str(Query(tuple(left))), searches_titles=filter_.searches_titles or not left)
+
+
+def _narrowed(filter_: Filter, term: Term) -> Filter | None:
+    """A filter with the value of a term; None when it has no field for it, or that has another value."""
+    if term.is_negated:
+        return None
+    if term.field is query.Field.BEFORE:
+        last = str(query.first_day(term.text) - timedelta(days=1))
+        return replace(filter_, until=min(filter_.until or last, last))
+    if term.field is query.Field.AFTER:
+        first = str(query.first_day(term.text))
+        return replace(filter_, since=max(filter_.since or first, first))
+    name, values = _values_of(term)
+    if len(values) != 1 or getattr(filter_, name) not in (None, *values):
+        return None
+    changes: dict[str, Any] = {name: values[0]}
+    return replace(filter_, **changes)
+
+
+def _values_of(term: Term) -> tuple[str, tuple[str, ...]]:
+    """The field of a filter that a term is about, and its values; no values when there is no such field."""
+    match term.field:
+        case query.Field.MODEL:
+            return "model_name", names.find_models(term.text)
+        case query.Field.PROJECT:
+            return "project_id", names.find_projects(term.text)
+        case query.Field.IS if term.text not in _KINDS:
+            return "state", (STATES_OF_FLAGS[Flag(term.text)],)
+        case query.Field.KIND | query.Field.IS:
+            return "kind", (term.text,)
+        case _:
+            return "", ()
+
+
+def _conditions(filter_: Filter, as_whole: bool) -> list[Node]:
+    filter_ = resolved(filter_)
     values: list[tuple[Field, str | None]] = [
         (Image.profile_id, filter_.profile_id),
         (Image.aspect_ratio, filter_.aspect_ratio),
@@ -133,10 +191,11 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
         (Image.project_id, filter_.project_id),
         (Image.workflow_id, filter_.workflow_id),
     ]
-    conditions = [column == value for column, value in values if value]
-    if filter_.text.strip():
-        conditions.append(_mentions(filter_.text.strip(), filter_.searches_titles, as_whole))
-    conditions.append(Image.hidden_at.is_null(filter_.state is not FileState.HIDDEN))
+    conditions: list[Node] = [column == value for column, value in values if value]
+    reading = terms.Reading(filter_.searches_titles, as_whole, _flagged, filter_.zone)
+    conditions += terms.conditions(filter_.query, reading)
+    if not filter_.shows_hidden:
+        conditions.append(Image.hidden_at.is_null())
     if since_at := filter_.since_at:
         conditions.append(Image.created_at >= since_at)
     if until_at := filter_.until_at:
@@ -148,13 +207,11 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Expression]:
     return conditions
 
 
-def _mentions(text: str, in_titles: bool, as_whole: bool) -> Expression:
-    candidates = search.find_candidates(text, in_titles=in_titles)
-    if candidates is not None:
-        return search.ROWID.in_(listed(candidates))
-    by_index = search.has_words(text, in_titles=in_titles) if as_whole else None
-    has_words = search.contains_words(text, in_titles=in_titles) if by_index is None else by_index
-    return has_words | search.begins_name(text)
+def _flagged(flag: Flag) -> Node:
+    """The condition of `is:` with a flag."""
+    if flag in _KINDS:
+        return Image.kind == flag
+    return reduce(and_, _STATE_CONDITIONS[STATES_OF_FLAGS[flag]])
 
 
 def _has_download(*states: DownloadState) -> Expression:
@@ -183,4 +240,16 @@ _STATE_CONDITIONS: dict[FileState, list[Expression]] = {
     FileState.DAMAGED: [_is_marked(Image.damaged_at)],
     FileState.CHANGED: [_is_marked(Image.changed_sha256)],
     FileState.HIDDEN: [_is_marked(Image.hidden_at)],
+}
+_KINDS = frozenset((Flag.GENERATED, Flag.UPLOADED))
+# The file state that each flag of a query stands for, except for the kinds.
+STATES_OF_FLAGS: dict[Flag, FileState] = {
+    Flag.DOWNLOADED: FileState.DONE,
+    Flag.PENDING: FileState.PENDING,
+    Flag.ACTIVE: FileState.ACTIVE,
+    Flag.FAILED: FileState.FAILED,
+    Flag.GONE: FileState.GONE,
+    Flag.DAMAGED: FileState.DAMAGED,
+    Flag.CHANGED: FileState.CHANGED,
+    Flag.HIDDEN: FileState.HIDDEN,
 }

@@ -24,12 +24,14 @@ NO_FILE: Mapping[str, None] = dict.fromkeys(
 @dataclass(frozen=True, slots=True)
 class GalleryPage:
     """One page of the gallery. `older_than` and `newer_than` are the ids from which the next and the previous
-    page continue, None when there is none. `is_whole`: it is the only page."""
+    page continue, None when there is none. `edge` is the image from which this page continues. `is_whole`: it
+    is the only page."""
 
     images: list[Image]
     older_than: str | None
     newer_than: str | None
     is_whole: bool
+    edge: Image | None = None
 
 
 def get_image(image_id: str) -> Image:
@@ -67,11 +69,12 @@ def list_page(
     if edge and after:
         rows = _list_beyond(filter_, edge, limit + 1, backwards=True)
         has_newer, rows = len(rows) > limit, rows[:limit][::-1]
-        return _page(rows, has_newer=has_newer, has_older=True)
+        return _page(rows, edge, has_newer=has_newer, has_older=True)
     rows = _list_beyond(filter_, edge, limit + 1)
     has_older = len(rows) > limit
     return _page(
         rows[:limit],
+        edge,
         has_newer=edge is not None,
         has_older=has_older,
         is_whole=edge is None and not has_older,
@@ -86,7 +89,7 @@ def list_page_from(filter_: Filter, start: Filter, *, limit: int) -> GalleryPage
     if not rows:
         rows = _list_beyond(filter_, None, limit, backwards=True)[::-1]
     has_newer = bool(rows) and bool(_list_beyond(filter_, rows[0], 1, backwards=True))
-    return _page(rows, has_newer=has_newer, has_older=has_older, is_whole=not (has_newer or has_older))
+    return _page(rows, None, has_newer=has_newer, has_older=has_older, is_whole=not (has_newer or has_older))
 
 
 def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | None]:
@@ -110,8 +113,11 @@ def _list_beyond(filter_: Filter, edge: Image | None, count: int, *, backwards: 
     return list_in_order(found)
 
 
-def _page(rows: list[Image], *, has_newer: bool, has_older: bool, is_whole: bool = False) -> GalleryPage:
+def _page(
+    rows: list[Image], edge: Image | None, *, has_newer: bool, has_older: bool, is_whole: bool = False
+) -> GalleryPage:
     return GalleryPage(
+        edge=edge,
         images=rows,
         older_than=rows[-1].id if rows and has_older else None,
         newer_than=rows[0].id if rows and has_newer else None,

@@ -12,7 +12,7 @@ from peewee import Expression
 from webapp.database.models import Image
 from webapp.store.gallery import search
 from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month
-from webapp.store.gallery.filters import FileState, Filter, Sort
+from webapp.store.gallery.filters import FileState, Filter, Sort, resolved
 
 # Sorts after every other character.
 _LAST = chr(0x10FFFF)
@@ -25,6 +25,7 @@ def list_ranges(
 
     Each limits the query to some months; a single empty one does not limit it.
     """
+    filter_ = resolved(filter_)
     months = count_by_month(filter_) if _pays_off(filter_) else None
     if months is None:
         return [()]
@@ -41,7 +42,7 @@ def _pays_off(filter_: Filter) -> bool:
         return False
     if filter_.sort is Sort.DOWNLOADED or filter_.project_id or filter_.workflow_id:
         return False
-    return not filter_.text.strip() or search.find_candidates(filter_.text.strip()) is None
+    return not search.is_selective(filter_.query, in_titles=filter_.searches_titles)
 
 
 def _is_ahead(month: str, edge: Image | None, ascends: bool) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from webapp.database.models import Image
 from webapp.store.gallery import counts
 from webapp.store.gallery.counts import MAX_COUNTED, MONTH_LENGTH
-from webapp.store.gallery.filters import Filter, Sort, matching
+from webapp.store.gallery.filters import Filter, Sort, matching, resolved
 
 # Sorts after every time of a month.
 _MONTH_END = "~"
@@ -21,6 +21,7 @@ class Position:
 
 def find_first(filter_: Filter, image: Image) -> Position | None:
     """The position if it can be counted in a few milliseconds, otherwise None."""
+    filter_ = resolved(filter_)
     is_quick = counts.count_shelf(None) <= MAX_COUNTED
     if not is_quick and counts.is_tallied(filter_) and not (filter_.since or filter_.until):
         by_month = counts.count_by_month(filter_) or {}
@@ -38,6 +39,7 @@ def find_position(filter_: Filter, image: Image) -> Position | None:
 
 def _count_before(filter_: Filter, image: Image) -> int:
     """How many images precede one. Of a tallied filter only the image's month is counted one by one."""
+    filter_ = resolved(filter_)
     before = matching(filter_, as_whole=True).where(filter_.beyond(image, backwards=True))
     by_month = counts.count_by_month(filter_) if counts.is_tallied(filter_) else None
     if by_month is None or filter_.since or filter_.until:

@@ -10,8 +10,8 @@ from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState
 from webapp.store import transaction
 from webapp.store.gallery.counts import Totals, count_all, count_images, list_tallied
-from webapp.store.gallery.filters import Filter, Selection, listed, matching, selected, with_download
-from webapp.store.gallery.search import ROWID
+from webapp.store.gallery.filters import Filter, Selection, matching, selected, with_download
+from webapp.store.gallery.search import ROWID, listed
 from webapp.store.runs.downloads import list_outcomes
 from webapp.times import now
 
@@ -73,6 +73,15 @@ def list_ids(selection: Selection) -> list[str]:
     """The ids of a selection in its filter's order; newest first when they were chosen one by one."""
     order = selection.everything or Filter()
     return list(order.ordered(selected(selection)).select(Image.id).scalars())
+
+
+def list_first(selection: Selection, limit: int, *, has_file: bool = False) -> list[Image]:
+    """The first images of a selection in its order, with their downloads; `has_file`: with a file."""
+    order = selection.everything or Filter()
+    rows = order.ordered(selected(selection)).select(Image.id)
+    if has_file:
+        rows = rows.where(Image.local_path.is_null(False))
+    return list_in_order(list(rows.limit(limit).scalars()))
 
 
 def list_ids_by_profile(selection: Selection, *, failed_only: bool = False) -> dict[str, list[str]]:

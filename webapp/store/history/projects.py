@@ -35,6 +35,11 @@ def list_projects(profile_id: str | None) -> list[Project]:
     return list(projects.order_by(Project.title, Project.id))
 
 
+def find_project(remote_id: str) -> Project | None:
+    """A project by its id at Flow, which is the same in each profile that sees it."""
+    return Project.get_or_none(Project.remote_id == remote_id)
+
+
 def find_title(profile_id: str, remote_id: str | None) -> str | None:
     project = Project.get_or_none(Project.profile == profile_id, Project.remote_id == remote_id)
     return project.title if project else None

@@ -303,9 +303,10 @@ def reopen_at_head(walk: Walk) -> Gap | None:
         return Gap.get_by_id(head.id)
 
 
-def note_refused_history(profile_id: str, history: str) -> None:
-    """Record that the service does not offer a history to this account."""
-    History.update(refused_at=now()).where(_is_history(profile_id, history)).execute()
+def note_refused_history(profile_id: str, history: str) -> bool:
+    """Record that the service does not offer a history to this account. Returns False if it was known."""
+    is_new = _is_history(profile_id, history) & History.refused_at.is_null()
+    return bool(History.update(refused_at=now()).where(is_new).execute())
 
 
 def _find_gap(profile_id: str, history: str, cursor: str) -> Gap | None:

@@ -12,9 +12,10 @@ messages    notifications of how runs ended
 import secrets
 import zlib
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
-from peewee import SQL, IntegrityError, Tuple, fn
+from peewee import SQL, Expression, IntegrityError, Tuple, fn
 
 from webapp.database.indexes import OPEN_RUN
 from webapp.database.models import Profile, Run, SyncRequest, Walk
@@ -35,6 +36,13 @@ _IS_OPEN = SQL(f"({OPEN_RUN})")
 # By hand: run for each history page, by the sync and by every request that waits for it, and peewee takes
 # longer to build such a statement than SQLite to run it (benchmark `metadata`, history pages per second).
 _FIND_RUN = "SELECT * FROM run WHERE id = ?"
+
+
+class Outcome(StrEnum):
+    """How runs ended, to filter by. FAILED: a run failed, an error paused it, or some downloads failed."""
+
+    FAILED = "failed"
+    WAITING = "waiting"
 
 
 def get_run(run_id: str) -> Run:
@@ -71,15 +79,33 @@ def find_last_sync_in(profile_id: str, history: str) -> Run | None:
     return of_history.order_by(_NEWEST_FIRST).first()
 
 
-def list_runs(*, profile_id: str | None = None, before: str | None = None, limit: int) -> list[Run]:
+def list_runs(
+    *,
+    profile_id: str | None = None,
+    kind: RunKind | None = None,
+    outcome: Outcome | None = None,
+    before: str | None = None,
+    limit: int,
+) -> list[Run]:
     """Runs with their profiles, newest first; `before` is the id of the run after which the list begins."""
     runs = Run.select(Run, Profile).join(Profile)
     if profile_id:
         runs = runs.where(Run.profile == profile_id)
+    if kind:
+        runs = runs.where(Run.kind == kind)
+    if outcome:
+        runs = runs.where(_has_outcome(outcome))
     edge = find_run(before) if before else None
     if edge:
         runs = runs.where(Tuple(Run.started_at, Run.id) < Tuple(edge.started_at, edge.id))
     return list(runs.order_by(Run.started_at.desc(), Run.id.desc()).limit(limit))
+
+
+def _has_outcome(outcome: Outcome) -> Expression:
+    if outcome is Outcome.WAITING:
+        return Run.state == RunState.WAITING
+    stopped_itself = (Run.state == RunState.PAUSED) & Run.error.is_null(False)
+    return (Run.state == RunState.FAILED) | (Run.failed_count > 0) | stopped_itself
 
 
 def is_any_active() -> bool:

@@ -38,7 +38,8 @@ _GET_CLAIM = """SELECT image.id, image.profile_id, image.name, image.media_key, 
     image.local_path, image.root_id, image.sha256, claimed.id, claimed.run_id
     FROM download AS claimed JOIN veo3_image_generations AS image ON image.id = claimed.image_id
     WHERE claimed.id = ?"""
-_FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?
+_FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?,
+    fetched_sha256 = COALESCE(?, fetched_sha256)
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
 _SET_FILE = """UPDATE veo3_image_generations
     SET local_path = ?, root_id = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
@@ -172,16 +173,20 @@ def finish_download(
     width: int,
     height: int,
     aspect_ratio: str | None = None,
+    is_fetched: bool = True,
 ) -> None:
     """Record that the file is complete under its final name; nothing happens when the claim is no longer
     valid.
 
     Width and height are those of the file, whatever a listing said. `aspect_ratio` is stored if the image has
-    none. Call it after the file was renamed: a row must never name a file that may be incomplete.
+    none. `is_fetched`: Flow sent it now; otherwise it lay on the disk. Call it after the file was renamed: a
+    row must never name a file that may be incomplete.
     """
     moment = now()
     with transaction():
-        if db.execute_sql(_FINISH_DOWNLOAD, (moment, claim.download_id, claim.run_id)).rowcount:
+        fetched_sha256 = sha256 if is_fetched else None
+        finished = (moment, fetched_sha256, claim.download_id, claim.run_id)
+        if db.execute_sql(_FINISH_DOWNLOAD, finished).rowcount:
             place = current_roots().place_of(Path(path))
             file = (place.local_path, place.root_id, size_bytes, sha256, moment, width, height, aspect_ratio)
             db.execute_sql(_SET_FILE, (*file, claim.image_id))
@@ -199,6 +204,22 @@ def fail_download(claim: Claim, *, code: str, sentence: str, is_permanent: bool)
             Run.update(failed_count=Run.failed_count + 1).where(Run.id == claim.run_id).execute()
             if code == GoneUpstream.code and not is_signed_in_by_browser(claim.profile_id):
                 Image.update(gone_upstream_at=now()).where(Image.id == claim.image_id).execute()
+
+
+def finish_queued(image_id: str, size_bytes: int) -> None:
+    """End the download of an image that got its file otherwise, unless a worker has it already."""
+    is_queued = (Download.image == image_id) & (Download.state == DownloadState.QUEUED)
+    with transaction():
+        if queued := Download.get_or_none(is_queued):
+            Download.update(state=DownloadState.DONE, finished_at=now()).where(is_queued).execute()
+            db.execute_sql(_COUNT_DONE, (size_bytes, queued.run_id))
+
+
+def is_running(image_id: str) -> bool:
+    """Whether a worker is downloading an image."""
+    return (
+        Download.select().where(Download.image == image_id, Download.state == DownloadState.RUNNING).exists()
+    )
 
 
 def release_download(claim: Claim) -> None:

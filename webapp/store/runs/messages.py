@@ -1,4 +1,4 @@
-"""Notifications of how runs ended or why they wait. Each is shown once and stays readable on its page."""
+"""Notifications of how runs ended or why they wait, for toasts. The page Activity lists the runs."""
 
 from peewee import fn
 
@@ -25,16 +25,6 @@ def add_message(run: Run) -> None:
     Message.create(profile=run.profile_id, run=run.id, kind=run.state, sentence=sentence, created_at=now())
     newest = Message.select(Message.id).order_by(Message.id.desc())
     Message.delete().where(Message.id <= newest.offset(MAX_STORED).limit(1)).execute()
-
-
-def list_messages(*, profile_id: str | None = None, before: int | None = None, limit: int) -> list[Message]:
-    """Messages with their profiles, newest first; `before` is the id that the list begins after."""
-    messages = Message.select(Message, Profile).join(Profile)
-    if profile_id:
-        messages = messages.where(Message.profile == profile_id)
-    if before is not None:
-        messages = messages.where(Message.id < before)
-    return list(messages.order_by(Message.id.desc()).limit(limit))
 
 
 def list_messages_since(message_id: int, limit: int) -> list[Message]:

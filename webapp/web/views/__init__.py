@@ -4,6 +4,7 @@ gallery            the gallery and its fragments
 image              one image: its page, its file, its thumbnails
 comparison         two images side by side
 panels             the sync and download panels
+status             the status line of the gallery, and the page with both panels
 commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
 exports            ZIPs of selected images
@@ -15,23 +16,27 @@ companion_pages    the page “Connect this browser”, and the companion as a Z
 companion_relay    signed requests of paired browsers (the companion)
 companion_accounts forms about paired browsers
 examination        examination of the responses of Flow, with a report
-activity           runs, failures, messages, automatic syncs
+activity           runs, failures, toasts, automatic syncs
 overview           charts of all images
 settings           the settings page
+trash              the trash: restore, empty
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
-api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox, api_trash   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
+installation       the web manifest
 problems           error responses
 
 filter_parameters  filters and selections in URLs and forms
+search_notes       what a page says about a search
 return_path        the page to return to after a form
 timeline           the months at the edge of the gallery
 zones              the time zone of the viewer
 formats            numbers, sizes and times as text
 labels             the words for states, runs and histories
 image_display      how an image is shown
+filter_chips       what a filter is set to
 model_names        public names of image models
 ignored_reasons    why a sync skipped entries
 """
@@ -42,7 +47,7 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
-    api_firefox,
+    api_trash,
     commands,
     companion_accounts,
     companion_pages,
@@ -50,6 +55,7 @@ from webapp.web.views import (
     comparison,
     examination,
     exports,
+    filter_chips,
     firefox,
     formats,
     gallery,
@@ -58,6 +64,7 @@ from webapp.web.views import (
     ignored_reasons,
     image,
     image_display,
+    installation,
     labels,
     model_names,
     overview,
@@ -71,6 +78,8 @@ from webapp.web.views import (
     settings,
     share,
     sign_in_ways,
+    status,
+    trash,
 )
 
 
@@ -80,9 +89,11 @@ def register_views(app: Flask) -> None:
         image.image_pages,
         comparison.comparison,
         panels.panels,
+        status.status,
         commands.commands,
         selections.selection_commands,
         exports.export_pages,
+        trash.trash_pages,
         profiles.profiles,
         renewal.renewal,
         companion_pages.companion_pages,
@@ -94,8 +105,9 @@ def register_views(app: Flask) -> None:
         overview.charts,
         share.share,
         settings.settings,
-        api_firefox.api,  # that of `api`, with the requests about Firefox
+        api_trash.api,  # that of `api`, with the requests about Firefox and the trash
         health.health,
+        installation.installation,
         help.help_pages,
     ):
         app.register_blueprint(blueprint)
@@ -103,6 +115,7 @@ def register_views(app: Flask) -> None:
     problems.register(app)
     formats.register(app)
     image_display.register(app)
+    filter_chips.register(app)
     labels.register(app)
     model_names.register(app)
     ignored_reasons.register(app)

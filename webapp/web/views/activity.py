@@ -1,7 +1,8 @@
-"""Activity: runs, failed downloads, messages, and the schedule of automatic syncs."""
+"""Activity: runs, failed downloads, toasts, and the schedule of automatic syncs."""
 
 import json
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,7 +11,7 @@ from webapp.database.states import RunKind, ScheduleKind
 from webapp.errors import BadRequest
 from webapp.store import profiles, runs
 from webapp.store.history import walks
-from webapp.store.runs import downloads, failures, messages, schedules
+from webapp.store.runs import Outcome, downloads, failures, messages, schedules
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import requested_profile_id
 from webapp.web.views.labels import history_sentence
@@ -19,11 +20,10 @@ from webapp.web.views.return_path import return_path
 
 activity = Blueprint("activity", __name__)
 
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
+
 RUNS_PER_PAGE = 20
-MESSAGES_PER_PAGE = 50
 MAX_TOASTS = 5
-# The largest integer of SQLite: no message has a larger id.
-MAX_MESSAGE_ID = 2**63 - 1
 
 
 @activity.get("/activity")
@@ -38,7 +38,6 @@ def show_activity() -> str:
         download=download_panel(profile_id),
         schedules=[(profile, schedules.get_schedule(profile.id)) for profile in shown],
         failures=[(profile, failures.list_groups(profile.id)) for profile in shown],
-        messages=messages.list_messages(profile_id=profile_id, limit=6),
         **_run_list(profile_id),
     )
 
@@ -77,17 +76,9 @@ def retry_failures(profile_id: str) -> ResponseReturnValue:
 
 
 @activity.get("/messages")
-def show_messages() -> str:
-    """All messages, a page at a time."""
-    profile_id = requested_profile_id()
-    before = min(request.args.get("before", MAX_MESSAGE_ID, type=int), MAX_MESSAGE_ID)
-    rows = messages.list_messages(profile_id=profile_id, before=before, limit=MESSAGES_PER_PAGE + 1)
-    return render_template(
-        "messages.html",
-        profile_id=profile_id,
-        messages=rows[:MESSAGES_PER_PAGE],
-        older=rows[MESSAGES_PER_PAGE - 1].id if len(rows) > MESSAGES_PER_PAGE else None,
-    )
+def show_messages() -> ResponseReturnValue:
+    """Messages had a page of their own. Each is about a run, and the page Activity lists the runs."""
+    return redirect(url_for("activity.show_activity", profile=requested_profile_id()), code=301)
 
 
 @activity.get("/messages/new")
@@ -142,15 +133,26 @@ def set_schedule(profile_id: str) -> ResponseReturnValue:
 
 
 def _run_list(profile_id: str | None) -> dict[str, Any]:
-    """The values of `partials/runs.html`: the requested page of runs, newest first."""
+    """The values of `partials/runs.html`: the requested page of runs, newest first.
+
+    `filters` are the parameters of the URL that say which runs; a value that does not exist means all.
+    """
     before = request.args.get("before")
-    rows = runs.list_runs(profile_id=profile_id, before=before, limit=RUNS_PER_PAGE + 1)
+    kind, outcome = _chosen(RunKind, "kind"), _chosen(Outcome, "outcome")
+    rows = runs.list_runs(
+        profile_id=profile_id, kind=kind, outcome=outcome, before=before, limit=RUNS_PER_PAGE + 1
+    )
     return {
         "profile_id": profile_id,
+        "filters": {"profile": profile_id, "kind": kind, "outcome": outcome},
         "before": before,
         "runs": rows[:RUNS_PER_PAGE],
         "older": rows[RUNS_PER_PAGE - 1].id if len(rows) > RUNS_PER_PAGE else None,
     }
+
+
+def _chosen(choices: type[ChoiceT], name: str) -> ChoiceT | None:
+    return next((choice for choice in choices if choice.value == request.args.get(name)), None)
 
 
 def _history_sentences(profile_id: str) -> list[str]:

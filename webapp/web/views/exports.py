@@ -1,17 +1,24 @@
-"""ZIPs of selected images: request, progress, download, removal. They are prepared in the background."""
+"""ZIPs of selected images: request, progress, download, removal. They are prepared in the background.
+
+`dialog` in a URL says that the page is shown in a dialog over the gallery, which follows the ZIP by itself.
+"""
 
 from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
+from flask_htmx import HTMX
 
 from webapp.database.models import Export
 from webapp.database.states import ExportState
 from webapp.errors import UnknownExport
+from webapp.store.gallery import selections
 from webapp.store.runs import exports
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import selection_of
 from webapp.web.views.formats import day_key
+from webapp.web.views.selections import SHOWN_IMAGES
 
 export_pages = Blueprint("exports", __name__)
+htmx = HTMX()
 
 
 @export_pages.post("/exports")
@@ -28,7 +35,19 @@ def show_exports() -> str:
 @export_pages.get("/exports/<export_id>")
 def show_export(export_id: str) -> str:
     """The page refreshes itself while the ZIP is being prepared."""
-    return render_template("export.html", export=exports.get_export(export_id))
+    export = exports.get_export(export_id)
+    is_refresh = htmx and htmx.target  # of the progress alone
+    first = [] if is_refresh else exports.list_image_ids(export.id)[:SHOWN_IMAGES]
+    return render_template("export.html", export=export, images=selections.list_in_order(first))
+
+
+@export_pages.get("/exports/<export_id>/toast")
+def show_toast(export_id: str) -> ResponseReturnValue:
+    """Polled after its dialog was closed: a toast when the ZIP has ended, 204 before. It ends the polling."""
+    export = exports.get_export(export_id)
+    if export.state in exports.ACTIVE:
+        return "", 204
+    return render_template("partials/export_toast.html", export=export)
 
 
 @export_pages.get("/exports/<export_id>/file")
@@ -51,6 +70,8 @@ def request_again(export_id: str) -> ResponseReturnValue:
 @export_pages.post("/exports/<export_id>/remove")
 def remove_export(export_id: str) -> ResponseReturnValue:
     background().exports.remove(export_id)
+    if htmx:
+        return "", 204, {"HX-Trigger": "dialog-close"}
     return redirect(url_for("exports.show_exports"), code=303)
 
 
@@ -60,4 +81,5 @@ def _file_name(export: Export) -> str:
 
 
 def _redirect_to(export_id: str) -> ResponseReturnValue:
-    return redirect(url_for("exports.show_export", export_id=export_id), code=303)
+    dialog = 1 if htmx else None
+    return redirect(url_for("exports.show_export", export_id=export_id, dialog=dialog), code=303)

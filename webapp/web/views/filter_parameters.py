@@ -1,9 +1,9 @@
 """Filters and selections, read from and written to the parameters of URLs and forms."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, date
+from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -11,7 +11,8 @@ from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from webapp.errors import BadRequest, Forbidden
-from webapp.store.gallery.filters import FileState, Filter, Selection, Sort
+from webapp.store.gallery.filters import STATES_OF_FLAGS, FileState, Filter, Selection, Sort
+from webapp.store.gallery.query import Field, Flag
 from webapp.store.profiles import get_profile
 from webapp.web.access import is_owner
 from webapp.web.views.zones import viewer_zone
@@ -39,8 +40,7 @@ def filter_of(args: Mapping[str, str]) -> Filter:
         workflow_id=args.get("card") or None,
         since=since,
         until=until,
-        # Without days a zone would make two filters of one.
-        zone=viewer_zone() if since or until else UTC,
+        zone=viewer_zone(),
         sort=_choice(Sort, args.get("sort")) or Sort.NEWEST,
     )
 
@@ -57,6 +57,7 @@ def requested_filter() -> Filter:
         return filter_
     if filter_.project_id:
         raise Forbidden("Guests cannot filter by project.")
+    _check_terms(filter_)
     return replace(filter_, searches_titles=not filter_.text)
 
 
@@ -64,6 +65,26 @@ def file_states() -> list[FileState]:
     """The file states that the filter offers: all to the owner, only “Downloaded” to guests, who must not
     find hidden images."""
     return list(FileState) if is_owner() else [FileState.DONE]
+
+
+def searchable_flags() -> list[Flag]:
+    """What can follow `is:` in a search, by the same rule."""
+    return [flag for flag in Flag if STATES_OF_FLAGS.get(flag) in (None, *file_states())]
+
+
+def _check_terms(filter_: Filter) -> None:
+    """Raise Forbidden if the text of a guest's filter asks for what guests are not shown."""
+    for term in filter_.query.terms:
+        if term.field is Field.PROJECT:
+            raise Forbidden("Guests cannot search by project.")
+        if term.field is Field.IS and Flag(term.text) not in searchable_flags():
+            raise Forbidden(f"Guests can only search for {words_listed(searchable_flags())} images.")
+
+
+def words_listed(values: Iterable[str]) -> str:
+    """“pending, failed or gone”."""
+    *first, last = values
+    return f"{', '.join(first)} or {last}"
 
 
 def filter_args(filter_: Filter) -> dict[str, str]:

@@ -69,11 +69,11 @@ def day_key(text: str) -> str:
 
 
 def day_heading(text: str) -> str:
-    """`Tuesday, 3 November 2026`; `Today` and `Yesterday`."""
+    """`Tue 3 Nov 2026`; `Today` and `Yesterday`. Short: a heading is as wide as a small card."""
     moment = viewed(text)
     days_ago = (viewed_now().date() - moment.date()).days
     recent = {0: "Today", 1: "Yesterday"}
-    return recent.get(days_ago, f"{moment:%A}, {moment.day} {moment:%B %Y}")
+    return recent.get(days_ago, f"{moment:%a} {moment.day} {moment:%b %Y}")
 
 
 def exact(text: str) -> str:
@@ -164,5 +164,6 @@ def register(app: Flask) -> None:
         "ends_soon": ends_soon,
         "time_left": time_left,
         "moment_ahead": moment_ahead,
+        "shortened": shortened,
     }
     app.jinja_env.globals["icon"] = icon

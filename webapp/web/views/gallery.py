@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp.store import profiles
+from webapp.database.states import RunKind
+from webapp.store import profiles, runs
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import Filter, Sort
 from webapp.store.history import projects
@@ -22,7 +23,8 @@ from webapp.web.views.filter_parameters import (
     requested_filter,
 )
 from webapp.web.views.model_names import model_choices
-from webapp.web.views.panels import download_panel, sync_panel
+from webapp.web.views.search_notes import notes_of
+from webapp.web.views.status import status_line
 from webapp.web.views.timeline import Tick, list_ticks, requested_start
 
 gallery = Blueprint("gallery", __name__)
@@ -46,8 +48,8 @@ def show_gallery() -> ResponseReturnValue:
     grid = grid_values(filter_)
     values |= grid | {"timeline": timeline_of(filter_, grid["totals"])}
     if is_owner():
-        panels = {"sync": sync_panel(filter_.profile_id), "download": download_panel(filter_.profile_id)}
-        response = make_response(render_template("gallery.html", **panels, **values))
+        panel = status_line(filter_.profile_id)
+        response = make_response(render_template("gallery.html", status=panel, **values))
     else:
         response = make_response(render_template("guest_gallery.html", **values))
     # The URL that HTMX shows after a change of the filter: without the empty fields of the form.
@@ -103,7 +105,8 @@ def grid_values(filter_: Filter) -> dict[str, Any]:
     """The values of `partials/grid.html`: the requested page, and counts of all images that match."""
     page = requested_page(filter_)
     totals = counts.count_listed(page.images) if page.is_whole else counts.count_first(filter_)
-    return {"filter": filter_, "page": page} | count_values(filter_, totals)
+    values = {"filter": filter_, "page": page, "search_notes": notes_of(filter_, totals.total)}
+    return values | count_values(filter_, totals)
 
 
 def count_values(filter_: Filter, totals: counts.Totals) -> dict[str, Any]:
@@ -120,6 +123,14 @@ def requested_page(filter_: Filter) -> images.GalleryPage:
         return images.list_page_from(filter_, start, limit=IMAGES_PER_PAGE)
     before, after = request.args.get("before"), request.args.get("after")
     return images.list_page(filter_, limit=IMAGES_PER_PAGE, before=before, after=after)
+
+
+@gallery.app_template_global()
+def sync_states(profile_id: str | None) -> set[str]:
+    """The states of the last syncs of a profile, or of all profiles; empty if there was none."""
+    shown = [profiles.get_profile(profile_id)] if profile_id else profiles.list_profiles()
+    last = (runs.find_last_run(profile.id, RunKind.SYNC) for profile in shown)
+    return {run.state for run in last if run}
 
 
 def timeline_of(filter_: Filter, totals: counts.Totals) -> list[Tick]:

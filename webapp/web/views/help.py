@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from webapp.config import CHOOSABLE, SETTINGS
 from webapp.errors import Forbidden
 from webapp.web.access import is_owner, open_to_guests
+from webapp.web.views.filter_parameters import searchable_flags
 
 help_pages = Blueprint("help", __name__)
 
@@ -100,4 +101,6 @@ def show_topic(name: str) -> ResponseReturnValue:
         return render_template("problem.html", sentence=sentence, status=404), 404
     if not topic.may_be_read:
         raise Forbidden("This help page is for the owner of the shelf.")
-    return render_template(f"help/{name}.html", topic=topic, settings=SETTINGS, choosable=CHOOSABLE)
+    return render_template(
+        f"help/{name}.html", topic=topic, settings=SETTINGS, choosable=CHOOSABLE, flags=searchable_flags()
+    )

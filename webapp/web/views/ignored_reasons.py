@@ -26,19 +26,19 @@ def ignored_by_reason(run: Run) -> dict[str, int]:
 
 
 def skipped_sentence(run: Run) -> str:
-    """`12 videos and 1 unfinished image skipped.`; empty if nothing was skipped."""
+    """`3 skipped (videos).`, `15 skipped (12 videos, 3 sounds).`; empty if nothing was skipped."""
     counts = run.ignored_by_reason
     if not counts and run.ignored_count:  # a run from before reasons were stored
-        return f"{number(run.ignored_count)} entries without an image skipped."
-    shown = [
-        f"{number(counts[reason])} {nouns[counts[reason] != 1]}"
-        for reason, nouns in _NOUNS.items()
-        if counts.get(reason)
-    ]
-    if not shown:
-        return ""
-    listed = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-    return f"{listed} skipped."
+        return f"{number(run.ignored_count)} skipped (not images)."
+    found = [(counts[reason], nouns) for reason, nouns in _NOUNS.items() if counts.get(reason)]
+    shown = [(count, nouns[count != 1]) for count, nouns in found]
+    match shown:
+        case []:
+            return ""
+        case [(count, noun)]:
+            return f"{number(count)} skipped ({noun})."
+    listed = ", ".join(f"{number(count)} {noun}" for count, noun in shown)
+    return f"{number(sum(count for count, _ in shown))} skipped ({listed})."
 
 
 def other_profile_count(run: Run) -> int:

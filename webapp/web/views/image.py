@@ -14,8 +14,7 @@ from webapp.database.states import DownloadState, EventKind, RunKind
 from webapp.errors import BadPicture, DiskFull, FlowshelfError, FolderGone, NoThumbnail, UnknownImage
 from webapp.maintenance import changes
 from webapp.store import profiles, runs
-from webapp.store.gallery import images, positions, selections
-from webapp.store.gallery.filters import Selection
+from webapp.store.gallery import images, positions
 from webapp.store.history import projects
 from webapp.times import now
 from webapp.web.access import is_owner, open_to_guests
@@ -104,7 +103,6 @@ def show_image(image_id: str) -> ResponseReturnValue:
         events=events_of(image) if is_owner() else [],
         is_under_way=is_under_way,
         seen=seen,
-        fingerprint=selections.fingerprint_of(Selection(ids=(image.id,))) if is_owner() else None,
     )
 
 
@@ -163,7 +161,7 @@ def send_image(image_id: str) -> ResponseReturnValue:
     sha256 = _sha256_of(image, path)
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     as_attachment = "attachment" in request.args or media_type is None
-    return _send(path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=as_attachment)
+    return send_versioned(path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=as_attachment)
 
 
 @image_pages.get("/images/<image_id>/thumbnail/<int:edge>")
@@ -188,7 +186,9 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
         return send_image(image_id)  # the thumbnail cannot be stored
     version = image.changed_sha256 or image.sha256
     etag = f"{version}-{edge}" if version else None
-    return _send(storage.path_under(str(thumbnail), [thumbnail.parents[1]]), "image/webp", version, etag)
+    return send_versioned(
+        storage.path_under(str(thumbnail), [thumbnail.parents[1]]), "image/webp", version, etag
+    )
 
 
 def _path_of(image: Image) -> Path:
@@ -232,7 +232,7 @@ def _look_at_file(image: Image) -> None:
             _sha256_of(image, storage.path_under(image.file_path, background().downloads.roots))
 
 
-def _send(
+def send_versioned(
     path: Path, media_type: str, version: str | None, etag: str | None, *, as_attachment: bool = False
 ) -> Response:
     """A response that browsers may cache for good if the URL contains the version of the file, the beginning

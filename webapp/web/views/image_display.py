@@ -3,6 +3,7 @@
 import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import log
 from pathlib import PurePath
 from typing import Any
@@ -10,13 +11,15 @@ from urllib.parse import quote
 
 from flask import Flask, g, url_for
 
-from webapp import storage
+from webapp import storage, times
 from webapp.database.models import Image
 from webapp.database.states import DownloadState
 from webapp.sources import ASPECT_RATIOS, aspect_ratio_of
 from webapp.sources.signed_urls import is_good
+from webapp.store.gallery.query import as_words
 from webapp.web.access import is_owner
 from webapp.web.services import background
+from webapp.web.views.formats import clock
 
 # The CSS class of each aspect ratio, and its name.
 SHAPES = {
@@ -26,6 +29,8 @@ SHAPES = {
     "IMAGE_ASPECT_RATIO_LANDSCAPE_FOUR_THREE": ("four-three", "Landscape, 4:3"),
     "IMAGE_ASPECT_RATIO_PORTRAIT_THREE_FOUR": ("three-four", "Portrait, 3:4"),
 }
+# The proportions, width by height, for which `app.css` has a class of the wall, `r0` and following.
+WALL_RATIOS = (0.42, 0.5, 9 / 16, 2 / 3, 3 / 4, 0.85, 1, 1.15, 4 / 3, 1.5, 16 / 9, 2, 2.4)
 # In characters. Text that is only a little longer is not cut.
 MAX_TITLE, TITLE_LEEWAY = 90, 5
 # Longer sides of the thumbnails, in pixels.
@@ -43,10 +48,19 @@ def image_title(image: Image) -> str:
     """
     text = (image.prompt or (image.title if is_owner() else "") or "").strip()
     if not text:
-        return "Generated image" if image.kind == "generated" else "Uploaded image"
+        return _untitled(image)
     if len(text) <= MAX_TITLE + TITLE_LEEWAY:
         return text
     return f"{text[: MAX_TITLE - 3].rsplit(' ', 1)[0]}..."
+
+
+def card_words(image: Image) -> str:
+    """The words below a card: its title, or the time if it has none, so that not all of them say the same."""
+    title = image_title(image)
+    if title != _untitled(image):
+        return title
+    made = "Generated" if image.kind == "generated" else "Uploaded"
+    return f"{made} at {clock(times.parsed(image.created_at))}"
 
 
 def image_heading(image: Image) -> str:
@@ -55,6 +69,10 @@ def image_heading(image: Image) -> str:
     title = (image.title or "").strip() if is_owner() else ""
     if title and not (image.prompt or "").startswith(title.removesuffix("...").removesuffix("…")):
         return title
+    return _untitled(image)
+
+
+def _untitled(image: Image) -> str:
     return "Generated image" if image.kind == "generated" else "Uploaded image"
 
 
@@ -65,7 +83,7 @@ def similar_words(prompt: str) -> str:
     one.
     """
     words = (word.strip(_PUNCTUATION)[:MAX_SIMILAR_CHARACTERS] for word in prompt.split())
-    return " ".join([word for word in words if word][:MAX_SIMILAR_WORDS])
+    return as_words(" ".join([word for word in words if word][:MAX_SIMILAR_WORDS]))
 
 
 def shape(image: Image) -> str:
@@ -82,6 +100,18 @@ def shape(image: Image) -> str:
     nearest = min(SHAPES, key=lambda name: abs(log(ratio / ASPECT_RATIOS[name])))
     fits = aspect_ratio_of(image.width, image.height) is not None
     return SHAPES[nearest][0] if fits else f"{SHAPES[nearest][0]} whole"
+
+
+def wall_shape(image: Image) -> str:
+    """The CSS class of an image's proportions on the wall: those of its size, or else of its aspect ratio."""
+    if image.width and image.height:
+        return _wall_class(image.width / image.height)
+    return _wall_class(ASPECT_RATIOS.get(image.aspect_ratio or "", 1.0))
+
+
+@lru_cache(maxsize=4096)
+def _wall_class(ratio: float) -> str:
+    return f"r{min(range(len(WALL_RATIOS)), key=lambda index: abs(log(ratio / WALL_RATIOS[index])))}"
 
 
 def shape_label(aspect_ratio: str) -> str:
@@ -182,6 +212,7 @@ def register(app: Flask) -> None:
     """Make all of it available to templates."""
     app.jinja_env.filters |= {
         "shape": shape,
+        "wall_shape": wall_shape,
         "shape_label": shape_label,
         "pixels": pixels,
         "file_state": file_state,
@@ -191,6 +222,7 @@ def register(app: Flask) -> None:
     }
     app.jinja_env.globals |= {
         "image_title": image_title,
+        "card_words": card_words,
         "image_heading": image_heading,
         "similar_words": similar_words,
         "image_url": image_url,

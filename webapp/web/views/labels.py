@@ -40,7 +40,7 @@ HEALTH_LABELS: dict[str, str] = {
     Health.UNUSUAL_ACTIVITY: "Paused for an hour",
 }
 SYNC_LABELS: dict[str, str] = {
-    SyncMode.NEW: "Quick sync",
+    SyncMode.NEW: "Sync",
     SyncMode.ALL: "Sync of all pages",
     SyncMode.FULL: "Full sync",
     SyncMode.RESUME: "Resumed sync",
@@ -113,7 +113,7 @@ def project_label(project: Project) -> str:
 
 
 def run_title(run: Run) -> str:
-    """`Quick sync`, `Download`."""
+    """`Sync`, `Download`."""
     if run.kind == RunKind.DOWNLOAD:
         return "Download"
     return SYNC_LABELS.get(run.mode or "", "Sync")
@@ -205,7 +205,7 @@ def _project_coverage(history: History) -> str:
     if oldest is None:
         return "All projects have been read."
     return (
-        "A quick sync reads some of the projects each time. The one that has waited longest was read "
+        "A sync reads some of the projects each time. The one that has waited longest was read "
         f"{ago(oldest.read_at)}."
     )
 

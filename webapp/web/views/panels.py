@@ -1,4 +1,7 @@
-"""The sync and download panels: the values that their templates show, and a route for each panel alone."""
+"""The sync and download panels: the values that their templates show, and a route for each panel alone.
+
+The gallery has the status line instead (`status.py`); it opens both panels in a sheet.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from webapp.database.models import Gap, History, Profile, Run, Walk
 from webapp.database.states import RunKind, RunState
 from webapp.errors import FlowshelfError
 from webapp.sources.throttle import Cooldown
-from webapp.store import profiles, runs
+from webapp.store import profiles, runs, trash
 from webapp.store.gallery import counts
 from webapp.store.history import walks
 from webapp.store.runs import downloads
@@ -27,12 +30,13 @@ panels = Blueprint("panels", __name__)
 class SyncRow:
     """One profile in the sync panel.
 
-    `run` is the current sync run, otherwise the last one. `histories` are sentences. `question` is a full
-    sync that asks whether to mark the images that it did not find.
+    `run` is the current sync run, otherwise the last one. `question` is a full sync that asks whether to mark
+    the images that it did not find.
     """
 
     profile: Profile
-    histories: list[str]
+    histories: list[History]
+    gaps: list[Gap]
     run: Run | None
     is_active: bool
     is_waiting: bool
@@ -40,6 +44,14 @@ class SyncRow:
     cooldown: Cooldown | None
     images_per_second: float
     question: Walk | None
+
+    @property
+    def history_sentences(self) -> list[str]:
+        """How much of each history has been read. Takes queries, and the status line does without it."""
+        return [
+            history_sentence(each, self.gaps, runs.find_last_sync_in(self.profile.id, each.name))
+            for each in self.histories
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,11 @@ def show_download_strip() -> str:
 @panels.app_context_processor
 def add_trouble() -> dict[str, Callable[..., object]]:
     """Every page shows what keeps runs from storing what they do. Functions, as below."""
-    return {"trouble": lambda: background().find_trouble(), "trouble_version": trouble_version}
+    return {
+        "trouble": lambda: background().find_trouble(),
+        "trouble_version": trouble_version,
+        "has_trash": lambda: trash.summary().count > 0,
+    }
 
 
 def trouble_version(error: FlowshelfError | None) -> str:
@@ -117,23 +133,23 @@ def add_download_strip() -> dict[str, Callable[[], list[DownloadRow]]]:
 
 
 def sync_panel(profile_id: str | None = None) -> Panel:
-    rows = [_sync_row(profile) for profile in _profiles(profile_id)]
+    rows = [sync_row(profile) for profile in list_shown_profiles(profile_id)]
     is_active = any(row.is_active for row in rows)
     return Panel(rows, profile_id, is_active, any(row.is_waiting for row in rows))
 
 
 def download_panel(profile_id: str | None = None) -> Panel:
-    rows = [_download_row(profile) for profile in _profiles(profile_id)]
+    rows = [download_row(profile) for profile in list_shown_profiles(profile_id)]
     is_active = any(row.is_active or row.is_finishing for row in rows)
     return Panel(rows, profile_id, is_active, any(row.is_waiting for row in rows))
 
 
 def download_strip() -> list[DownloadRow]:
     """Downloads that are running, paused or waiting, for a small line on pages without the panel."""
-    return [_download_row(profile) for profile in profiles.list_profiles_downloading()]
+    return [download_row(profile) for profile in profiles.list_profiles_downloading()]
 
 
-def _profiles(profile_id: str | None) -> list[Profile]:
+def list_shown_profiles(profile_id: str | None) -> list[Profile]:
     return [profiles.get_profile(profile_id)] if profile_id else profiles.list_profiles()
 
 
@@ -150,7 +166,7 @@ def list_open_gaps(profile_id: str, histories: list[History]) -> list[Gap]:
     return [gap for gap in walks.list_gaps(profile_id) if gap.history in readable]
 
 
-def _sync_row(profile: Profile) -> SyncRow:
+def sync_row(profile: Profile) -> SyncRow:
     run = runs.find_last_run(profile.id, RunKind.SYNC)
     active = run if run is not None and run.state == RunState.RUNNING else None
     histories = list_histories(profile.id)
@@ -159,10 +175,8 @@ def _sync_row(profile: Profile) -> SyncRow:
     full_walks = (walks.find_open_full_walk(profile.id, history.name) for history in histories)
     return SyncRow(
         profile=profile,
-        histories=[
-            history_sentence(history, gaps, runs.find_last_sync_in(profile.id, history.name))
-            for history in histories
-        ],
+        histories=histories,
+        gaps=gaps,
         run=run,
         is_active=active is not None,
         is_waiting=_is_waiting(run),
@@ -178,7 +192,7 @@ def _images_per_second(run: Run) -> float:
     return (run.synced_count + run.skipped_count) / max(seconds, 1.0)
 
 
-def _download_row(profile: Profile) -> DownloadRow:
+def download_row(profile: Profile) -> DownloadRow:
     work = background()
     run = runs.find_last_run(profile.id, RunKind.DOWNLOAD)
     left_count = downloads.count_left(run.id) if run else 0

@@ -1,4 +1,4 @@
-"""How a browser wants to see the pages: size of the images, light or dark. Each browser remembers it in a
+"""How a browser wants to see the pages: density of the gallery, light or dark. Each browser remembers it in a
 cookie."""
 
 from flask import Blueprint, Flask, make_response, redirect, request
@@ -15,13 +15,13 @@ preferences = Blueprint("preferences", __name__)
 htmx = HTMX()
 
 # The values of each preference; the first is the default.
-CHOICES = {"density": ("comfortable", "dense"), "theme": ("system", "light", "dark")}
+CHOICES = {"density": ("shelf", "compact", "wall"), "theme": ("system", "light", "dark")}
 
 
 @preferences.post("/density")
 @open_to_guests
 def choose_density() -> ResponseReturnValue:
-    """Choose large or small images."""
+    """Choose how the gallery arranges its images."""
     return _remember("density")
 
 

@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from flask import Flask, request, url_for
+from flask_htmx import HTMX
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.web.prefix import requested_path, root_path
+
+htmx = HTMX()
 
 # Endpoints of whole pages. A fragment is always part of the gallery.
 WHOLE_PAGES = (
@@ -20,12 +23,14 @@ WHOLE_PAGES = (
     "profiles.show_profile",
     "profiles.show_profiles",
     "companion_pages.show_connect",
+    "status.show_status",
     "overview.show_overview",
     "activity.show_activity",
-    "activity.show_messages",
     "activity.show_run",
     "exports.show_exports",
     "exports.show_export",
+    "trash.show_trash",
+    "trash.confirm_emptying",
     "share.show_share",
     "share.show_confirm",
     "settings.show_settings",
@@ -33,7 +38,7 @@ WHOLE_PAGES = (
     "help.show_topic",
 )
 # Query parameters with which the gallery reports the outcome of the last command.
-OUTCOME_PARAMETERS = ("hid", "deleted", "kept")
+OUTCOME_PARAMETERS = ("hid", "deleted", "kept", "in_use", "undo", "restored", "aside", "stayed")
 
 
 def is_local_path(text: str) -> bool:
@@ -60,8 +65,11 @@ def current_path() -> str:
 def return_path(**outcome: Any) -> str:
     """The path of the page that the submitted form was on.
 
-    `outcome` reports what was done, as query parameters; those of an earlier command are removed.
+    `outcome` reports what was done, as query parameters; those of an earlier command are removed. HTMX gets
+    only a toast that says so, unless it asks for the next image.
     """
+    if outcome and htmx and htmx.target != "image":
+        return url_for("selections.show_outcome", **outcome)
     here = request.form.get("here", "")
     if not is_local_path(here):
         return url_for("gallery.show_gallery", profile=request.form.get("profile") or None, **outcome)

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_htmx import HTMX
 
 from webapp import store
 from webapp.database.models import Image
+from webapp.store import trash
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Selection
+from webapp.web.access import asks_for_code
 from webapp.web.services import background
 from webapp.web.views.api_values import EXPORT_FIELDS, export_value
 from webapp.web.views.filter_parameters import filter_of, selection_fields, selection_of
@@ -19,6 +22,12 @@ from webapp.web.views.return_path import return_path
 from webapp.web.views.zones import viewed_now
 
 selection_commands = Blueprint("selections", __name__)
+htmx = HTMX()
+
+# How many images of a selection a dialog shows.
+SHOWN_IMAGES = 12
+# Events after which a page refreshes its counts; and the states of its cards, and the image that is open.
+IMAGES_CHANGED, FILES_CHANGED = "images-changed", "files-changed"
 
 # A spreadsheet reads a cell that starts like this as a formula. An apostrophe in front makes it text.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -36,7 +45,7 @@ def list_names() -> Response:
     return _stream(_names(selections.list_ids(selection_of(request.form))), "text/plain")
 
 
-@selection_commands.post("/selection/ask/<any(download, hide, delete):verb>")
+@selection_commands.post("/selection/ask/<any(download, delete):verb>")
 def confirm(verb: str) -> str:
     """A page that asks for confirmation: it says what would happen to how many images."""
     return _confirmation(verb, selection_of(request.form))
@@ -44,12 +53,18 @@ def confirm(verb: str) -> str:
 
 def _confirmation(verb: str, selection: Selection, *, has_changed: bool = False) -> str:
     """The confirmation page. Hidden fields carry the selection and its fingerprint, for `_is_confirmed`."""
+    summary = selections.summary_of(selection)
+    has_file = verb == "delete"
     return render_template(
         "selection_confirm.html",
         verb=verb,
-        summary=selections.summary_of(selection),
+        summary=summary,
+        images=selections.list_first(selection, SHOWN_IMAGES, has_file=has_file),
+        image_count=summary.file_count if has_file else summary.image_count,
         fields=[*selection_fields(selection), ("fingerprint", selections.fingerprint_of(selection))],
         has_changed=has_changed,
+        trash_days=background().settings.current.trash_days,
+        is_disk_full=verb == "delete" and background().is_disk_full(),
         back=return_path(),
     )
 
@@ -62,10 +77,8 @@ def _is_confirmed(selection: Selection) -> bool:
 
 @selection_commands.post("/selection/hide")
 def hide() -> ResponseReturnValue:
-    selection = selection_of(request.form)
-    if not _is_confirmed(selection):
-        return _confirmation("hide", selection, has_changed=True)
-    return redirect(return_path(hid=selections.hide(selection)), code=303)
+    """Hide at once: Undo is offered, so nothing is asked."""
+    return redirect(return_path(hid=selections.hide(selection_of(request.form))), code=303)
 
 
 @selection_commands.post("/selection/show")
@@ -76,7 +89,11 @@ def show_again() -> ResponseReturnValue:
 
 @selection_commands.post("/selection/undo")
 def undo_hiding() -> ResponseReturnValue:
-    selections.undo_hiding(request.form.get("hid", ""))
+    """Show again what was hidden at the times `hid`: several, if a toast has merged several actions."""
+    for hid in request.form.getlist("hid"):
+        selections.undo_hiding(hid)
+    if htmx:
+        return "", 204, {"HX-Trigger": IMAGES_CHANGED}
     return redirect(return_path(), code=303)
 
 
@@ -85,8 +102,32 @@ def delete_files() -> ResponseReturnValue:
     selection = selection_of(request.form)
     if not _is_confirmed(selection):
         return _confirmation("delete", selection, has_changed=True)
-    deleted, kept = background().delete_files(selections.list_ids(selection))
+    done = background().delete_files(selections.list_ids(selection))
+    outcome = {"deleted": done.deleted_count, "kept": done.kept_count, "undo": done.act}
+    if done.in_use_count:
+        outcome["in_use"] = done.in_use_count
+    return redirect(return_path(**outcome), code=303)
+
+
+@selection_commands.post("/selection/delete-for-good")
+@asks_for_code
+def delete_for_good() -> ResponseReturnValue:
+    """Delete files past the trash, which is on the same disk: offered while that is full."""
+    selection = selection_of(request.form)
+    if not _is_confirmed(selection):
+        return _confirmation("delete", selection, has_changed=True)
+    deleted, kept = background().delete_for_good(selections.list_ids(selection))
     return redirect(return_path(deleted=deleted, kept=kept), code=303)
+
+
+@selection_commands.get("/selection/outcome")
+def show_outcome() -> ResponseReturnValue:
+    """The outcome as a toast, for a page that stays as it is: `return_path` leads here instead of to it."""
+    events = ["dialog-close", IMAGES_CHANGED] + (
+        [FILES_CHANGED] if {"deleted", "restored"} & set(request.args) else []
+    )
+    headers = {"HX-Reswap": "none", "HX-Trigger": ", ".join(events)}
+    return render_template("partials/outcome.html"), 200, headers
 
 
 @selection_commands.app_template_global()
@@ -96,9 +137,12 @@ def outcome() -> dict[str, int | str] | None:
     args = request.args
     if (hid := args.get("hid")) and (count := selections.count_hidden_at(hid)):
         return {"hidden_count": count, "hid": hid}
-    if "deleted" not in args:
+    names = {"deleted", "kept", "in_use"} if "deleted" in args else {"restored", "aside", "stayed"}
+    if not names.intersection(args):
         return None
-    return {"deleted_count": args.get("deleted", 0, int), "kept_count": args.get("kept", 0, int)}
+    act = args.get("undo", "")
+    counts = {f"{name}_count": args.get(name, 0, int) for name in names}
+    return counts | {"undo": act if trash.count_act(act) else ""}
 
 
 # Metadata
