@@ -292,7 +292,10 @@ on("submit", ({ target, submitter }) => {
 
 // The timeline's script (timeline.js) is loaded when somebody scrolls or comes near the rail
 for (const name of ["scroll", "pointerover", "focusin"])
-  on(name, ({ target }) => (target === document || target.closest?.("#timeline")) && import("./timeline.js"), { passive: true });
+  on(name, ({ target }) => {
+    const isNear = target === document || target.closest?.("#timeline");
+    if (isNear && !byId("timeline").hidden) import("./timeline.js").catch(() => {}); // until then the rail consists of links
+  }, { passive: true });
 
 // Lightbox (lightbox.js): loaded when somebody is about to open an image. What the gallery does around it
 
