@@ -110,8 +110,7 @@ def test_bytes_that_are_no_picture_fail_the_image_and_leave_no_file(
     assert (image.latest_download.state, image.latest_download.is_permanent) == (DownloadState.FAILED, False)
     assert sentence in image.latest_download.error
     assert run.failed_count == 1
-    left = [path for path in config.images_dir.rglob("*") if path.is_file()]
-    assert [path for path in left if not is_in_trash(path)] == []
+    assert [path for path in config.images_dir.rglob("*") if path.is_file()] == []
 
 
 def test_a_truncated_picture_inside_whole_json_fails_the_image(fetch, world, config):
@@ -321,7 +320,8 @@ def test_removing_a_profile_with_its_files_during_a_run_leaves_them_in_the_trash
             wait_until(lambda run=run: runs.get_run(run.id).done_count > 5)
             work.remove_profile(profile_id, with_files=True)
     work.stop()
-    assert [path for path in config.images_dir.rglob("*") if path.is_file()] == []
+    left = [path for path in config.images_dir.rglob("*") if path.is_file()]
+    assert [path for path in left if not is_in_trash(path)] == []
 
 
 def test_a_run_whose_pause_could_not_be_stored_is_paused_later(running, config, world, wait_until, caplog):
