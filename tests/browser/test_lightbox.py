@@ -318,7 +318,11 @@ def test_the_only_image_of_a_filter_is_hidden_in_the_lightbox_and_comes_back(ids
 
 def test_the_first_click_opens_the_lightbox_although_its_script_comes_later(ids, open_page):
     page, held = open_page(), []
-    page.route("**/lightbox.js*", lambda route: held.append(route))
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/lightbox.js*", hold)
     page.click(f"#look-{ids[1]}")
     expect(page.locator("#lightbox")).to_be_hidden()
     assert page.url.endswith("/")
