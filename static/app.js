@@ -78,6 +78,7 @@ onClick("[data-copies]", (_, button) => {
   label.textContent = document.execCommand("copy") ? "Copied" : "Not allowed";
   setTimeout(() => (label.textContent = "Copy"), 2000);
 });
+
 // Keys of every page, except while somebody types
 
 /** Lists the keys, also in the lightbox or a dialog: what is outside of it does not react while it is open. */
@@ -86,7 +87,10 @@ function showKeys() {
   byId("keys").showPopover();
 }
 
-onClick("[data-keys]", showKeys);
+onClick("[data-keys]", (event) => {
+  event.preventDefault(); // a link to the same list
+  showKeys();
+});
 on("lightbox-closed", () => document.body.append(byId("keys")));
 
 const KEYS = { "/": () => byId("q")?.focus(), "?": showKeys };

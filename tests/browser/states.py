@@ -49,7 +49,7 @@ OVERLAYS = {
     "lightbox": Look("/", (".card .look",), "#lightbox #image"),
     "compare": Look("/", (TICKED, f":nth-match({TICKED}, 2)", "#compare"), "#lightbox #comparison"),
     "menu": Look("/", (TICKED, "#more"), ".menu:popover-open"),
-    "keys": Look("/profiles", ("[popovertarget=keys]",), "#keys:popover-open"),
+    "keys": Look("/profiles", ("[data-keys]",), "#keys:popover-open #key-list"),
 }
 
 

@@ -327,7 +327,7 @@ def test_shortcuts_are_off_while_typing(shelf, open_page):
 def test_a_question_mark_lists_the_keys_and_escape_closes_the_list(shelf, open_page):
     page = open_page()
     page.keyboard.press("?")
-    assert "Search" in page.inner_text("#keys:popover-open")
+    expect(page.locator("#keys:popover-open")).to_contain_text("Search")
     page.keyboard.press("a")
     page.keyboard.press("Escape")
     page.wait_for_selector("#keys", state="hidden")
