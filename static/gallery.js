@@ -176,6 +176,7 @@ onClick('[name="image_id"]', ({ shiftKey }, box) => {
 });
 
 on("change", showSelection);
+on("change", ({ target }) => target.closest("#filter-fields") && htmx.trigger("#filter", "again"));
 
 on("formdata", ({ target, formData }) => {
   if (!target.matches("#selection")) return; // not target.id, which is a field of the form called id

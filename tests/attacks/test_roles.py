@@ -15,6 +15,7 @@ FOR_ANONYMOUS = {"static", "health.healthz", "share.enter", "share.show_sign_in"
 FOR_ANONYMOUS |= {"companion_relay.pair", "installation.show_manifest"}
 FOR_GUESTS = FOR_ANONYMOUS | {
     "gallery.show_gallery",
+    "gallery.show_filters",
     "gallery.show_grid",
     "gallery.show_more",
     "images.show_image",

@@ -44,7 +44,7 @@ def show_gallery() -> ResponseReturnValue:
     if not all_profiles and is_owner():
         return render_template("welcome.html")
     filter_ = requested_filter()
-    values = {"profiles": all_profiles, "profile_id": filter_.profile_id, "choices": filter_choices(filter_)}
+    values = {"profiles": all_profiles, "profile_id": filter_.profile_id}
     grid = grid_values(filter_)
     values |= grid | {"timeline": timeline_of(filter_, grid["totals"])}
     if is_owner():
@@ -55,6 +55,15 @@ def show_gallery() -> ResponseReturnValue:
     # The URL that HTMX shows after a change of the filter: without the empty fields of the form.
     response.headers["HX-Replace-Url"] = gallery_url(**filter_args(filter_))
     return response
+
+
+@gallery.get("/filters")
+@open_to_guests
+def show_filters() -> str:
+    """The fields of the filter: for the menu of the gallery, and a page of their own without JavaScript."""
+    filter_ = requested_filter()
+    values = {"filter": filter_, "args": filter_args(filter_), "choices": filter_choices(filter_)}
+    return render_template("filters.html", **values)
 
 
 @gallery.get("/grid")

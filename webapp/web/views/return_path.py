@@ -18,6 +18,7 @@ htmx = HTMX()
 # Endpoints of whole pages. A fragment is always part of the gallery.
 WHOLE_PAGES = (
     "gallery.show_gallery",
+    "gallery.show_filters",
     "images.show_image",
     "comparison.show_comparison",
     "profiles.show_profile",
