@@ -41,9 +41,9 @@ GALLERY = {"gallery": Look("/")}
 SHEET = {"sheet": Look("/", ("#status-details",), "#dialog[open] #download-panel")}
 COMPACT = Look("/", ("button[value=compact]",), "[data-density=compact]")  # remembered from here on
 QUESTIONS = {
-    "delete": Look("/", (TICKED, "#more", ".menu [formaction*='/ask/delete']"), "#dialog .facts"),
+    "delete": Look("/", (TICKED, "#delete-selected"), "#dialog .facts"),
     "zip": Look("/", (TICKED, "[formaction$='/exports']"), "#dialog .export"),
-    "toast": Look("/", (TICKED, "#more", "[formaction*='/selection/hide']"), "#toasts .toast"),
+    "toast": Look("/", (TICKED, "#hide-selected"), "#toasts .toast"),
 }
 OVERLAYS = {
     "lightbox": Look("/", (".card .look",), "#lightbox #image"),
