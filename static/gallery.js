@@ -44,7 +44,7 @@ on("htmx:beforeSwap", ({ detail }) => {
 });
 
 on("htmx:oobBeforeSwap", ({ detail }) => {
-  const { version, image } = detail.fragment.firstElementChild.dataset;
+  const { version, image } = detail.fragment.firstElementChild?.dataset ?? {}; // null: a mark that is deleted
   if (version && version === detail.target.dataset.version) detail.shouldSwap = false;
   else if (image) keepPressed(detail, detail.target, () => fetchCards([image]));
   if (detail.shouldSwap) all("img", detail.target).forEach(unload);
