@@ -305,7 +305,7 @@ const lightbox = { isLoaded: false, loading: null };
 function loadLightbox() {
   lightbox.loading ??= import(byId("lightbox").dataset.script).then(
     () => (lightbox.isLoaded = true),
-    () => (lightbox.loading = null), // the image opens on its own page, or the next attempt succeeds
+    () => (lightbox.loading = null), // another attempt may succeed
   );
   return lightbox.loading;
 }
@@ -321,8 +321,14 @@ on("click", async (event) => {
   event.preventDefault();
   event.stopImmediatePropagation();
   if (await loadLightbox()) (opener.isConnected ? opener : byId(opener.id))?.click(); // it may have been replaced
-  else if (opener.href) location.assign(opener.href);
+  else openAsPage(opener);
 }, { capture: true });
+
+/** Without the module an image opens on its own page, unless the server is lost: app.js reports that. */
+function openAsPage(opener) {
+  const isThere = opener.href ? fetch(opener.href) : Promise.reject();
+  isThere.then(() => location.assign(opener.href), () => htmx.trigger(opener, "htmx:sendError", { elt: opener }));
+}
 
 addEventListener("popstate", ({ state }) => state?.lightbox && loadLightbox()); // it shows what the URL says
 

@@ -87,7 +87,8 @@ function underlay(shown) {
 /** Lets the gallery load more cards when the one at its edge is shown. */
 function loadCards(image) {
   const card = byId(`card-${image}`);
-  if (card?.matches(".card:last-of-type")) htmx.trigger(".pager .ahead", "intersect");
+  const ahead = document.querySelector(".pager .ahead");
+  if (ahead && card?.matches(".card:last-of-type")) htmx.trigger(ahead, "intersect");
   if (card?.matches(".card:first-of-type") && byId("newer")) htmx.trigger("#newer", "click");
 }
 
@@ -437,6 +438,7 @@ const KEYS = {
   " ": toggleTick,
   d: () => press("get-file"),
   h: () => press(byId("hide") ? "hide" : "show-again"),
+  Delete: () => press("delete"),
   c: () => document.querySelector('[data-copies="prompt"]')?.click(),
   s: toggleSlideshow,
   f: toggleFullScreen,

@@ -297,6 +297,7 @@ def test_pictures_of_all_motifs_and_shapes_can_be_drawn_and_differ():
 def opened(tmp_path):
     """The background work and the simulated Flow of `flowshelf demo`, as its first page finds them."""
     with simulated_flow() as (flow, accounts):
+        accounts.ada.tiny_pictures = accounts.studio.tiny_pictures = True  # drawing them takes longest
         config = demo_config(Config(data_dir=tmp_path / "data", port=0), flow)
         work = background_of(create_app(config))
         work.start()

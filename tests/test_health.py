@@ -55,7 +55,7 @@ def test_each_run_logs_a_line_without_secrets(client, profile_id, world, caplog,
     wait_until(lambda: "download " in caplog.text)
     with_state = [record.getMessage() for record in caplog.records if profile_id in record.getMessage()]
     assert [line.split()[0] for line in with_state] == ["sync", "download"]
-    assert "done, 3 pages, 40 new, 0 known" in with_state[0]
+    assert "done, 3 pages, 40 new, 0 already listed" in with_state[0]
     assert "done, 3 done, 0 failed" in with_state[1]
     assert not [value for value in (*world.cookies().values(), world.key) if value in caplog.text]
 

@@ -113,19 +113,19 @@ def test_the_days_of_the_filter_are_those_of_the_viewer(read, image, zone, day):
     assert not read(f"/?from={other}&to={other}", zone).select("li.card")
 
 
-def test_a_selection_by_days_means_the_days_of_the_viewer(client, image, confirm):
+def test_a_selection_by_days_means_the_days_of_the_viewer(client, image):
     client.set_cookie("zone", "Asia/Tokyo")
-    confirm("hide", {"everything": "1", "from": "2026-04-01"})
+    client.post("/selection/hide", data={"everything": "1", "from": "2026-04-01"})
     assert [each.id for each in Image.select().where(Image.hidden_at.is_null(False))] == [image.id]
 
 
 def test_a_person_who_travels_while_asked_is_asked_again(client, image, fields_of):
     client.set_cookie("zone", "Asia/Tokyo")
-    asked = client.post("/selection/ask/hide", data={"everything": "1", "to": "2026-03-31"})
+    asked = client.post("/selection/ask/delete", data={"everything": "1", "to": "2026-03-31"})
     form = fields_of(BeautifulSoup(asked.text, "html.parser"))
     client.set_cookie("zone", "UTC")  # where that day has one image more
-    assert client.post("/selection/hide", data=form).status_code == 200
-    assert not Image.select().where(Image.hidden_at.is_null(False)).exists()
+    assert client.post("/selection/delete", data=form).status_code == 200
+    assert not Image.select().where(Image.not_wanted_at.is_null(False)).exists()
 
 
 NO_ZONES = """Mars/Olympus ../../../etc/passwd /etc/localtime America zone.tab é .. .""".split()  # noqa: SIM905

@@ -38,6 +38,7 @@ class Look:
 State = tuple[str, dict[str, Look]]
 TICKED = "#grid input[name=image_id]"
 GALLERY = {"gallery": Look("/")}
+SHEET = {"sheet": Look("/", ("#status-details",), "#dialog[open] #download-panel")}
 COMPACT = Look("/", ("button[value=compact]",), "[data-density=compact]")  # remembered from here on
 QUESTIONS = {
     "delete": Look("/", (TICKED, "#more", ".menu [formaction*='/ask/delete']"), "#dialog .facts"),
@@ -64,17 +65,17 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
         with flow.holding("history", at=3) as gate:
             run = work.syncs.start(profile_id)
             reach(gate)
-            yield "syncing", GALLERY
+            yield "syncing", GALLERY | SHEET
         work.syncs.wait(run.id)
         (newest,) = images.list_page(Filter(profile_id=profile_id), limit=1).images
         picture = {"image": Look(f"/images/{newest.id}")}
         older = {"older": older_page(profile_id)}
-        yield "listed", GALLERY | older | picture
+        yield "listed", GALLERY | SHEET | older | picture
         flow.world.change(newest.name, content=b"this is no picture")
         yield from downloading(flow, work, profile_id)
         failed_id = runs.find_last_run(profile_id, RunKind.DOWNLOAD).id
         activity = {"run": Look(f"/runs/{failed_id}"), "activity": Look("/activity")}
-        yield "failing", GALLERY | picture | activity
+        yield "failing", GALLERY | SHEET | picture | activity
         flow.world.change(newest.name, content=None)
         work.downloads.wait_for_run(work.downloads.request(profile_id, [newest.id]).id)
         work.exports.request(Selection(ids=(newest.id,)))
@@ -84,7 +85,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
         change_file(newest.id)
         yield "changed", picture | GALLERY | {"lightbox": OVERLAYS["lightbox"]}
         lose_cookies(flow, work, profile_id)
-        yield "waiting", GALLERY | {"profile": Look(f"/profiles/{profile_id}"), "compact": COMPACT}
+        yield "waiting", GALLERY | SHEET | {"profile": Look(f"/profiles/{profile_id}"), "compact": COMPACT}
 
 
 def older_page(profile_id: str) -> Look:
@@ -107,6 +108,7 @@ def all_pages(profile_id: str) -> dict[str, Look]:
     paths |= {"settings": "/settings", "help": "/help", "trash": "/trash", "empty-trash": "/trash/empty"}
     paths |= {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
     paths |= {"connect": "/profiles/connect", "profiles": "/profiles", "firefox": "/firefox"}
+    paths |= {"status": "/status"}
     paths |= {"gallery": f"/?profile={profile_id}"}
     paths |= {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
     return {page: Look(path) for page, path in paths.items()}
@@ -118,7 +120,7 @@ def downloading(flow: FlowServer, work: Background, profile_id: str) -> Iterator
     with flow.holding("media", at=count // 2) as gate:
         run = work.downloads.request_pending(profile_id, limit=count)
         reach(gate)
-        yield "downloading", GALLERY | {"image": Look(f"/images/{last.id}")}
+        yield "downloading", GALLERY | SHEET | {"image": Look(f"/images/{last.id}")}
     work.downloads.wait_for_run(run.id)
 
 

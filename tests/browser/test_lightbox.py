@@ -281,3 +281,71 @@ def test_without_javascript_images_are_compared_hidden_and_shown_again(ids, open
     expect(page.locator(".outcome")).to_contain_text("1 file was moved to the trash")
     page.click("#similar")
     expect(page.locator(".card")).to_have_count(3)
+
+
+def test_a_file_is_deleted_in_a_dialog_over_the_lightbox_which_shows_the_new_state(ids, open_page):
+    page = open_page()
+    look_at(page, ids[1])
+    page.keyboard.press("Delete")
+    dialog = page.get_by_role("dialog", name="Delete 1 file from the disk?")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(shown(page, ids[1])).to_be_visible()
+    page.click("#delete")
+    button(dialog, "Delete").click()
+    expect(dialog).to_be_hidden()
+    expect(shown(page, ids[1]).locator(".chip")).to_have_text("Not downloaded")
+    expect(page.locator("#lightbox .toast")).to_contain_text("1 file was deleted.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    expect(page.locator(f"#state-{ids[1]}")).to_have_attribute("data-state", "pending")
+    expect(page.locator(".masthead .toast, body > .away .toast")).to_be_visible()
+
+
+def test_the_only_image_of_a_filter_is_hidden_in_the_lightbox_and_comes_back(ids, open_page):
+    with store.connection():
+        Image.update(prompt="one zebra").where(Image.id == ids[3]).execute()
+    page = open_page("/?q=zebra")
+    look_at(page, ids[3])
+    page.keyboard.press("h")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    expect(page.get_by_role("heading", name="No images found")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator(f"#card-{ids[3]}")).to_be_visible()
+
+
+def test_the_first_click_opens_the_lightbox_although_its_script_comes_later(ids, open_page):
+    page, held = open_page(), []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/lightbox.js*", hold)
+    page.click(f"#look-{ids[1]}")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    assert page.url.endswith("/")
+    held[0].continue_()
+    expect(shown(page, ids[1])).to_be_visible()
+
+
+def test_an_image_opens_on_its_page_if_the_script_of_the_lightbox_is_lost(ids, open_page, watch):
+    watch.provoked.append("Failed to load resource")
+    page = open_page()
+    page.route("**/lightbox.js*", lambda route: route.abort())
+    page.click(f"#look-{ids[1]}")
+    page.wait_for_url(f"**/images/{ids[1]}")
+
+
+def test_a_slideshow_of_a_selection_plays_only_what_is_ticked(ids, open_page):
+    page = open_page(reduced_motion="no-preference")
+    page.evaluate("""() => document.querySelector(".headline").insertAdjacentHTML(
+        "beforeend", '<button type="button" id="start-slideshow">Slideshow</button>')""")
+    page.check(f"#card-{ids[0]} input")
+    page.check(f"#card-{ids[3]} input")
+    page.click("#start-slideshow")
+    expect(shown(page, ids[0])).to_be_visible()
+    expect(page.locator("#lightbox.bare")).to_be_visible()
+    expect(shown(page, ids[3])).to_be_visible()
+    expect(page.locator("#slideshow")).to_have_attribute("aria-pressed", "false")

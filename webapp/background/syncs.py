@@ -327,7 +327,7 @@ class Syncs:
 
 def _log_end(run: Run) -> None:
     log.info(
-        "sync %s of %s: %s, %s pages, %s new, %s known, %s ignored%s",
+        "sync %s of %s: %s, %s pages, %s new, %s already listed, %s skipped%s",
         run.id,
         run.profile_id,
         run.state,

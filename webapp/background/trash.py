@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 # How often the thread looks for files whose time has come.
 LOOK_SECONDS = 3600.0
-# How often it tries what was in use.
-RETRY_SECONDS = 20.0
+# How soon it tries again what was in use. The pause doubles each time, up to LOOK_SECONDS.
+RETRY_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +172,14 @@ class Trash:
     # The thread
 
     def _run(self) -> None:
-        is_first = True
+        is_first, pause = True, RETRY_SECONDS
         while not self._stopping.is_set():
             self._woken.clear()
             has_left = self._tick(is_first=is_first)
             is_first = False
-            if not self._stopping.is_set():
-                self._woken.wait(RETRY_SECONDS if has_left else LOOK_SECONDS)
+            pause = min(pause * 2, LOOK_SECONDS) if has_left else RETRY_SECONDS
+            if not self._stopping.is_set() and self._woken.wait(pause if has_left else LOOK_SECONDS):
+                pause = RETRY_SECONDS
 
     def _tick(self, *, is_first: bool) -> bool:
         """Do what is to be done. Returns whether something is left to try again."""

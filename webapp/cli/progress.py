@@ -56,8 +56,8 @@ def stop(client: ApiClient, run_id: str) -> None:
 
 def describe_sync(run: SyncRunValue) -> str:
     counts = run["counts"]
-    ignored = f", {counts['ignored']} ignored" if counts["ignored"] else ""
-    return f"{counts['pages']} pages, {counts['synced']} new, {counts['skipped']} known{ignored}"
+    skipped = f", {counts['ignored']} skipped" if counts["ignored"] else ""
+    return f"{counts['pages']} pages, {counts['synced']} new, {counts['skipped']} already listed{skipped}"
 
 
 def describe_download(run: DownloadRunValue) -> str:

@@ -2,6 +2,7 @@
 
 verify       compares every image with its file
 doctor       checks what Flowshelf depends on, and says what to do where a check fails
-deletion     deletes files that a person no longer wants
+deletion     deletes files for good
+trash        moves files into the trash and back, and empties it
 importing    imports the database of the Electron predecessor
 """

@@ -11,7 +11,8 @@ roots       storage roots, and which files are recorded below each
 history/    phase 1: gaps and walks, history pages, projects, images that a full sync did not find
 runs/       sync runs, the download queue, exports, schedules, messages
 gallery/    what the gallery shows and counts: images, filters, selections
-removals    files that are going to be removed
+removals    files that are going to be removed for good
+trash       files in the trash; trashing records them
 imports     images taken over from the Electron predecessor
 
 Verbs: `find_*` may return None, `get_*` raises, `list_*`, `add_*`, `claim_*` takes atomically, `finish_*`,

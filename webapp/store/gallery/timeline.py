@@ -43,8 +43,7 @@ def timeline_of(filter_: Filter) -> Timeline:
 
 def _count_found(filter_: Filter) -> dict[str, int] | None:
     """The counts of a search that the full-text index answers, which finds few images; None otherwise."""
-    text = filter_.text.strip()
-    if not text or search.find_candidates(text, in_titles=filter_.searches_titles) is None:
+    if not search.is_selective(filter_.query, in_titles=filter_.searches_titles):
         return None
     month = fn.SUBSTR(Image.created_at, 1, MONTH_LENGTH)
     rows = matching(filter_).select(month, fn.COUNT(Image.id)).group_by(month)
