@@ -11,10 +11,13 @@ if (confirming) history.replaceState(null, "", confirming.action);
 const zone = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 const { prefix, fresh } = document.documentElement.dataset;
 const hasZone = () => document.cookie.split("; ").includes(zone);
-const isElsewhere = ({ dateTime, title }) => !title.startsWith(new Date(dateTime).toLocaleString("sv").slice(0, 16));
+const isElsewhere = ({ title }) => {
+  const [, day, time, sign, hours, minutes] = title.match(/(\S+) (\S+) UTC([+-]?)(\d*):?(\d*)/); // 2026-11-03 14:05 UTC+5:30
+  return -new Date(`${day}T${time}`).getTimezoneOffset() !== `${sign}1` * (hours * 60 + +minutes);
+};
 if (!hasZone()) {
   document.cookie = `${zone};path=${prefix}/;max-age=31536000;samesite=lax`;
-  if (hasZone() && fresh === "" && all("time[title]").some(isElsewhere)) location.reload();
+  if (hasZone() && fresh === "" && all('[title*=" UTC"]').some(isElsewhere)) location.reload();
 }
 
 // Panels: what a swap must not destroy. The gallery hears of each change by the event `panel-changed`.

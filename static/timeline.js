@@ -97,10 +97,8 @@ function firstRow() {
   return cards.slice(from, from + MAX_COLUMNS).filter((card) => Math.abs(topOf(card) - topOf(cards[from])) < 2);
 }
 
-function monthOf(card) {
-  const time = card.querySelector("time");
-  return time ? new Date(time.dateTime).toLocaleDateString("sv").slice(0, "2026-03".length) : "";
-}
+/** `2026-03`, from the exact time that a card tells when it is hovered. */
+const monthOf = (card) => card.querySelector('[title*=" UTC"]')?.title.slice(0, "2026-03".length) ?? "";
 
 /** Marks the month of the first row, which may have two: then the one that was marked or jumped to stays. */
 function markInView() {
