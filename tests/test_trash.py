@@ -22,10 +22,10 @@ from webapp.database import copy_database
 from webapp.database.base import db
 from webapp.database.models import Image, StorageRoot, TrashedFile
 from webapp.database.restore import restore_database
-from webapp.database.states import RunState, TrashState
+from webapp.database.states import RunState, TrashReason, TrashState
 from webapp.maintenance.verify import verify
 from webapp.storage import TRASH_FOLDER
-from webapp.store import roots, trash
+from webapp.store import roots, trash, trashing
 from webapp.store.gallery import counts, images
 from webapp.store.runs import downloads
 from webapp.times import timestamp
@@ -456,6 +456,19 @@ def test_whatever_is_killed_each_file_is_in_one_place_and_all_is_carried_on(
         assert (in_trash | on_shelf).items() <= before.items()
         paths = [path for path in config.images_dir.rglob("*.*") if path.is_file()]
         assert len([path for path in paths if path.name != "about.json"]) == len(in_trash) + len(on_shelf)
+
+
+def test_an_about_file_that_a_kill_cut_short_is_written_anew(shelf, files, config, running, wait_until):
+    folder = trashing.add_files(files[:2], TrashReason.DELETED)[0].path_in_trash.parent
+    folder.mkdir(parents=True)
+    (folder / ".flowshelf-x.part").write_bytes(b"{")
+    background_stop(shelf)
+    running()
+    with store.connection():
+        wait_until(lambda: {each.state for each in trashed()} == {TrashState.KEPT})
+    about = json.loads((folder / "about.json").read_bytes())
+    assert {each["image"] for each in about["files"]} == {image.name for image in files[:2]}
+    assert len(list(folder.iterdir())) == 3
 
 
 def background_stop(work):

@@ -77,8 +77,7 @@ def move_in(
     `is_resumed`: a killed process recorded them, so an image may have another file by now.
     """
     counts: defaultdict[Moved, int] = defaultdict(int)
-    if not is_resumed:
-        _write_about(rows)
+    _write_about(rows)
     for chunk in store.chunked(rows, FILES_PER_TRANSACTION):
         by_outcome: defaultdict[Moved, list[TrashedFile]] = defaultdict(list)
         wanted = _current(chunk) if is_resumed else chunk
@@ -138,12 +137,14 @@ def _current(rows: Sequence[TrashedFile]) -> list[TrashedFile]:
 
 
 def _write_about(rows: Sequence[TrashedFile]) -> None:
-    """Write next to the files what they are. A full disk is no reason not to move them: the rows know it."""
+    """Write next to the files what they are, unless a killed process did. A full disk is no reason not to
+    move them: the rows know it."""
     by_folder: defaultdict[Path, list[TrashedFile]] = defaultdict(list)
     for row in rows:
         by_folder[row.path_in_trash.parent].append(row)
     for folder, listed in by_folder.items():
-        if not folder.parents[1].is_dir():
+        storage.remove_parts(folder)
+        if not folder.parents[1].is_dir() or (folder / disk.ABOUT).exists():
             continue
         try:
             disk.write_about(folder, [_about(row) for row in listed])
