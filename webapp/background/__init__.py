@@ -50,6 +50,7 @@ from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.thumbnails import Thumbnails
+from webapp.background.time_backfill import TimeBackfill
 from webapp.background.troubles import Troubles, log_failure
 from webapp.background.waiters import Waiters
 from webapp.config import Config
@@ -117,6 +118,7 @@ class Background:
         )
         self.exports = Exports(config, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
+        self.time_backfill = TimeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
         self.firefox_watch = FirefoxWatch(config, self.connections, self.check, self.stopping)
@@ -194,6 +196,7 @@ class Background:
             self.firefox_watch.start()
             self.exports.start()
             self.size_backfill.start()
+            self.time_backfill.start()
             self.removals.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
@@ -213,6 +216,7 @@ class Background:
         self.downloads.stop(timeout_seconds / 2)
         self.exports.stop(timeout_seconds / 4)
         self.size_backfill.stop(timeout_seconds / 4)
+        self.time_backfill.stop(timeout_seconds / 4)
         self.removals.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()

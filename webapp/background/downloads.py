@@ -351,6 +351,8 @@ class Downloads:
         # The file first, then the row: killed in between, the next download finds the file and takes it over.
         columns = asdict(file) | {"path": str(file.path)}
         self._store(pool.run.id, lambda: downloads.finish_download(claim, **columns))
+        # Last: by its time, a file that has no row yet is known to be new (`unknown_files`).
+        storage.set_made_time(file.path, claim.created_at)
         log.debug("download of image %s: done, %s bytes", claim.image_id, file.size_bytes)
         with self._lock:
             pool.failures.note_success()

@@ -238,8 +238,14 @@ def _send(
     """A response that browsers may cache for good if the URL contains the version of the file, the beginning
     of its sha256. Otherwise they have to ask each time, by ETag."""
     is_usable = etag is not None and etag.isascii() and etag.replace("-", "").isalnum()
+    found = path.stat()
     response = send_file(
-        path, mimetype=media_type, as_attachment=as_attachment, etag=etag if etag and is_usable else True
+        path,
+        mimetype=media_type,
+        as_attachment=as_attachment,
+        etag=etag if etag and is_usable else True,
+        # The modification time of an image's file is that of the image, whatever its bytes are.
+        last_modified=max(found.st_mtime, found.st_ctime),
     )
     is_versioned = version is not None and request.args.get("v") == version[:12]
     caching = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
