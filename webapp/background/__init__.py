@@ -116,7 +116,7 @@ class Background:
         self.downloads = Downloads(
             config, self.settings, self.connections, self.waiters, self.stopping, self.troubles
         )
-        self.exports = Exports(config, self.downloads.roots, self.stopping)
+        self.exports = Exports(config, self.settings, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
         self.time_backfill = TimeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
