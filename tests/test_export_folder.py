@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,7 +136,7 @@ def test_prune_says_how_many_and_removes_nothing_unless_somebody_agrees(run, row
     run()
     change(rows[0], hidden_at="2026-01-01T00:00:00.000000Z")
     output = run("--prune", code=1)
-    assert "1 files are of images that are no longer meant" in output
+    assert "Files of images outside the filter: 1" in output
     assert "--yes" in output
     assert len(files(folder)) == 5
     assert json.loads(run("--prune", "--json", code=1))["code"] == "bad_request"
@@ -331,9 +333,47 @@ def test_the_database_is_only_read(run, rows, config, folder, work):
     assert work.is_ready
 
 
-def test_without_a_database_or_with_an_older_one_there_is_a_sentence(config, folder, tmp_path):
-    empty = replace(config, data_dir=tmp_path / "empty")
-    done = CliRunner().invoke(main, ["export", str(folder), "--data-dir", str(empty.data_dir)])
+def test_without_a_database_there_is_a_sentence_and_no_folder(folder, tmp_path):
+    done = CliRunner().invoke(main, ["export", str(folder), "--data-dir", str(tmp_path / "empty")])
     assert done.exit_code == 1
     assert "There is no database" in done.output
     assert not folder.exists()
+
+
+def test_a_database_of_an_older_version_is_not_updated_by_an_export(folder, tmp_path):
+    older = tmp_path / "older" / "flowshelf.sqlite3"
+    older.parent.mkdir()
+    with closing(sqlite3.connect(older)) as database:
+        database.executescript((Path(__file__).parent / "database_v3.sql").read_text())
+    before = older.read_bytes()
+    done = CliRunner().invoke(main, ["export", str(folder), "--data-dir", str(older.parent)])
+    assert done.exit_code == 1
+    assert "older Flowshelf" in done.output
+    assert older.read_bytes() == before
+    assert not folder.exists()
+
+
+def test_what_stays_is_said_and_how_to_remove_it(run, rows):
+    run()
+    change(rows[0], hidden_at="2026-01-01T00:00:00.000000Z")
+    assert "Files of images outside the filter: 1. --prune removes them." in run()
+    assert "Removed files of images outside the filter: 1." in run("--prune", "--yes")
+    assert "outside the filter" not in run()
+
+
+def test_a_person_at_a_terminal_is_asked_before_files_are_removed(rows, folder, config):
+    """A real terminal: the command asks nobody else."""
+    command = [sys.executable, "-m", "webapp", "export", str(folder), "--data-dir", str(config.data_dir)]
+    subprocess.run(command, check=True, capture_output=True)
+    change(rows[0], hidden_at="2026-01-01T00:00:00.000000Z")
+    for answer, count in ((b"n\n", 5), (b"y\n", 4)):
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            [*command, "--prune"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        os.write(ours, answer)
+        _, err = process.communicate(timeout=60)
+        os.close(ours)
+        os.close(theirs)
+        assert b"Files of images outside the filter: 1. Remove them?" in err
+        assert (process.returncode, len(files(folder))) == (0, count)

@@ -54,6 +54,7 @@ templates = st.lists(parts, min_size=1, max_size=8).map("".join)
         ("{sequence:4} {seed} {{x}}", "0012 7 {x}.jpg"),
         ("{title}", "image.jpg"),
         ("{profile}.", "Ada.jpg"),
+        ("{key:6} {prompt:6}", "CAMaJD A red.jpg"),
     ],
 )
 def test_a_template_names_a_file(template, expected):
@@ -81,6 +82,10 @@ def test_a_template_names_a_file(template, expected):
 )
 def test_a_name_can_be_used_on_every_system(prompt, expected):
     assert file_name("{prompt}", {"prompt": prompt}, ".png") == f"{expected}.png"
+
+
+def test_a_key_is_cut_at_its_length_wherever_it_has_hyphens():
+    assert file_name("{key:8}", {"key": "abcd-efg-hij"}, ".png") == "abcd-efg.png"
 
 
 @pytest.mark.parametrize(

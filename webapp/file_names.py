@@ -175,7 +175,10 @@ def _value(part: Part, values: Mapping[str, object]) -> str:
     if part.field == "sequence":
         return str(value).rjust(int(part.spec or 0), "0")
     text = _plain(_escape(str(value))).strip()
-    return cut_at_word(text, int(part.spec)) if part.spec else text
+    if not part.spec:
+        return text
+    # A key has no words, though it may contain hyphens.
+    return text[: int(part.spec)] if part.field == "key" else cut_at_word(text, int(part.spec))
 
 
 def _plain(text: str) -> str:

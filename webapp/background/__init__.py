@@ -14,6 +14,7 @@
     renewals       one thread that keeps pasted cookies alive
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
+    time_backfill  one thread that gives older files the time of their image
     removals       files that are deleted; one thread carries on what a killed process left
     thumbnails     local thumbnails, each made once
     troubles       runs that cannot store what they did

@@ -46,7 +46,7 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @filter_options
-@click.option("--prune", is_flag=True, help="Remove files of images that are no longer meant.")
+@click.option("--prune", is_flag=True, help="Remove files of images outside the filter.")
 @click.option("--yes", "is_agreed", is_flag=True, help="Do not ask before --prune removes files.")
 @json_option
 @data_dir_option
@@ -83,7 +83,8 @@ def export(
                 may_ask = not as_json and sys.stdin.isatty()
                 prune = prune and _may_prune(len(found), is_agreed=is_agreed, may_ask=may_ask)
                 _run(exported, image_ids, as_json)
-                exported.prune(found if prune else ())
+                if prune:
+                    exported.prune(found)
     print_report(exported.report, folder, as_json)
     sys.exit(1 if exported.report.failed else 0)
 
@@ -95,12 +96,12 @@ def _run(exported: FolderExport, image_ids: Sequence[str], as_json: bool) -> Non
 
 def _may_prune(count: int, *, is_agreed: bool, may_ask: bool) -> bool:
     """Whether a person wants so many files removed. Raises BadRequest when nobody can be asked."""
-    sentence = f"{count:,} files are of images that are no longer meant"
+    sentence = f"Files of images outside the filter: {count:,}"
     if is_agreed or not count:
         return True
     if may_ask:
         return click.confirm(f"{sentence}. Remove them?", err=True)
-    raise BadRequest(f"{sentence}, and nobody can be asked here whether to remove them. --yes removes them.")
+    raise BadRequest(f"{sentence}. Nobody can be asked here whether to remove them; --yes removes them.")
 
 
 def _current_settings(config: Config) -> Config:
@@ -168,14 +169,16 @@ def print_report(report: ExportReport, folder: Path, as_json: bool) -> None:
         return
     click.echo(f"{report.copied:,} copied, {report.present:,} there already, {report.failed:,} failed.")
     if report.without_file:
-        click.echo(f"{report.without_file:,} images have no whole file on the shelf: download them first.")
+        click.echo(f"Images without a whole file on the shelf: {report.without_file:,}. Download them first.")
     for problem in report.problems:
         click.echo(f"  {printable(problem.file)}: {problem.reason}", err=True)
     if report.pruned:
-        click.echo(f"{report.pruned:,} files of images that are no longer meant were removed.")
-    if left := report.out_count - report.pruned:
-        click.echo(f"{left:,} files of images that are no longer meant stay. --prune removes them.")
+        click.echo(f"Removed files of images outside the filter: {report.pruned:,}.")
+    if report.out_count and not report.is_pruned:
+        click.echo(f"Files of images outside the filter: {report.out_count:,}. --prune removes them.")
     if report.changed_count:
-        click.echo(f"{report.changed_count:,} files were changed since they were exported, and left alone:")
+        click.echo(
+            f"Files that were changed since they were exported, and left alone: {report.changed_count:,}"
+        )
         for file in report.changed:
             click.echo(f"  {printable(file)}", err=True)

@@ -4,4 +4,5 @@ verify       compares every image with its file
 doctor       checks what Flowshelf depends on, and says what to do where a check fails
 deletion     deletes files that a person no longer wants
 importing    imports the database of the Electron predecessor
+leaving/     what leaves the shelf: names, metadata inside, and a folder that stays in step
 """

@@ -2,7 +2,7 @@
 
 Copies are added. Nothing in the folder is deleted, renamed or overwritten: an image that leaves the filter,
 or whose title changes, keeps its file. `prune` removes files, and only those that the manifest lists, whose
-image is no longer meant and which nobody has changed.
+image is outside the filter and which nobody has changed.
 """
 
 import hashlib
@@ -42,14 +42,15 @@ class Problem:
 
 @dataclass(slots=True)
 class ExportReport:
-    """What an export did. `out_count`: files of images that are no longer meant. `changed`: files that
-    somebody has changed since; they are left alone."""
+    """What an export did. `out_count`: files of images outside the filter; `is_pruned`: they were to be
+    removed. `changed`: files that somebody has changed since; they are left alone."""
 
     copied: int = 0
     present: int = 0
     without_file: int = 0
     failed: int = 0
     out_count: int = 0
+    is_pruned: bool = False
     pruned: int = 0
     changed_count: int = 0
     changed: list[str] = field(default_factory=list)
@@ -125,7 +126,7 @@ class FolderExport:
         self._manifest.close()
 
     def list_ids(self, selection: Selection) -> list[str]:
-        """The images that are meant, the ones that `prune` leaves alone."""
+        """The images of the filter, which `prune` leaves alone."""
         ids = selections.list_ids(selection)
         self._ids = frozenset(ids)
         return ids
@@ -148,7 +149,7 @@ class FolderExport:
                 on_image()
 
     def find_out_of_filter(self) -> list[Entry]:
-        """The entries whose image is no longer meant and which have a file. Their count is reported."""
+        """The entries with a file whose image is outside the filter. Their count is reported."""
         entries = [entry for image_id, entry in self._manifest.entries.items() if image_id not in self._ids]
         found = [entry for entry in entries if self._existing(entry.file)]
         self.report.out_count = len(found)
@@ -156,6 +157,7 @@ class FolderExport:
 
     def prune(self, entries: Iterable[Entry]) -> None:
         """Remove the files of entries, unless somebody has changed them. Raises DiskFull, FolderGone."""
+        self.report.is_pruned = True
         for entry in entries:
             with storage.translate_errors(self._folder):
                 if self._prune(entry):
