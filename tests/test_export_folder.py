@@ -224,6 +224,17 @@ def test_folders_of_the_template_are_made_and_removed_when_empty(run, rows, fold
     assert [path.name for path in folder.iterdir()] == [MANIFEST]
 
 
+def test_options_win_over_what_was_chosen_for_all(run, rows, folder, shelf, tmp_path):
+    with store.connection():
+        shelf.choose_settings({"file_names": "chosen {key}"})
+    run()
+    assert all(name.startswith("chosen ") for name in files(folder))
+    run("--file-names", "{kind}/{sequence:3}", "--file-metadata", "none", target=tmp_path / "b")
+    assert files(tmp_path / "b") == {f"uploaded/{number:03}.jpg" for number in range(1, 6)}
+    assert "there is no field {nope}" in run("--file-names", "{nope}", code=1, target=tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_the_filter_is_that_of_the_gallery(run, rows, shelf, profile_id, tmp_path):
     change(rows[0], kind="generated", prompt="a purple zebra", project_id="p1")
     with store.connection():

@@ -14,7 +14,7 @@ from webapp.background.settings import Settings
 from webapp.cli.commands import errors_as_json
 from webapp.cli.maintenance import printable
 from webapp.cli.options import data_dir_option, json_option
-from webapp.config import Config, read_config
+from webapp.config import Config, read_config, setting_of
 from webapp.errors import BadRequest, UnknownProfile
 from webapp.maintenance.leaving.folder import ExportReport, FolderExport
 from webapp.store import roots
@@ -46,12 +46,16 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @filter_options
+@click.option("--file-names", metavar="TEMPLATE", help=setting_of("file_names").option_help)
+@click.option("--file-metadata", metavar="PLACE", help=setting_of("file_metadata").option_help)
 @click.option("--prune", is_flag=True, help="Remove files of images outside the filter.")
 @click.option("--yes", "is_agreed", is_flag=True, help="Do not ask before --prune removes files.")
 @json_option
 @data_dir_option
 def export(
     folder: Path,
+    file_names: str | None,
+    file_metadata: str | None,
     prune: bool,
     is_agreed: bool,
     as_json: bool,
@@ -60,10 +64,10 @@ def export(
 ) -> None:
     """Copy images to FOLDER, and later those that are new. All of them, or those of a filter.
 
-    Flowshelf may run meanwhile. Names and metadata are those of the settings FLOWSHELF_FILE_NAMES and
-    FLOWSHELF_FILE_METADATA. Nothing in FOLDER is overwritten, renamed or, without --prune, removed.
+    Flowshelf may run meanwhile. Names and metadata are those of the page Settings, unless an option or a
+    variable says otherwise. Nothing in FOLDER is overwritten, renamed or, without --prune, removed.
     """
-    config = read_config(data_dir=data_dir)
+    config = read_config(data_dir=data_dir, file_names=file_names, file_metadata=file_metadata)
     with errors_as_json(as_json):
         store.open_to_read(config.database_path)
         with database.translate_errors(), store.connection():
