@@ -121,6 +121,11 @@ def test_the_page_shows_how_a_template_names_files_before_it_is_saved(app, clien
     assert names_on(client.get("/settings").text) == expected
 
 
+def test_the_preview_follows_what_is_typed(client):
+    field = BeautifulSoup(client.get("/settings").text, "html.parser").select_one("#file_names")
+    assert (field["hx-get"], field["hx-target"]) == ("/settings/file-names", "#file-names-preview")
+
+
 def test_the_preview_names_images_of_the_shelf(client, shelf, profile_id):
     shelf.downloads.wait_for_run(shelf.downloads.request_pending(profile_id, 2).id)
     assert names_on(client.get("/settings/file-names?file_names={kind}").text) == [
