@@ -7,14 +7,14 @@ import zipfile
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image as Picture
 
 from webapp import store
-from webapp.background.archive import MANIFEST, Names, archive
+from webapp.background.archive import MANIFEST, archive
 from webapp.database.base import db
 from webapp.database.models import Export, Image
 from webapp.database.states import ExportState, RunState
@@ -64,7 +64,9 @@ def rows(image_ids):
         return selections.list_in_order(image_ids)
 
 
-def test_a_zip_contains_the_unchanged_files_and_a_manifest(client, ids, prepared):
+def test_a_zip_without_metadata_contains_the_unchanged_files_and_a_manifest(client, ids, prepared, work):
+    with store.connection():
+        work.choose_settings({"file_metadata": "none"})
     page = prepared(image_id=ids[:4])
     with open_zip(client, page) as zipped:
         assert zipped.testzip() is None
@@ -75,9 +77,37 @@ def test_a_zip_contains_the_unchanged_files_and_a_manifest(client, ids, prepared
             content = Path(image.file_path).read_bytes()
             assert zipped.read(entry["file"]) == content
             assert entry["sha256"] == hashlib.sha256(content).hexdigest() == image.sha256
+            assert entry["originalSha256"] == image.sha256
             assert (entry["name"], entry["prompt"]) == (image.name, image.prompt)
             assert entry["createdAt"] == image.created_at
             assert zipped.getinfo(entry["file"]).date_time[0] == int(image.created_at[:4])
+
+
+def test_the_pictures_in_a_zip_carry_their_metadata_and_names_by_the_template(client, ids, prepared, work):
+    with store.connection():
+        work.choose_settings({"file_names": "{date:%Y}/{kind} {sequence:3}"})
+    with open_zip(client, prepared(image_id=ids[:4])) as zipped:
+        assert zipped.testzip() is None
+        manifest = json.loads(zipped.read(MANIFEST))["images"]
+        for number, (image, entry) in enumerate(zip(rows(ids[:4]), manifest, strict=True), 1):
+            content = zipped.read(entry["file"])
+            assert entry["file"] == f"{image.created_at[:4]}/{image.kind} {number:03}.jpg"
+            assert entry["sizeBytes"] == len(content) == zipped.getinfo(entry["file"]).file_size
+            assert entry["sha256"] == hashlib.sha256(content).hexdigest() != image.sha256
+            assert entry["originalSha256"] == image.sha256
+            assert escape(image.prompt or "").encode() in content
+            with Picture.open(BytesIO(content)) as picture, Picture.open(image.file_path) as original:
+                assert picture.tobytes() == original.tobytes()
+
+
+def test_sidecars_lie_next_to_unchanged_files_in_a_zip(client, ids, prepared, work):
+    with store.connection():
+        work.choose_settings({"file_metadata": "sidecar"})
+    with open_zip(client, prepared(image_id=ids[:2])) as zipped:
+        for entry in json.loads(zipped.read(MANIFEST))["images"]:
+            assert entry["sha256"] == entry["originalSha256"]
+            assert b"<x:xmpmeta" in zipped.read(entry["file"] + ".xmp")
+        assert len(zipped.namelist()) == 5
 
 
 def test_a_selection_of_everything_except_some_is_zipped(client, ids, prepared):
@@ -229,19 +259,3 @@ def test_a_failed_archive_leaves_no_file(tmp_path):
 def test_an_unknown_export_is_a_404_with_a_sentence(client, profile_id):
     assert client.get("/exports/..%2fflowshelf.sqlite3/file").status_code == 404
     assert "deleted after a day" in client.get("/exports/nothing").text
-
-
-@given(
-    st.lists(
-        st.one_of(st.text(max_size=150), st.sampled_from(["a.jpg", "A.JPG", "a-2.jpg", "manifest.json"]))
-    )
-)
-def test_names_in_a_zip_are_safe_and_unique(file_names):
-    names = Names()
-    given_out = [names.unique(name) for name in file_names]
-    assert len({name.lower() for name in [*given_out, MANIFEST]}) == len(file_names) + 1
-    for name in given_out:
-        assert 0 < len(name) < 130
-        assert not name.startswith((".", "-"))
-        assert all(letter.isascii() and (letter.isalnum() or letter in "_.-") for letter in name)
-        assert name.split(".")[0].lower() not in ("con", "nul", "aux", "com1")

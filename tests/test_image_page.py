@@ -1,5 +1,6 @@
 """The page of an image, its file and thumbnails, and paging and density of the grid."""
 
+import re
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -221,7 +222,11 @@ def test_an_original_is_sent_inline_or_as_an_attachment(fetch, downloaded):
     url = f"/images/{downloaded.id}/file"
     name = downloaded.file_path.rpartition("/")[2]
     assert fetch(url).headers["Content-Disposition"] == f"inline; filename={name}"
-    assert fetch(f"{url}?attachment").headers["Content-Disposition"] == f"attachment; filename={name}"
+    day, key = downloaded.created_at[:10], downloaded.media_key[:8]
+    assert re.fullmatch(
+        f'attachment; filename="{day}_[a-z -]+_{key}.jpg"',
+        fetch(f"{url}?attachment").headers["Content-Disposition"],
+    )
 
 
 def test_a_card_has_thumbnails_of_two_sizes_with_correct_widths(fetch, read, downloaded):

@@ -65,7 +65,13 @@ def test_a_choice_that_this_version_does_not_accept_is_left_out(app, running):
 
 
 def test_neither_hosts_nor_folders_nor_urls_can_be_chosen():
-    assert set(CHOOSABLE) == {"page_delay_seconds", "download_workers", "trash_days"}
+    assert set(CHOOSABLE) == {
+        "page_delay_seconds",
+        "download_workers",
+        "trash_days",
+        "file_names",
+        "file_metadata",
+    }
 
 
 def test_another_limit_holds_for_a_run_that_is_under_way(shelf, profile_id, flow, wait_until):
@@ -99,3 +105,58 @@ def test_a_choice_of_another_version_is_kept(app, save):
         settings.save_chosen({"of_a_later_version": "1"})
     save(download_workers="3")
     assert chosen(app) == {"of_a_later_version": "1", "download_workers": "3"}
+
+
+# Names of files that leave the shelf
+
+
+def names_on(page):
+    return [code.text for code in BeautifulSoup(page, "html.parser").select("#file-names-preview code")]
+
+
+def test_the_page_shows_how_a_template_names_files_before_it_is_saved(app, client, save, work):
+    expected = ["Ada - 481516.jpg"]
+    assert names_on(client.get("/settings/file-names?file_names={profile} - {seed}").text) == expected
+    assert names_on(save(file_names="{profile} - {seed}", preview="1").text) == expected
+    assert chosen(app) == {}
+    assert names_on(client.get("/settings").text) == [
+        "2026-11-03_A red kite over the hills in the early_CAMaJDNm.jpg"
+    ]
+    assert save(file_names="{profile} - {seed}").status_code == 303
+    assert work.settings.current.file_names == "{profile} - {seed}"
+    assert names_on(client.get("/settings").text) == expected
+
+
+def test_the_preview_follows_what_is_typed(client):
+    field = BeautifulSoup(client.get("/settings").text, "html.parser").select_one("#file_names")
+    assert (field["hx-get"], field["hx-target"]) == ("/settings/file-names", "#file-names-preview")
+
+
+def test_the_preview_names_images_of_the_shelf(client, shelf, profile_id):
+    shelf.downloads.wait_for_run(shelf.downloads.request_pending(profile_id, 2).id)
+    assert names_on(client.get("/settings/file-names?file_names={kind}").text) == [
+        "uploaded.jpg",
+        "uploaded-2.jpg",
+    ]
+
+
+def test_a_template_that_cannot_be_used_is_a_sentence_in_the_preview_and_when_it_is_saved(app, client, save):
+    for page in (client.get("/settings/file-names?file_names={nope}"), save(file_names="{nope}")):
+        assert "there is no field {nope}" in page.text
+    assert chosen(app) == {}
+
+
+def test_a_template_of_the_environment_is_shown_as_fixed_with_its_names(running):
+    app = running(file_names="{seed}", given=frozenset({"file_names"}))
+    page = BeautifulSoup(app.test_client().get("/settings").text, "html.parser")
+    assert page.select_one("#file_names").has_attr("disabled")
+    assert names_on(str(page)) == ["481516.jpg"]
+
+
+def test_where_metadata_goes_is_chosen_from_a_list(save, work, client):
+    assert work.settings.current.file_metadata == "inside"
+    save(file_metadata="sidecar")
+    page = BeautifulSoup(client.get("/settings").text, "html.parser")
+    assert page.select_one("#file_metadata option[selected]")["value"] == "sidecar"
+    assert save(file_metadata="everywhere").status_code == 422
+    assert work.settings.current.file_metadata == "sidecar"

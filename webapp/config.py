@@ -13,6 +13,7 @@ from urllib.parse import quote
 import platformdirs
 
 from webapp.errors import BadRequest
+from webapp.file_names import DEFAULT_TEMPLATE, METADATA_PLACES, checked_place, checked_template
 from webapp.outgoing import InvalidSecret, Proxy, parse_ca_bundle, parse_proxy
 
 GOOGLE_PICTURE_HOSTS = (
@@ -49,6 +50,8 @@ class Config:
     download_workers: int = 6
     trash_days: int = 30
     storage_roots: tuple[Path, ...] = ()
+    file_names: str = DEFAULT_TEMPLATE
+    file_metadata: str = "inside"
     picture_hosts: frozenset[str] = frozenset()
     proxy: Proxy | None = None
     ca_bundle: Path | None = None
@@ -407,6 +410,20 @@ SETTINGS = (
         "Further hosts, as host or host:port, that images may be fetched from. Google's are known.",
     ),
     Setting(
+        "file_names",
+        "FLOWSHELF_FILE_NAMES",
+        checked_template,
+        "Template for the names of files that leave the shelf (saved, in a ZIP, exported). A / begins a "
+        "folder.",
+    ),
+    Setting(
+        "file_metadata",
+        "FLOWSHELF_FILE_METADATA",
+        checked_place,
+        "Where date, prompt, model and seed go in files that leave the shelf: inside, sidecar (an .xmp file) "
+        "or none.",
+    ),
+    Setting(
         "flow_next_key",
         "FLOWSHELF_FLOW_NEXT_KEY",
         str,
@@ -461,10 +478,15 @@ def setting_of(field_name: str) -> Setting:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How the settings page names a setting that a person may choose."""
+    """How the settings page names a setting that a person may choose: from `options`, or by typing it.
+
+    `options` are values and their labels.
+    """
 
     label: str
-    unit: str
+    unit: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    is_number: bool = True
 
 
 # Hosts, folders, the proxy, commands and URLs are not among them: whoever opens the page must not be able to
@@ -473,4 +495,6 @@ CHOOSABLE = {
     "page_delay_seconds": Choice("Delay between history pages", "seconds"),
     "download_workers": Choice("Parallel downloads", "at a time, for each profile"),
     "trash_days": Choice("Keep deleted files in the trash", "days"),
+    "file_names": Choice("Names of files that leave the shelf", is_number=False),
+    "file_metadata": Choice("Metadata of files that leave the shelf", options=METADATA_PLACES),
 }

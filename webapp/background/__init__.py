@@ -14,6 +14,7 @@
     renewals       one thread that keeps pasted cookies alive
     settings       the settings in force
     size_backfill  one thread that reads picture sizes that older rows lack
+    time_backfill  one thread that gives older files the time of their image
     removals       files that are deleted for good; one thread carries on what a killed process left
     trash          files in the trash; one thread carries on and empties it
     thumbnails     local thumbnails, each made once
@@ -52,6 +53,7 @@ from webapp.background.settings import Settings
 from webapp.background.size_backfill import SizeBackfill
 from webapp.background.syncs import Syncs
 from webapp.background.thumbnails import Thumbnails
+from webapp.background.time_backfill import TimeBackfill
 from webapp.background.trash import Deletion, Trash
 from webapp.background.troubles import Troubles, log_failure
 from webapp.background.waiters import Waiters
@@ -120,8 +122,9 @@ class Background:
         self.downloads = Downloads(
             config, self.settings, self.connections, self.waiters, self.stopping, self.troubles, self.trash
         )
-        self.exports = Exports(config, self.downloads.roots, self.stopping)
+        self.exports = Exports(config, self.settings, self.downloads.roots, self.stopping)
         self.size_backfill = SizeBackfill(self.downloads.roots, self.stopping)
+        self.time_backfill = TimeBackfill(self.downloads.roots, self.stopping)
         self.previews = Previews(config, self.connections, self.stopping)
         self.accounts = Accounts(config, self.connections, open_source, self.stopping)
         self.firefox_watch = FirefoxWatch(config, self.connections, self.check, self.stopping)
@@ -200,6 +203,7 @@ class Background:
             self.exports.start()
             self.size_backfill.start()
             self.trash.start()
+            self.time_backfill.start()
             self.removals.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
@@ -220,6 +224,7 @@ class Background:
         self.exports.stop(timeout_seconds / 4)
         self.size_backfill.stop(timeout_seconds / 4)
         self.trash.stop(timeout_seconds / 4)
+        self.time_backfill.stop(timeout_seconds / 4)
         self.removals.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()

@@ -3,10 +3,8 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +12,12 @@ from typing import IO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from webapp import times
-from webapp.storage import DEVICE_NAMES, PART_PREFIX
+from webapp.file_names import Names
+from webapp.maintenance.leaving import Copy
+from webapp.storage import PART_PREFIX
 
 CHUNK_BYTES = 1 << 20
 MANIFEST = "manifest.json"
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 # The range of years that a ZIP can express.
 _MIN_YEAR, _MAX_YEAR = 1980, 2107
 
@@ -32,23 +31,29 @@ class Archive:
     def __init__(self, opened: ZipFile, manifest: IO[bytes]) -> None:
         self._zip = opened
         self._manifest = manifest
-        self._names = Names()
+        self._names = Names([MANIFEST])
         self._separator = '{"images": [\n'
+        self._last = ""
 
-    def add(self, source: IO[bytes], file_name: str, created_at: str, metadata: dict[str, object]) -> int:
-        """Copy a picture into the ZIP and add it to the manifest. Returns its size in bytes."""
-        info = ZipInfo(self._names.unique(file_name), date_time=_zip_time(created_at))
-        info.external_attr = 0o644 << 16
-        info.file_size = os.fstat(source.fileno()).st_size  # zipfile decides by this whether to use ZIP64
-        digest, size = hashlib.sha256(), 0
-        with self._zip.open(info, "w") as target:
-            while chunk := source.read(CHUNK_BYTES):
+    def add(self, copy: Copy, file_name: str, created_at: str, metadata: dict[str, object]) -> int:
+        """Write a copy of a picture into the ZIP and add it to the manifest. Returns its size in bytes."""
+        name, digest = self._names.unique(file_name), hashlib.sha256()
+        size = 0
+        with self._zip.open(_entry(name, created_at, copy.size_bytes), "w") as target:
+            for chunk in copy.chunks:
                 digest.update(chunk)
                 size += target.write(chunk)
-        entry = {"file": info.filename} | metadata | {"sizeBytes": size, "sha256": digest.hexdigest()}
+        entry = {"file": name} | metadata | {"sizeBytes": size, "sha256": digest.hexdigest()}
         self._write(self._separator + json.dumps(entry, ensure_ascii=False))
         self._separator = ",\n"
+        self._last = name
         return size
+
+    def add_sidecar(self, content: bytes, created_at: str) -> int:
+        """Add what is known of the last picture as an `.xmp` file. Returns its size in bytes."""
+        name = self._names.unique(f"{self._last}.xmp")
+        with self._zip.open(_entry(name, created_at, len(content)), "w") as target:
+            return target.write(content)
 
     def add_manifest(self, totals: dict[str, object]) -> None:
         """Add the manifest: one JSON object with the list of pictures under `images`, then the `totals`."""
@@ -61,28 +66,6 @@ class Archive:
 
     def _write(self, text: str) -> None:
         self._manifest.write(text.encode())
-
-
-class Names:
-    """File names inside a ZIP: valid on every system, and unique when compared without case."""
-
-    def __init__(self) -> None:
-        self._taken = {MANIFEST}
-        self._counts: Counter[str] = Counter()
-
-    def unique(self, file_name: str) -> str:
-        """A valid name like `file_name` that was not returned before."""
-        stem, dot, suffix = _UNSAFE.sub("_", file_name).rpartition(".")
-        stem, suffix = (stem, dot + suffix[:8]) if dot else (suffix, "")
-        stem = stem.strip("._-")[:100] or "image"
-        if stem.lower().split(".")[0] in DEVICE_NAMES:
-            stem = f"image-{stem}"
-        name = f"{stem}{suffix}"
-        while name.lower() in self._taken:
-            self._counts[stem.lower()] += 1
-            name = f"{stem}-{self._counts[stem.lower()] + 1}{suffix}"
-        self._taken.add(name.lower())
-        return name
 
 
 @contextmanager
@@ -102,6 +85,13 @@ def archive(target: Path) -> Iterator[Archive]:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _entry(name: str, created_at: str, size: int) -> ZipInfo:
+    info = ZipInfo(name, date_time=_zip_time(created_at))
+    info.external_attr = 0o644 << 16
+    info.file_size = size  # zipfile decides by this whether to use ZIP64
+    return info
 
 
 def _zip_time(created_at: str) -> tuple[int, int, int, int, int, int]:

@@ -360,6 +360,8 @@ class Downloads:
         self._store(pool.run.id, lambda: downloads.finish_download(claim, **columns))
         if trashed:
             self._trash.discard(trashed[0])
+        # Last: by its time, a file that has no row yet is known to be new (`unknown_files`).
+        storage.set_made_time(file.path, claim.created_at)
         log.debug("download of image %s: done, %s bytes", claim.image_id, file.size_bytes)
         with self._lock:
             pool.failures.note_success()

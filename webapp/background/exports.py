@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,16 @@ from pathlib import Path
 from webapp import storage, store
 from webapp.background.archive import Archive, archive
 from webapp.background.disk_space import megabytes
+from webapp.background.settings import Settings
 from webapp.background.troubles import log_failure
 from webapp.config import Config
 from webapp.database.models import Export, Image
 from webapp.database.states import ExportState
 from webapp.errors import BadRequest, DiskFull, FlowshelfError, FolderGone
+from webapp.file_names import SIDECAR
+from webapp.maintenance.leaving import Fields, Teller, open_copy
+from webapp.maintenance.leaving.fields import suffix_of
+from webapp.storage.embedding import sidecar
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Selection
 from webapp.store.runs import exports
@@ -26,8 +32,8 @@ log = logging.getLogger(__name__)
 
 CLEANUP_INTERVAL_SECONDS = 600.0
 PROGRESS_INTERVAL_SECONDS = 0.3
-# Per picture: its headers, its entry in the ZIP's directory, its entry in the manifest.
-OVERHEAD_BYTES_PER_PICTURE = 3000
+# Per picture: its headers, its entry in the ZIP's directory, its entry in the manifest, its metadata.
+OVERHEAD_BYTES_PER_PICTURE = 8000
 # Left free on the disk for the database and the downloads.
 RESERVED_BYTES = 50_000_000
 NO_FILES = "None of the selected images has a file yet. Download them first; a ZIP contains files."
@@ -49,8 +55,11 @@ class Progress:
 class Exports:
     """The queue of ZIPs, which is in the database, and the thread that prepares them."""
 
-    def __init__(self, config: Config, roots: Sequence[Path], stopping: threading.Event) -> None:
+    def __init__(
+        self, config: Config, settings: Settings, roots: Sequence[Path], stopping: threading.Event
+    ) -> None:
         self._folder = config.exports_dir
+        self._settings = settings
         self._roots = roots
         self._stopping = stopping
         self._has_work = threading.Event()
@@ -148,11 +157,14 @@ class Exports:
 
     def _fill(self, opened: Archive, export: Export) -> None:
         progress, reported_at = Progress(), 0.0
+        # One setting for the whole ZIP, whatever a person chooses meanwhile.
+        current, teller = self._settings.current, Teller()
         for chunk in store.chunked(exports.list_image_ids(export.id)):
             found = selections.list_in_order(chunk)
             progress.left_out_count += len(chunk) - len(found)
             for image in found:
-                self._add(opened, image, progress)
+                fields = teller.fields_of(image, sequence=progress.done_count + 1)
+                self._add(opened, image, fields, current, progress)
                 if time.monotonic() - reported_at > PROGRESS_INTERVAL_SECONDS:
                     self._report(export, progress)
                     reported_at = time.monotonic()
@@ -167,19 +179,25 @@ class Exports:
         if self._stopping.is_set() or not exports.note_progress(export.id, **asdict(progress)):
             raise Abandoned
 
-    def _add(self, opened: Archive, image: Image, progress: Progress) -> None:
-        """Add an image's file to the ZIP, or count the image as left out when its file cannot be opened."""
-        try:
-            # Only files under the storage roots: an imported row may name any path of this machine.
-            path = storage.path_under(image.file_path or "", self._roots)
-            source = path.open("rb") if path.is_file() else None
-        except (FolderGone, OSError):
-            source = None
-        if source is None:
-            progress.left_out_count += 1
-            return
-        with source:
-            progress.done_bytes += opened.add(source, path.name, image.created_at, _metadata(image))
+    def _add(
+        self, opened: Archive, image: Image, fields: Fields, current: Config, progress: Progress
+    ) -> None:
+        """Add a copy of an image's file to the ZIP, or count the image as left out when its file cannot be
+        opened."""
+        name = fields.file_name(current.file_names, suffix_of(image))
+        with ExitStack() as stack:
+            try:
+                # Only files under the storage roots: an imported row may name any path of this machine.
+                path = storage.path_under(image.file_path or "", self._roots)
+                if not path.is_file():
+                    raise FileNotFoundError(path)
+                copy = stack.enter_context(open_copy(path, fields.description, current.file_metadata))
+            except (FolderGone, OSError):
+                progress.left_out_count += 1
+                return
+            progress.done_bytes += opened.add(copy, name, image.created_at, _metadata(image))
+        if current.file_metadata == SIDECAR:
+            progress.done_bytes += opened.add_sidecar(sidecar(fields.description), image.created_at)
         progress.done_count += 1
 
     def _remove_old(self) -> None:
@@ -198,6 +216,7 @@ def _metadata(image: Image) -> dict[str, object]:
         "kind": image.kind,
         "createdAt": image.created_at,
         "downloadedAt": image.downloaded_at,
+        "originalSha256": image.changed_sha256 or image.sha256,
     }
     if image.width and image.height:
         metadata |= {"width": image.width, "height": image.height}

@@ -6,6 +6,7 @@ server       waitress and its limits
 commands     sync, download and verify
 profiles     profiles, profiles add
 maintenance  backup, restore, import and doctor
+export       export
 examination  doctor --flow
 api_client   a client of the JSON API, of a running server or of this process
 api_types    what that API returns
@@ -26,6 +27,7 @@ from webapp.cli import logs
 from webapp.cli.commands import download, sync, verify
 from webapp.cli.dashboard import serve
 from webapp.cli.demo import demo
+from webapp.cli.export import export
 from webapp.cli.maintenance import backup, doctor_, import_, restore
 from webapp.cli.output import tolerant_output
 from webapp.cli.profiles import add, profiles
@@ -67,6 +69,6 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, trash, backup, restore, import_, doctor_):
+for command in (sync, download, profiles, verify, trash, backup, restore, import_, export, doctor_):
     main.add_command(logs.add_logging(command))
 logs.add_logging(add)

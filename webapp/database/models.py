@@ -235,9 +235,10 @@ class Image(BaseModel):
     `local_path` is the file, null until it was downloaded, relative to the storage root `root_id` (null: the
     folder `images`), or absolute under no root; `downloaded_at`, `size_bytes`, `sha256` and
     `damaged_at` belong to that file. `changed_sha256`: the file is another whole picture now, with this
-    sha256, and nobody has decided yet which one is right. `gone_upstream_at`: Flow no longer has the image.
-    `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again
-    when asked for by name.
+    sha256, and nobody has decided yet which one is right. `file_time_at`: when Flowshelf set the modification
+    time of the file to the time the image was made; null: it has to. `gone_upstream_at`: Flow no longer has
+    the image. `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only
+    downloaded again when asked for by name.
     """
 
     id = TextField(primary_key=True)
@@ -274,6 +275,7 @@ class Image(BaseModel):
     height = IntegerField(null=True)
     root_id = IntegerField(null=True)
     changed_sha256 = TextField(null=True)
+    file_time_at = TextField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"

@@ -13,12 +13,20 @@ from webapp.database import migrations
 from webapp.database.backup import copy_database
 from webapp.database.base import db
 from webapp.database.indexes import INDEXES
-from webapp.database.inspection import HISTORY_TABLE, WAIT_SECONDS, check, latest_version, url_of
+from webapp.database.inspection import (
+    HISTORY_TABLE,
+    WAIT_SECONDS,
+    check,
+    is_behind,
+    latest_version,
+    read_only_url,
+    url_of,
+)
 from webapp.database.models import TABLES
 from webapp.database.problems import translate_damage, translate_errors
 from webapp.database.roots import set_roots
 from webapp.database.triggers import REBUILD, STATEMENTS
-from webapp.errors import DiskFull, FolderGone
+from webapp.errors import BadRequest, DiskFull, FolderGone
 from webapp.storage.roots import Roots
 from webapp.times import now
 
@@ -60,6 +68,25 @@ def _open(path: Path, *, on_network: bool, steps: Path) -> None:
             _create_or_migrate(path, Runner(db, str(steps), HISTORY_TABLE))
             with translate_damage(path):
                 _create_derived()
+
+
+def open_to_read(path: Path, *, steps: Path = migrations.FOLDER) -> None:
+    """Bind `db` to a database that another process may be using. Nothing is created, migrated or stored.
+
+    Raises BadRequest when there is none, or a server has to update it first, and NewerDatabase or
+    BadDatabase.
+    """
+    if not path.exists():
+        raise BadRequest(f"There is no database in {path.parent}: nothing to read.")
+    with translate_errors():
+        if is_behind(check(path, steps), steps):
+            raise BadRequest(
+                "The database was written by an older Flowshelf. Start this one once, so that it updates it."
+            )
+        # A reader of a write-ahead log keeps notes next to it. Where it may not, nobody else writes either.
+        url = url_of(path, "rw") if os.access(path.parent, os.W_OK) else read_only_url(path)
+        db.init(url, uri=True, pragmas={"query_only": 1}, timeout=WAIT_SECONDS)
+        set_roots(Roots({None: path.parent.resolve() / "images"}))
 
 
 def keep_open() -> sqlite3.Connection:

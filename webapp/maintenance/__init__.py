@@ -5,4 +5,5 @@ doctor       checks what Flowshelf depends on, and says what to do where a check
 deletion     deletes files for good
 trash        moves files into the trash and back, and empties it
 importing    imports the database of the Electron predecessor
+leaving/     what leaves the shelf: names, metadata inside, and a folder that stays in step
 """

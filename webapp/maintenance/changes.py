@@ -29,19 +29,23 @@ def sha256_of(image: Image, path: Path) -> str:
 
     A file of the stored size that nobody touched since is not read. Raises OSError.
     """
-    if image.sha256 and image.changed_sha256 is None and _is_untouched(image, path.stat()):
+    if image.sha256 and image.changed_sha256 is None and is_untouched(image, path.stat()):
         return image.sha256
     sha256 = storage.current_sha256(path)
     note_sha256(image, path, sha256)
     return sha256
 
 
-def _is_untouched(image: Image, found: os.stat_result) -> bool:
-    """The time of the last change of an inode counts as well: unlike that of its content, no program that
-    copies a file can set it."""
+def is_untouched(image: Image, found: os.stat_result) -> bool:
+    """Whether a file has the stored size, and nobody but Flowshelf touched it since it was stored.
+
+    The time of the last change of an inode counts as well: unlike that of its content, no program that
+    copies a file can set it.
+    """
     if found.st_size != image.size_bytes or not image.downloaded_at:
         return False
-    stored = parsed(image.downloaded_at).timestamp()
+    # Setting the modification time changes the inode, too.
+    stored = parsed(max(image.downloaded_at, image.file_time_at or "")).timestamp()
     return max(found.st_mtime, found.st_ctime) <= stored + TIME_PRECISION_SECONDS
 
 
@@ -100,6 +104,7 @@ def keep(image: Image, roots: Sequence[Path], *, shown_sha256: str | None = None
             height=header.height,
             changed_sha256=None,
             damaged_at=None,
+            file_time_at=None,  # the next start sets it
         )
         if named != path:  # the row first: killed in between, the file has both names
             (path if is_stored else named).unlink(missing_ok=True)

@@ -2,7 +2,8 @@
 
 That happens before a download fetches anything, in `verify`, and after a restored backup, which knows nothing
 of the files that came after it. A file is taken if it is a whole picture, no other image has it, and its
-sha256 agrees with the row's, where the row knows one. No file is changed or moved.
+sha256 agrees with the row's, where the row knows one. No file is changed or moved; only its modification time
+becomes that of the image.
 """
 
 import logging
@@ -56,6 +57,8 @@ class Finder:
         is_taken = fileless.take_file(
             image, file.path, size_bytes=file.size_bytes, sha256=file.sha256, **size
         )
+        if is_taken:
+            storage.set_made_time(file.path, image.created_at)
         self._taken.add(current_roots().place_of(file.path))
         return is_taken
 

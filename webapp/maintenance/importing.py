@@ -238,6 +238,7 @@ class Import:
             return {}
         is_ours = self._is_under_root(source)
         path = source if is_ours else self._copy(profile_id, content, header.suffix, name, media_key)
+        is_timed = not is_ours and storage.set_made_time(path, parse_time(old["created_at"]) or "")
         self.report.files += 1
         return {
             **place_columns(path),
@@ -246,6 +247,7 @@ class Import:
             "width": header.width,
             "height": header.height,
             "downloaded_at": now(),
+            "file_time_at": now() if is_timed else None,
         }
 
     def _copy(self, profile_id: str, content: bytes, suffix: str, name: str, media_key: str) -> Path:

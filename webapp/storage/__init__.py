@@ -3,9 +3,11 @@
 folders     which folders may be used, whether they exist, and how much space is free
 files       files are written completely or not at all, and removed
 trash       the trash of a root: files are moved in and out
+file_times  when a file was modified, as it says
 found       the file of an image by the names that it would have
 pictures    format and size of a picture, and whether it decodes
 structure   where a picture ends
+embedding/  what is known of a picture, written into it
 thumbnails  small pictures, with limited memory
 sizes       width and height by the header of a file alone
 problems    errors of the operating system as sentences
@@ -13,6 +15,7 @@ reserve     space set aside for a full disk
 lock        the lock of a data folder; not imported here
 """
 
+from webapp.storage.file_times import set_made_time
 from webapp.storage.files import (
     DEVICE_NAMES,
     PART_PREFIX,
@@ -94,5 +97,6 @@ __all__ = [
     "replacing",
     "require_root",
     "save_file",
+    "set_made_time",
     "translate_errors",
 ]

@@ -18,13 +18,13 @@ from itertools import count
 from pathlib import Path
 
 from webapp.errors import FolderGone
+from webapp.file_names import DEVICE_NAMES
 from webapp.storage.folders import is_there, path_under
 from webapp.storage.problems import RESUME, translate_errors
 
 PART_PREFIX = ".flowshelf-"
 PART_PATTERN = f"{PART_PREFIX}*.part"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
 def file_stems(media_key: str, name: str, *, has_plain_name: bool) -> list[str]:

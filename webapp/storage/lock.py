@@ -26,7 +26,7 @@ class DataFolderLock:
         with storage.translate_errors(self._path.parent):
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            _lock(descriptor)
+            lock(descriptor)
         except OSError:
             os.close(descriptor)
             return False
@@ -61,14 +61,14 @@ class DataFolderLock:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
         """Raises OSError when another process holds the lock."""
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
         """Raises OSError when another process holds the lock."""
         # flock, not lockf: a lockf lock ends when this process closes the file by any other descriptor.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

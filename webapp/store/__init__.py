@@ -24,10 +24,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-from webapp.database import keep_open, open_database, problem_of, refresh_statistics
+from webapp.database import keep_open, open_database, open_to_read, problem_of, refresh_statistics
 from webapp.database.base import db
 
-__all__ = ["keep_open", "open_database", "problem_of", "refresh_statistics"]
+__all__ = ["keep_open", "open_database", "open_to_read", "problem_of", "refresh_statistics"]
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ class Fileless:
     """An image whose file is looked for or to be fetched.
 
     `folder` is the one that its download named, None for the profile's own. `has_plain_name`: no image stored
-    earlier has the same media key, ignoring case, so the file can be named after it. The last three are what
-    the row knows of a file that is missing or to be replaced.
+    earlier has the same media key, ignoring case, so the file can be named after it. The three after that are
+    what the row knows of a file that is missing or to be replaced.
     """
 
     image_id: str
@@ -25,6 +25,7 @@ class Fileless:
     local_path: str | None
     root_id: int | None
     sha256: str | None
+    created_at: str
 
     @property
     def file_path(self) -> Path | None:

@@ -39,6 +39,11 @@ def load_roots(images_dir: Path, configured: Iterable[Path]) -> Roots:
     return roots
 
 
+def read_roots(images_dir: Path) -> Roots:
+    """Read the roots and use them from now on. Nothing is stored."""
+    return _use_roots(images_dir.resolve())
+
+
 def _use_roots(images: Path) -> Roots:
     by_id: dict[int | None, Path] = {root.id: Path(root.path) for root in StorageRoot.select()}
     roots = Roots({None: images, **by_id})

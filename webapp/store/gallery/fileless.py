@@ -15,7 +15,7 @@ from webapp.times import now
 _SELECT = """SELECT image.id, image.profile_id, image.name, image.media_key, download.folder, NOT EXISTS (
         SELECT 1 FROM veo3_image_generations AS other
         WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid),
-    image.local_path, image.root_id, image.sha256
+    image.local_path, image.root_id, image.sha256, image.created_at
     FROM veo3_image_generations AS image LEFT JOIN download ON download.image_id = image.id
     WHERE image.id > ? AND image.local_path IS {} ORDER BY image.id LIMIT ?"""
 
@@ -63,11 +63,12 @@ def is_recorded(path: Path) -> bool:
 
 
 def take_file(image: Fileless, path: Path, *, size_bytes: int, sha256: str, width: int, height: int) -> bool:
-    """Record a file as that of an image; False when the row was given another one meanwhile.
+    """Record a file as that of an image; False when the row was given another one meanwhile. The caller then
+    sets the time of the file.
 
     An image that has its file is no longer “not wanted”.
     """
-    place = current_roots().place_of(path)
+    place, moment = current_roots().place_of(path), now()
     has_still_none = (Image.id == image.image_id) & (
         Image.local_path.is_null() if image.local_path is None else Image.local_path == image.local_path
     )
@@ -80,7 +81,8 @@ def take_file(image: Fileless, path: Path, *, size_bytes: int, sha256: str, widt
                 sha256=sha256,
                 width=width,
                 height=height,
-                downloaded_at=now(),
+                downloaded_at=moment,
+                file_time_at=moment,
                 damaged_at=None,
                 changed_sha256=None,
                 not_wanted_at=None,

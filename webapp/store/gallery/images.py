@@ -17,7 +17,16 @@ from webapp.times import now
 MAX_VERSIONS = 24
 # The columns of an image without a file. Width and height stay, because a new file has the same.
 NO_FILE: Mapping[str, None] = dict.fromkeys(
-    ("local_path", "root_id", "size_bytes", "sha256", "downloaded_at", "damaged_at", "changed_sha256")
+    (
+        "local_path",
+        "root_id",
+        "size_bytes",
+        "sha256",
+        "downloaded_at",
+        "damaged_at",
+        "changed_sha256",
+        "file_time_at",
+    )
 )
 
 
@@ -175,6 +184,21 @@ def note_sizes(sizes: Iterable[tuple[Image, tuple[int, int]]]) -> None:
         for image, (width, height) in sizes:
             Image.update(width=width, height=height).where(
                 _is_unchanged(image), Image.width.is_null()
+            ).execute()
+
+
+def list_untimed(after_id: str, limit: int) -> list[Image]:
+    """Images whose file does not have the time of the image yet, in the order of their ids."""
+    untimed = Image.local_path.is_null(False), Image.file_time_at.is_null(), Image.id > after_id
+    return list(Image.select().where(*untimed).order_by(Image.id).limit(limit))
+
+
+def note_file_times(times: Iterable[tuple[Image, str]]) -> None:
+    """Store `file_time_at`, unless an image got another file meanwhile."""
+    with transaction():
+        for image, moment in times:
+            Image.update(file_time_at=moment).where(
+                _is_unchanged(image), Image.file_time_at.is_null()
             ).execute()
 
 

@@ -35,14 +35,14 @@ _CLAIM_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.RUNNING}' WHER
 _GET_CLAIM = """SELECT image.id, image.profile_id, image.name, image.media_key, claimed.folder, NOT EXISTS (
         SELECT 1 FROM veo3_image_generations AS other
         WHERE other.media_key = image.media_key COLLATE NOCASE AND other.rowid < image.rowid),
-    image.local_path, image.root_id, image.sha256, claimed.id, claimed.run_id
+    image.local_path, image.root_id, image.sha256, image.created_at, claimed.id, claimed.run_id
     FROM download AS claimed JOIN veo3_image_generations AS image ON image.id = claimed.image_id
     WHERE claimed.id = ?"""
 _FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finished_at = ?,
     fetched_sha256 = COALESCE(?, fetched_sha256)
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
 _SET_FILE = """UPDATE veo3_image_generations
-    SET local_path = ?, root_id = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?,
+    SET local_path = ?, root_id = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?, file_time_at = ?,
     damaged_at = NULL, changed_sha256 = NULL, width = ?, height = ?,
     aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
 _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_bytes + ? WHERE id = ?"
@@ -180,7 +180,7 @@ def finish_download(
 
     Width and height are those of the file, whatever a listing said. `aspect_ratio` is stored if the image has
     none. `is_fetched`: Flow sent it now; otherwise it lay on the disk. Call it after the file was renamed: a
-    row must never name a file that may be incomplete.
+    row must never name a file that may be incomplete. The caller then sets the time of the file.
     """
     moment = now()
     with transaction():
@@ -188,8 +188,8 @@ def finish_download(
         finished = (moment, fetched_sha256, claim.download_id, claim.run_id)
         if db.execute_sql(_FINISH_DOWNLOAD, finished).rowcount:
             place = current_roots().place_of(Path(path))
-            file = (place.local_path, place.root_id, size_bytes, sha256, moment, width, height, aspect_ratio)
-            db.execute_sql(_SET_FILE, (*file, claim.image_id))
+            file = (place.local_path, place.root_id, size_bytes, sha256, moment, moment)
+            db.execute_sql(_SET_FILE, (*file, width, height, aspect_ratio, claim.image_id))
             db.execute_sql(_COUNT_DONE, (size_bytes, claim.run_id))
 
 

@@ -58,6 +58,11 @@ TOPICS = (
         "search", "Search and filters", "What to type into the search box, and which filters there are.", True
     ),
     Topic("keys", "Keyboard shortcuts", "The keys of the gallery, and of an open image.", True),
+    Topic(
+        "files",
+        "Files that leave the shelf",
+        "Names by a template, metadata inside the pictures, and a folder that stays in step.",
+    ),
     Topic("guests", "Visiting as a guest", "What you can do on a shelf that somebody shared with you.", True),
     Topic("sharing", "Sharing", "Open the shelf on your phone, or let others in your network see it."),
     Topic("proxies", "Reverse proxies", "Serve the shelf by HTTPS, under a name of its own or under a path."),

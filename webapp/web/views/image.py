@@ -1,9 +1,11 @@
 """One image: its page, its file and its thumbnails."""
 
+import hashlib
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePosixPath
 
 from flask import Blueprint, Response, abort, render_template, request, send_file
 from flask.typing import ResponseReturnValue
@@ -12,7 +14,10 @@ from webapp import storage
 from webapp.database.models import Image
 from webapp.database.states import DownloadState, EventKind, RunKind
 from webapp.errors import BadPicture, DiskFull, FlowshelfError, FolderGone, NoThumbnail, UnknownImage
+from webapp.file_names import INSIDE
 from webapp.maintenance import changes
+from webapp.maintenance.leaving import Teller, open_copy
+from webapp.maintenance.leaving.copies import MAX_EMBEDDED_BYTES
 from webapp.store import profiles, runs
 from webapp.store.gallery import images, positions
 from webapp.store.history import projects
@@ -160,8 +165,11 @@ def send_image(image_id: str) -> ResponseReturnValue:
     path = _path_of(image)
     sha256 = _sha256_of(image, path)
     media_type = MEDIA_TYPES.get(path.suffix.lower())
-    as_attachment = "attachment" in request.args or media_type is None
-    return send_versioned(path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=as_attachment)
+    if "attachment" in request.args and media_type:
+        return _send_copy(image, path, media_type, sha256)
+    return send_versioned(
+        path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=media_type is None
+    )
 
 
 @image_pages.get("/images/<image_id>/thumbnail/<int:edge>")
@@ -232,14 +240,50 @@ def _look_at_file(image: Image) -> None:
             _sha256_of(image, storage.path_under(image.file_path, background().downloads.roots))
 
 
+def _send_copy(image: Image, path: Path, media_type: str, sha256: str) -> Response:
+    """The file to save, with a name by the template and with its metadata inside, if that is the setting.
+
+    Both tell a guest only what guests are shown.
+    """
+    current = background().settings.current
+    fields = Teller(for_guest=not is_owner()).fields_of(image)
+    name = PurePosixPath(fields.file_name(current.file_names, path.suffix)).name
+    if current.file_metadata != INSIDE or path.stat().st_size > MAX_EMBEDDED_BYTES:
+        return send_versioned(path, media_type, sha256, sha256, as_attachment=True, download_name=name)
+    with open_copy(path, fields.description, current.file_metadata) as copy:
+        content = b"".join(copy.chunks)
+    response = send_file(
+        BytesIO(content),
+        mimetype=media_type,
+        as_attachment=True,
+        download_name=name,
+        etag=hashlib.sha256(content).hexdigest(),
+    )
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
 def send_versioned(
-    path: Path, media_type: str, version: str | None, etag: str | None, *, as_attachment: bool = False
+    path: Path,
+    media_type: str,
+    version: str | None,
+    etag: str | None,
+    *,
+    as_attachment: bool = False,
+    download_name: str | None = None,
 ) -> Response:
     """A response that browsers may cache for good if the URL contains the version of the file, the beginning
     of its sha256. Otherwise they have to ask each time, by ETag."""
     is_usable = etag is not None and etag.isascii() and etag.replace("-", "").isalnum()
+    found = path.stat()
     response = send_file(
-        path, mimetype=media_type, as_attachment=as_attachment, etag=etag if etag and is_usable else True
+        path,
+        mimetype=media_type,
+        as_attachment=as_attachment,
+        download_name=download_name,
+        etag=etag if etag and is_usable else True,
+        # The modification time of an image's file is that of the image, whatever its bytes are.
+        last_modified=max(found.st_mtime, found.st_ctime),
     )
     is_versioned = version is not None and request.args.get("v") == version[:12]
     caching = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"

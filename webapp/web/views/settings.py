@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.config import CHOOSABLE, Config, setting_of
+from webapp.config import CHOOSABLE, Choice, Config, parse_setting, setting_of
 from webapp.errors import BadRequest
+from webapp.file_names import DEFAULT_TEMPLATE, FIELDS, Names
+from webapp.maintenance.leaving.examples import list_examples
 from webapp.sources.connectivity import proxy_text, trusted_certificates
 from webapp.store import settings as chosen_settings
 from webapp.web.services import background
@@ -19,8 +21,7 @@ class Field:
     """One setting of the form. `text` is what was chosen, empty for the default."""
 
     name: str
-    label: str
-    unit: str
+    choice: Choice
     meaning: str
     text: str
     default: str
@@ -36,6 +37,8 @@ def show_settings() -> str:
 @settings.post("/settings")
 def save_settings() -> ResponseReturnValue:
     texts = {name: request.form[name] for name in CHOOSABLE if name in request.form}
+    if "preview" in request.form:
+        return _page(texts)
     try:
         background().choose_settings(texts)
     except BadRequest as error:
@@ -43,9 +46,28 @@ def save_settings() -> ResponseReturnValue:
     return redirect(url_for("settings.show_settings", saved=""), code=303)
 
 
+@settings.get("/settings/file-names")
+def show_file_names() -> str:
+    """The names that a template gives to some images, while it is typed."""
+    return render_template("partials/file_names.html", **_names(request.args.get("file_names", "")))
+
+
+def _names(template: str) -> dict[str, object]:
+    """What the preview shows: the names, or the sentence that says why there are none."""
+    try:
+        parse_setting("file_names", template.strip() or DEFAULT_TEMPLATE, label=CHOOSABLE["file_names"].label)
+    except BadRequest as error:
+        return {"names": [], "names_error": str(error)}
+    unique = Names()
+    examples = list_examples()
+    names = [unique.unique(each.file_name(template.strip() or DEFAULT_TEMPLATE)) for each in examples]
+    return {"names": names, "names_error": None}
+
+
 def _page(texts: dict[str, str], *, error: str | None = None, is_saved: bool = False) -> str:
     current = background().settings.current
     fields = [_field(name, texts.get(name, ""), current) for name in CHOOSABLE]
+    template = next(field.text for field in fields if field.name == "file_names")
     return render_template(
         "settings.html",
         fields=fields,
@@ -53,6 +75,8 @@ def _page(texts: dict[str, str], *, error: str | None = None, is_saved: bool = F
         is_saved=is_saved,
         proxy=proxy_text(current, current.flow_url),
         certificates=trusted_certificates(current),
+        name_fields=FIELDS,
+        **_names(template),
     )
 
 
@@ -60,8 +84,7 @@ def _field(name: str, text: str, current: Config) -> Field:
     is_fixed, setting = name in current.given, setting_of(name)
     return Field(
         name,
-        CHOOSABLE[name].label,
-        CHOOSABLE[name].unit,
+        CHOOSABLE[name],
         setting.meaning,
         str(getattr(current, name)) if is_fixed else text,
         setting.default,
