@@ -86,6 +86,11 @@ class Config:
         return self.data_dir / "unknown"
 
     @property
+    def uploads_dir(self) -> Path:
+        """Where requests that do not fit into memory are put while they arrive."""
+        return self.data_dir / "uploads"
+
+    @property
     def own_files(self) -> list[Path]:
         """Flowshelf's own files directly in the data folder. Each of them may contain secrets."""
         found = (*self.data_dir.glob("flowshelf*"), *self.data_dir.glob("share.json"))

@@ -1,5 +1,6 @@
 """All work that outlives a request: every thread is started in this package.
 
+    adoption       files that a person downloaded elsewhere and that are taken over
     accounts       profiles and their cookies, checked with Flow
     firefox        the Firefox on this machine: whose sign-in it has, and the profile that reads it
     firefox_watch  one thread that looks whether a Firefox has a sign-in again (firefox_credentials reads it)
@@ -34,6 +35,7 @@ from pathlib import Path
 
 from webapp import database, storage, store
 from webapp.background.accounts import Accounts
+from webapp.background.adoption import Adoption
 from webapp.background.companion import Companion
 from webapp.background.companion.browser import PairedBrowser
 from webapp.background.connections import Connections, OpenSource
@@ -124,6 +126,7 @@ class Background:
         self.thumbnails = Thumbnails(config.thumbnails_dir)
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
+        self.adoption = Adoption(config.images_dir, config.uploads_dir, self.downloads.roots)
         self.examinations = Examinations(self.connections)
         self.renewals = Renewals(config, self.stopping, self.check)
 
@@ -178,6 +181,7 @@ class Background:
             self.settings.load()
             for folder in self._list_folders_in_use():
                 storage.remove_parts(folder)
+            storage.remove_files(self._config.uploads_dir.glob("*"))
             # Before any thread starts: from then on a download in the state RUNNING belongs to a thread.
             downloads.requeue_interrupted_runs()
             for run in runs.list_runs_in(RunState.RUNNING):

@@ -4,6 +4,7 @@ dashboard    serve and demo
 server       waitress and its limits
 commands     sync, download and verify
 profiles     profiles, profiles add
+adopt        adopt
 maintenance  backup, restore, import and doctor
 examination  doctor --flow
 api_client   a client of the JSON API, of a running server or of this process
@@ -22,6 +23,7 @@ from typing import Any
 import click
 
 from webapp.cli import logs
+from webapp.cli.adopt import adopt
 from webapp.cli.commands import download, sync, verify
 from webapp.cli.dashboard import demo, serve
 from webapp.cli.maintenance import backup, doctor_, import_, restore
@@ -64,6 +66,6 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, backup, restore, import_, doctor_):
+for command in (sync, download, profiles, verify, backup, restore, import_, adopt, doctor_):
     main.add_command(logs.add_logging(command))
 logs.add_logging(add)

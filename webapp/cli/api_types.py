@@ -112,3 +112,12 @@ class ExaminationValue(TypedDict):
     service: str
     steps: list[StepValue]
     report: dict[str, object]
+
+
+class AdoptedValue(TypedDict):
+    """What became of a file that was sent to be adopted; `outcome` is `adopted`, `known` or `left`."""
+
+    file: str
+    outcome: str
+    reason: NotRequired[str]
+    imageId: NotRequired[str]

@@ -149,6 +149,9 @@ def owned(config: Config) -> Iterator[DataFolderLock]:
 def run_server(app: Flask, config: Config, lock: DataFolderLock, *, opens: bool) -> None:
     """Serve until SIGTERM or Ctrl-C. Runs that are under way resume at the next start."""
     work = background_of(app)
+    # Waitress writes what it cannot keep in memory to temporary files: to the data disk, because the system's
+    # folder for them may be small, or in memory itself.
+    tempfile.tempdir = str(config.uploads_dir)
     server = _listen(app, config)
     port, prefix = server.effective_port, config.prefix
     url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), port, prefix)}/"

@@ -234,8 +234,9 @@ class Image(BaseModel):
     `local_path` is the file, null until it was downloaded, relative to the storage root `root_id` (null: the
     folder `images`), or absolute under no root; `downloaded_at`, `size_bytes`, `sha256` and
     `damaged_at` belong to that file. `changed_sha256`: the file is another whole picture now, with this
-    sha256, and nobody has decided yet which one is right. `gone_upstream_at`: Flow no longer has the image.
-    `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again
+    sha256, and nobody has decided yet which one is right. `adopted_at`: the file was not downloaded, but
+    taken over from one that a person had. `gone_upstream_at`: Flow no longer has the image. `hidden_at`:
+    a person hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again
     when asked for by name.
     """
 
@@ -273,6 +274,7 @@ class Image(BaseModel):
     height = IntegerField(null=True)
     root_id = IntegerField(null=True)
     changed_sha256 = TextField(null=True)
+    adopted_at = TextField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"
@@ -420,7 +422,28 @@ class Setting(BaseModel):
     value = TextField()
 
 
+class Notification(BaseModel):
+    """When a notification of a kind was last sent, and why the latest one could not be; null if it could."""
+
+    kind = TextField(primary_key=True)
+    sent_at = TextField(null=True)
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+
 _OF_PROFILES = (Profile, Secret, Pairing, History, Project, Walk, Gap, Run, Schedule, Message)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, Removal, Session, Setting, StorageRoot)
+TABLES = (
+    *_OF_PROFILES,
+    Image,
+    Download,
+    ImageEvent,
+    Tally,
+    Export,
+    Removal,
+    Session,
+    Setting,
+    StorageRoot,
+    Notification,
+)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Pairing, Session)

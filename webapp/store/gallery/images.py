@@ -17,7 +17,10 @@ from webapp.times import now
 MAX_VERSIONS = 24
 # The columns of an image without a file. Width and height stay, because a new file has the same.
 NO_FILE: Mapping[str, None] = dict.fromkeys(
-    ("local_path", "root_id", "size_bytes", "sha256", "downloaded_at", "damaged_at", "changed_sha256")
+    (
+        *("local_path", "root_id", "size_bytes", "sha256", "downloaded_at", "damaged_at", "changed_sha256"),
+        "adopted_at",
+    )
 )
 
 

@@ -21,6 +21,7 @@ settings           the settings page
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
+adoption           files that a person downloaded elsewhere: the drop zone
 api, api_firefox   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 problems           error responses
@@ -40,6 +41,7 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
+    adoption,
     api_firefox,
     commands,
     companion_accounts,
@@ -81,6 +83,7 @@ def register_views(app: Flask) -> None:
         commands.commands,
         selections.selection_commands,
         exports.export_pages,
+        adoption.adoption,
         profiles.profiles,
         renewal.renewal,
         companion_pages.companion_pages,

@@ -69,6 +69,11 @@ TOPICS = (
         "Backup and moving",
         "Back up the shelf, restore it, take it to another computer, import an older one.",
     ),
+    Topic(
+        "adopting",
+        "Adopting files",
+        "Take over pictures that you downloaded by hand or with another tool.",
+    ),
     Topic("settings", "Settings", "Every environment variable, its default and its option."),
     Topic("command-line", "Command line and cron", "Sync and download from a terminal or a script."),
     Topic(
