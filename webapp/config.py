@@ -13,7 +13,16 @@ from urllib.parse import quote
 import platformdirs
 
 from webapp.errors import BadRequest
-from webapp.outgoing import InvalidSecret, Proxy, parse_ca_bundle, parse_proxy
+from webapp.outgoing import (
+    InvalidSecret,
+    NotifyCommand,
+    NotifyUrl,
+    Proxy,
+    parse_ca_bundle,
+    parse_notify_command,
+    parse_notify_url,
+    parse_proxy,
+)
 
 GOOGLE_PICTURE_HOSTS = (
     "storage.googleapis.com",
@@ -51,6 +60,8 @@ class Config:
     picture_hosts: frozenset[str] = frozenset()
     proxy: Proxy | None = None
     ca_bundle: Path | None = None
+    notify_url: NotifyUrl | None = None
+    notify_command: NotifyCommand | None = None
     flow_next_key: str | None = field(default=None, repr=False)
     log_level: str | None = None
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
@@ -432,6 +443,18 @@ SETTINGS = (
         parse_ca_bundle,
         "File or folder of the certificates (PEM) to trust in place of the system’s, for requests to Google.",
         default_note="the system’s store",
+    ),
+    Setting(
+        "notify_url",
+        "FLOWSHELF_NOTIFY_URL",
+        parse_notify_url,
+        "URL to which notifications are posted as JSON, as Apprise’s API takes them.",
+    ),
+    Setting(
+        "notify_command",
+        "FLOWSHELF_NOTIFY_COMMAND",
+        parse_notify_command,
+        "Program, with its arguments, that is started for each notification and reads it as JSON.",
     ),
     Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
     Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),

@@ -9,6 +9,7 @@
     connections    one source and one retry policy per profile, shared by its threads
     syncs          sync runs: one thread each
     downloads      download runs: a pool of threads each (worker_pool)
+    notifications  one thread that tells what a person should know (delivery sends it)
     previews       fresh preview URLs for the cards in view
     exports        one thread that prepares ZIPs (archive writes one)
     schedule       one thread that starts scheduled syncs
@@ -44,6 +45,7 @@ from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.firefox import Firefox
 from webapp.background.firefox_watch import FirefoxWatch
+from webapp.background.notifications import Notifications
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
 from webapp.background.renewals import COMMAND_DELAY_SECONDS, Renewals
@@ -126,6 +128,7 @@ class Background:
         self.thumbnails = Thumbnails(config.thumbnails_dir)
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
+        self.notifications = Notifications(config, self.downloads.roots, self.stopping)
         self.adoption = Adoption(config.images_dir, config.uploads_dir, self.downloads.roots)
         self.examinations = Examinations(self.connections)
         self.renewals = Renewals(config, self.stopping, self.check)
@@ -199,6 +202,7 @@ class Background:
             self.exports.start()
             self.size_backfill.start()
             self.removals.start()
+            self.notifications.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Stop all threads within about `timeout_seconds`. Runs resume at the next start. Idempotent.
@@ -218,6 +222,7 @@ class Background:
         self.exports.stop(timeout_seconds / 4)
         self.size_backfill.stop(timeout_seconds / 4)
         self.removals.stop(timeout_seconds / 4)
+        self.notifications.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from webapp import create_app, database, make_data_folder, store
+from webapp.background import delivery
 from webapp.cli.api_client import ApiClient, open_client
 from webapp.cli.api_types import ProfileValue
 from webapp.cli.commands import errors_as_json, find_profile
@@ -235,9 +237,12 @@ def print_import(report: importing.ImportReport, as_json: bool) -> None:
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the results of --flow to a file."
 )
+@click.option("--notify", is_flag=True, help="Send a test notification.")
 @json_option
 @data_dir_option
-def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: Path | None) -> None:
+def doctor_(
+    profile: str | None, report: Path | None, notify: bool, as_json: bool, data_dir: Path | None
+) -> None:
     """Check whether all is well, and say what to do where it is not.
 
     Checks the data folder and its modes, disks, the database, the cookies of each profile, whether Flow can
@@ -248,6 +253,10 @@ def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: P
     """
     if report and not profile:
         raise click.UsageError("--report goes with --flow.")
+    if notify:
+        with errors_as_json(as_json):
+            send_test(read_config(data_dir=data_dir), as_json)
+        return
     if profile:
         with errors_as_json(as_json):
             is_well = examine_flow(read_config(data_dir=data_dir), profile, report, as_json)
@@ -266,6 +275,18 @@ def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: P
         ]
         click.echo(json.dumps({"success": is_well, "data": {"isWell": is_well, "findings": findings}}))
     sys.exit(0 if is_well else 1)
+
+
+def send_test(config: Config, as_json: bool) -> None:
+    """Send a test notification. Raises NotSent, and BadRequest when there is nobody to send it to."""
+    targets = delivery.recipients(config)
+    if not targets:
+        raise BadRequest("Set FLOWSHELF_NOTIFY_URL or FLOWSHELF_NOTIFY_COMMAND first.")
+    delivery.deliver(config, delivery.TEST, threading.Event())
+    if as_json:
+        click.echo(json.dumps({"success": True, "data": {"sentTo": targets}}))
+    else:
+        click.echo(f"A test was sent to {' and '.join(targets)}.")
 
 
 def run_checks(config: Config) -> Iterator[doctor.Check]:

@@ -70,6 +70,11 @@ TOPICS = (
         "Back up the shelf, restore it, take it to another computer, import an older one.",
     ),
     Topic(
+        "notifications",
+        "Notifications",
+        "Be told when a sign-in ends, a sync fails, downloads are done, or a disk is nearly full.",
+    ),
+    Topic(
         "adopting",
         "Adopting files",
         "Take over pictures that you downloaded by hand or with another tool.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from webapp.background.delivery import recipients
 from webapp.config import CHOOSABLE, Config, setting_of
 from webapp.errors import BadRequest
 from webapp.sources.connectivity import proxy_text, trusted_certificates
@@ -53,6 +54,7 @@ def _page(texts: dict[str, str], *, error: str | None = None, is_saved: bool = F
         is_saved=is_saved,
         proxy=proxy_text(current, current.flow_url),
         certificates=trusted_certificates(current),
+        recipients=recipients(current),
     )
 
 
