@@ -22,6 +22,7 @@ from webapp.demo import World
 from webapp.maintenance import adoption
 from webapp.store.gallery import images
 from webapp.web.views import adoption as views
+from webapp.web.views import sent_files
 
 BYTES = "application/octet-stream"
 SIZE = (64, 36)
@@ -266,7 +267,7 @@ def test_a_form_that_is_cut_off_is_refused(rows, client):
 
 
 def test_of_more_files_than_are_allowed_the_first_are_looked_at(rows, client, monkeypatch):
-    monkeypatch.setattr(views, "MAX_FILES", 2)
+    monkeypatch.setattr(sent_files, "MAX_FILES", 2)
     files = [(f"{image.media_key}.jpg", picture()) for image in rows[:3]]
     response = client.post(form_of(client)["action"], data=sent(*files))
     assert response.status_code == 400
@@ -280,6 +281,7 @@ def test_of_more_files_than_are_allowed_the_first_are_looked_at(rows, client, mo
 
 def test_a_file_that_is_too_large_is_refused(rows, send, client, monkeypatch):
     monkeypatch.setattr(views, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(sent_files, "MAX_FILE_BYTES", 1000)
     monkeypatch.setattr(adoption, "MAX_FILE_BYTES", 1000)
     response = client.post("/api/adopt?name=a.jpg", data=b"x" * 1001, content_type=BYTES)
     assert (response.status_code, response.get_json()["success"]) == (413, False)

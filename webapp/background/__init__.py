@@ -9,6 +9,7 @@
     connections    one source and one retry policy per profile, shared by its threads
     syncs          sync runs: one thread each
     downloads      download runs: a pool of threads each (worker_pool)
+    handover       parts that the script of a hand-over saved
     notifications  one thread that tells what a person should know (delivery sends it)
     previews       fresh preview URLs for the cards in view
     exports        one thread that prepares ZIPs (archive writes one)
@@ -45,6 +46,7 @@ from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.firefox import Firefox
 from webapp.background.firefox_watch import FirefoxWatch
+from webapp.background.handover import Handover
 from webapp.background.notifications import Notifications
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
@@ -129,6 +131,9 @@ class Background:
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
         self.notifications = Notifications(config, self.downloads.roots, self.stopping)
+        self.handover = Handover(
+            config.all_picture_hosts, lambda email: self.accounts.add_without_cookies("", email)
+        )
         self.adoption = Adoption(config.images_dir, config.uploads_dir, self.downloads.roots)
         self.examinations = Examinations(self.connections)
         self.renewals = Renewals(config, self.stopping, self.check)

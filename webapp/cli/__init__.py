@@ -7,6 +7,7 @@ profiles     profiles, profiles add
 adopt        adopt
 maintenance  backup, restore, import and doctor
 examination  doctor --flow
+handover     import of parts of a hand-over
 api_client   a client of the JSON API, of a running server or of this process
 api_types    what that API returns
 progress     how far a run is, on a terminal or in a log

@@ -28,6 +28,7 @@ from webapp.cli.api_types import (
     ExaminationValue,
     FirefoxLookValue,
     FirefoxValue,
+    HandoverValue,
     ProfileValue,
     RunValue,
     SyncRunValue,
@@ -47,6 +48,7 @@ from webapp.web.sharing.codes import read_codes
 SYNC = "/api/image-veo3/sync-metadata"
 BATCH = "/api/image-veo3/download-batch"
 ADOPT = "/api/adopt"
+HANDOVER = "/api/handover"
 BYTES = "application/octet-stream"
 
 Body = Mapping[str, object]
@@ -128,6 +130,10 @@ class ApiClient(ABC):
     def adopt(self, file: Path) -> AdoptedValue:
         """Send a file to be adopted. Raises OSError when it cannot be read."""
 
+    @abstractmethod
+    def hand_over(self, file: Path, profile_id: str | None, *, takes_other: bool) -> HandoverValue:
+        """Send a part that the script of a hand-over saved. Raises OSError when it cannot be read."""
+
     def verify(
         self,
         *,
@@ -173,10 +179,16 @@ class LocalClient(ApiClient):
         return _data(self._client.open(path, method=method, json=body).get_json())
 
     def adopt(self, file: Path) -> AdoptedValue:
+        return self._upload(ADOPT, {"name": _text_of(file.name)}, file)
+
+    def hand_over(self, file: Path, profile_id: str | None, *, takes_other: bool) -> HandoverValue:
+        return self._upload(HANDOVER, _handover_query(profile_id, takes_other), file)
+
+    def _upload(self, path: str, query: Mapping[str, str], file: Path) -> Any:
         with file.open("rb") as content:
             response = self._client.post(
-                ADOPT,
-                query_string={"name": _text_of(file.name)},
+                path,
+                query_string=query,
                 content_type=BYTES,
                 content_length=os.fstat(content.fileno()).st_size,
                 input_stream=content,
@@ -205,7 +217,13 @@ class RemoteClient(ApiClient):
         )
 
     def adopt(self, file: Path) -> AdoptedValue:
-        query = urllib.parse.urlencode({"name": _text_of(file.name)})
+        return self._upload(ADOPT, {"name": _text_of(file.name)}, file)
+
+    def hand_over(self, file: Path, profile_id: str | None, *, takes_other: bool) -> HandoverValue:
+        return self._upload(HANDOVER, _handover_query(profile_id, takes_other), file)
+
+    def _upload(self, path: str, query: Mapping[str, str], file: Path) -> Any:
+        text = urllib.parse.urlencode(query)
         with file.open("rb") as content:
             headers = {
                 **self._headers,
@@ -213,7 +231,7 @@ class RemoteClient(ApiClient):
                 "Content-Length": str(os.fstat(content.fileno()).st_size),
             }
             return self._send(
-                urllib.request.Request(f"{self._url}{ADOPT}?{query}", content, headers, method="POST")
+                urllib.request.Request(f"{self._url}{path}?{text}", content, headers, method="POST")
             )
 
     def _send(self, request: urllib.request.Request) -> Any:
@@ -267,6 +285,11 @@ def open_client(config: Config) -> Iterator[ApiClient]:
 def pause(seconds: float) -> None:
     """Sleep; Ctrl-C ends it at once."""
     threading.Event().wait(seconds)
+
+
+def _handover_query(profile_id: str | None, takes_other: bool) -> dict[str, str]:
+    query = {"profileId": profile_id} if profile_id else {}
+    return query | ({"otherAccount": "true"} if takes_other else {})
 
 
 def _text_of(name: str) -> str:

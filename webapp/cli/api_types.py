@@ -121,3 +121,16 @@ class AdoptedValue(TypedDict):
     outcome: str
     reason: NotRequired[str]
     imageId: NotRequired[str]
+
+
+class HandoverValue(TypedDict):
+    """What a part of a hand-over brought."""
+
+    profileId: str
+    profile: str
+    projects: int
+    unread: int
+    synced: int
+    skipped: int
+    ignored: int
+    runId: str

@@ -32,7 +32,7 @@ from webapp.database.states import Role
 from webapp.web.access import NOTE_ROLE
 from webapp.web.security import PLAIN_HEADERS
 from webapp.web.sharing.attempts import network_of
-from webapp.web.views.adoption import MAX_FORM_BYTES
+from webapp.web.views.sent_files import MAX_FORM_BYTES
 
 # A process may usually open 1024 files.
 MAX_FOREIGN_CONNECTIONS = 350

@@ -17,6 +17,7 @@ from webapp.cli.api_client import ApiClient, open_client
 from webapp.cli.api_types import ProfileValue
 from webapp.cli.commands import errors_as_json, find_profile
 from webapp.cli.examination import examine_flow, mark_of
+from webapp.cli.handover import import_parts, is_part
 from webapp.cli.options import data_dir_option, json_option
 from webapp.config import Config, read_config
 from webapp.database.restore import restore_database
@@ -125,20 +126,42 @@ def stopped(config: Config) -> Iterator[None]:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 @click.option("--profile", metavar="PROFILE", help="Import into this profile: an id or a name.")
 @click.option(
     "--new-profiles", "adds_many", is_flag=True, help=f"Add more than {MAX_NEW_PROFILES} profiles unasked."
 )
+@click.option("--other-account", is_flag=True, help="Take parts of another account than the profile's.")
 @json_option
 @data_dir_option
-def import_(file: Path, profile: str | None, adds_many: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Import the images of the Electron predecessor from its database FILE.
+def import_(
+    files: tuple[Path, ...],
+    profile: str | None,
+    adds_many: bool,
+    other_account: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Import the images of the Electron predecessor from its database FILE, or the parts of a hand-over.
 
-    Existing files are copied to the shelf. Images that are on the shelf already are skipped. Without
-    --profile, images go to the profile with the same id, or to a new one if there are no profiles yet.
+    Existing files of the predecessor are copied to the shelf. Images that are on the shelf already are
+    skipped. Without --profile, images go to the profile with the same id, or to a new one if there are no
+    profiles yet; parts go to the profile of their account. For parts, Flowshelf may run meanwhile.
     """
     config = read_config(data_dir=data_dir)
+    if any(map(is_part, files)):
+        with errors_as_json(as_json):
+            import_parts(config, files, profile, takes_other=other_account, as_json=as_json)
+        return
+    if len(files) > 1:
+        raise click.UsageError("Only parts of a hand-over are imported several at a time.")
+    (file,) = files
     with errors_as_json(as_json), open_client(config) as client:
         if not client.is_local:
             raise Busy(

@@ -18,6 +18,7 @@ examination        examination of the responses of Flow, with a report
 activity           runs, failures, messages, automatic syncs
 overview           charts of all images
 settings           the settings page
+handover           a script that reads Flow in its console, and the parts that it saves
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        size of the images, light or dark
@@ -53,6 +54,7 @@ from webapp.web.views import (
     firefox,
     formats,
     gallery,
+    handover,
     health,
     help,
     ignored_reasons,
@@ -84,6 +86,7 @@ def register_views(app: Flask) -> None:
         selections.selection_commands,
         exports.export_pages,
         adoption.adoption,
+        handover.handover,
         profiles.profiles,
         renewal.renewal,
         companion_pages.companion_pages,
