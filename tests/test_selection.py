@@ -286,6 +286,17 @@ def test_metadata_of_a_filter_is_a_file_with_a_header_and_a_line_for_each_image(
     assert lines[0]["prompt"].lstrip("'") == row(generated[0]).prompt
 
 
+def test_csv_begins_with_a_byte_order_mark_so_that_excel_shows_a_cat(client, ids):
+    with store.connection():
+        Image.update(prompt="猫, a cat").where(Image.id == ids[0]).execute()
+    content = client.post("/metadata.csv", data={"image_id": ids[:1]}).data
+    assert content.startswith(b"\xef\xbb\xbfname,mediaKey,")
+    assert content.count(b"\xef\xbb\xbf") == 1
+    (line,) = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    assert (line["name"] != "", line["prompt"]) == (True, "猫, a cat")
+    assert client.get("/metadata.json").data.startswith(b"[\n{")
+
+
 def test_metadata_of_a_selection_is_json_in_the_order_of_the_gallery(client, ids):
     response = client.post("/metadata.json", data={"everything": "1", "sort": "oldest", "except": ids[-1:]})
     values = json.loads(response.data)

@@ -4,7 +4,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from webapp import store
-from webapp.config import CHOOSABLE, read_config
+from webapp.choices import CHOOSABLE
+from webapp.config import read_config
 from webapp.store import settings
 from webapp.store.runs import downloads
 from webapp.web.services import background_of

@@ -297,7 +297,10 @@ def test_the_api_and_exports_contain_the_size_if_it_is_known(picture, client, pr
         assert sizes_by_id.pop(picture.id) == (1376, 768)
         assert set(sizes_by_id.values()) == {(None, None)}
         assert not [value for value in values if "width" in value and value["width"] is None]
-    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(client.get("/metadata.csv").text))}
+    rows = {
+        row["id"]: row
+        for row in csv.DictReader(io.StringIO(client.get("/metadata.csv").data.decode("utf-8-sig")))
+    }
     assert (rows[picture.id]["width"], rows[picture.id]["height"]) == ("1376", "768")
 
 

@@ -64,7 +64,8 @@ def make_data_folder(config: Config) -> None:
 
     Raises DiskFull or FolderGone.
     """
-    for folder in (config.data_dir, config.images_dir, config.thumbnails_dir, config.exports_dir):
+    folders = (config.images_dir, config.thumbnails_dir, config.exports_dir, config.uploads_dir)
+    for folder in (config.data_dir, *folders):
         with storage.translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with storage.translate_errors(config.data_dir):

@@ -13,8 +13,17 @@ from urllib.parse import quote
 import platformdirs
 
 from webapp.errors import BadRequest
-from webapp.file_names import DEFAULT_TEMPLATE, METADATA_PLACES, checked_place, checked_template
-from webapp.outgoing import InvalidSecret, Proxy, parse_ca_bundle, parse_proxy
+from webapp.file_names import DEFAULT_TEMPLATE, checked_place, checked_template
+from webapp.outgoing import (
+    InvalidSecret,
+    NotifyCommand,
+    NotifyUrl,
+    Proxy,
+    parse_ca_bundle,
+    parse_notify_command,
+    parse_notify_url,
+    parse_proxy,
+)
 
 GOOGLE_PICTURE_HOSTS = (
     "storage.googleapis.com",
@@ -55,6 +64,8 @@ class Config:
     picture_hosts: frozenset[str] = frozenset()
     proxy: Proxy | None = None
     ca_bundle: Path | None = None
+    notify_url: NotifyUrl | None = None
+    notify_command: NotifyCommand | None = None
     flow_next_key: str | None = field(default=None, repr=False)
     log_level: str | None = None
     retry_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
@@ -88,6 +99,11 @@ class Config:
     def unknown_dir(self) -> Path:
         """Where `flowshelf verify --move-unknown` moves files that no image knows."""
         return self.data_dir / "unknown"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where requests that do not fit into memory are put while they arrive."""
+        return self.data_dir / "uploads"
 
     @property
     def own_files(self) -> list[Path]:
@@ -452,6 +468,18 @@ SETTINGS = (
         "File or folder of the certificates (PEM) to trust in place of the system’s, for requests to Google.",
         default_note="the system’s store",
     ),
+    Setting(
+        "notify_url",
+        "FLOWSHELF_NOTIFY_URL",
+        parse_notify_url,
+        "URL to which notifications are posted as JSON, as Apprise’s API takes them.",
+    ),
+    Setting(
+        "notify_command",
+        "FLOWSHELF_NOTIFY_COMMAND",
+        parse_notify_command,
+        "Program, with its arguments, that is started for each notification and reads it as JSON.",
+    ),
     Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
     Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),
     Setting("flow_url", "FLOWSHELF_FLOW_URL", _url, "Where today's Flow is."),
@@ -474,27 +502,3 @@ _BY_FIELD = {setting.field: setting for setting in SETTINGS}
 def setting_of(field_name: str) -> Setting:
     """The setting that fills a field of Config."""
     return _BY_FIELD[field_name]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How the settings page names a setting that a person may choose: from `options`, or by typing it.
-
-    `options` are values and their labels.
-    """
-
-    label: str
-    unit: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    is_number: bool = True
-
-
-# Hosts, folders, the proxy, commands and URLs are not among them: whoever opens the page must not be able to
-# send Flowshelf elsewhere.
-CHOOSABLE = {
-    "page_delay_seconds": Choice("Delay between history pages", "seconds"),
-    "download_workers": Choice("Parallel downloads", "at a time, for each profile"),
-    "trash_days": Choice("Keep deleted files in the trash", "days"),
-    "file_names": Choice("Names of files that leave the shelf", is_number=False),
-    "file_metadata": Choice("Metadata of files that leave the shelf", options=METADATA_PLACES),
-}

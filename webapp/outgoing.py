@@ -1,14 +1,16 @@
-"""How requests leave this machine: the URL of a proxy, and the certificates that are trusted.
+"""How requests leave this machine: the URL of a proxy, the trusted certificates, and where notifications go.
 
-Both are settings, so this module knows nothing of the network; `webapp.sources.http` connects by them.
+All are settings, so this module knows nothing of the network; `webapp.sources.http` connects by them.
 """
 
+import base64
 import re
+import shlex
 import ssl
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 # By scheme, the port of a proxy whose URL names none. `socks5h` has the proxy look host names up.
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -69,6 +71,60 @@ def _split(text: str) -> SplitResult | None:
         return parts if parts.port != 0 else None
     except ValueError:  # its text quotes what it takes for the port
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyUrl:
+    """Where notifications are posted to. `str` and `repr` show its host and port, and nothing else of its
+    URL: the path may be a password.
+
+    `authorization` is the header for the name and password in the URL, None without.
+    """
+
+    url: str = field(repr=False)
+    address: str
+    authorization: str | None = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.address
+
+
+def parse_notify_url(text: str) -> NotifyUrl:
+    """Raises InvalidSecret, which quotes nothing, for a text that is no URL of http or https."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.scheme not in ("http", "https") or not re.fullmatch(r"[!-~]+", text):
+        raise InvalidSecret("it must be a URL such as https://apprise.example/notify/key")
+    netloc = parts.netloc.rpartition("@")[2]
+    name = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    authorization = f"Basic {base64.b64encode(name.encode()).decode()}" if parts.username else None
+    url = parts._replace(netloc=netloc, fragment="").geturl()
+    shown_host = f"[{host}]" if ":" in host else host
+    return NotifyUrl(url, f"{parts.scheme}://{shown_host}{f':{port}' if port else ''}/…", authorization)
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyCommand:
+    """A program that is started for each notification, and its arguments. `str` and `repr` show its name."""
+
+    words: tuple[str, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        return Path(self.words[0]).name
+
+
+def parse_notify_command(text: str) -> NotifyCommand:
+    """Split a command as a shell would; no shell is started. Raises InvalidSecret, which quotes nothing."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise InvalidSecret("a quotation mark in it is not closed") from error
+    if not words:
+        raise InvalidSecret("it names no program")
+    return NotifyCommand(words)
 
 
 def parse_ca_bundle(text: str) -> Path:

@@ -3,6 +3,7 @@
 // Start pages and their tokens (`at`) stay in the memory of the worker and go nowhere but to Flow.
 
 import { FLOW } from "./addresses.js";
+import { CALL_PATH, PERSON, READING_CALLS } from "./reading_calls.js";
 import { fetchInTab } from "./tabs.js";
 import { Refusal } from "./refusal.js";
 
@@ -11,19 +12,6 @@ const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 const MAX_ACCOUNTS = 10;
 const PAGE_MILLISECONDS = 600_000;
 const TIMEOUT_MILLISECONDS = 30_000;
-const CALL_PATH = "_/AiSandboxAngularFrontend/data/batchexecute";
-const PERSON = [["me"], [[["person.photo", "person.name", "person.email", "person.metadata"]], null, [1, 7, 10]]];
-
-const isId = (value) => typeof value === "string" && /^[^\s/]{1,200}$/.test(value);
-const isCursor = (value) => value === null || (typeof value === "string" && value.length <= 10_000);
-
-// Each reading call: where its one free value stands, which values that may have, and all arguments around it.
-const READING_CALLS = {
-  UpteDb: [(given) => given[2], isCursor, (cursor) => ["projects/*", 20, cursor, null, null, null, [1]]],
-  Zzl0ze: [(given) => String(given[0]).slice(9), isId, (id) => [`projects/${id}`, null, null, null, [1]]],
-  as29s: [(given) => given[0], isId, (id) => [id]],
-  o30O0e: [() => null, () => true, () => PERSON],
-};
 
 /** Carries out what Flowshelf asks for: {status, location, body}. Throws Refusal. */
 export async function carryOut(call) {

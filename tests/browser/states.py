@@ -105,7 +105,8 @@ def all_pages(profile_id: str) -> dict[str, Look]:
     profile = f"/profiles/{profile_id}"
     paths = {"profile": profile, "remove": f"{profile}/remove", "examination": f"{profile}/examination"}
     paths |= {page: f"/{page}" for page in ("overview", "activity", "exports", "share")}
-    paths |= {"settings": "/settings", "help": "/help", "trash": "/trash", "empty-trash": "/trash/empty"}
+    paths |= {"settings": "/settings", "help": "/help", "adopt": "/adopt", "handover": "/handover"}
+    paths |= {"trash": "/trash", "empty-trash": "/trash/empty"}
     paths |= {f"help-{topic.name}": f"/help/{topic.name}" for topic in TOPICS}
     paths |= {"connect": "/profiles/connect", "profiles": "/profiles", "firefox": "/firefox"}
     paths |= {"status": "/status"}

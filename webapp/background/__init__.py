@@ -1,5 +1,6 @@
 """All work that outlives a request: every thread is started in this package.
 
+    adoption       files that a person downloaded elsewhere and that are taken over
     accounts       profiles and their cookies, checked with Flow
     firefox        the Firefox on this machine: whose sign-in it has, and the profile that reads it
     firefox_watch  one thread that looks whether a Firefox has a sign-in again (firefox_credentials reads it)
@@ -8,6 +9,8 @@
     connections    one source and one retry policy per profile, shared by its threads
     syncs          sync runs: one thread each
     downloads      download runs: a pool of threads each (worker_pool)
+    handover       parts that the script of a hand-over saved
+    notifications  one thread that tells what a person should know (delivery sends it)
     previews       fresh preview URLs for the cards in view
     exports        one thread that prepares ZIPs (archive writes one)
     schedule       one thread that starts scheduled syncs
@@ -37,6 +40,7 @@ from pathlib import Path
 
 from webapp import database, storage, store
 from webapp.background.accounts import Accounts
+from webapp.background.adoption import Adoption
 from webapp.background.companion import Companion
 from webapp.background.companion.browser import PairedBrowser
 from webapp.background.connections import Connections, OpenSource
@@ -45,6 +49,8 @@ from webapp.background.examination import Examination, Examinations
 from webapp.background.exports import Exports
 from webapp.background.firefox import Firefox
 from webapp.background.firefox_watch import FirefoxWatch
+from webapp.background.handover import Handover
+from webapp.background.notifications import Notifications
 from webapp.background.previews import Previews
 from webapp.background.removals import Removals
 from webapp.background.renewals import COMMAND_DELAY_SECONDS, Renewals
@@ -132,6 +138,11 @@ class Background:
         self.thumbnails = Thumbnails(config.thumbnails_dir)
         disk = Disk(self.downloads.roots, config.images_dir, config.thumbnails_dir)
         self.removals = Removals(disk, self.stopping)
+        self.notifications = Notifications(config, self.downloads.roots, self.stopping)
+        self.handover = Handover(
+            config.all_picture_hosts, lambda email: self.accounts.add_without_cookies("", email)
+        )
+        self.adoption = Adoption(config.images_dir, config.uploads_dir, self.downloads.roots)
         self.examinations = Examinations(self.connections)
         self.renewals = Renewals(config, self.stopping, self.check)
 
@@ -186,6 +197,7 @@ class Background:
             self.settings.load()
             for folder in self._list_folders_in_use():
                 storage.remove_parts(folder)
+            storage.remove_files(self._config.uploads_dir.glob("*"))
             # Before any thread starts: from then on a download in the state RUNNING belongs to a thread.
             downloads.requeue_interrupted_runs()
             for run in runs.list_runs_in(RunState.RUNNING):
@@ -205,6 +217,7 @@ class Background:
             self.trash.start()
             self.time_backfill.start()
             self.removals.start()
+            self.notifications.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Stop all threads within about `timeout_seconds`. Runs resume at the next start. Idempotent.
@@ -226,6 +239,7 @@ class Background:
         self.trash.stop(timeout_seconds / 4)
         self.time_backfill.stop(timeout_seconds / 4)
         self.removals.stop(timeout_seconds / 4)
+        self.notifications.stop(timeout_seconds / 4)
         if self._keeper:
             self._keeper.close()
 

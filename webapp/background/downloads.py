@@ -94,8 +94,8 @@ class Downloads:
     ) -> Run | None:
         """Queue images for download into `folder`, or the profile's own.
 
-        Returns None when all have their files already. A file that was changed outside Flowshelf is only
-        replaced with `replaces_changed`.
+        Returns None when all have their files already. A file that was changed outside Flowshelf, or adopted,
+        is only replaced with `replaces_changed`.
 
         Raises FolderGone when the root of `folder`, or of the file of a requested image, is missing; BadPath
         when `folder` cannot be created; DiskFull when the images will not fit.
@@ -487,7 +487,8 @@ class Downloads:
 
 
 def _is_replaced(image: Image, replaces_changed: bool) -> bool:
-    return image.damaged_at is not None or (replaces_changed and image.changed_sha256 is not None)
+    is_not_flows = image.changed_sha256 is not None or image.adopted_at is not None
+    return image.damaged_at is not None or (replaces_changed and is_not_flows)
 
 
 def _unexpected() -> FlowshelfError:

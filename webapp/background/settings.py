@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from webapp.config import CHOOSABLE, Config, parse_setting
+from webapp.choices import CHOOSABLE
+from webapp.config import Config, parse_setting
 from webapp.errors import BadRequest
 from webapp.store import settings
 

@@ -5,9 +5,11 @@ demo         demo, on a simulated Flow
 server       waitress and its limits
 commands     sync, download and verify
 profiles     profiles, profiles add
+adopt        adopt
 maintenance  backup, restore, import and doctor
 export       export
 examination  doctor --flow
+handover     import of parts of a hand-over
 api_client   a client of the JSON API, of a running server or of this process
 api_types    what that API returns
 progress     how far a run is, on a terminal or in a log
@@ -24,6 +26,7 @@ from typing import Any
 import click
 
 from webapp.cli import logs
+from webapp.cli.adopt import adopt
 from webapp.cli.commands import download, sync, verify
 from webapp.cli.dashboard import serve
 from webapp.cli.demo import demo
@@ -69,6 +72,6 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, trash, backup, restore, import_, export, doctor_):
+for command in (sync, download, profiles, verify, trash, backup, restore, import_, adopt, export, doctor_):
     main.add_command(logs.add_logging(command))
 logs.add_logging(add)

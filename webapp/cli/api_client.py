@@ -6,8 +6,10 @@ Otherwise the command takes the lock and calls the same API inside this process,
 
 import http.client
 import json
+import os
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +22,13 @@ from flask import Flask
 
 from webapp import create_app, make_data_folder
 from webapp.cli.api_types import (
+    AdoptedValue,
     DownloadResult,
     DownloadRunValue,
     ExaminationValue,
     FirefoxLookValue,
     FirefoxValue,
+    HandoverValue,
     ProfileValue,
     RunValue,
     SyncRunValue,
@@ -43,6 +47,9 @@ from webapp.web.sharing.codes import read_codes
 
 SYNC = "/api/image-veo3/sync-metadata"
 BATCH = "/api/image-veo3/download-batch"
+ADOPT = "/api/adopt"
+HANDOVER = "/api/handover"
+BYTES = "application/octet-stream"
 
 Body = Mapping[str, object]
 
@@ -119,6 +126,14 @@ class ApiClient(ABC):
     def resume_run(self, run_id: str) -> RunValue:
         return self.request("POST", f"/api/runs/{run_id}/resume")
 
+    @abstractmethod
+    def adopt(self, file: Path) -> AdoptedValue:
+        """Send a file to be adopted. Raises OSError when it cannot be read."""
+
+    @abstractmethod
+    def hand_over(self, file: Path, profile_id: str | None, *, takes_other: bool) -> HandoverValue:
+        """Send a part that the script of a hand-over saved. Raises OSError when it cannot be read."""
+
     def verify(
         self,
         *,
@@ -163,6 +178,23 @@ class LocalClient(ApiClient):
     def request(self, method: str, path: str, body: Body | None = None) -> Any:
         return _data(self._client.open(path, method=method, json=body).get_json())
 
+    def adopt(self, file: Path) -> AdoptedValue:
+        return self._upload(ADOPT, {"name": _text_of(file.name)}, file)
+
+    def hand_over(self, file: Path, profile_id: str | None, *, takes_other: bool) -> HandoverValue:
+        return self._upload(HANDOVER, _handover_query(profile_id, takes_other), file)
+
+    def _upload(self, path: str, query: Mapping[str, str], file: Path) -> Any:
+        with file.open("rb") as content:
+            response = self._client.post(
+                path,
+                query_string=query,
+                content_type=BYTES,
+                content_length=os.fstat(content.fileno()).st_size,
+                input_stream=content,
+            )
+        return _data(response.get_json())
+
 
 class RemoteClient(ApiClient):
     """Calls the API of the server that owns the data folder."""
@@ -180,7 +212,29 @@ class RemoteClient(ApiClient):
 
     def request(self, method: str, path: str, body: Body | None = None) -> Any:
         content = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self._url + path, data=content, method=method, headers=self._headers)
+        return self._send(
+            urllib.request.Request(self._url + path, data=content, method=method, headers=self._headers)
+        )
+
+    def adopt(self, file: Path) -> AdoptedValue:
+        return self._upload(ADOPT, {"name": _text_of(file.name)}, file)
+
+    def hand_over(self, file: Path, profile_id: str | None, *, takes_other: bool) -> HandoverValue:
+        return self._upload(HANDOVER, _handover_query(profile_id, takes_other), file)
+
+    def _upload(self, path: str, query: Mapping[str, str], file: Path) -> Any:
+        text = urllib.parse.urlencode(query)
+        with file.open("rb") as content:
+            headers = {
+                **self._headers,
+                "Content-Type": BYTES,
+                "Content-Length": str(os.fstat(content.fileno()).st_size),
+            }
+            return self._send(
+                urllib.request.Request(f"{self._url}{path}?{text}", content, headers, method="POST")
+            )
+
+    def _send(self, request: urllib.request.Request) -> Any:
         try:
             return _data(self._response(request))
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -231,6 +285,16 @@ def open_client(config: Config) -> Iterator[ApiClient]:
 def pause(seconds: float) -> None:
     """Sleep; Ctrl-C ends it at once."""
     threading.Event().wait(seconds)
+
+
+def _handover_query(profile_id: str | None, takes_other: bool) -> dict[str, str]:
+    query = {"profileId": profile_id} if profile_id else {}
+    return query | ({"otherAccount": "true"} if takes_other else {})
+
+
+def _text_of(name: str) -> str:
+    """The name of a file as text that a URL can hold: on Linux it may be any bytes."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _data(response: object) -> Any:

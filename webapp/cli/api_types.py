@@ -112,3 +112,25 @@ class ExaminationValue(TypedDict):
     service: str
     steps: list[StepValue]
     report: dict[str, object]
+
+
+class AdoptedValue(TypedDict):
+    """What became of a file that was sent to be adopted; `outcome` is `adopted`, `known` or `left`."""
+
+    file: str
+    outcome: str
+    reason: NotRequired[str]
+    imageId: NotRequired[str]
+
+
+class HandoverValue(TypedDict):
+    """What a part of a hand-over brought."""
+
+    profileId: str
+    profile: str
+    projects: int
+    unread: int
+    synced: int
+    skipped: int
+    ignored: int
+    runId: str

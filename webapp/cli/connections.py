@@ -15,9 +15,11 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import Any
+from urllib.parse import parse_qs
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
@@ -30,6 +32,7 @@ from webapp.database.states import Role
 from webapp.web.access import NOTE_ROLE
 from webapp.web.security import PLAIN_HEADERS
 from webapp.web.sharing.attempts import network_of
+from webapp.web.views.sent_files import MAX_FORM_BYTES
 
 # A process may usually open 1024 files.
 MAX_FOREIGN_CONNECTIONS = 350
@@ -63,14 +66,29 @@ class PlainErrorTask(ErrorTask):
         super().execute()
 
 
+class LimitedAdjustments(Adjustments):
+    """Waitress's settings, and which value of the parameter `ticket` of a URL allows a large request."""
+
+    is_ticket: Callable[[str], bool] = staticmethod(lambda text: False)
+
+
 class StrictParser(HTTPRequestParser):
     """Responds to every header that cannot be read; waitress just closes the connection after some."""
+
+    adj: LimitedAdjustments
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
             super().parse_header(header_plus)
         except ValueError as error:  # for example of urlsplit, for `GET http://[x HTTP/1.1`
             raise ParsingError("Bad request line or header") from error
+        if self.content_length >= self.adj.max_request_body_size and self._has_ticket():
+            # A copy: the settings are those of all requests.
+            self.adj = copy(self.adj)
+            self.adj.max_request_body_size = MAX_FORM_BYTES
+
+    def _has_ticket(self) -> bool:
+        return any(map(self.adj.is_ticket, parse_qs(self.query).get("ticket", [])))
 
 
 class RoleTask(WSGITask):

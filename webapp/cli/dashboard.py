@@ -3,6 +3,7 @@
 import gc
 import signal
 import sys
+import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,6 +102,9 @@ def run_server(
     `prepare` is called when work can start, before the first response.
     """
     work = background_of(app)
+    # Waitress writes what it cannot keep in memory to temporary files: to the data disk, because the system's
+    # folder for them may be small, or in memory itself.
+    tempfile.tempdir = str(config.uploads_dir)
     server = _listen(app, config)
     port, prefix = server.effective_port, config.prefix
     url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), port, prefix)}/"

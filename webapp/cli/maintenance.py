@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,10 +12,12 @@ from pathlib import Path
 import click
 
 from webapp import create_app, database, make_data_folder, store
+from webapp.background import delivery
 from webapp.cli.api_client import ApiClient, open_client
 from webapp.cli.api_types import ProfileValue
 from webapp.cli.commands import errors_as_json, find_profile
 from webapp.cli.examination import examine_flow, mark_of
+from webapp.cli.handover import import_parts, is_part
 from webapp.cli.options import data_dir_option, json_option
 from webapp.config import Config, read_config
 from webapp.database.restore import restore_database
@@ -126,20 +129,42 @@ def stopped(config: Config) -> Iterator[None]:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 @click.option("--profile", metavar="PROFILE", help="Import into this profile: an id or a name.")
 @click.option(
     "--new-profiles", "adds_many", is_flag=True, help=f"Add more than {MAX_NEW_PROFILES} profiles unasked."
 )
+@click.option("--other-account", is_flag=True, help="Take parts of another account than the profile's.")
 @json_option
 @data_dir_option
-def import_(file: Path, profile: str | None, adds_many: bool, as_json: bool, data_dir: Path | None) -> None:
-    """Import the images of the Electron predecessor from its database FILE.
+def import_(
+    files: tuple[Path, ...],
+    profile: str | None,
+    adds_many: bool,
+    other_account: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Import the images of the Electron predecessor from its database FILE, or the parts of a hand-over.
 
-    Existing files are copied to the shelf. Images that are on the shelf already are skipped. Without
-    --profile, images go to the profile with the same id, or to a new one if there are no profiles yet.
+    Existing files of the predecessor are copied to the shelf. Images that are on the shelf already are
+    skipped. Without --profile, images go to the profile with the same id, or to a new one if there are no
+    profiles yet; parts go to the profile of their account. For parts, Flowshelf may run meanwhile.
     """
     config = read_config(data_dir=data_dir)
+    if any(map(is_part, files)):
+        with errors_as_json(as_json):
+            import_parts(config, files, profile, takes_other=other_account, as_json=as_json)
+        return
+    if len(files) > 1:
+        raise click.UsageError("Only parts of a hand-over are imported several at a time.")
+    (file,) = files
     with errors_as_json(as_json), open_client(config) as client:
         if not client.is_local:
             raise Busy(
@@ -238,9 +263,12 @@ def print_import(report: importing.ImportReport, as_json: bool) -> None:
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the results of --flow to a file."
 )
+@click.option("--notify", is_flag=True, help="Send a test notification.")
 @json_option
 @data_dir_option
-def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: Path | None) -> None:
+def doctor_(
+    profile: str | None, report: Path | None, notify: bool, as_json: bool, data_dir: Path | None
+) -> None:
     """Check whether all is well, and say what to do where it is not.
 
     Checks the data folder and its modes, disks, the database, the cookies of each profile, whether Flow can
@@ -251,6 +279,10 @@ def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: P
     """
     if report and not profile:
         raise click.UsageError("--report goes with --flow.")
+    if notify:
+        with errors_as_json(as_json):
+            send_test(read_config(data_dir=data_dir), as_json)
+        return
     if profile:
         with errors_as_json(as_json):
             is_well = examine_flow(read_config(data_dir=data_dir), profile, report, as_json)
@@ -269,6 +301,18 @@ def doctor_(profile: str | None, report: Path | None, as_json: bool, data_dir: P
         ]
         click.echo(json.dumps({"success": is_well, "data": {"isWell": is_well, "findings": findings}}))
     sys.exit(0 if is_well else 1)
+
+
+def send_test(config: Config, as_json: bool) -> None:
+    """Send a test notification. Raises NotSent, and BadRequest when there is nobody to send it to."""
+    targets = delivery.recipients(config)
+    if not targets:
+        raise BadRequest("Set FLOWSHELF_NOTIFY_URL or FLOWSHELF_NOTIFY_COMMAND first.")
+    delivery.deliver(config, delivery.TEST, threading.Event())
+    if as_json:
+        click.echo(json.dumps({"success": True, "data": {"sentTo": targets}}))
+    else:
+        click.echo(f"A test was sent to {' and '.join(targets)}.")
 
 
 def run_checks(config: Config) -> Iterator[doctor.Check]:

@@ -1,13 +1,13 @@
 """Waitress, set up for Flowshelf; `connections` has the limits of its connections."""
 
 from flask import Flask
-from waitress.adjustments import Adjustments
 from waitress.server import BaseWSGIServer
 
-from webapp.cli.connections import LimitedChannel, QuickDispatcher
+from webapp.cli.connections import LimitedAdjustments, LimitedChannel, QuickDispatcher
 from webapp.cli.descriptors import LimitedServer, limit_threads, max_connections, max_threads
 from webapp.config import Config
 from webapp.errors import FlowshelfError
+from webapp.maintenance.adoption import MAX_FILE_BYTES
 from webapp.web.services import background_of
 
 # Shared by polling pages and waiting API calls, of which at most half may wait. Fewer with few descriptors.
@@ -17,6 +17,8 @@ SERVER_THREADS = 12
 MAX_CONNECTIONS = 2_000
 MAX_IDLE_SECONDS = 60
 MAX_HEADER_BYTES = 64 * 1024
+# More than Flask accepts, so that Flask refuses a large request itself, with a JSON body.
+MAX_REQUEST_BYTES = MAX_FILE_BYTES + 1024 * 1024
 # Beyond this much unread data of a connection, the thread that writes more of it waits for the client. Only
 # the owner's lists are longer; a file is sent without a copy.
 MAX_UNREAD_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -44,17 +46,17 @@ def listen(app: Flask, config: Config) -> BaseWSGIServer:
     descriptors = limit_threads(background_of(app), SERVER_THREADS)
     dispatcher = QuickDispatcher(max_threads(descriptors, SERVER_THREADS))
     try:
-        adjustments = Adjustments(
+        adjustments = LimitedAdjustments(
             # For "localhost" waitress would open two sockets, one of them for IPv6.
             host="127.0.0.1" if config.host == "localhost" else config.host,
             port=config.port,
             ident=None,
             connection_limit=max_connections(descriptors, MAX_CONNECTIONS),
-            # More than Flask accepts, so that Flask refuses a large request itself, with a JSON body.
-            max_request_body_size=2 * app.config["MAX_CONTENT_LENGTH"],
+            max_request_body_size=MAX_REQUEST_BYTES,
             **LIMITS,
             **_proxy_settings(config.trusted_proxy),
         )
+        adjustments.is_ticket = background_of(app).adoption.is_ticket
         sockets: dict[int, object] = {}
         # A host name may stand for several addresses. Each server runs the loop of all their sockets.
         for address in adjustments.listen:

@@ -236,9 +236,10 @@ class Image(BaseModel):
     folder `images`), or absolute under no root; `downloaded_at`, `size_bytes`, `sha256` and
     `damaged_at` belong to that file. `changed_sha256`: the file is another whole picture now, with this
     sha256, and nobody has decided yet which one is right. `file_time_at`: when Flowshelf set the modification
-    time of the file to the time the image was made; null: it has to. `gone_upstream_at`: Flow no longer has
-    the image. `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only
-    downloaded again when asked for by name.
+    time of the file to the time the image was made; null: it has to. `adopted_at`: the file was not
+    downloaded, but taken over from one that a person had. `gone_upstream_at`: Flow no longer has the image.
+    `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again
+    when asked for by name.
     """
 
     id = TextField(primary_key=True)
@@ -276,6 +277,7 @@ class Image(BaseModel):
     root_id = IntegerField(null=True)
     changed_sha256 = TextField(null=True)
     file_time_at = TextField(null=True)
+    adopted_at = TextField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"
@@ -424,8 +426,18 @@ class Setting(BaseModel):
     value = TextField()
 
 
+class Notification(BaseModel):
+    """When a notification of a kind was last sent, and why the latest one could not be; null if it could."""
+
+    kind = TextField(primary_key=True)
+    sent_at = TextField(null=True)
+    failed_at = TextField(null=True)
+    failure = TextField(null=True)
+
+
 _OF_PROFILES = (Profile, Secret, Pairing, History, Project, Walk, Gap, Run, Schedule, Message)
 _OF_FILES = (Removal, TrashedFile, StorageRoot)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, *_OF_FILES, Session, Setting)
+_OF_THE_PROGRAM = (Session, Setting, Notification)
+TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, *_OF_FILES, *_OF_THE_PROGRAM)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Pairing, Session)

@@ -75,6 +75,7 @@ class EventKind(StrEnum):
 
     DELETED: a person deleted its file. FILE_GONE: the file was missing from the disk. CHANGED: the file is
     another picture than the one that was stored; KEPT: a person took that one for the right one.
+    ADOPTED: a file that a person had was taken over.
     GONE and BACK: Flow no longer has the image, or shows it again.
     """
 
@@ -85,6 +86,7 @@ class EventKind(StrEnum):
     DAMAGED = "damaged"
     CHANGED = "changed"
     KEPT = "kept"
+    ADOPTED = "adopted"
     GONE = "gone"
     BACK = "back"
     HIDDEN = "hidden"

@@ -28,6 +28,8 @@ LIBRARIES = ("Flask", "peewee", "waitress", "requests", "urllib3", "truststore",
 LOW_SPACE_BYTES = 200_000_000
 _SOME_FILES = """SELECT storage_root.path, local_path FROM veo3_image_generations
     LEFT JOIN storage_root ON storage_root.id = root_id WHERE local_path IS NOT NULL ORDER BY name LIMIT 50"""
+_FAILED_NOTIFICATION = """SELECT failed_at, failure FROM notification WHERE failure IS NOT NULL
+    ORDER BY failed_at DESC LIMIT 1"""
 EXPIRES_SOON = timedelta(days=3)
 
 
@@ -64,6 +66,7 @@ def run_checks(config: Config) -> Iterator[Check]:
         yield check_database(config)
         yield from check_files(config)
     yield from check_services(config)
+    yield check_notifications(config)
 
 
 def check_versions() -> Check:
@@ -233,6 +236,26 @@ def check_services(config: Config) -> Iterator[Check]:
         else:
             yield Check("reachability", True, f"{url} can be reached {way}.")
     yield Check("certificates", True, f"Those of {trusted_certificates(config)} are trusted.")
+
+
+def check_notifications(config: Config) -> Check:
+    """Where notifications go, and whether the latest one could be sent."""
+    targets = [str(each) for each in (config.notify_url, config.notify_command) if each]
+    if not targets:
+        sentence = (
+            "None are sent. FLOWSHELF_NOTIFY_URL or FLOWSHELF_NOTIFY_COMMAND would tell you of problems."
+        )
+        return Check("notifications", True, sentence)
+    try:
+        path = config.database_path
+        with database.translate_damage(path), closing(database.open_read_only(path)) as reader:
+            failures = reader.execute(_FAILED_NOTIFICATION).fetchall()
+    except FlowshelfError:  # a check of its own says what is wrong with the database
+        failures = []
+    for failed_at, failure in failures:
+        return Check("notifications", False, f"The one of {failed_at[:16]} UTC could not be sent. {failure}")
+    sentence = f"They go to {' and '.join(targets)}. “flowshelf doctor --notify” sends a test."
+    return Check("notifications", True, sentence)
 
 
 def check_profile(profile: ProfileHealth, error: FlowshelfError | None, moment: datetime) -> Check:

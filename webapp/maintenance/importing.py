@@ -234,7 +234,7 @@ class Import:
             content, header = read_picture(source)
         except Exception as error:  # whatever is wrong with a file, the import goes on
             self.report.damaged += 1
-            self.report.note_problem(source, _reason_of(error))
+            self.report.note_problem(source, reason_of(error))
             return {}
         is_ours = self._is_under_root(source)
         path = source if is_ours else self._copy(profile_id, content, header.suffix, name, media_key)
@@ -355,7 +355,8 @@ def _size_of(path: Path) -> int:
         return 0
 
 
-def _reason_of(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a file was not taken, as a sentence about that file."""
     if isinstance(error, BadPicture):
         return str(error).replace("that Flow sent ", "").replace("What Flow sent", "It")
     if isinstance(error, OSError):

@@ -17,6 +17,12 @@ def guest_name(profile: Profile) -> str:
     return profile.name or _number(profile)
 
 
+def public_name(profile: Profile) -> str:
+    """The given name, else a number; also a number if the name may be an e-mail or a path. For what leaves
+    this machine."""
+    return profile.name if profile.name and not set("@/\\") & set(profile.name) else _number(profile)
+
+
 def _number(profile: Profile) -> str:
     """Its place among all profiles, the oldest first."""
     older = Profile.select().where(

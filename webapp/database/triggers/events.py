@@ -7,7 +7,13 @@ _NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
 # For each kind of event: the column whose change it records, the condition, and the column with its time
 # (None: now).
 _OF_IMAGES = (
-    (EventKind.DOWNLOADED, "downloaded_at", "new.downloaded_at IS NOT NULL", "new.downloaded_at"),
+    (
+        EventKind.DOWNLOADED,
+        "downloaded_at",
+        "new.downloaded_at IS NOT NULL AND new.adopted_at IS NULL",
+        "new.downloaded_at",
+    ),
+    (EventKind.ADOPTED, "adopted_at", "new.adopted_at IS NOT NULL", "new.adopted_at"),
     (EventKind.FILE_GONE, "local_path", "new.local_path IS NULL AND new.not_wanted_at IS NULL", None),
     (EventKind.DELETED, "local_path", "new.local_path IS NULL AND new.not_wanted_at IS NOT NULL", None),
     (EventKind.DAMAGED, "damaged_at", "new.damaged_at IS NOT NULL", "new.damaged_at"),

@@ -26,6 +26,7 @@ NO_FILE: Mapping[str, None] = dict.fromkeys(
         "damaged_at",
         "changed_sha256",
         "file_time_at",
+        "adopted_at",
     )
 )
 

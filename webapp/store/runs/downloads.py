@@ -43,7 +43,7 @@ _FINISH_DOWNLOAD = f"""UPDATE download SET state = '{DownloadState.DONE}', finis
     WHERE id = ? AND run_id = ? AND state = '{DownloadState.RUNNING}'"""
 _SET_FILE = """UPDATE veo3_image_generations
     SET local_path = ?, root_id = ?, size_bytes = ?, sha256 = ?, downloaded_at = ?, file_time_at = ?,
-    damaged_at = NULL, changed_sha256 = NULL, width = ?, height = ?,
+    damaged_at = NULL, changed_sha256 = NULL, adopted_at = NULL, width = ?, height = ?,
     aspect_ratio = COALESCE(aspect_ratio, ?) WHERE id = ?"""
 _COUNT_DONE = "UPDATE run SET done_count = done_count + 1, done_bytes = done_bytes + ? WHERE id = ?"
 
@@ -61,7 +61,8 @@ def request_downloads(
 ) -> Run:
     """Queue images by id, to be written into `folder` or the profile's own. Open downloads stay as they are.
 
-    Images that have their file are left out, but not damaged ones; nor changed ones with `replaces_changed`.
+    Images that have their file are left out, but not damaged ones; nor, with `replaces_changed`, changed and
+    adopted ones.
     Images that a person had marked as not wanted lose that mark.
     """
     with transaction():
@@ -71,7 +72,7 @@ def request_downloads(
             Image.update(not_wanted_at=None).where(is_requested, Image.not_wanted_at.is_null(False)).execute()
             lacks_file = Image.local_path.is_null() | Image.damaged_at.is_null(False)
             if replaces_changed:
-                lacks_file |= Image.changed_sha256.is_null(False)
+                lacks_file |= Image.changed_sha256.is_null(False) | Image.adopted_at.is_null(False)
             _add_downloads(run, Image.select().where(is_requested, lacks_file), folder)
     return get_run(run.id)
 

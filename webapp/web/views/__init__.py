@@ -20,9 +20,11 @@ activity           runs, failures, toasts, automatic syncs
 overview           charts of all images
 settings           the settings page
 trash              the trash: restore, empty
+handover           a script that reads Flow in its console, and the parts that it saves
 help               the help pages
 share              sign-in, and the links of a shared Flowshelf
-preferences        size of the images, light or dark
+preferences        density of the gallery, light or dark
+adoption           files that a person downloaded elsewhere: the drop zone
 api, api_firefox, api_trash   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 installation       the web manifest
@@ -47,6 +49,7 @@ from webapp.web.access import is_guest, is_owner
 from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
+    adoption,
     api_trash,
     commands,
     companion_accounts,
@@ -59,6 +62,7 @@ from webapp.web.views import (
     firefox,
     formats,
     gallery,
+    handover,
     health,
     help,
     ignored_reasons,
@@ -94,6 +98,8 @@ def register_views(app: Flask) -> None:
         selections.selection_commands,
         exports.export_pages,
         trash.trash_pages,
+        adoption.adoption,
+        handover.handover,
         profiles.profiles,
         renewal.renewal,
         companion_pages.companion_pages,

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.database.states import RunKind, ScheduleKind
 from webapp.errors import BadRequest
-from webapp.store import profiles, runs
+from webapp.store import notifications, profiles, runs
 from webapp.store.history import walks
 from webapp.store.runs import Outcome, downloads, failures, messages, schedules
 from webapp.web.services import background
@@ -38,6 +38,7 @@ def show_activity() -> str:
         download=download_panel(profile_id),
         schedules=[(profile, schedules.get_schedule(profile.id)) for profile in shown],
         failures=[(profile, failures.list_groups(profile.id)) for profile in shown],
+        unsent=notifications.find_failure(),
         **_run_list(profile_id),
     )
 

@@ -87,6 +87,7 @@ def image_value(image: Image) -> dict[str, Any]:
         "sha256": image.sha256,
         "changedSha256": image.changed_sha256,
         "downloadedAt": image.downloaded_at,
+        "adoptedAt": image.adopted_at,
         "goneUpstreamAt": image.gone_upstream_at,
     }
     return {name: field for name, field in value.items() if field is not None}
@@ -94,7 +95,10 @@ def image_value(image: Image) -> dict[str, Any]:
 
 # Private: paths on this machine, and the names that the owner gave to things in Flow. A preview URL shows the
 # image to everybody who knows it.
-NOT_FOR_GUESTS = ("localPath", "fifeUrl", "projectId", "title", "version", "isArchived", "changedSha256")
+NOT_FOR_GUESTS = (
+    *("localPath", "fifeUrl", "projectId", "title", "version", "isArchived", "changedSha256"),
+    "adoptedAt",
+)
 
 
 def guest_image_value(image: Image) -> dict[str, Any]:
@@ -124,6 +128,7 @@ EXPORT_FIELDS = (
     "sizeBytes",
     "sha256",
     "downloadedAt",
+    "adoptedAt",
     "goneUpstreamAt",
     "hiddenAt",
     "id",

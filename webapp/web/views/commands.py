@@ -119,7 +119,7 @@ def cancel_downloads(profile_id: str) -> ResponseReturnValue:
 
 @commands.post("/images/<image_id>/download")
 def request_one(image_id: str) -> ResponseReturnValue:
-    """Download one image, with `changed=replace` also if its file was changed outside Flowshelf.
+    """Download one image, with `changed=replace` also if its file was changed outside Flowshelf, or adopted.
 
     The button is on the page of the image, so the response is a redirect to a page.
     """

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.config import CHOOSABLE, SETTINGS
+from webapp.choices import CHOOSABLE
+from webapp.config import SETTINGS
 from webapp.errors import Forbidden
 from webapp.web.access import is_owner, open_to_guests
 from webapp.web.views.filter_parameters import searchable_flags
@@ -75,6 +76,16 @@ TOPICS = (
         "moving",
         "Backup and moving",
         "Back up the shelf, restore it, take it to another computer, import an older one.",
+    ),
+    Topic(
+        "notifications",
+        "Notifications",
+        "Be told when a sign-in ends, a sync fails, downloads are done, or a disk is nearly full.",
+    ),
+    Topic(
+        "adopting",
+        "Adopting files",
+        "Take over pictures that you downloaded by hand or with another tool.",
     ),
     Topic("settings", "Settings", "Every environment variable, its default and its option."),
     Topic("command-line", "Command line and cron", "Sync and download from a terminal or a script."),

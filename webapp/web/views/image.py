@@ -50,6 +50,7 @@ EVENT_SENTENCES: dict[str, str] = {
     EventKind.FILE_GONE: "The file was missing",
     EventKind.DAMAGED: "The file was found to be damaged",
     EventKind.CHANGED: "The file was changed outside Flowshelf",
+    EventKind.ADOPTED: "Adopted from a file",
     EventKind.KEPT: "The changed file was kept",
     EventKind.GONE: "No longer found in Flow",
     EventKind.BACK: "Found in Flow again",

@@ -131,7 +131,8 @@ def file_state(image: Image) -> str:
     precedence over the state of its latest download, unless it is being replaced."""
     download = image.latest_download and image.latest_download.state
     is_active = download in (DownloadState.QUEUED, DownloadState.RUNNING)
-    if image.local_path and not (is_active and (image.damaged_at or image.changed_sha256)):
+    is_replaced = is_active and (image.damaged_at or image.changed_sha256 or image.adopted_at)
+    if image.local_path and not is_replaced:
         return "damaged" if image.damaged_at else "changed" if image.changed_sha256 else "done"
     if is_active:
         return str(download)
@@ -141,8 +142,10 @@ def file_state(image: Image) -> str:
 
 
 def has_picture(image: Image) -> bool:
-    """Whether there is a file to show, be it one that was changed outside Flowshelf."""
-    return file_state(image) in ("done", "changed")
+    """Whether there is a file to show, be it one that was changed outside Flowshelf, or an adopted one that
+    is being replaced."""
+    is_adopted = bool(image.local_path and image.adopted_at) and not image.damaged_at
+    return is_adopted or file_state(image) in ("done", "changed")
 
 
 def thumbnails(image: Image) -> dict[int, str]:

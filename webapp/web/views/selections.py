@@ -29,6 +29,8 @@ SHOWN_IMAGES = 12
 # Events after which a page refreshes its counts; and the states of its cards, and the image that is open.
 IMAGES_CHANGED, FILES_CHANGED = "images-changed", "files-changed"
 
+# Without it, Excel takes UTF-8 for the encoding of its own system.
+BYTE_ORDER_MARK = "\ufeff"
 # A spreadsheet reads a cell that starts like this as a formula. An apostrophe in front makes it text.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -183,7 +185,7 @@ def _names(ids: list[str]) -> Iterator[str]:
 
 
 def _csv(ids: list[str]) -> Iterator[str]:
-    yield _lines([EXPORT_FIELDS])
+    yield BYTE_ORDER_MARK + _lines([EXPORT_FIELDS])
     for images in _chunks(ids):
         values = map(export_value, images)
         yield _lines([[cell(value.get(name)) for name in EXPORT_FIELDS] for value in values])

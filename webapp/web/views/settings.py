@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.config import CHOOSABLE, Choice, Config, parse_setting, setting_of
+from webapp.background.delivery import recipients
+from webapp.choices import CHOOSABLE, Choice
+from webapp.config import Config, parse_setting, setting_of
 from webapp.errors import BadRequest
 from webapp.file_names import DEFAULT_TEMPLATE, FIELDS, Names
 from webapp.maintenance.leaving.examples import list_examples
@@ -76,6 +78,7 @@ def _page(texts: dict[str, str], *, error: str | None = None, is_saved: bool = F
         proxy=proxy_text(current, current.flow_url),
         certificates=trusted_certificates(current),
         name_fields=FIELDS,
+        recipients=recipients(current),
         **_names(template),
     )
 
