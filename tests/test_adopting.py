@@ -180,8 +180,8 @@ def test_download_original_replaces_an_adopted_file(rows, send, client, work, wo
     assert Path(found.file_path).read_bytes() == world.content_of(world.find_picture(found.name)) != adopted
     assert found.adopted_at is None
     assert "#get-original" not in client.get(f"/images/{found.id}").text
-    kept = [path.read_bytes() for path in Path(found.file_path).parent.iterdir()]
-    assert adopted in kept, "what is replaced is put aside"
+    trashed = [path.read_bytes() for path in Path(found.file_path).parents[1].rglob("*.jpg")]
+    assert adopted in trashed, "what is replaced goes to the trash"
 
 
 def test_a_failed_download_of_the_original_leaves_the_adopted_file(rows, send, client, work, flow, world):

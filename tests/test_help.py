@@ -106,7 +106,7 @@ def test_what_the_help_calls_by_a_label_has_that_label(label):
         ("/profiles", "sign-in"),
         ("/profiles/{profile}", "sign-in"),
         ("/share", "sharing"),
-        ("/", "search"),
+        ("/filters", "search"),
         ("/?q=nowhere", "search"),
         ("/activity", "troubleshooting"),
     ],

@@ -31,7 +31,7 @@ FIELDS = (
 # Where the metadata of a picture that leaves the shelf goes, and what the settings page calls that.
 INSIDE, SIDECAR, NOWHERE = "inside", "sidecar", "none"
 METADATA_PLACES = {
-    INSIDE: "Inside the picture",
+    INSIDE: "Inside the file",
     SIDECAR: "In an .xmp file next to it",
     NOWHERE: "Nowhere",
 }

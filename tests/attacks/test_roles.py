@@ -114,7 +114,7 @@ def test_a_guest_sees_no_account_of_a_profile_without_a_name(guest, owner, shelf
         assert world.email not in guest.get(path).text
     assert "Shelf 1" in guest.get(f"/?profile={shelf[0].profile_id}").text
     assert "Shelf 1" in guest.get(f"/images/{shelf[0].id}").text
-    assert world.email in owner.get("/").text
+    assert world.email in owner.get("/profiles").text
 
 
 def test_the_timeline_of_a_guest_counts_no_hidden_images_and_leads_to_none(guest, owner, shelf):

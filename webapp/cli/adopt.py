@@ -31,7 +31,7 @@ LABELS = {"adopted": "adopted", "known": "known already", "left": "not taken"}
 @json_option
 @data_dir_option
 def adopt(folder: Path, as_json: bool, data_dir: Path | None) -> None:
-    """Take over the pictures in FOLDER that belong to images of the shelf.
+    """Take over the image files in FOLDER that belong to images of the shelf.
 
     A file finds its image by the media key or asset id in its name, and is taken if it has the image's width
     and height. Files are copied; FOLDER stays as it is. Folders inside it are read too.

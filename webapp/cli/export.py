@@ -34,7 +34,7 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--model", metavar="CODE", help="Images of this model, by Flow's code."),
         click.option("--aspect", metavar="CODE", help="Images of this aspect ratio, by Flow's code."),
         click.option("--project", metavar="PROJECT", help="Images of this project: an id or a title."),
-        click.option("--card", metavar="ID", help="The versions of one picture: a workflow id."),
+        click.option("--card", metavar="ID", help="The versions of one image: a workflow id."),
         click.option("--from", metavar="DAY", help="Images made on this day or later, as 2026-11-03."),
         click.option("--to", metavar="DAY", help="Images made on this day or earlier."),
     )

@@ -62,7 +62,7 @@ TOPICS = (
     Topic(
         "files",
         "Files that leave the shelf",
-        "Names by a template, metadata inside the pictures, and a folder that stays in step.",
+        "Names by a template, metadata inside the files, and a folder that stays in step.",
     ),
     Topic("guests", "Visiting as a guest", "What you can do on a shelf that somebody shared with you.", True),
     Topic("sharing", "Sharing", "Open the shelf on your phone, or let others in your network see it."),
@@ -85,7 +85,7 @@ TOPICS = (
     Topic(
         "adopting",
         "Adopting files",
-        "Take over pictures that you downloaded by hand or with another tool.",
+        "Take over images that you downloaded by hand or with another tool.",
     ),
     Topic("settings", "Settings", "Every environment variable, its default and its option."),
     Topic("command-line", "Command line and cron", "Sync and download from a terminal or a script."),
