@@ -4,7 +4,12 @@ import { all, announce, byId, get, isPlain, isTyping, later, on, onClick } from 
 
 const topOf = (element) => element.getBoundingClientRect().top;
 const cards = () => all("#cards .card");
-const firstInView = () => cards().find((card) => card.getBoundingClientRect().bottom > 1); // 1: fractions of a pixel
+
+/** The first card that is not behind the masthead. */
+function firstInView() {
+  const top = document.querySelector(".masthead").getBoundingClientRect().bottom + 1; // 1: fractions of a pixel
+  return cards().find((card) => card.getBoundingClientRect().bottom > top);
+}
 
 // Cards: refreshed when something has changed, each swapped in by its id
 
@@ -176,7 +181,7 @@ onClick('[name="image_id"]', ({ shiftKey }, box) => {
 });
 
 on("change", showSelection);
-on("change", ({ target }) => target.closest("#filter-fields") && htmx.trigger("#filter", "again"));
+on("change", ({ target }) => target.closest?.("#filter-fields") && htmx.trigger("#filter", "again"));
 
 on("formdata", ({ target, formData }) => {
   if (!target.matches("#selection")) return; // not target.id, which is a field of the form called id

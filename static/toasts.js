@@ -1,6 +1,6 @@
 // Toasts: short messages, one at a time. The server renders them (partials/toast.html) and htmx appends them to `#toasts`;
-// app.js loads this module for the first one. They stand in the masthead; at the bottom of the window when that has been
-// scrolled away; in the dialog that is open, because nothing else reacts meanwhile.
+// app.js loads this module for the first one. They stand in the masthead, which stays at the top of the window; or in the
+// dialog that is open, because nothing else reacts meanwhile.
 
 import { all, byId, isTyping, on, onClick } from "./dom.js";
 
@@ -92,21 +92,9 @@ function move() {
     if (parent === home) home.insertBefore(place, home.children[1]);
     else parent.append(place);
   }
-  place.classList.toggle("away", parent === home && home.getBoundingClientRect().bottom < 1);
-  place.style.setProperty("--below", `${barHeight()}px`);
 }
 
-/** The height of what stays at the bottom of the window: the toast stands above it. */
-function barHeight() {
-  const isBar = (each) => ["fixed", "sticky"].includes(getComputedStyle(each).position) && !place.contains(each);
-  const bar = document.elementsFromPoint(innerWidth / 2, innerHeight - 1).find(isBar);
-  return bar && !bar.matches("dialog") ? innerHeight - bar.getBoundingClientRect().top : 0;
-}
-
-new IntersectionObserver(move).observe(home);
 new MutationObserver(move).observe(document.body, { attributeFilter: ["open"], subtree: true });
-on("change", () => requestAnimationFrame(move)); // the bar of the selection may have come or gone
-addEventListener("resize", move);
 
 // Dismissing and Undo, by pointer and by key
 

@@ -31,7 +31,8 @@ def scroll_to(page, image_id):
     page.wait_for_function(
         """id => {
             const top = (card) => document.getElementById(card)?.getBoundingClientRect().top;
-            if (Math.abs(top(`card-${id}`)) > 1) document.getElementById(`card-${id}`).scrollIntoView();
+            const room = document.querySelector(".masthead").offsetHeight;
+            if (Math.abs(top(`card-${id}`) - room) > 1) document.getElementById(`card-${id}`).scrollIntoView();
             return top(history.state?.card) === top(`card-${id}`);
         }""",
         arg=image_id,
@@ -344,7 +345,6 @@ def test_the_density_changes_at_once_and_keeps_the_position(shelf, open_page, wo
         page.click("button[value=compact]")
     assert page.get_attribute("#grid", "data-density") == "compact"
     assert page.is_checked(f"#card-{shelf[2]} input")
-    expect(page.locator(f"#card-{shelf[3]} .words")).to_be_visible()
     expect(page.locator(f"#card-{shelf[3]} .reason")).to_have_text(
         "What Flow sent is a file of an unknown kind, not an image that Flowshelf keeps."
     )
