@@ -136,7 +136,7 @@ def test_without_a_name_the_owner_sees_the_email(client, shelf, world):
     assert page.h1.text == "ada@example.com"
     profile = Profile.get()
     assert profile.name == ""
-    for path in ("/", "/profiles"):
+    for path in ("/profiles", "/activity"):
         assert "ada@example.com" in client.get(path).text, path
     assert client.get("/api/profiles").json["data"][0]["name"] == "ada@example.com"
     client.post(f"/profiles/{profile.id}/name", data={"name": "Ada"})
@@ -174,7 +174,7 @@ def test_cookies_that_could_not_be_checked_are_named_so_at_once(out_of_reach, ru
     page = added(client, World().google.cookie_header())
     assert page.select_one("#first").text == "Stored, but not checked yet"
     assert "accepts no connection" in page.select_one("[aria-labelledby=first]").text
-    panel = client.get("/").text
+    panel = client.get("/status").text
     assert "Not checked yet." in panel
     assert "accepts no connection" in panel
     assert "Not synced yet" not in panel
@@ -313,11 +313,11 @@ def test_what_to_do_fits_the_way_of_the_profile(client, shelf, world, way, step,
     run = shelf.syncs.wait(shelf.syncs.start(profile.id).id)
     assert run.state == RunState.WAITING
     Profile.update(way=way).execute()
-    assert step in client.get("/").text
+    assert step in client.get("/status").text
     assert step in client.get(f"/runs/{run.id}").text
     assert label in client.get("/profiles").text
     others = {"Paste new cookies", "Open Flow in Firefox", "Sign in to ada"} - {step}
-    assert not [other for other in others if not step.startswith(other) and other in client.get("/").text]
+    assert not [other for other in others if not step.startswith(other) and other in client.get("/status").text]
     assert profiles.get_profile(profile.id).health == Health.WAITING_FOR_COOKIES
 
 

@@ -276,7 +276,7 @@ def test_the_panels_show_the_next_try_and_the_reason(running, world, flow, wait_
         flow.fail_next(500, kind="history", count=1000)
         work.syncs.start(profile_id)
         wait_until(lambda: (cooldown := work.connections.cooldown(profile_id)) and cooldown.reason)
-    page = app.test_client().get("/").text
+    page = app.test_client().get("/status").text
     assert "<strong>Flow does not respond.</strong> Flowshelf tries again by itself; next attempt in" in page
     assert "reported an internal error (500)" in page
 

@@ -211,8 +211,8 @@ def test_ignored_records_are_counted_by_reason(sync, world, client):
         "unrecognised": 1,
     }
     assert counts["ignored"] == sum(counts["ignoredByReason"].values())
-    page = BeautifulSoup(client.get("/").text, "html.parser")
-    assert "2 videos, 1 sound, 2 unfinished images, 1 image that failed in Flow and 1 unrecognised entry" in (
+    page = BeautifulSoup(client.get("/status").text, "html.parser")
+    assert "2 videos, 1 sound, 2 unfinished images, 1 image that failed in Flow, 1 unrecognised entry" in (
         " ".join(page.text.split())
     )
 
@@ -458,7 +458,7 @@ def test_images_of_another_profile_stay_its_own_and_are_stored_when_it_is_remove
     run = work.syncs.wait(work.syncs.start(second).id)
     counts = client.get(f"/api/runs/{run.id}").json["data"]["counts"]
     assert (run.state, counts["synced"], counts["ignoredByReason"]["other_profile"]) == (RunState.DONE, 0, 3)
-    assert "3 images belong to another profile" in " ".join(client.get(f"/?profile={second}").text.split())
+    assert "3 images belong to another profile" in " ".join(client.get(f"/status?profile={second}").text.split())
     work.remove_profile(profile_id)
     run = work.syncs.wait(work.syncs.start(second).id)
     assert run.synced_count == 3
@@ -490,7 +490,7 @@ def test_unusual_activity_starts_a_cooldown_of_an_hour_and_nothing_fails(
     waited = client.post("/api/image-veo3/sync-metadata", json={"profileId": profile_id, "mode": "new"})
     assert (waited.status_code, waited.json["code"]) == (503, "flow_unavailable")
     assert "unusual activity" in waited.json["error"]
-    page = " ".join(BeautifulSoup(client.get("/").text, "html.parser").text.split())
+    page = " ".join(BeautifulSoup(client.get("/status").text, "html.parser").text.split())
     assert "Google noticed unusual activity" in page
     assert client.post(f"/api/profiles/{profile_id}/check", json={}).status_code == 503
     restarted = background_of(running())
@@ -673,10 +673,10 @@ def test_the_panel_speaks_of_projects(work, flow, profile_id, text_at, wait_unti
     with store.connection(), flow.holding("project", at=3) as gate:
         run = work.syncs.start(profile_id)
         assert gate.reached.wait(5)
-        assert "Reading project 3" in text_at("/")
+        assert "Reading project 3" in text_at("/status")
         work.syncs.pause(profile_id)
         wait_until(lambda: runs.get_run(run.id).state == RunState.PAUSED)
-    said = text_at("/")
+    said = text_at("/status")
     assert "projects 2" in said
     assert "Projects: incomplete, stopped just now at project 2." in said
     assert "Images older than" not in said
@@ -685,20 +685,20 @@ def test_the_panel_speaks_of_projects(work, flow, profile_id, text_at, wait_unti
 
 def test_the_panel_says_which_project_has_been_unread_the_longest(sync, world, text_at):
     sync()
-    assert "Projects: last synced just now. All projects have been read." in text_at("/")
+    assert "Projects: last synced just now. All projects have been read." in text_at("/status")
     Project.update(read_at="2026-10-03T12:00:00.000000Z", tried_walk_id=0).where(
         Project.remote_id == world.projects.ids()[-1]
     ).execute()
-    assert "The one that has waited longest was read on 3 October 2026." in text_at("/")
+    assert "The one that has waited longest was read on 3 October 2026." in text_at("/status")
     Project.update(read_at=None).where(Project.remote_id == world.projects.ids()[0]).execute()
-    assert "1 of them could not be read yet." in text_at("/")
+    assert "1 of them could not be read yet." in text_at("/status")
 
 
 def test_projects_with_the_same_title_are_shown_differently(sync, world, client, profile_id):
     world.add_project("Twin" * 40)
     world.projects.rename(world.projects.ids()[-1], "Twin" * 40)
     sync()
-    page = BeautifulSoup(client.get(f"/?profile={profile_id}").text, "html.parser")
+    page = BeautifulSoup(client.get(f"/filters?profile={profile_id}").text, "html.parser")
     shown = [option.text for option in page.select("select[name=project] option")]
     twins = [each for each in shown if each.startswith("Twin")]
     assert len(twins) == len(set(twins)) == 2
@@ -714,7 +714,7 @@ def test_a_project_of_an_unknown_shape_stops_the_run_with_a_redacted_sample(
     flow.payload_next("project", {"odd": url, "token": world.google.token, **world.google.cookies()})
     run = work.syncs.wait(work.syncs.start(profile_id).id)
     assert (run.state, run.error_code) == (RunState.FAILED, "flow_changed")
-    assert "Response of Flow" in text_at("/")
+    assert "Response of Flow" in text_at("/status")
     said = text_at(f"/runs/{run.id}")
     assert "the media of a project cannot be read" in said
     assert '"<field 0>": "<URL at flow-content.google>"' in said
@@ -736,8 +736,7 @@ def test_the_page_of_an_image_names_its_project_and_links_its_versions(
     assert f"Project {world.projects.find(entry.project_id).title}" in said
     assert "Version derived In Flow Archived" in said
     shown = text_at(f"/?profile={profile_id}&card={entry.workflow_id}")
-    assert "Of" in shown
-    assert ": 2 images" in shown
+    assert "2 images of" in shown
     body = {"profileId": profile_id}
     listed = client.post("/api/image-veo3/get-local-images", json=body).json["data"]
     value = next(each for each in listed if each["id"] == image.id)

@@ -32,8 +32,9 @@ def scroll_to(page, image_id):
         """id => {
             const top = (card) => document.getElementById(card)?.getBoundingClientRect().top;
             const room = document.querySelector(".masthead").offsetHeight;
-            if (Math.abs(top(`card-${id}`) - room) > 1) document.getElementById(`card-${id}`).scrollIntoView();
-            return top(history.state?.card) === top(`card-${id}`);
+            const card = document.getElementById(`card-${id}`);
+            if (Math.abs(top(card.id) - room) > 1) card.scrollIntoView();
+            return top(history.state?.card) === top(card.id);
         }""",
         arg=image_id,
     )

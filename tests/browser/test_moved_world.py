@@ -68,7 +68,7 @@ def test_images_can_be_filtered_by_model_name_and_by_project(page, work, world, 
         profile_id = work.accounts.add("Ada", world.google.cookie_header()).id
         work.syncs.wait(work.syncs.start(profile_id).id)
     gallery = open_page()
-    gallery.locator(".more-filters summary").click()
+    button(gallery, "Filters").click()
     gallery.get_by_label("Model").select_option(label="Nano Banana Pro")
     expect(gallery).to_have_url(re.compile("model=GEM_PIX_2"))
     expect(cards(gallery).first).to_be_visible()

@@ -21,8 +21,8 @@ def list_by_keys(keys: Sequence[str]) -> list[Image]:
 def adopt_file(image: Image, path: Path, *, size_bytes: int, sha256: str) -> bool:
     """Record a file as that of an image; False when the row was given another one meanwhile.
 
-    An image that has its file is no longer “not wanted”. Width and height stay: the file agrees with them. The
-    caller then sets the time of the file.
+    An image that has its file is no longer “not wanted”. Width and height stay: the file agrees with them.
+    The caller then sets the time of the file.
     """
     moment = now()
     columns = {
