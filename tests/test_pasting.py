@@ -317,7 +317,8 @@ def test_what_to_do_fits_the_way_of_the_profile(client, shelf, world, way, step,
     assert step in client.get(f"/runs/{run.id}").text
     assert label in client.get("/profiles").text
     others = {"Paste new cookies", "Open Flow in Firefox", "Sign in to ada"} - {step}
-    assert not [other for other in others if not step.startswith(other) and other in client.get("/status").text]
+    said = client.get("/status").text
+    assert not [other for other in others if not step.startswith(other) and other in said]
     assert profiles.get_profile(profile.id).health == Health.WAITING_FOR_COOKIES
 
 

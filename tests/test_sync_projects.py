@@ -458,7 +458,8 @@ def test_images_of_another_profile_stay_its_own_and_are_stored_when_it_is_remove
     run = work.syncs.wait(work.syncs.start(second).id)
     counts = client.get(f"/api/runs/{run.id}").json["data"]["counts"]
     assert (run.state, counts["synced"], counts["ignoredByReason"]["other_profile"]) == (RunState.DONE, 0, 3)
-    assert "3 images belong to another profile" in " ".join(client.get(f"/status?profile={second}").text.split())
+    said = " ".join(client.get(f"/status?profile={second}").text.split())
+    assert "3 images belong to another profile" in said
     work.remove_profile(profile_id)
     run = work.syncs.wait(work.syncs.start(second).id)
     assert run.synced_count == 3
