@@ -15,7 +15,8 @@ from PIL import Image as Picture
 
 from webapp import storage, store
 from webapp.background.archive import MANIFEST
-from webapp.background.size_backfill import BATCH_SIZE, SizeBackfill
+from webapp.background.backfill import BATCH_SIZE
+from webapp.background.size_backfill import SizeBackfill
 from webapp.database.base import db
 from webapp.database.models import Image
 from webapp.database.states import RunState
@@ -224,7 +225,7 @@ def test_the_backfill_stops_in_the_middle_of_a_batch_and_keeps_what_is_written(w
     backfill = SizeBackfill([config.images_dir], StopsAfter(BATCH_SIZE + 50))
     backfill.start()
     backfill.stop(5)
-    assert sizes().count((160, 90)) == BATCH_SIZE
+    assert sizes().count((160, 90)) == BATCH_SIZE + 50
 
 
 def test_a_database_error_ends_only_the_measuring_thread(older, running, caplog):

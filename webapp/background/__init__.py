@@ -16,8 +16,8 @@
     schedule       one thread that starts scheduled syncs
     renewals       one thread that keeps pasted cookies alive
     settings       the settings in force
-    size_backfill  one thread that reads picture sizes that older rows lack
-    time_backfill  one thread that gives older files the time of their image
+    backfill       what rows of an earlier version lack, a thread for each: size_backfill (picture sizes),
+                   time_backfill (the times of files)
     removals       files that are deleted for good; one thread carries on what a killed process left
     trash          files in the trash; one thread carries on and empties it
     thumbnails     local thumbnails, each made once
