@@ -199,7 +199,7 @@ def test_images_missing_in_a_full_sync_are_marked_after_confirmation(synced, pag
     for name in world.names()[:20]:
         world.delete(name)
     open_sheet(page)
-    sync_panel(page).get_by_text("More").click()
+    sync_panel(page).get_by_text("Full sync…").click()
     button(sync_panel(page), "Full sync").click()
     expect(sync_panel(page)).to_contain_text("20 images were not found in Flow any more (uploads)")
     expect(status_line(page)).to_contain_text("20 images were not found in Flow any more")
@@ -213,7 +213,7 @@ def test_an_older_panel_does_not_replace_the_response_to_a_command(synced, page,
     for name in world.names()[:20]:
         world.delete(name)
     open_sheet(page)
-    sync_panel(page).get_by_text("More").click()
+    sync_panel(page).get_by_text("Full sync…").click()
     button(sync_panel(page), "Full sync").click()
     expect(button(page, "Mark them")).to_be_visible()
     page.wait_for_load_state("networkidle")  # a panel that is loading already would not load again
