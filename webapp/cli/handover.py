@@ -16,9 +16,14 @@ from webapp.sources.flow_google.handover import MAX_PART_BYTES
 
 
 def is_part(file: Path) -> bool:
-    """Whether a file is JSON, and so no database."""
-    with file.open("rb") as content:
-        return content.read(1) == b"{"
+    """Whether a file is JSON, and so no database. False for what cannot be read: a pipe would wait for ever."""
+    if not file.is_file():
+        return False
+    try:
+        with file.open("rb") as content:
+            return content.read(1) == b"{"
+    except OSError:
+        return False
 
 
 def import_parts(
