@@ -16,7 +16,7 @@ from webapp.sources.flow_google.handover import MAX_PART_BYTES
 
 
 def is_part(file: Path) -> bool:
-    """Whether a file is JSON, and so no database. False for what cannot be read: a pipe would wait for ever."""
+    """Whether a file is JSON, and so no database. Only a real file is read: a pipe would wait for ever."""
     if not file.is_file():
         return False
     try:
