@@ -323,6 +323,7 @@ def test_shortcuts_are_off_while_typing(shelf, open_page):
     page.keyboard.press("/")
     page.keyboard.type("a?d/ ")
     assert page.input_value("#q") == "a?d/ "
+    expect(page.get_by_role("heading", name="No images found")).to_be_visible()
     assert page.locator("input:checked, dialog[open], :popover-open").count() == 0
 
 

@@ -140,6 +140,7 @@ def tick(page, *ids):
 
 
 def test_deleting_asks_in_a_dialog_that_shows_the_images_and_the_cards_stay(page, ids, watch):
+    watch.expect_status(404)  # of a thumbnail that is asked for while its file goes
     tick(page, *ids[:3], ids[6])
     page.click("#delete-selected")
     dialog = page.get_by_role("dialog", name="Delete 3 files?")
