@@ -56,6 +56,8 @@ def measure(quick: bool) -> Iterator[Row]:
 def _steps(page: Page) -> Iterator[Row]:
     opened, following = [], []
     for _ in range(STEPS):
+        page.hover("#grid .look")  # a pointer comes before the click, and the script of the lightbox with it
+        page.wait_for_timeout(100)
         opened.append(page.evaluate(STEP, "#grid .look"))
         page.wait_for_timeout(300)  # a person looks at the picture
         following.append(page.evaluate(STEP, "#to-next"))
