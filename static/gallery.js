@@ -205,6 +205,7 @@ on("htmx:afterRequest", ({ detail }) => {
   unselect();
   if (hadFocus) byId("status").focus({ preventScroll: true });
 });
+
 // Hiding and Undo (hiding.js): the cards leave at once and come back.
 
 on("htmx:configRequest", ({ detail }) => {
@@ -224,6 +225,7 @@ on("images-changed", () => {
   showSelection();
 });
 on("files-changed", () => refreshCards());
+
 // Copying. Without a clipboard (over http on a LAN) the names of a selection open as a page instead.
 
 onClick("#copy-names", (event, button) => {

@@ -1,8 +1,6 @@
 """The settings as one frozen value. No other module reads the environment."""
 
-import ipaddress
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ from urllib.parse import quote
 
 import platformdirs
 
+from webapp import setting_values as values
 from webapp.errors import BadRequest
 from webapp.file_names import DEFAULT_TEMPLATE, checked_place, checked_template
 from webapp.outgoing import (
@@ -132,16 +131,16 @@ def read_config(environ: Mapping[str, str] = os.environ, **given: object) -> Con
 
     Raises BadRequest, which names the variable, for an invalid value.
     """
-    values: dict[str, Any] = {each.field: _read(environ, each.variable, each.parse) for each in SETTINGS}
-    values |= {name: _given(name, value) for name, value in given.items() if value is not None}
-    values = {name: value for name, value in values.items() if value is not None}
-    fixed = frozenset(values)
-    if values.get("share"):
-        values.setdefault("host", EVERY_ADDRESS)
-    folder = values.get("data_dir") or _default_data_dir()
+    chosen: dict[str, Any] = {each.field: _read(environ, each.variable, each.parse) for each in SETTINGS}
+    chosen |= {name: _given(name, value) for name, value in given.items() if value is not None}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    fixed = frozenset(chosen)
+    if chosen.get("share"):
+        chosen.setdefault("host", EVERY_ADDRESS)
+    folder = chosen.get("data_dir") or _default_data_dir()
     # Absolute, because paths of files are stored and must not depend on the working directory of a command.
-    computed = {"data_dir": _parsed("--data-dir", str(folder), _folder), "given": fixed}
-    return Config(**{"firefox_roots": find_firefox_roots()} | values | computed)
+    computed = {"data_dir": _parsed("--data-dir", str(folder), values.folder), "given": fixed}
+    return Config(**{"firefox_roots": find_firefox_roots()} | chosen | computed)
 
 
 def _default_data_dir() -> str:
@@ -181,7 +180,7 @@ def find_firefox_roots(platform: str = sys.platform) -> tuple[Path, ...]:
 
 def read_log_level(environ: Mapping[str, str] = os.environ) -> str | None:
     """`log_level` alone: a command starts its log before it reads all settings. Raises BadRequest."""
-    return _read(environ, setting_of("log_level").variable, _log_level)
+    return _read(environ, setting_of("log_level").variable, values.log_level)
 
 
 def parse_setting(name: str, text: str, *, label: str | None = None) -> object:
@@ -209,94 +208,6 @@ def _parsed(setting: str, text: str, parse: Callable[[str], T]) -> T:
         raise BadRequest(f"The setting {setting} is not valid: {error}.") from error
     except ValueError as error:
         raise BadRequest(f"The setting {setting} is “{text[:60]}”, which is not valid: {error}.") from error
-
-
-def _folder(text: str) -> Path:
-    try:
-        folder = Path(text).expanduser().resolve()
-    except RuntimeError as error:  # the home folder of an unknown user, or a link to itself
-        raise ValueError("such a folder cannot exist") from error
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError as error:  # SQLite stores the paths of pictures, as UTF-8
-        raise ValueError("the path of the folder is not UTF-8, so rename it") from error
-    return folder
-
-
-def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(_folder(part) for part in text.split(os.pathsep) if part.strip())
-
-
-def _words(text: str) -> tuple[str, ...]:
-    if words := tuple(part.strip() for part in text.split(",") if part.strip()):
-        return words
-    raise ValueError("it contains no value")
-
-
-def _yes_or_no(text: str) -> bool:
-    word = text.lower()
-    if word in ("1", "yes", "true", "on"):
-        return True
-    if word in ("0", "no", "false", "off"):
-        return False
-    raise ValueError("it must be 1 or 0")
-
-
-def _address(text: str) -> str:
-    """A single address, not a network: whoever is trusted as the proxy can claim any client address."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError as error:
-        raise ValueError("it must be an IP address, such as 127.0.0.1") from error
-
-
-def _host_names(text: str) -> frozenset[str]:
-    return frozenset(name.lower() for name in _words(text))
-
-
-def _prefix(text: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
-        raise ValueError("it must be a path such as /shelf, with a slash in front and none at the end")
-    if {".", ".."}.intersection(text.split("/")):
-        raise ValueError("browsers resolve . and .. in a path, so they cannot be a part of it")
-    return text
-
-
-def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError("it must start with http:// or https://")
-    return text.rstrip("/")
-
-
-def _project_url(text: str) -> str:
-    if not text.startswith(("http://", "https://", "{flow}/")) or "{id}" not in text:
-        raise ValueError("it must be a URL with {id} in it, and may start with {flow}")
-    return text
-
-
-def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not minimum <= int(text) <= maximum:
-            raise ValueError(f"it must be a whole number from {minimum} to {maximum}")
-        return int(text)
-
-    return parse
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 3600:
-        raise ValueError("it must be a number of seconds from 0 to 3600")
-    return seconds
-
-
-def _log_level(text: str) -> str:
-    if text.lower() not in ("debug", "info", "warning"):
-        raise ValueError("it must be debug, info or warning")
-    return text.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +251,7 @@ SETTINGS = (
     Setting(
         "data_dir",
         "FLOWSHELF_DATA_DIR",
-        _folder,
+        values.folder,
         "Folder of the database, the images and the thumbnails.",
         "--data-dir",
         "your system's folder for application data",
@@ -356,73 +267,73 @@ SETTINGS = (
     Setting(
         "port",
         "FLOWSHELF_PORT",
-        _whole_number(0, 65535),
+        values.whole_number(0, 65535),
         "Port to listen on; 0 takes any free port.",
         "--port",
     ),
     Setting(
         "share",
         "FLOWSHELF_SHARE",
-        _yes_or_no,
+        values.yes_or_no,
         "Share the shelf in your network: everybody has to sign in, by a link for you or one for guests.",
         "--share",
     ),
     Setting(
         "trusted_proxy",
         "FLOWSHELF_TRUSTED_PROXY",
-        _address,
+        values.address,
         "IP address of your reverse proxy. X-Forwarded headers are believed from this address only.",
         "--trusted-proxy",
     ),
     Setting(
         "allowed_hosts",
         "FLOWSHELF_ALLOWED_HOSTS",
-        _host_names,
+        values.host_names,
         "Further host names by which browsers may open this shelf, separated by commas.",
     ),
     Setting(
         "prefix",
         "FLOWSHELF_PREFIX",
-        _prefix,
+        values.prefix,
         "Path under which this shelf is served, such as /shelf. A reverse proxy has to pass it on.",
         default_note="none",
     ),
     Setting(
         "histories",
         "FLOWSHELF_HISTORIES",
-        _words,
+        values.words,
         "Histories to sync at labs.google: uploads (ASSET_MANAGER) and generated images (PINHOLE).",
     ),
-    Setting("page_size", "FLOWSHELF_PAGE_SIZE", _whole_number(1, 1000), "Images in a history page."),
+    Setting("page_size", "FLOWSHELF_PAGE_SIZE", values.whole_number(1, 1000), "Images in a history page."),
     Setting(
         "page_delay_seconds",
         "FLOWSHELF_PAGE_DELAY",
-        _seconds,
+        values.seconds,
         "Seconds between two history pages, give or take a quarter; 0 for no wait. The first ten pages come "
         "without it.",
     ),
     Setting(
         "download_workers",
         "FLOWSHELF_DOWNLOAD_WORKERS",
-        _whole_number(1, 64),
+        values.whole_number(1, 64),
         "Downloads at the same time, for each profile.",
     ),
     Setting(
         "trash_days",
         "FLOWSHELF_TRASH_DAYS",
-        _whole_number(1, 3650),
+        values.whole_number(1, 3650),
         "Days that deleted files stay in the trash. Then those that Flow still has are deleted for good.",
     ),
     Setting(
         "storage_roots",
         "FLOWSHELF_STORAGE_ROOTS",
-        _folders,
+        values.folders,
         "Further folders that images may be downloaded to, separated as in PATH.",
     ),
     Setting(
         "picture_hosts",
         "FLOWSHELF_PICTURE_HOSTS",
-        lambda text: frozenset(_words(text)),
+        lambda text: frozenset(values.words(text)),
         "Further hosts, as host or host:port, that images may be fetched from. Google's are known.",
     ),
     Setting(
@@ -449,7 +360,7 @@ SETTINGS = (
     Setting(
         "log_level",
         "FLOWSHELF_LOG",
-        _log_level,
+        values.log_level,
         "How much is logged: debug, info or warning. The option -v logs one level more.",
         default_note="info for a server, warning for other commands",
     ),
@@ -480,19 +391,19 @@ SETTINGS = (
         parse_notify_command,
         "Program, with its arguments, that is started for each notification and reads it as JSON.",
     ),
-    Setting("labs_url", "FLOWSHELF_LABS_URL", _url, "Where the old Flow is."),
-    Setting("media_url", "FLOWSHELF_MEDIA_URL", _url, "Where the old Flow has its images."),
-    Setting("flow_url", "FLOWSHELF_FLOW_URL", _url, "Where today's Flow is."),
+    Setting("labs_url", "FLOWSHELF_LABS_URL", values.url, "Where the old Flow is."),
+    Setting("media_url", "FLOWSHELF_MEDIA_URL", values.url, "Where the old Flow has its images."),
+    Setting("flow_url", "FLOWSHELF_FLOW_URL", values.url, "Where today's Flow is."),
     Setting(
         "project_url",
         "FLOWSHELF_PROJECT_URL",
-        _project_url,
+        values.project_url,
         "The page of a project there, for “Open in Flow”; {flow} is the address of Flow, {id} the project.",
     ),
     Setting(
         "accounts_url",
         "FLOWSHELF_ACCOUNTS_URL",
-        _url,
+        values.url,
         "Where pasted cookies are renewed, for profiles whose session is kept alive.",
     ),
 )
