@@ -59,8 +59,9 @@ def cards(page: Page, state: str = "") -> Locator:
 
 def choose_filter(page: Page, name: str, value: str) -> None:
     """Sets one field of the filter, which is behind the button Filters, and closes them again."""
-    button(page, "Filters").click()
-    page.select_option(f"#filters [name={name}]", value)
+    if not page.locator("#filters:popover-open").count():
+        page.click("#filter [popovertarget=filters]")
+    page.select_option(f"#filters select[name={name}]", value)
     page.keyboard.press("Escape")
 
 

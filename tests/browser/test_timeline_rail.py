@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from parts import choose_filter
 from playwright.sync_api import Locator, Page, expect
 from test_every_page import axe, violations
 
@@ -121,16 +122,13 @@ def test_the_rail_is_one_stop_for_tab_with_arrow_keys_in_it(page):
 
 
 def test_the_rail_follows_the_filter(page):
-    page.locator("[popovertarget=filters]").click()
-    page.locator("#filter select[name=sort]").select_option("oldest")
+    choose_filter(page, "sort", "oldest")
     expect(page.locator("#timeline a").first).to_have_text("November 2023 · 36 images")
-    page.keyboard.press("Escape")
     approach(page)
     tick(page, "December 2025").click()
     expect_month(page, "December 2025")
     assert "sort=oldest" in page.url
-    page.locator("[popovertarget=filters]").click()
-    page.locator("#filter select[name=sort]").select_option("downloaded")
+    choose_filter(page, "sort", "downloaded")
     expect(page.locator("#timeline")).to_be_hidden()
 
 
