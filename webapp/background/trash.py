@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp import storage, store
+from webapp import store
 from webapp.background.settings import Settings
 from webapp.background.troubles import log_failure
 from webapp.database.models import TrashedFile
 from webapp.database.states import TrashState
-from webapp.errors import FolderGone
 from webapp.maintenance import trash as files
-from webapp.maintenance.deletion import remove_thumbnails
+from webapp.maintenance.deletion import is_deletable, remove_thumbnails
 from webapp.maintenance.trash import Moved, Restored
 from webapp.store import trash
 from webapp.store.gallery import images
@@ -85,7 +84,7 @@ class Trash:
     def delete(self, image_ids: Sequence[str]) -> Deletion:
         """Move the files of images into the trash; the rows of the images stay."""
         listed = [image for image in images.list_by_ids(image_ids) if image.file_path]
-        inside = [image for image in listed if self._is_inside(image.file_path or "")]
+        inside = [image for image in listed if is_deletable(image.file_path or "", self._roots)]
         with self._lock:
             rows = trash.request_trashing(inside)
             counts = files.move_in(rows, self._roots, self._stopping.is_set)
@@ -159,15 +158,6 @@ class Trash:
     def _remove_thumbnails(self, gone: Sequence[TrashedFile]) -> None:
         stored = images.list_by_ids([row.image_id for row in gone])
         remove_thumbnails([image for image in stored if image.local_path is None], self._thumbnails_dir)
-
-    def _is_inside(self, path: str) -> bool:
-        """Whether a file is under a root, or missing from a root that is there."""
-        try:
-            if storage.is_there(path, self._roots):
-                storage.path_under(path, self._roots)
-        except FolderGone:
-            return False
-        return True
 
     # The thread
 

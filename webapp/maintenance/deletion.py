@@ -51,7 +51,7 @@ def delete_files(image_ids: Sequence[str], disk: Disk, stopping: Event) -> tuple
     deletable: list[Image] = []
     for chunk in store.chunked(list(image_ids)):
         files = {image: path for image in images.list_by_ids(chunk) if (path := image.file_path)}
-        deletable_here = [image for image, path in files.items() if _is_deletable(path, disk.roots)]
+        deletable_here = [image for image, path in files.items() if is_deletable(path, disk.roots)]
         deletable += deletable_here
         failed_count += len(files) - len(deletable_here)
     deleted_count = carry_out(deletions.request_deletions(deletable), disk, stopping)
@@ -121,12 +121,12 @@ def _remove_file(path: str, roots: Sequence[Path]) -> _Outcome:
             return _Outcome.REMOVED
     except FolderGone:
         return _Outcome.FAILED
-    if not _is_deletable(path, roots):
+    if not is_deletable(path, roots):
         return _Outcome.REFUSED
     return _Outcome.REMOVED if storage.remove_file(path, roots) else _Outcome.FAILED
 
 
-def _is_deletable(path: str, roots: Sequence[Path]) -> bool:
+def is_deletable(path: str, roots: Sequence[Path]) -> bool:
     """Whether a file lies under a root, or is missing from a root that is there."""
     try:
         if storage.is_there(path, roots):
