@@ -298,6 +298,18 @@ def test_an_emptied_only_project_marks_nothing_as_gone(sync, world, profile_id):
     assert "1 of 1 projects could not be read (it came without records" in run.note
 
 
+def test_a_caption_is_the_title_of_an_upload_until_it_has_one_and_replaces_none(sync, world):
+    (name,) = world.add_uploaded()
+    for title, caption, shown in (
+        ("", "A kite", "A kite"),
+        ("My kite", "A kite", "My kite"),
+        ("", "A bird", "My kite"),
+    ):
+        world.change(name, title=title, caption=caption)
+        sync(mode=SyncMode.FULL)
+        assert Image.get(Image.media_key == world.entry(name).media_key).title == shown
+
+
 def test_a_sample_for_a_report_contains_no_title_and_no_id(sync, work, world, flow, profile_id):
     cards = [[project_id, ["A secret title", None, [1789201863, 0]]] for project_id in world.projects.ids()]
     flow.payload_next("projects", [cards, 7])

@@ -109,11 +109,11 @@ def test_the_prompt_may_be_in_the_arm_only():
     assert only([record(asked=None)]).prompt == "a red kite"
 
 
-def test_captions_are_no_prompts_but_titles_of_uploads_without_one():
+def test_captions_of_uploads_are_no_prompts():
     image = only([upload()])
     assert (image.kind, image.prompt, image.model_name) == (KIND_UPLOADED, None, None)
-    assert image.title == "a kite on a beach"
-    assert only([upload(caption=None)]).title is None
+    assert (image.title, image.caption) == (None, "a kite on a beach")
+    assert only([upload(caption=None)]).caption is None
 
 
 def test_versions_share_a_card_and_its_title():

@@ -80,7 +80,8 @@ class RemoteImage:
     above: such entries take the time of the last entry of the previous page.
 
     `is_ingredient`: the record comes from another project, which uses the image as a reference. It only
-    fills in what is not known yet; title and archived come from the image's own project.
+    fills in what is not known yet; title and archived come from the image's own project. `caption`: what
+    Flow writes about an upload. It serves as the title while none is known.
     """
 
     name: str
@@ -95,6 +96,7 @@ class RemoteImage:
     seed: int | None = None
     project_id: str | None = None
     title: str | None = None
+    caption: str | None = None
     version: str | None = None
     is_archived: bool | None = None
     width: int | None = None

@@ -112,7 +112,8 @@ def read_image(
         model_name=model_code(value_at(generated, 8)),
         seed=seed(value_at(generated, 1)),
         project_id=word(value_at(record, 1)) or project_id,
-        title=card.title or (_caption(record) if kind == KIND_UPLOADED else None),
+        title=card.title,
+        caption=_caption(record) if kind == KIND_UPLOADED else None,
         version=_version(value_at(record, 3)),
         is_archived=card.is_archived,
         width=width,
@@ -121,7 +122,7 @@ def read_image(
 
 
 def _caption(record: object) -> str | None:
-    """What the service writes about an upload. It serves as the title of one that has no other."""
+    """What the service writes about an upload, at either of its places."""
     return prompt(value_at(record, 5, 1)) or prompt(value_at(record, 5, 12))
 
 

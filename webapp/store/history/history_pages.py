@@ -197,7 +197,9 @@ def _image_row(run: Run, walk: Walk, image: RemoteImage, moment: str) -> dict[st
         "stored_walk_id": walk.id,
         "seen_walk_id": walk.id,
         "stored_run_id": run.id,
-    } | {field: getattr(image, field) for field in (*FILLED_FIELDS, *FRESH_FIELDS)}
+        **{field: getattr(image, field) for field in (*FILLED_FIELDS, *FRESH_FIELDS)},
+        "title": image.title or image.caption,
+    }
 
 
 def _refresh_images(
@@ -234,6 +236,8 @@ def _changes(row: KnownImage, image: RemoteImage) -> dict[str, Any]:
     if not image.is_ingredient:
         fields += FRESH_FIELDS
     values = {field: getattr(image, field) for field in fields}
+    if row.title is None and image.title is None:
+        values["title"] = image.caption
     if _is_renewed(row.fife_url) and image.fife_url and expires_at(image.fife_url) == inf:
         values.pop("fife_url", None)
     return {
