@@ -20,6 +20,9 @@ from webapp.store.gallery.filters import Filter, Selection
 # Chromium logs every error response, and htmx logs lost connections. A test that provokes one declares it.
 ERROR_LOGGED = "Failed to load resource: the server responded with a status of {}"
 OFFLINE_LOGGED = ("Failed to load resource: net::ERR_INTERNET_DISCONNECTED", "htmx:")
+# htmx logs a request that a newer one replaces, or that was under way when its page was left. Not a fault:
+# a request that fails is logged as htmx:sendError or htmx:responseError as well.
+REPLACED_LOGGED = ("htmx:afterRequest", "htmx:sendAbort")
 MILLISECONDS = 8000
 # Shortens the pauses between polls, so that tests are fast.
 QUICK = "const wait = setTimeout; window.setTimeout = (act, pause, ...rest) => wait(act, pause / 5, ...rest);"
@@ -88,7 +91,7 @@ class Watch:
     def _on_console(self, message: ConsoleMessage) -> None:
         line = f"console {message.type}: {message.text} ({message.location.get('url', '')})"
         self.console.append(line)
-        is_known = any(message.text.startswith(start) for start in self.provoked)
+        is_known = any(message.text.startswith(start) for start in (*self.provoked, *REPLACED_LOGGED))
         if message.type in ("error", "warning") and not is_known:
             self.errors.append(line)
 
