@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from webapp import store, times
-from webapp.database.models import Download, Image, Run
+from webapp.database.models import Collection, Download, Image, Run
 from webapp.database.states import DownloadState, RunKind
 from webapp.store import profiles
+from webapp.store.choices import collections, favourites
 from webapp.store.gallery import counts, images, search, selections
 from webapp.store.gallery.filters import FileState, Filter, Selection, Sort, matching
+from webapp.store.gallery.scope import WHOLE_SHELF, Scope, SharedCollections, SharedShelf, WholeShelf
 from webapp.store.runs import downloads
 from webapp.web.views.filter_parameters import filter_args, filter_of
 
@@ -40,7 +42,21 @@ def shelf(tmp_path, request, monkeypatch):
         ]
         for number in range(120):
             add_image(number, owners[number % 5 == 0], runs[number % 5 == 0])
+        choose(list(Image.select()))
         yield list(Image.select())
+
+
+def choose(shelf: list[Image]) -> None:
+    def ids(is_meant: Callable[[int], bool]) -> Selection:
+        return Selection(tuple(image.id for image in shelf if is_meant(number_of(image))))
+
+    favourites.mark(ids(is_favourite))
+    for title, is_member in SETS.items():
+        collections.add_images(Collection.create(id=title, title=title, created_at="x"), ids(is_member))
+
+
+def number_of(image: Image) -> int:
+    return int(image.name.removeprefix("name-"))
 
 
 def add_image(number: int, owner: str, run: Run) -> None:
@@ -62,12 +78,27 @@ def add_image(number: int, owner: str, run: Run) -> None:
         size_bytes=1000 if has_file else None,
         downloaded_at=day if has_file else None,
         gone_upstream_at=day if state == "gone" else None,
+        not_wanted_at=day if is_unwanted(number) else None,
         hidden_at=day if state == "hidden" else None,
         damaged_at=day if state == "damaged" else None,
         changed_sha256="0" * 64 if state == "changed" else None,
     )
     if state in ("queued", "failed"):
         Download.create(image=image, profile_id=owner, run=run, state=DownloadState(state))
+
+
+# Which numbers are in which collection.
+SETS: dict[str, Callable[[int], bool]] = {"thirds": lambda n: n % 3 == 0, "few": lambda n: n % 7 == 1}
+SCOPES = [("thirds",), ("few",), ("few", "thirds")]
+
+
+def is_favourite(number: int) -> bool:
+    return number % 5 == 2
+
+
+def is_unwanted(number: int) -> bool:
+    """A person deleted its file."""
+    return number % 16 == 8
 
 
 FILTERS = st.builds(
@@ -81,12 +112,17 @@ FILTERS = st.builds(
     until=st.one_of(st.none(), st.just("2026-08-12")),
     zone=st.sampled_from([UTC, ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Pacific/Pago_Pago")]),
     sort=st.sampled_from(Sort),
+    is_favourite=st.booleans(),
+    collection_id=st.sampled_from([None, *SETS]),
+    scope=st.sampled_from(
+        [WHOLE_SHELF, SharedShelf(), SharedCollections(()), *(SharedCollections(ids) for ids in SCOPES)]
+    ),
 )
 
 
 def is_meant(filter_: Filter, image: Image) -> bool:
     """The specification: whether a filter selects an image."""
-    number = int(image.name.removeprefix("name-"))
+    number = number_of(image)
     state = ("metadata", "done", "queued", "failed", "gone", "hidden", "damaged", "changed")[number % 8]
     states: dict[FileState | None, Callable[[], bool]] = {
         None: lambda: state != "hidden",
@@ -107,7 +143,18 @@ def is_meant(filter_: Filter, image: Image) -> bool:
         and filter_.model_name in (None, image.model_name)
         and (filter_.since or "") <= day_in(filter_.zone, image) <= (filter_.until or "9")
         and (filter_.sort is not Sort.DOWNLOADED or image.downloaded_at is not None)
+        and (filter_.sort is not Sort.FAVOURITED or is_favourite(number))
+        and (not filter_.is_favourite or is_favourite(number))
+        and (filter_.collection_id is None or SETS[filter_.collection_id](number))
+        and is_seen(filter_.scope, number, state)
     )
+
+
+def is_seen(scope: Scope, number: int, state: str) -> bool:
+    if isinstance(scope, WholeShelf):
+        return True
+    is_shared = isinstance(scope, SharedShelf) or any(SETS[each](number) for each in scope.collection_ids)
+    return is_shared and state != "hidden" and not is_unwanted(number)
 
 
 def day_in(zone: tzinfo, image: Image) -> str:
@@ -210,7 +257,8 @@ def test_the_number_of_downloadable_images_is_that_of_their_list(shelf):
 @given(filter_=FILTERS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_filter_survives_the_way_through_a_url(shelf, filter_):
-    tidy = replace(filter_, text=filter_.text.strip(), zone=None if filter_.since or filter_.until else UTC)
+    zone = None if filter_.since or filter_.until else UTC
+    tidy = replace(filter_, text=filter_.text.strip(), zone=zone, scope=WHOLE_SHELF)
     assert filter_of(filter_args(tidy)) == tidy
 
 

@@ -16,6 +16,7 @@ from webapp.database.folding import fold
 from webapp.database.models import Download, Image, Run
 from webapp.database.states import DownloadState, RunKind
 from webapp.store import profiles
+from webapp.store.choices import favourites
 from webapp.store.gallery import counts, images, search, selections
 from webapp.store.gallery.filters import FileState, Filter, Selection, Sort, matching
 from webapp.store.gallery.query import (
@@ -96,6 +97,7 @@ def shelf(tmp_path, request, monkeypatch):
             )
         for number in range(18):
             add_image(number, owner, run)
+        favourites.mark(Selection(tuple(f"{number:032x}" for number in range(0, 18, 5))))
         yield
 
 
@@ -197,7 +199,7 @@ def has_flag(image: Image, flag: str) -> bool:
             return state == "queued"
         case "hidden":
             return "hidden" in state_of(image)
-    return state == flag
+    return image.favourite_at is not None if flag == "favourite" else state == flag
 
 
 def holds(term: Term, image: Image, filter_: Filter, is_sole: bool) -> bool:
@@ -244,6 +246,7 @@ def is_meant(filter_: Filter, image: Image) -> bool:
         and filter_.kind in (None, image.kind)
         and image.created_at >= (filter_.since or "")
         and (filter_.sort is not Sort.DOWNLOADED or image.downloaded_at is not None)
+        and (filter_.sort is not Sort.FAVOURITED or image.favourite_at is not None)
         and all(
             any(holds(term, image, filter_, has_one or not is_required(clause)) for term in clause)
             for clause in clauses

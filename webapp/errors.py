@@ -153,6 +153,10 @@ class UnknownPairing(FlowshelfError):
     code, http_status = "unknown_pairing", 404
 
 
+class UnknownCollection(FlowshelfError):
+    code, http_status = "unknown_collection", 404
+
+
 class UnknownExport(FlowshelfError):
     code, http_status = "unknown_export", 404
 
@@ -197,6 +201,12 @@ class OtherAccount(FlowshelfError):
 
     code, http_status = "other_account", 409
     scope = Scope.PROFILE
+
+
+class CollectionExists(FlowshelfError):
+    """Another collection has this title."""
+
+    code, http_status = "collection_exists", 409
 
 
 class AccountExists(FlowshelfError):

@@ -41,6 +41,13 @@ INDEXES = (
     f"CREATE INDEX IF NOT EXISTS images_hidden {_IMAGES} ({_BY_TIME}) WHERE hidden_at IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_damaged {_IMAGES} ({_BY_TIME}) WHERE damaged_at IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_changed {_IMAGES} ({_BY_TIME}) WHERE changed_sha256 IS NOT NULL",
+    f"""CREATE INDEX IF NOT EXISTS images_favourite {_IMAGES} ({_BY_TIME}) WHERE favourite_at IS NOT NULL""",
+    f"""CREATE INDEX IF NOT EXISTS images_by_favourite {_IMAGES} (favourite_at, id)
+        WHERE favourite_at IS NOT NULL""",
+    # Collections in the order of time, and the collections of an image.
+    "CREATE INDEX IF NOT EXISTS collection_by_time ON collection_image (collection_id, image_at, image_id)",
+    "CREATE INDEX IF NOT EXISTS collections_of_name ON collection_image (name)",
+    "CREATE INDEX IF NOT EXISTS collections_of_image ON collection_image (image_id, collection_id)",
     f"""CREATE INDEX IF NOT EXISTS images_unmeasured {_IMAGES} (id)
         WHERE local_path IS NOT NULL AND width IS NULL""",
     # The trash: the files of an act, those of an image, and what is under way.

@@ -16,6 +16,13 @@ from peewee import SQL, BooleanField, Field, ForeignKeyField
 
 from webapp.database.account_models import Pairing, Profile, Secret, Session
 from webapp.database.base import BaseModel
+from webapp.database.choice_models import (
+    Collection,
+    CollectionImage,
+    Favourite,
+    GuestAccess,
+    GuestCollection,
+)
 from webapp.database.fields import AutoField, AutoIncrementField, IntegerField, TextField, stored_json
 from webapp.database.roots import current_roots
 from webapp.database.states import DownloadState, ExportState, RunState, ScheduleKind, SyncMode
@@ -239,7 +246,7 @@ class Image(BaseModel):
     time of the file to the time the image was made; null: it has to. `adopted_at`: the file was not
     downloaded, but taken over from one that a person had. `gone_upstream_at`: Flow no longer has the image.
     `hidden_at`: a person hid it. `not_wanted_at`: a person deleted its file, so it is only downloaded again
-    when asked for by name.
+    when asked for by name. `favourite_at`: a person marked it as a favourite (`Favourite`, by its name).
     """
 
     id = TextField(primary_key=True)
@@ -278,6 +285,7 @@ class Image(BaseModel):
     changed_sha256 = TextField(null=True)
     file_time_at = TextField(null=True)
     adopted_at = TextField(null=True)
+    favourite_at = TextField(null=True)
 
     # Not a column: set on images that were selected by `store.gallery.filters.with_download`.
     latest_download: "Download | None"
@@ -437,7 +445,9 @@ class Notification(BaseModel):
 
 _OF_PROFILES = (Profile, Secret, Pairing, History, Project, Walk, Gap, Run, Schedule, Message)
 _OF_FILES = (Removal, TrashedFile, StorageRoot)
+_OF_CHOICES = (Favourite, Collection, CollectionImage, GuestAccess, GuestCollection)
 _OF_THE_PROGRAM = (Session, Setting, Notification)
-TABLES = (*_OF_PROFILES, Image, Download, ImageEvent, Tally, Export, *_OF_FILES, *_OF_THE_PROGRAM)
+_OF_IMAGES = (Image, Download, ImageEvent, Tally, Export)
+TABLES = (*_OF_PROFILES, *_OF_IMAGES, *_OF_FILES, *_OF_CHOICES, *_OF_THE_PROGRAM)
 # Backups leave out the rows of these tables unless asked for them.
 SECRET_TABLES = (Secret, Pairing, Session)

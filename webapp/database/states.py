@@ -16,6 +16,13 @@ class Role(StrEnum):
     COMPANION = "companion"
 
 
+class GuestView(StrEnum):
+    """What guests are shown. COLLECTIONS: chosen ones only; nothing when none is left."""
+
+    EVERYTHING = "everything"
+    COLLECTIONS = "collections"
+
+
 class Health(StrEnum):
     """What the service last said about a profile's cookies."""
 

@@ -1,6 +1,7 @@
 """What the gallery shows.
 
 filters       which images a filter or a selection means
+scope         which images somebody may see at all
 query         the grammar of the search box
 terms         the conditions that a query means
 search        its words: those of prompts and titles, and the beginnings of names

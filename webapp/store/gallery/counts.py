@@ -9,6 +9,7 @@ from webapp.database.models import Download, Image, Tally
 from webapp.database.states import DownloadState
 from webapp.store.gallery import search
 from webapp.store.gallery.filters import FileState, Filter, Sort, matching, resolved
+from webapp.store.gallery.scope import WHOLE_SHELF, Scope, SharedCollections, WholeShelf
 from webapp.store.runs.downloads import ACTIVE
 
 # A first answer counts at most this many images one by one.
@@ -52,9 +53,10 @@ def count_profile(profile_id: str | None) -> Totals:
     return count_all(Filter(profile_id=profile_id))
 
 
-def count_shelf(profile_id: str | None) -> int:
-    """How many images of a profile, or of all profiles, are not hidden."""
-    return _sums(Filter(profile_id=profile_id))[0]
+def count_shelf(profile_id: str | None, within: Scope = WHOLE_SHELF) -> int:
+    """How many images of a profile, or of all profiles, are not hidden; within a scope at most about
+    MAX_COUNTED, as of a first answer."""
+    return count_first(Filter(profile_id=profile_id, scope=within)).total
 
 
 def count_listed(images: list[Image]) -> Totals:
@@ -88,11 +90,15 @@ def list_tallied(filter_: Filter) -> list[tuple[object, ...]] | None:
     return list(_tally(filter_).where(Tally.image_count > 0).order_by(Tally.id).tuples().iterator())
 
 
-def list_values(column: str, profile_id: str | None) -> list[str]:
+def list_values(column: str, profile_id: str | None, within: Scope = WHOLE_SHELF) -> list[str]:
     """The values that occur in a tallied column, for the choices of a filter."""
-    field = getattr(Tally, column)
-    rows = _tally(Filter(profile_id=profile_id)).select(field).where(Tally.image_count > 0, field != "")
-    return sorted(rows.distinct().scalars())
+    filter_ = Filter(profile_id=profile_id, scope=within)
+    if is_tallied(filter_):
+        field = getattr(Tally, column)
+        tallied = _tally(filter_).select(field).where(Tally.image_count > 0, field != "")
+        return sorted(tallied.distinct().scalars())
+    field = getattr(Image, column)
+    return sorted(matching(filter_).select(field).where(field != "").distinct().scalars())
 
 
 def count_state(state: FileState, profile_id: str | None) -> int:
@@ -159,9 +165,20 @@ def is_tallied(filter_: Filter) -> bool:
         aspect_ratio=filter_.aspect_ratio,
         model_name=filter_.model_name,
         state=filter_.state,
+        scope=filter_.scope,
     )
     is_plain = replace(filter_, since=None, until=None, sort=Sort.NEWEST) == of_tally
-    return is_plain and filter_.state in (None, FileState.DONE) and filter_.sort is not Sort.DOWNLOADED
+    has_all = filter_.state in (None, FileState.DONE) and filter_.sort in (Sort.NEWEST, Sort.OLDEST)
+    return is_plain and has_all and _is_tallied_scope(filter_.scope)
+
+
+def _is_tallied_scope(within: Scope) -> bool:
+    """Whether the tally counts what a scope contains. It counts images whose file was deleted, which guests
+    are not shown."""
+    if isinstance(within, SharedCollections):
+        return False
+    is_deleted = Image.not_wanted_at.is_null(False) & Image.hidden_at.is_null()
+    return isinstance(within, WholeShelf) or not Image.select().where(is_deleted).exists()
 
 
 def _sums(filter_: Filter) -> tuple[int, int, int]:
@@ -173,7 +190,7 @@ def _sums(filter_: Filter) -> tuple[int, int, int]:
 
 def _is_text_alone(filter_: Filter) -> bool:
     is_alone = replace(filter_, text="", sort=Sort.NEWEST) == Filter()
-    return is_alone and bool(filter_.text) and filter_.sort is not Sort.DOWNLOADED
+    return is_alone and bool(filter_.text) and filter_.sort in (Sort.NEWEST, Sort.OLDEST)
 
 
 def _has_too_many(filter_: Filter) -> bool:

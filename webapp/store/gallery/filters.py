@@ -13,10 +13,11 @@ from typing import Any
 
 from peewee import JOIN, Expression, Field, ModelSelect, Node, Select, Tuple
 
-from webapp.database.models import Download, Image
+from webapp.database.models import CollectionImage, Download, Image
 from webapp.database.states import DownloadState
-from webapp.store.gallery import names, query, terms
+from webapp.store.gallery import names, query, scope, terms
 from webapp.store.gallery.query import Flag, Query, Term, parse
+from webapp.store.gallery.scope import WHOLE_SHELF, Scope
 from webapp.store.gallery.search import listed
 from webapp.store.runs.downloads import ACTIVE
 from webapp.times import day_bounds
@@ -26,6 +27,7 @@ class Sort(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"
     DOWNLOADED = "downloaded"
+    FAVOURITED = "favourited"
 
 
 class FileState(StrEnum):
@@ -50,7 +52,7 @@ class Filter:
     word begins the name, media key or workflow id. Without `searches_titles` titles do not count; it is
     always true where there is no `text`.
     `workflow_id` is shared by the versions of one picture. `since` and `until` are days as
-    `YYYY-MM-DD` in the time zone `zone`, both included.
+    `YYYY-MM-DD` in the time zone `zone`, both included. `scope` is what whoever asks may see.
     """
 
     profile_id: str | None = None
@@ -62,6 +64,9 @@ class Filter:
     model_name: str | None = None
     project_id: str | None = None
     workflow_id: str | None = None
+    is_favourite: bool = False
+    collection_id: str | None = None
+    scope: Scope = WHOLE_SHELF
     since: str | None = None
     until: str | None = None
     zone: tzinfo | None = field(default=UTC, compare=False)
@@ -88,8 +93,19 @@ class Filter:
 
     @property
     def fields(self) -> tuple[Field, Field]:
-        """The columns to sort by; the id makes the order unique."""
-        return (Image.downloaded_at if self.sort is Sort.DOWNLOADED else Image.created_at), Image.id
+        """The columns to sort by; the id makes the order unique.
+
+        A collection has the times of its images: however large it is, its index has them in order.
+        """
+        if self.is_read_by_collection:
+            return CollectionImage.image_at, CollectionImage.image_id
+        return _SORT_COLUMNS.get(self.sort, Image.created_at), Image.id
+
+    @property
+    def is_read_by_collection(self) -> bool:
+        """Whether the rows of a collection are read in order, each with its image. A search has its own
+        order."""
+        return bool(self.collection_id) and not self.text and self.sort not in _SORT_COLUMNS
 
     def ordered(self, images: Select, *, backwards: bool = False) -> Select:
         ascends = (self.sort is Sort.OLDEST) != backwards
@@ -98,7 +114,8 @@ class Filter:
     def beyond(self, image: Image, *, backwards: bool = False) -> Expression:
         """The condition that an image comes after `image` in this order, or before it if `backwards`."""
         ascends = (self.sort is Sort.OLDEST) != backwards
-        here = Tuple(*(getattr(image, each.name) for each in self.fields))
+        at = image.created_at if self.is_read_by_collection else getattr(image, self.fields[0].name)
+        here = Tuple(at, image.id)
         return Tuple(*self.fields) > here if ascends else Tuple(*self.fields) < here
 
 
@@ -117,7 +134,10 @@ def matching(filter_: Filter, *, as_whole: bool = False) -> Select:
     `as_whole`: the caller reads all of them, and not the first ones by time. That decides how text is
     searched.
     """
-    return with_download().where(*_conditions(filter_, as_whole))
+    images = with_download()
+    if filter_.is_read_by_collection:
+        images = images.join_from(Image, CollectionImage, on=CollectionImage.image_id == Image.id)
+    return images.where(*_conditions(filter_, as_whole))
 
 
 def selected(selection: Selection) -> Select:
@@ -160,19 +180,21 @@ def _narrowed(filter_: Filter, term: Term) -> Filter | None:
         first = str(query.first_day(term.text))
         return replace(filter_, since=max(filter_.since or first, first))
     name, values = _values_of(term)
-    if len(values) != 1 or getattr(filter_, name) not in (None, *values):
+    if len(values) != 1 or getattr(filter_, name) not in (None, False, *values):
         return None
     changes: dict[str, Any] = {name: values[0]}
     return replace(filter_, **changes)
 
 
-def _values_of(term: Term) -> tuple[str, tuple[str, ...]]:
+def _values_of(term: Term) -> tuple[str, tuple[str | bool, ...]]:
     """The field of a filter that a term is about, and its values; no values when there is no such field."""
     match term.field:
         case query.Field.MODEL:
             return "model_name", names.find_models(term.text)
         case query.Field.PROJECT:
             return "project_id", names.find_projects(term.text)
+        case query.Field.IS if term.text == Flag.FAVOURITE:
+            return "is_favourite", (True,)
         case query.Field.IS if term.text not in _KINDS:
             return "state", (STATES_OF_FLAGS[Flag(term.text)],)
         case query.Field.KIND | query.Field.IS:
@@ -182,6 +204,7 @@ def _values_of(term: Term) -> tuple[str, tuple[str, ...]]:
 
 
 def _conditions(filter_: Filter, as_whole: bool) -> list[Node]:
+    membership = _membership(filter_)
     filter_ = resolved(filter_)
     values: list[tuple[Field, str | None]] = [
         (Image.profile_id, filter_.profile_id),
@@ -200,15 +223,30 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Node]:
         conditions.append(Image.created_at >= since_at)
     if until_at := filter_.until_at:
         conditions.append(Image.created_at <= until_at)
-    if filter_.sort is Sort.DOWNLOADED:
-        conditions.append(Image.downloaded_at.is_null(False))
+    if column := _SORT_COLUMNS.get(filter_.sort):
+        conditions.append(column.is_null(False))
+    if filter_.is_favourite:
+        conditions.append(Image.favourite_at.is_null(False))
+    conditions += membership
     if filter_.state:
         conditions += _STATE_CONDITIONS[filter_.state]
     return conditions
 
 
+def _membership(filter_: Filter) -> list[Expression]:
+    """The conditions of the collection and of the scope, which may be one and the same."""
+    conditions = scope.conditions(filter_.scope)
+    if filter_.is_read_by_collection:
+        conditions.append(CollectionImage.collection == filter_.collection_id)
+    elif filter_.collection_id:
+        conditions.append(scope.in_collections((filter_.collection_id,)))
+    return conditions
+
+
 def _flagged(flag: Flag) -> Node:
     """The condition of `is:` with a flag."""
+    if flag is Flag.FAVOURITE:
+        return _is_marked(Image.favourite_at)
     if flag in _KINDS:
         return Image.kind == flag
     return reduce(and_, _STATE_CONDITIONS[STATES_OF_FLAGS[flag]])
@@ -241,8 +279,13 @@ _STATE_CONDITIONS: dict[FileState, list[Expression]] = {
     FileState.CHANGED: [_is_marked(Image.changed_sha256)],
     FileState.HIDDEN: [_is_marked(Image.hidden_at)],
 }
+# The columns of sorts other than by the time of the image: these show the images that have such a time.
+_SORT_COLUMNS: dict[Sort, Field] = {
+    Sort.DOWNLOADED: Image.downloaded_at,
+    Sort.FAVOURITED: Image.favourite_at,
+}
 _KINDS = frozenset((Flag.GENERATED, Flag.UPLOADED))
-# The file state that each flag of a query stands for, except for the kinds.
+# The file state that each flag of a query stands for, except for the kinds and favourites.
 STATES_OF_FLAGS: dict[Flag, FileState] = {
     Flag.DOWNLOADED: FileState.DONE,
     Flag.PENDING: FileState.PENDING,

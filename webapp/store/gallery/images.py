@@ -9,8 +9,9 @@ from peewee import Expression
 from webapp.database.models import Image, ImageEvent
 from webapp.errors import UnknownImage
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
-from webapp.store.gallery import months
+from webapp.store.gallery import months, scope
 from webapp.store.gallery.filters import Filter, matching, with_download
+from webapp.store.gallery.scope import WHOLE_SHELF, Scope
 from webapp.store.gallery.selections import list_in_order
 from webapp.times import now
 
@@ -44,18 +45,18 @@ class GalleryPage:
     edge: Image | None = None
 
 
-def get_image(image_id: str) -> Image:
-    """An image with its latest download as `latest_download`."""
-    if image := with_download().where(Image.id == image_id).first():
+def get_image(image_id: str, within: Scope = WHOLE_SHELF) -> Image:
+    """An image with its latest download as `latest_download`. Raises UnknownImage, also outside the scope."""
+    if image := with_download().where(Image.id == image_id, *scope.conditions(within)).first():
         return image
-    raise UnknownImage("There is no such image.")
+    raise UnknownImage("There is no such image in Flowshelf.")
 
 
-def list_versions(image: Image) -> list[Image]:
+def list_versions(image: Image, within: Scope = WHOLE_SHELF) -> list[Image]:
     """The images that share a card in Flow with an image, itself included, oldest first; empty when there are
     no others."""
     versions = list(
-        matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id))
+        matching(Filter(profile_id=image.profile_id, workflow_id=image.workflow_id, scope=within))
         .order_by(Image.created_at, Image.id)
         .limit(MAX_VERSIONS)
     )
@@ -73,9 +74,10 @@ def list_page(
     """A page of the gallery, by keyset: images that a sync adds at the beginning do not shift it.
 
     It contains what follows the image with the id `before` in the filter's order, or what precedes the image
-    with the id `after`. Without either, or when that image was removed, it is the first page.
+    with the id `after`. Without either, or when that image was removed or left the scope, it is the first
+    page.
     """
-    edge = Image.get_or_none(Image.id == (before or after)) if before or after else None
+    edge = _find_edge(filter_, before or after)
     if edge and after:
         rows = _list_beyond(filter_, edge, limit + 1, backwards=True)
         has_newer, rows = len(rows) > limit, rows[:limit][::-1]
@@ -89,6 +91,11 @@ def list_page(
         has_older=has_older,
         is_whole=edge is None and not has_older,
     )
+
+
+def _find_edge(filter_: Filter, image_id: str | None) -> Image | None:
+    at = Image.id == image_id
+    return Image.get_or_none(at, *scope.conditions(filter_.scope)) if image_id else None
 
 
 def list_page_from(filter_: Filter, start: Filter, *, limit: int) -> GalleryPage:

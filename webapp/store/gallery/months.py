@@ -13,6 +13,7 @@ from webapp.database.models import Image
 from webapp.store.gallery import search
 from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month
 from webapp.store.gallery.filters import FileState, Filter, Sort, resolved
+from webapp.store.gallery.scope import SharedCollections
 
 # Sorts after every other character.
 _LAST = chr(0x10FFFF)
@@ -40,7 +41,9 @@ def _pays_off(filter_: Filter) -> bool:
     has_state = filter_.state in (FileState.DONE, FileState.PENDING)
     if sum(map(bool, tallied)) + has_state < 2 or (filter_.state and not has_state):
         return False
-    if filter_.sort is Sort.DOWNLOADED or filter_.project_id or filter_.workflow_id:
+    if filter_.sort not in (Sort.NEWEST, Sort.OLDEST) or filter_.project_id or filter_.workflow_id:
+        return False
+    if filter_.collection_id or isinstance(filter_.scope, SharedCollections):
         return False
     return not search.is_selective(filter_.query, in_titles=filter_.searches_titles)
 

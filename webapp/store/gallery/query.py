@@ -41,6 +41,7 @@ class Flag(StrEnum):
     HIDDEN = "hidden"
     GENERATED = "generated"
     UPLOADED = "uploaded"
+    FAVOURITE = "favourite"
 
 
 class Problem(StrEnum):

@@ -10,7 +10,8 @@ from peewee import fn
 from webapp.database.models import Image
 from webapp.store.gallery import search
 from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month, is_tallied
-from webapp.store.gallery.filters import Filter, Sort, matching
+from webapp.store.gallery.filters import Filter, Sort, matching, resolved
+from webapp.store.gallery.scope import SharedCollections
 
 # With more months than this a rail would be a solid block; it then consists of years.
 MAX_MONTHS = 150
@@ -29,7 +30,8 @@ class Timeline:
 
 def timeline_of(filter_: Filter) -> Timeline:
     """The months that can be jumped to; none of hidden images, and none if time is not the order."""
-    if filter_.sort is Sort.DOWNLOADED:
+    filter_ = resolved(filter_)
+    if filter_.sort not in (Sort.NEWEST, Sort.OLDEST):
         return Timeline({}, is_exact=True)
     by_month = _count_found(filter_)
     is_exact = by_month is not None or (is_tallied(filter_) and not (filter_.since or filter_.until))
@@ -42,8 +44,10 @@ def timeline_of(filter_: Filter) -> Timeline:
 
 
 def _count_found(filter_: Filter) -> dict[str, int] | None:
-    """The counts of a search that the full-text index answers, which finds few images; None otherwise."""
-    if not search.is_selective(filter_.query, in_titles=filter_.searches_titles):
+    """The counts of a search that the full-text index answers, which finds few images, and of chosen images:
+    the tally knows neither them nor what guests must not count. None otherwise."""
+    is_chosen = filter_.is_favourite or filter_.collection_id or isinstance(filter_.scope, SharedCollections)
+    if not is_chosen and not search.is_selective(filter_.query, in_titles=filter_.searches_titles):
         return None
     month = fn.SUBSTR(Image.created_at, 1, MONTH_LENGTH)
     rows = matching(filter_).select(month, fn.COUNT(Image.id)).group_by(month)

@@ -47,6 +47,7 @@ from webapp.web.views.api_values import (
     run_value,
     sync_result,
 )
+from webapp.web.views.filter_parameters import current_scope
 from webapp.web.views.json_body import Body, read_body
 
 api = Blueprint("api", __name__)
@@ -198,7 +199,7 @@ def get_local_images() -> ResponseReturnValue:
     limit = body.find_number("limit")
     before = body.find_text("before")
     if before:
-        images.get_image(before)
+        images.get_image(before, current_scope())
     if is_owner():
         return Response(_image_list(profile.id, limit, before), mimetype="application/json")
     return _guest_images(profile.id, limit, before)
@@ -211,7 +212,11 @@ def _guest_images(profile_id: str, limit: int | None, before: str | None) -> Res
             f"“limit” can be at most {MAX_GUEST_IMAGES} for guests, so that one request does not keep others "
             "waiting. Send “nextBefore” of the response as “before” to get the next images."
         )
-    page = images.list_page(Filter(profile_id=profile_id), limit=limit or MAX_GUEST_IMAGES, before=before)
+    page = images.list_page(
+        Filter(profile_id=profile_id, scope=current_scope()),
+        limit=limit or MAX_GUEST_IMAGES,
+        before=before,
+    )
     values = [guest_image_value(image) for image in page.images]
     lengths = accumulate(len(json.dumps(value)) for value in values)
     count = max(1, sum(length <= MAX_GUEST_BYTES for length in lengths))

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from webapp.store.choices import collections
 from webapp.store.gallery.filters import FileState, Sort
 from webapp.store.history import projects
 from webapp.web.access import is_owner
@@ -10,7 +11,12 @@ from webapp.web.views.image_display import shape_label
 from webapp.web.views.labels import file_label, project_label
 from webapp.web.views.model_names import model_name
 
-SORT_LABELS = {Sort.NEWEST: "Newest first", Sort.OLDEST: "Oldest first", Sort.DOWNLOADED: "Last downloaded"}
+SORT_LABELS = {
+    Sort.NEWEST: "Newest first",
+    Sort.OLDEST: "Oldest first",
+    Sort.DOWNLOADED: "Last downloaded",
+    Sort.FAVOURITED: "Last marked as favourite",
+}
 
 
 def filter_chips(args: dict[str, str]) -> list[tuple[str, str]]:
@@ -40,6 +46,8 @@ _LABELS = {
     "model": model_name,
     "project": _project_label,
     "card": lambda _: "Versions of one image",
+    "favourite": lambda _: "Favourites",
+    "collection": lambda collection_id: collections.get_collection(collection_id).title,
     "from": lambda day: f"From {day}",
     "to": lambda day: f"To {day}",
     "sort": sort_label,

@@ -11,8 +11,10 @@ from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from webapp.errors import BadRequest, Forbidden
+from webapp.store.choices import collections
 from webapp.store.gallery.filters import STATES_OF_FLAGS, FileState, Filter, Selection, Sort
 from webapp.store.gallery.query import Field, Flag
+from webapp.store.gallery.scope import WHOLE_SHELF, Scope, guest_scope
 from webapp.store.profiles import get_profile
 from webapp.web.access import is_owner
 from webapp.web.views.zones import viewer_zone
@@ -25,8 +27,11 @@ MAX_CHARACTERS = 200
 ALL_BUT_TICKED = "but-ticked"
 
 
-def filter_of(args: Mapping[str, str]) -> Filter:
-    """The filter of the parameters `args`. Raises UnknownProfile, or BadRequest for an invalid value."""
+def filter_of(args: Mapping[str, str], scope: Scope = WHOLE_SHELF) -> Filter:
+    """The filter of the parameters `args`.
+
+    Raises UnknownProfile, UnknownCollection, or BadRequest for an invalid value.
+    """
     profile_id = args.get("profile") or None
     since, until = _day(args.get("from")), _day(args.get("to"))
     return Filter(
@@ -38,6 +43,9 @@ def filter_of(args: Mapping[str, str]) -> Filter:
         model_name=args.get("model") or None,
         project_id=args.get("project") or None,
         workflow_id=args.get("card") or None,
+        is_favourite=bool(args.get("favourite")),
+        collection_id=_collection_id(args.get("collection"), scope),
+        scope=scope,
         since=since,
         until=until,
         zone=viewer_zone(),
@@ -45,12 +53,22 @@ def filter_of(args: Mapping[str, str]) -> Filter:
     )
 
 
+def current_scope() -> Scope:
+    """What the role of the current request may see."""
+    return WHOLE_SHELF if is_owner() else guest_scope()
+
+
+def _collection_id(text: str | None, scope: Scope) -> str | None:
+    return collections.get_collection(text, scope).id if text else None
+
+
 def requested_filter() -> Filter:
-    """The filter of the current URL, for guests by what guests are shown: projects and titles are not.
+    """The filter of the current URL, within what the current role may see; for guests by what guests are
+    shown: projects and titles are not.
 
     Raises Forbidden if a guest filters by something else.
     """
-    filter_ = filter_of(request.args)
+    filter_ = filter_of(request.args, current_scope())
     if filter_.state and filter_.state not in file_states():
         raise Forbidden("Guests can only filter for downloaded images.")
     if is_owner():
@@ -98,6 +116,8 @@ def filter_args(filter_: Filter) -> dict[str, str]:
         "model": filter_.model_name,
         "project": filter_.project_id,
         "card": filter_.workflow_id,
+        "favourite": "1" if filter_.is_favourite else None,
+        "collection": filter_.collection_id,
         "from": filter_.since,
         "to": filter_.until,
         "sort": filter_.sort if filter_.sort is not Sort.NEWEST else None,

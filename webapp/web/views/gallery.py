@@ -120,9 +120,11 @@ def grid_values(filter_: Filter) -> dict[str, Any]:
 
 def count_values(filter_: Filter, totals: counts.Totals) -> dict[str, Any]:
     """The values of `partials/totals.html`. `shelf_count` counts the images without the filter."""
-    unfiltered = Filter(profile_id=filter_.profile_id)
+    unfiltered = Filter(profile_id=filter_.profile_id, scope=filter_.scope)
     is_unfiltered = replace(filter_, sort=unfiltered.sort) == unfiltered
-    shelf_count = totals.total if is_unfiltered else counts.count_shelf(unfiltered.profile_id)
+    shelf_count = (
+        totals.total if is_unfiltered else counts.count_shelf(unfiltered.profile_id, unfiltered.scope)
+    )
     return {"args": filter_args(filter_), "totals": totals, "shelf_count": shelf_count}
 
 
@@ -149,8 +151,8 @@ def timeline_of(filter_: Filter, totals: counts.Totals) -> list[Tick]:
 def filter_choices(filter_: Filter) -> dict[str, list[Any]]:
     """The choices of each field of the filter: the values that occur in the profile."""
     return {
-        "aspect": counts.list_values("aspect_ratio", filter_.profile_id),
-        "model": model_choices(counts.list_values("model_name", filter_.profile_id)),
+        "aspect": counts.list_values("aspect_ratio", filter_.profile_id, filter_.scope),
+        "model": model_choices(counts.list_values("model_name", filter_.profile_id, filter_.scope)),
         "project": projects.list_projects(filter_.profile_id),
         "state": file_states(),
         "sort": list(Sort),

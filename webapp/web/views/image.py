@@ -25,7 +25,7 @@ from webapp.times import now
 from webapp.web.access import is_owner, open_to_guests
 from webapp.web.compression import ONE_YEAR_SECONDS
 from webapp.web.services import background
-from webapp.web.views.filter_parameters import filter_args, requested_filter
+from webapp.web.views.filter_parameters import current_scope, filter_args, requested_filter
 from webapp.web.views.image_display import THUMBNAIL_EDGES, file_state
 from webapp.web.views.labels import history_label
 
@@ -73,11 +73,8 @@ class Event:
 
 
 def get_visible_image(image_id: str) -> Image:
-    """An image that the current role may see. Raises UnknownImage, for guests also if the image is hidden."""
-    image = images.get_image(image_id)
-    if image.hidden_at and not is_owner():
-        raise UnknownImage("There is no such image in Flowshelf.")
-    return image
+    """An image that the current role may see. Raises UnknownImage, for guests also outside their scope."""
+    return images.get_image(image_id, current_scope())
 
 
 @image_pages.get("/images/<image_id>")
@@ -104,7 +101,7 @@ def show_image(image_id: str) -> ResponseReturnValue:
         previous_id=previous_id,
         next_id=next_id,
         position=positions.find_first(filter_, image),
-        versions=images.list_versions(image),
+        versions=images.list_versions(image, current_scope()),
         project_title=projects.find_title(image.profile_id, image.project_id),
         events=events_of(image) if is_owner() else [],
         is_under_way=is_under_way,

@@ -73,7 +73,8 @@ def _miss(miss: Miss, filter_: Filter) -> Note:
 
 def _no_image(filter_: Filter) -> str:
     """“No image”; with other filters, an image that these leave out may have the word."""
-    is_alone = replace(filter_, text="", searches_titles=True) == Filter(profile_id=filter_.profile_id)
+    unfiltered = Filter(profile_id=filter_.profile_id, scope=filter_.scope)
+    is_alone = replace(filter_, text="", searches_titles=True) == unfiltered
     return "No image" if is_alone else "No image of this filter"
 
 

@@ -65,7 +65,7 @@ def requested_start(filter_: Filter) -> Filter | None:
     Raises BadRequest.
     """
     at = request.args.get("at")
-    if not at or filter_.sort is Sort.DOWNLOADED:
+    if not at or filter_.sort not in (Sort.NEWEST, Sort.OLDEST):
         return None
     found = _PERIOD.fullmatch(at)
     if not found or int(found[1]) == 0:

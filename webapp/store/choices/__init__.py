@@ -1,0 +1,6 @@
+"""What a person chose. Choices are kept by the names of images, so they outlive lost rows.
+
+favourites    marking images with the heart
+collections   named sets of images
+guests        what the guest link shows
+"""

@@ -1,0 +1,168 @@
+"""Collections: named sets of images, in which an image may be any number of times at once.
+
+Titles are unique without regard to case. A collection also holds names of images that are not on the shelf
+now; what is counted and shown are the images that are.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from peewee import Value
+
+from webapp.database.models import Collection, CollectionImage, Image
+from webapp.errors import BadRequest, CollectionExists, UnknownCollection
+from webapp.store import count_changes, transaction
+from webapp.store.gallery import counts
+from webapp.store.gallery.filters import Filter, Selection, matching, selected
+from webapp.store.gallery.scope import WHOLE_SHELF, Scope, SharedCollections
+from webapp.store.gallery.search import listed
+from webapp.times import now
+
+MAX_TITLE = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A collection as a page shows it: how many of its images are shown, and its cover, None if it has no
+    images."""
+
+    collection: Collection
+    image_count: int
+    is_capped: bool
+    cover: Image | None
+
+
+def list_collections(within: Scope = WHOLE_SHELF) -> list[Collection]:
+    """The collections that may be seen, by title."""
+    rows = Collection.select().order_by(Collection.title.collate("NOCASE"))
+    if isinstance(within, SharedCollections):
+        rows = rows.where(Collection.id.in_(listed(within.collection_ids)))
+    return list(rows)
+
+
+def list_shown(within: Scope = WHOLE_SHELF) -> list[Shown]:
+    return [_shown(collection, within) for collection in list_collections(within)]
+
+
+def get_collection(collection_id: str, within: Scope = WHOLE_SHELF) -> Collection:
+    """Raises UnknownCollection, also outside the scope."""
+    is_seen = not isinstance(within, SharedCollections) or collection_id in within.collection_ids
+    found = Collection.get_or_none(Collection.id == collection_id) if is_seen else None
+    if found is None:
+        raise UnknownCollection("There is no such collection. It may have been deleted.")
+    return found
+
+
+def find_by_title(title: str) -> Collection | None:
+    return Collection.get_or_none(Collection.title.collate("NOCASE") == clean_title(title))
+
+
+def list_of_image(image: Image, within: Scope = WHOLE_SHELF) -> list[Collection]:
+    """The collections that an image is in."""
+    ids = CollectionImage.select(CollectionImage.collection).where(CollectionImage.name == image.name)
+    found = set(ids.scalars())
+    return [collection for collection in list_collections(within) if collection.id in found]
+
+
+def titles_of(image_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The titles of the collections of each image, by title; images in none are left out."""
+    rows = (
+        CollectionImage.select(CollectionImage.image_id, Collection.title)
+        .join(Collection)
+        .where(CollectionImage.image_id.in_(listed(image_ids)))
+        .order_by(Collection.title.collate("NOCASE"))
+    )
+    titles: dict[str, list[str]] = {}
+    for image_id, title in rows.tuples().iterator():
+        titles.setdefault(image_id, []).append(title)
+    return titles
+
+
+def add_collection(title: str) -> Collection:
+    """Raises BadRequest without a title, and CollectionExists if another collection has it."""
+    title = clean_title(title)
+    with transaction():
+        _require_free(title)
+        return Collection.create(id=f"collection_{secrets.token_hex(6)}", title=title, created_at=now())
+
+
+def get_or_add(title: str) -> Collection:
+    """The collection with a title, a new one if there is none. Raises BadRequest without a title."""
+    with transaction():
+        return find_by_title(title) or add_collection(title)
+
+
+def rename(collection: Collection, title: str) -> None:
+    """Raises BadRequest without a title, and CollectionExists if another collection has it."""
+    title = clean_title(title)
+    with transaction():
+        _require_free(title, other_than=collection.id)
+        Collection.update(title=title).where(Collection.id == collection.id).execute()
+
+
+def remove(collection: Collection) -> None:
+    """Delete a collection. Its images stay. Guests who were shown it are shown nothing in its place."""
+    with transaction():
+        Collection.delete().where(Collection.id == collection.id).execute()
+
+
+def add_images(collection: Collection, selection: Selection) -> int:
+    """Add the images of a selection; returns how many were not in the collection before."""
+    fields = (CollectionImage.collection, CollectionImage.name, CollectionImage.image_id)
+    values = selected(selection).select(
+        Value(collection.id), Image.name, Image.id, Image.created_at, Value(now())
+    )
+    rows = CollectionImage.insert_from(values, [*fields, CollectionImage.image_at, CollectionImage.added_at])
+    with transaction():
+        rows.on_conflict_ignore().execute()
+        return count_changes()
+
+
+def remove_images(collection: Collection, selection: Selection) -> int:
+    """Take the images of a selection out of a collection; returns how many were in it."""
+    names = selected(selection).select(Image.name)
+    with transaction():
+        return int(
+            CollectionImage.delete()
+            .where(CollectionImage.collection == collection.id, CollectionImage.name.in_(names))
+            .execute()
+        )
+
+
+def set_cover(collection: Collection, image: Image | None) -> None:
+    """None: the newest image is the cover again."""
+    name = image.name if image else None
+    Collection.update(cover_name=name).where(Collection.id == collection.id).execute()
+
+
+def clean_title(title: str) -> str:
+    """A title in one line. Raises BadRequest if nothing is left, or it is too long."""
+    title = " ".join(title.replace("\0", " ").split())
+    if not title:
+        raise BadRequest("A collection needs a title. Type one and try again.")
+    if len(title) > MAX_TITLE:
+        raise BadRequest(f"This title has {len(title)} characters, and at most {MAX_TITLE} are possible.")
+    return title
+
+
+def _require_free(title: str, other_than: str | None = None) -> None:
+    found = find_by_title(title)
+    if found and found.id != other_than:
+        raise CollectionExists(f"There is a collection “{found.title}” already. Choose another title.")
+
+
+def _shown(collection: Collection, within: Scope) -> Shown:
+    filter_ = Filter(collection_id=collection.id, scope=within)
+    totals = counts.count_first(filter_)
+    return Shown(collection, totals.total, totals.is_capped, _find_cover(collection, filter_))
+
+
+def _find_cover(collection: Collection, filter_: Filter) -> Image | None:
+    """The chosen cover while it is in the collection and may be seen, else the newest image with a file, else
+    the newest one."""
+    images = matching(filter_)
+    if collection.cover_name and (cover := images.where(Image.name == collection.cover_name).first()):
+        return cover
+    newest = filter_.ordered(images)
+    return newest.where(Image.local_path.is_null(False)).first() or newest.first()
