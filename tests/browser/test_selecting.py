@@ -90,6 +90,20 @@ def test_what_is_hidden_leaves_at_once_and_undo_brings_all_of_it_back_to_its_pla
     assert page.locator("#cards[data-same]").count() == 1  # the grid was not loaded again
 
 
+def test_the_count_follows_a_change_that_comes_while_it_is_requested(page, ids):
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/grid/totals*", hold, times=1)
+    with page.expect_request("**/grid/totals*"):
+        hide(page, ids[1])
+    with page.expect_response("**/grid/totals*"):
+        button(toast(page), "Undo").click()
+    expect(page.locator("#totals")).to_contain_text(f"{len(ids)} images")
+
+
 def test_all_that_match_are_hidden_without_a_question_and_come_back_by_a_key(page, ids):
     choose_filter(page, "state", "done")
     expect(page.locator("#grid li.card")).to_have_count(4)
