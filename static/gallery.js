@@ -219,6 +219,20 @@ on("htmx:afterRequest", ({ detail }) => {
   hiding?.then(([end, cards]) => end(cards, detail));
 });
 
+// Favourites: a heart follows what was asked for it, here or in the lightbox
+
+on("htmx:afterRequest", ({ detail: { requestConfig: { path, formData }, xhr } }) => {
+  const [isHeart, un] = path.match(/\/selection\/(un)?favourite$/) ?? [];
+  if (!isHeart || xhr.status < 200 || xhr.status >= 300) return;
+  const isMeant = formData.has("everything") ? ({ value }) => !formData.getAll("except").includes(value)
+    : ({ value }) => [...formData.getAll("only"), ...(formData.has("only") ? [] : formData.getAll("image_id"))].includes(value);
+  for (const heart of all("#cards button.heart").filter(isMeant)) {
+    heart.ariaPressed = heart.dataset.version = String(!un);
+    heart.setAttribute("formaction", heart.getAttribute("formaction").replace(/(un)?favourite$/, un ? "favourite" : "unfavourite"));
+  }
+});
+on("choices-changed", () => refreshCards());
+
 on("images-changed", () => {
   showCount.key = null; // the size of what is selected may have changed
   if (byId("status")) htmx.trigger("#status", "again");
@@ -397,13 +411,26 @@ function download() {
   button?.click();
 }
 
+/** Presses a button of the selection; without one it is for the card in focus, which is ticked for it. */
+function pressFor(id) {
+  const box = cardInFocus()?.querySelector('[name="image_id"]');
+  if (!selected().length && !isEverything() && box) box.click();
+  const button = byId(id);
+  if (button && !button.disabled) button.click();
+}
+
+function favour() {
+  if (selected().length || isEverything()) byId("favour-selected").click();
+  else cardInFocus()?.querySelector("button.heart")?.click();
+}
+
 /** Moves the focus from the search field to the first card. The search stays. */
 function leaveSearch(event) {
   byId("q").blur();
   if (byId("cards")) moveFocus(event);
 }
 
-const IN_GRID = { " ": tickFocused, d: download, a: selectLoaded, Escape: unselect };
+const IN_GRID = { " ": tickFocused, d: download, f: favour, c: () => pressFor("collect-selected"), h: () => pressFor("hide-selected"), a: selectLoaded, Escape: unselect };
 for (const side of ["Left", "Right", "Up", "Down"]) IN_GRID[`Arrow${side}`] = moveFocus;
 /** The action of a key, depending on the focus. Null for keys that the focused control uses itself. */
 function actionOf({ key, target, ctrlKey, metaKey, altKey }) {

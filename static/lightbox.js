@@ -439,9 +439,11 @@ const KEYS = {
   d: () => press("get-file"),
   h: () => press(byId("hide") ? "hide" : "show-again"),
   Delete: () => press("delete"),
-  c: () => document.querySelector('[data-copies="prompt"]')?.click(),
+  f: () => press("favourite"),
+  c: () => press("collect"),
+  p: () => document.querySelector('[data-copies="prompt"]')?.click(),
   s: toggleSlideshow,
-  f: toggleFullScreen,
+  F: toggleFullScreen,
   Escape: () => !lightbox && press("to-gallery"),
 };
 

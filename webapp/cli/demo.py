@@ -15,6 +15,7 @@ from webapp.cli.dashboard import owned, require_share, run_server, serving_optio
 from webapp.config import Config, read_config, setting_of
 from webapp.demo import FlowServer, World
 from webapp.demo.samples import add_news, moved_sample_world, sample_world
+from webapp.store.choices import collections, favourites
 from webapp.store.gallery import images, selections
 from webapp.store.gallery.filters import Filter, Selection
 
@@ -89,7 +90,16 @@ def fill(work: Background, accounts: Accounts) -> None:
         requested = [work.downloads.request(one, ids) for one, ids in downloaded.items()]
         for run in filter(None, requested):
             work.downloads.wait_for_run(run.id)
+        choose(ada)
     add_news(accounts.ada, accounts.studio)
+
+
+def choose(profile_id: str) -> None:
+    """Favourites and two collections, as a person might have made them."""
+    ids = _list_ids(profile_id)
+    favourites.mark(Selection(tuple(ids[::DOWNLOADED_SHARE][:4])))
+    for title, chosen in (("Kites and dunes", ids[:9]), ("For the living room", ids[3:27:3])):
+        collections.add_images(collections.add_collection(title), Selection(tuple(chosen)))
 
 
 def _list_ids(profile_id: str) -> list[str]:

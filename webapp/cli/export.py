@@ -15,9 +15,11 @@ from webapp.cli.commands import errors_as_json
 from webapp.cli.maintenance import printable
 from webapp.cli.options import data_dir_option, json_option
 from webapp.config import Config, read_config, setting_of
-from webapp.errors import BadRequest, UnknownProfile
+from webapp.database.models import Collection
+from webapp.errors import BadRequest, UnknownCollection, UnknownProfile
 from webapp.maintenance.leaving.folder import ExportReport, FolderExport
 from webapp.store import roots
+from webapp.store.choices import collections
 from webapp.store.gallery.filters import Filter, Selection
 from webapp.store.history.projects import list_projects
 from webapp.store.profiles import list_profiles
@@ -33,6 +35,10 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--state", help="done, changed, gone, hidden, …: as in the gallery's address."),
         click.option("--model", metavar="CODE", help="Images of this model, by Flow's code."),
         click.option("--aspect", metavar="CODE", help="Images of this aspect ratio, by Flow's code."),
+        click.option(
+            "--collection", metavar="COLLECTION", help="Images of this collection: its title or id."
+        ),
+        click.option("--favourites", "favourite", is_flag=True, help="Favourites only."),
         click.option("--project", metavar="PROJECT", help="Images of this project: an id or a title."),
         click.option("--card", metavar="ID", help="The versions of one image: a workflow id."),
         click.option("--from", metavar="DAY", help="Images made on this day or later, as 2026-11-03."),
@@ -60,7 +66,7 @@ def export(
     is_agreed: bool,
     as_json: bool,
     data_dir: Path | None,
-    **filter_texts: str | None,
+    **filter_texts: str | bool | None,
 ) -> None:
     """Copy images to FOLDER, and later those that are new. All of them, or those of a filter.
 
@@ -114,15 +120,26 @@ def _current_settings(config: Config) -> Config:
     return settings.current
 
 
-def _filter(texts: Mapping[str, str | None]) -> Filter:
-    """The filter of the options. Raises UnknownProfile, BadRequest."""
-    args = {name: text for name, text in texts.items() if text}
+def _filter(texts: Mapping[str, str | bool | None]) -> Filter:
+    """The filter of the options. Raises UnknownProfile, UnknownCollection, BadRequest."""
+    args = {name: str(text) for name, text in texts.items() if text}
+    if "collection" in args:
+        args["collection"] = find_collection(args["collection"]).id
     if "profile" in args:
         args["profile"] = _profile_id(args["profile"])
     if "project" in args:
         args["project"] = _project_id(args["project"], args.get("profile"))
     # Oldest first, so that {sequence} goes with time.
     return filter_of({**args, "sort": "oldest"})
+
+
+def find_collection(title_or_id: str) -> Collection:
+    """Raises UnknownCollection, with the titles that there are."""
+    found = collections.find_by_title(title_or_id) or collections.find_collection(title_or_id)
+    if found is None:
+        titles = ", ".join(f"“{row.title}”" for row in collections.list_collections()) or "none yet"
+        raise UnknownCollection(f"There is no collection “{title_or_id}”. Collections: {titles}.")
+    return found
 
 
 def _profile_id(id_or_name: str) -> str:

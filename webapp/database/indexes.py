@@ -46,6 +46,8 @@ INDEXES = (
         WHERE favourite_at IS NOT NULL""",
     # Collections in the order of time, and the collections of an image.
     "CREATE INDEX IF NOT EXISTS collection_by_time ON collection_image (collection_id, image_at, image_id)",
+    "CREATE INDEX IF NOT EXISTS collected_at ON collection_image (added_at)",
+    "CREATE INDEX IF NOT EXISTS favourites_by_time ON favourite (favourite_at)",
     "CREATE INDEX IF NOT EXISTS collections_of_name ON collection_image (name)",
     "CREATE INDEX IF NOT EXISTS collections_of_image ON collection_image (image_id, collection_id)",
     f"""CREATE INDEX IF NOT EXISTS images_unmeasured {_IMAGES} (id)

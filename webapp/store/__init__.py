@@ -76,12 +76,6 @@ def transaction() -> Iterator[None]:
         yield
 
 
-def count_changes() -> int:
-    """How many rows the last statement of this thread changed, without what its triggers did."""
-    (count,) = db.execute_sql("SELECT changes()").fetchone()
-    return int(count)
-
-
 def chunked(rows: Sequence[T], size: int = ROWS_PER_STATEMENT) -> Iterator[list[T]]:
     """`rows` in chunks that fit into one statement."""
     for start in range(0, len(rows), size):

@@ -7,6 +7,8 @@ from pathlib import PurePath
 from webapp.database.models import Image
 from webapp.file_names import file_name
 from webapp.storage.embedding import Description
+from webapp.store.choices import collections
+from webapp.store.gallery.scope import WHOLE_SHELF, guest_scope
 from webapp.store.history.projects import find_title
 from webapp.store.profile_names import guest_name
 from webapp.store.profiles import list_profiles
@@ -28,7 +30,6 @@ class Fields:
     kind: str | None
     version: str | None
     sequence: int
-    # Until there are collections.
     collection: str | None = None
 
     def file_name(self, template: str, suffix: str) -> str:
@@ -54,11 +55,13 @@ class Teller:
     """Tells about images. Profiles and titles of projects are read once.
 
     `for_guest`: only what the page of an image shows to guests. That is neither its project nor what the
-    owner called it in Flow. The name of a profile is never the e-mail of its account.
+    owner called it in Flow, and collections only within their scope. The name of a profile is never the
+    e-mail of its account.
     """
 
     def __init__(self, *, for_guest: bool = False) -> None:
         self._for_guest = for_guest
+        self._scope = guest_scope() if for_guest else WHOLE_SHELF
         self._profiles: dict[str, str] | None = None
         self._projects: dict[tuple[str, str], str | None] = {}
 
@@ -77,7 +80,13 @@ class Teller:
             kind=image.kind,
             version=image.version if is_owner else None,
             sequence=sequence,
+            collection=self._collection_of(image),
         )
+
+    def _collection_of(self, image: Image) -> str | None:
+        """The title of the first one."""
+        found = collections.list_of_image(image, self._scope)
+        return found[0].title if found else None
 
     def _profile_of(self, profile_id: str) -> str | None:
         if self._profiles is None:

@@ -3,4 +3,5 @@
 favourites    marking images with the heart
 collections   named sets of images
 guests        what the guest link shows
+portable      all choices as one JSON value, for a file and back
 """

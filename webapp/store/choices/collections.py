@@ -12,7 +12,7 @@ from peewee import Value
 
 from webapp.database.models import Collection, CollectionImage, Image
 from webapp.errors import BadRequest, CollectionExists, UnknownCollection
-from webapp.store import count_changes, transaction
+from webapp.store import transaction
 from webapp.store.gallery import counts
 from webapp.store.gallery.filters import Filter, Selection, matching, selected
 from webapp.store.gallery.scope import WHOLE_SHELF, Scope, SharedCollections
@@ -42,7 +42,7 @@ def list_collections(within: Scope = WHOLE_SHELF) -> list[Collection]:
 
 
 def list_shown(within: Scope = WHOLE_SHELF) -> list[Shown]:
-    return [_shown(collection, within) for collection in list_collections(within)]
+    return [shown(collection, within) for collection in list_collections(within)]
 
 
 def get_collection(collection_id: str, within: Scope = WHOLE_SHELF) -> Collection:
@@ -52,6 +52,10 @@ def get_collection(collection_id: str, within: Scope = WHOLE_SHELF) -> Collectio
     if found is None:
         raise UnknownCollection("There is no such collection. It may have been deleted.")
     return found
+
+
+def find_collection(collection_id: str) -> Collection | None:
+    return Collection.get_or_none(Collection.id == collection_id)
 
 
 def find_by_title(title: str) -> Collection | None:
@@ -107,16 +111,27 @@ def remove(collection: Collection) -> None:
         Collection.delete().where(Collection.id == collection.id).execute()
 
 
-def add_images(collection: Collection, selection: Selection) -> int:
-    """Add the images of a selection; returns how many were not in the collection before."""
+def add_images(collection: Collection, selection: Selection) -> str:
+    """Add the images of a selection. Returns the time, which identifies this action for `undo_adding`."""
+    moment = now()
     fields = (CollectionImage.collection, CollectionImage.name, CollectionImage.image_id)
     values = selected(selection).select(
-        Value(collection.id), Image.name, Image.id, Image.created_at, Value(now())
+        Value(collection.id), Image.name, Image.id, Image.created_at, Value(moment)
     )
     rows = CollectionImage.insert_from(values, [*fields, CollectionImage.image_at, CollectionImage.added_at])
     with transaction():
         rows.on_conflict_ignore().execute()
-        return count_changes()
+    return moment
+
+
+def undo_adding(moment: str) -> None:
+    """Take out what was added at this time, as returned by `add_images`."""
+    with transaction():
+        CollectionImage.delete().where(CollectionImage.added_at == moment).execute()
+
+
+def count_added_at(moment: str) -> int:
+    return CollectionImage.select().where(CollectionImage.added_at == moment).count()
 
 
 def remove_images(collection: Collection, selection: Selection) -> int:
@@ -152,8 +167,13 @@ def _require_free(title: str, other_than: str | None = None) -> None:
         raise CollectionExists(f"There is a collection “{found.title}” already. Choose another title.")
 
 
-def _shown(collection: Collection, within: Scope) -> Shown:
-    filter_ = Filter(collection_id=collection.id, scope=within)
+def filter_of(collection_id: str, within: Scope = WHOLE_SHELF) -> Filter:
+    """The filter that shows a collection."""
+    return Filter(collection_id=collection_id, scope=within)
+
+
+def shown(collection: Collection, within: Scope = WHOLE_SHELF) -> Shown:
+    filter_ = filter_of(collection.id, within)
     totals = counts.count_first(filter_)
     return Shown(collection, totals.total, totals.is_capped, _find_cover(collection, filter_))
 

@@ -3,18 +3,19 @@
 from peewee import Value
 
 from webapp.database.models import Favourite, Image
-from webapp.store import count_changes, transaction
+from webapp.store import transaction
 from webapp.store.gallery.filters import Selection, selected
 from webapp.times import now
 
 
-def mark(selection: Selection) -> int:
-    """Mark the images of a selection; returns how many were not marked before."""
-    images = selected(selection).select(Image.name, Value(now())).where(Image.favourite_at.is_null())
+def mark(selection: Selection) -> str:
+    """Mark the images of a selection that are not marked. Returns the time, which identifies this action."""
+    moment = now()
+    images = selected(selection).select(Image.name, Value(moment)).where(Image.favourite_at.is_null())
     rows = Favourite.insert_from(images, [Favourite.name, Favourite.favourite_at])
     with transaction():
         rows.on_conflict_ignore().execute()
-        return count_changes()
+    return moment
 
 
 def unmark(selection: Selection) -> int:
@@ -22,3 +23,13 @@ def unmark(selection: Selection) -> int:
     names = selected(selection).select(Image.name).where(Image.favourite_at.is_null(False))
     with transaction():
         return int(Favourite.delete().where(Favourite.name.in_(names)).execute())
+
+
+def undo_marking(moment: str) -> None:
+    """Take the mark from the images that were marked at this time, as returned by `mark`."""
+    with transaction():
+        Favourite.delete().where(Favourite.favourite_at == moment).execute()
+
+
+def count_marked_at(moment: str) -> int:
+    return Image.select().where(Image.favourite_at == moment).count()

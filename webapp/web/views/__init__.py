@@ -7,6 +7,8 @@ panels             the sync and download panels
 status             the status line of the gallery, and the page with both panels
 commands           the buttons of the panels and of the gallery
 selections         commands for selected images: copy names, export metadata, hide, delete files
+favourites         the heart
+collections        collections: their pages, and adding images to them
 exports            ZIPs of selected images
 profiles           profiles: pages and forms
 firefox            the Firefox of this machine whose sign-in is used
@@ -51,6 +53,7 @@ from webapp.web.views import (
     activity,
     adoption,
     api_trash,
+    collections,
     commands,
     companion_accounts,
     companion_pages,
@@ -58,6 +61,7 @@ from webapp.web.views import (
     comparison,
     examination,
     exports,
+    favourites,
     filter_chips,
     firefox,
     formats,
@@ -96,6 +100,8 @@ def register_views(app: Flask) -> None:
         status.status,
         commands.commands,
         selections.selection_commands,
+        favourites.favourite_commands,
+        collections.collection_pages,
         exports.export_pages,
         trash.trash_pages,
         adoption.adoption,

@@ -89,6 +89,7 @@ def image_value(image: Image) -> dict[str, Any]:
         "downloadedAt": image.downloaded_at,
         "adoptedAt": image.adopted_at,
         "goneUpstreamAt": image.gone_upstream_at,
+        "favouriteAt": image.favourite_at,
     }
     return {name: field for name, field in value.items() if field is not None}
 
@@ -131,12 +132,16 @@ EXPORT_FIELDS = (
     "adoptedAt",
     "goneUpstreamAt",
     "hiddenAt",
+    "favouriteAt",
+    "collections",
     "id",
 )
 
 
-def export_value(image: Image) -> dict[str, Any]:
-    value = image_value(image) | {"seed": image.seed, "hiddenAt": image.hidden_at}
+def export_value(image: Image, titles: list[str] | None = None) -> dict[str, Any]:
+    """`titles` are those of its collections."""
+    ours = {"seed": image.seed, "hiddenAt": image.hidden_at, "collections": titles or None}
+    value = image_value(image) | ours
     return {name: value[name] for name in EXPORT_FIELDS if value.get(name) is not None}
 
 

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.database.states import RunKind
 from webapp.store import profiles, runs
+from webapp.store.choices import collections
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import Filter, Sort
 from webapp.store.history import projects
@@ -154,6 +155,7 @@ def filter_choices(filter_: Filter) -> dict[str, list[Any]]:
         "aspect": counts.list_values("aspect_ratio", filter_.profile_id, filter_.scope),
         "model": model_choices(counts.list_values("model_name", filter_.profile_id, filter_.scope)),
         "project": projects.list_projects(filter_.profile_id),
+        "collection": collections.list_collections(filter_.scope),
         "state": file_states(),
         "sort": list(Sort),
     }

@@ -60,6 +60,11 @@ TOPICS = (
     ),
     Topic("keys", "Keyboard shortcuts", "The keys of the gallery, and of an open image.", True),
     Topic(
+        "collections",
+        "Favourites and collections",
+        "Mark the images that you like, sort them into collections, and keep these choices.",
+    ),
+    Topic(
         "files",
         "Files that leave the shelf",
         "Names by a template, metadata inside the files, and a folder that stays in step.",

@@ -19,6 +19,7 @@ from webapp.maintenance import changes
 from webapp.maintenance.leaving import Teller, open_copy
 from webapp.maintenance.leaving.copies import MAX_EMBEDDED_BYTES
 from webapp.store import profiles, runs
+from webapp.store.choices import collections
 from webapp.store.gallery import images, positions
 from webapp.store.history import projects
 from webapp.times import now
@@ -103,6 +104,7 @@ def show_image(image_id: str) -> ResponseReturnValue:
         position=positions.find_first(filter_, image),
         versions=images.list_versions(image, current_scope()),
         project_title=projects.find_title(image.profile_id, image.project_id),
+        collections=collections.list_of_image(image, current_scope()),
         events=events_of(image) if is_owner() else [],
         is_under_way=is_under_way,
         seen=seen,

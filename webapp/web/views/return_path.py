@@ -30,6 +30,8 @@ WHOLE_PAGES = (
     "activity.show_run",
     "exports.show_exports",
     "exports.show_export",
+    "collections.show_collections",
+    "collections.show_edit",
     "trash.show_trash",
     "trash.confirm_emptying",
     "share.show_share",
@@ -39,7 +41,10 @@ WHOLE_PAGES = (
     "help.show_topic",
 )
 # Query parameters with which the gallery reports the outcome of the last command.
-OUTCOME_PARAMETERS = ("hid", "deleted", "kept", "in_use", "undo", "restored", "aside", "stayed")
+OUTCOME_PARAMETERS = (
+    *("hid", "deleted", "kept", "in_use", "undo", "restored", "aside", "stayed"),
+    *("favoured", "unfavoured", "collected", "into"),
+)
 
 
 def is_local_path(text: str) -> bool:

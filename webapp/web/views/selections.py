@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -12,6 +13,7 @@ from flask_htmx import HTMX
 from webapp import store
 from webapp.database.models import Image
 from webapp.store import trash
+from webapp.store.choices import collections, favourites
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Selection
 from webapp.web.access import asks_for_code
@@ -133,10 +135,18 @@ def show_outcome() -> ResponseReturnValue:
 
 
 @selection_commands.app_template_global()
-def outcome() -> dict[str, int | str] | None:
+def outcome() -> dict[str, Any] | None:
     """The outcome of the command that redirected to this page (see `return_path`), for
     `partials/outcome.html`."""
     args = request.args
+    if (favoured := args.get("favoured")) is not None:
+        return {"favourite_count": favourites.count_marked_at(favoured), "favoured": favoured}
+    if (collected := args.get("collected")) is not None:
+        into = collections.find_collection(args.get("into", ""))
+        count = collections.count_added_at(collected)
+        return {"collected_count": count, "collected": collected, "into": into} if into else None
+    if "unfavoured" in args:
+        return {"unfavoured_count": args.get("unfavoured", 0, int)}
     if (hid := args.get("hid")) and (count := selections.count_hidden_at(hid)):
         return {"hidden_count": count, "hid": hid}
     names = {"deleted", "kept", "in_use"} if "deleted" in args else {"restored", "aside", "stayed"}
@@ -184,10 +194,19 @@ def _names(ids: list[str]) -> Iterator[str]:
         yield "".join(f"{image.name}\n" for image in images)
 
 
+def _exported(ids: list[str]) -> Iterator[list[dict[str, Any]]]:
+    for chunk in store.chunked(ids):
+        with store.connection():
+            images = selections.list_in_order(chunk)
+            titles = collections.titles_of(chunk)
+        yield [export_value(image, titles.get(image.id)) for image in images]
+
+
 def _csv(ids: list[str]) -> Iterator[str]:
     yield BYTE_ORDER_MARK + _lines([EXPORT_FIELDS])
-    for images in _chunks(ids):
-        values = map(export_value, images)
+    for values in _exported(ids):
+        for value in values:
+            value["collections"] = ", ".join(value.get("collections", ()))
         yield _lines([[cell(value.get(name)) for name in EXPORT_FIELDS] for value in values])
 
 
@@ -204,8 +223,8 @@ def cell(value: object) -> object:
 
 def _json(ids: list[str]) -> Iterator[str]:
     separator = "[\n"
-    for images in _chunks(ids):
-        for image in images:
-            yield separator + json.dumps(export_value(image), ensure_ascii=False)
+    for values in _exported(ids):
+        for value in values:
+            yield separator + json.dumps(value, ensure_ascii=False)
             separator = ",\n"
     yield "\n]\n" if separator == ",\n" else "[]\n"
