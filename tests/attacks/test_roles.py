@@ -27,6 +27,9 @@ FOR_GUESTS = FOR_ANONYMOUS | {
     "preferences.choose_theme",
     "share.sign_out",
     "api.get_local_images",
+    "api.list_collections",
+    "collections.show_collections",
+    "collections.show_collection",
     "help.list_topics",
     "help.show_topic",
 }

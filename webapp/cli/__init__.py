@@ -8,6 +8,7 @@ profiles     profiles, profiles add
 adopt        adopt
 maintenance  backup, restore, import and doctor
 export       export
+collections  collections, and import of favourites and collections
 examination  doctor --flow
 handover     import of parts of a hand-over
 api_client   a client of the JSON API, of a running server or of this process
@@ -27,6 +28,7 @@ import click
 
 from webapp.cli import logs
 from webapp.cli.adopt import adopt
+from webapp.cli.collections import collections
 from webapp.cli.commands import download, sync, verify
 from webapp.cli.dashboard import serve
 from webapp.cli.demo import demo
@@ -72,6 +74,7 @@ def main() -> None:
 main.params.append(logs.group_option())
 for command in (serve, demo):
     main.add_command(logs.add_logging(command, default="info"))
-for command in (sync, download, profiles, verify, trash, backup, restore, import_, adopt, export, doctor_):
+ON_IMAGES = (sync, download, verify, trash, adopt, export, collections)
+for command in (*ON_IMAGES, profiles, backup, restore, import_, doctor_):
     main.add_command(logs.add_logging(command))
 logs.add_logging(add)

@@ -14,7 +14,7 @@ import click
 from flask import Flask
 from waitress.server import BaseWSGIServer
 
-from webapp import create_app, make_data_folder
+from webapp import create_app, make_data_folder, store
 from webapp.background import Background
 from webapp.cli.options import data_dir_option
 from webapp.cli.server import listen
@@ -22,6 +22,7 @@ from webapp.config import EVERY_ADDRESS, LOOPBACK_HOSTS, Config, read_config, se
 from webapp.database.states import Role
 from webapp.errors import FlowshelfError
 from webapp.storage.lock import DataFolderLock
+from webapp.store.choices import guests
 from webapp.web.services import background_of, sharing_of
 from webapp.web.sharing import links
 from webapp.web.sharing.codes import Codes
@@ -141,10 +142,18 @@ def _listen(app: Flask, config: Config) -> BaseWSGIServer:
         return listen(app, replace(config, port=0))
 
 
+def _is_guest_link_on() -> bool:
+    with store.connection():
+        return guests.is_link_on()
+
+
 def print_links(codes: Codes, base_urls: list[str]) -> None:
     """Print the links that sign in as owner and as guest, on a terminal as QR codes too."""
     for role, label in ((Role.OWNER, "You, with all rights"), (Role.GUEST, "Guests, who may only look")):
         click.echo(f"\n{label}:")
+        if role is Role.GUEST and not _is_guest_link_on():
+            click.echo("  The link is off. Choose on the page Share what guests see.")
+            continue
         for base in base_urls:
             click.echo(f"  {links.enter_url(base, codes.code_of(role))}")
         if sys.stdout.isatty():

@@ -35,9 +35,7 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--state", help="done, changed, gone, hidden, …: as in the gallery's address."),
         click.option("--model", metavar="CODE", help="Images of this model, by Flow's code."),
         click.option("--aspect", metavar="CODE", help="Images of this aspect ratio, by Flow's code."),
-        click.option(
-            "--collection", metavar="COLLECTION", help="Images of this collection: its title or id."
-        ),
+        click.option("--collection", metavar="TITLE", help="Images of this collection: a title or id."),
         click.option("--favourites", "favourite", is_flag=True, help="Favourites only."),
         click.option("--project", metavar="PROJECT", help="Images of this project: an id or a title."),
         click.option("--card", metavar="ID", help="The versions of one image: a workflow id."),

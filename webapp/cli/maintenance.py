@@ -15,6 +15,7 @@ from webapp import create_app, database, make_data_folder, store
 from webapp.background import delivery
 from webapp.cli.api_client import ApiClient, open_client
 from webapp.cli.api_types import ProfileValue
+from webapp.cli.collections import find_export, import_choices
 from webapp.cli.commands import errors_as_json, find_profile
 from webapp.cli.examination import examine_flow, mark_of
 from webapp.cli.handover import import_parts, is_part
@@ -105,6 +106,7 @@ def restore(file: Path, as_json: bool, data_dir: Path | None) -> None:
         click.echo(f"The previous database is {saved}.")
     if found_count:
         click.echo(f"Images that took a file from after that copy: {found_count}")
+    click.echo("The guest link is off until you choose on the page Share what guests see.")
     click.echo("Start Flowshelf, then run “flowshelf verify” to compare the images with their files.")
 
 
@@ -151,13 +153,18 @@ def import_(
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """Import the images of the Electron predecessor from its database FILE, or the parts of a hand-over.
+    """Import the images of the Electron predecessor from its database FILE, the parts of a hand-over,
+    or favourites and collections.
 
     Existing files of the predecessor are copied to the shelf. Images that are on the shelf already are
     skipped. Without --profile, images go to the profile with the same id, or to a new one if there are no
     profiles yet; parts go to the profile of their account. For parts, Flowshelf may run meanwhile.
     """
     config = read_config(data_dir=data_dir)
+    if len(files) == 1 and (choices := find_export(files[0])):
+        with errors_as_json(as_json):
+            import_choices(config, choices, as_json)
+        return
     if any(map(is_part, files)):
         with errors_as_json(as_json):
             import_parts(config, files, profile, takes_other=other_account, as_json=as_json)

@@ -17,6 +17,13 @@ from webapp.times import now
 
 _TRIGGER = re.compile(r"CREATE TRIGGER IF NOT EXISTS (\w+)")
 OUR_TRIGGERS = frozenset(match[1] for statement in STATEMENTS if (match := _TRIGGER.match(statement.strip())))
+# The copy may show guests more than the owner wants by now. A copy of an older version has no such table.
+_TURN_GUEST_LINK_OFF = (
+    """CREATE TABLE IF NOT EXISTS guest_access (id INTEGER NOT NULL PRIMARY KEY, view TEXT NOT NULL,
+    is_on INTEGER NOT NULL)""",
+    """INSERT OR REPLACE INTO guest_access (id, view, is_on)
+    VALUES (1, COALESCE((SELECT view FROM guest_access WHERE id = 1), 'everything'), 0)""",
+)
 JOURNALS = ("-wal", "-shm", "-journal")
 
 
@@ -63,7 +70,7 @@ def _require_usable(source: Path) -> None:
 
 
 def _clean(path: Path) -> None:
-    """Delete all sessions, pairings, recorded removals and triggers.
+    """Delete all sessions, pairings, recorded removals and triggers, and turn the guest link off.
 
     What was to be removed when the copy was made may be wanted since. Files in the trash stay there as long
     as if they were deleted now; what was on its way is forgotten, and found again where it lies. The next
@@ -77,6 +84,8 @@ def _clean(path: Path) -> None:
         if (trash := TrashedFile._meta.table_name) in tables:
             copy.execute(f"DELETE FROM {trash} WHERE state != 'kept'")
             copy.execute(f"UPDATE {trash} SET trashed_at = ?", [now()])
+        for statement in _TURN_GUEST_LINK_OFF:
+            copy.execute(statement)
         found = copy.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in found:
             copy.execute(f'DROP TRIGGER "{name}"')

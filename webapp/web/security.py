@@ -17,6 +17,7 @@ from webapp.background.companion.signatures import REFUSED
 from webapp.config import LOOPBACK_HOSTS, Config
 from webapp.database.states import Role
 from webapp.errors import CodeNeeded, Forbidden, PairingRefused, SignInNeeded
+from webapp.store.choices import guests
 from webapp.web import access, companion_access
 from webapp.web.prefix import check_prefix
 from webapp.web.sharing import Sharing
@@ -91,7 +92,7 @@ def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
 
     @app.before_request
     def check_role() -> None:
-        access.set_role(role_of_request(sharing))
+        access.set_role(_allowed_now(role_of_request(sharing)))
         if access.role() is Role.COMPANION:
             request.max_content_length = companion_access.MAX_BODY_BYTES
         elif not access.is_owner():
@@ -105,6 +106,11 @@ def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
         require_role(access.role(), view)
         if access.is_asking_for_code(view):
             require_code(sharing)
+
+
+def _allowed_now(role: Role) -> Role:
+    """While the guest link is off, guests are nobody. Their sessions stay, for when it is on again."""
+    return Role.ANONYMOUS if role is Role.GUEST and not guests.is_link_on() else role
 
 
 def role_of_request(sharing: Sharing | None) -> Role:

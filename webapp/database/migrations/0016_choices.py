@@ -10,7 +10,9 @@ STATEMENTS = (
     name TEXT NOT NULL, image_id TEXT, image_at TEXT, added_at TEXT NOT NULL,
     FOREIGN KEY (collection_id) REFERENCES collection (id) ON DELETE CASCADE)""",
     "CREATE UNIQUE INDEX collection_image_collection_id_name ON collection_image (collection_id, name)",
-    "CREATE TABLE guest_access (id INTEGER NOT NULL PRIMARY KEY, view TEXT NOT NULL, is_on INTEGER NOT NULL)",
+    # `flowshelf restore` has made it in an older copy.
+    """CREATE TABLE IF NOT EXISTS guest_access (id INTEGER NOT NULL PRIMARY KEY, view TEXT NOT NULL,
+    is_on INTEGER NOT NULL)""",
     """CREATE TABLE guest_collection (collection_id TEXT NOT NULL PRIMARY KEY,
     FOREIGN KEY (collection_id) REFERENCES collection (id) ON DELETE CASCADE)""",
 )

@@ -23,6 +23,10 @@ def find_guest_link() -> GuestLink:
     return GuestLink(access.is_on, GuestView(access.view), frozenset(chosen))
 
 
+def is_link_on() -> bool:
+    return (GuestAccess.get_or_none() or GuestAccess()).is_on
+
+
 def show_everything() -> None:
     """Turn the link on and show guests the whole shelf."""
     _store(GuestView.EVERYTHING)

@@ -2,6 +2,7 @@
 
 filters       which images a filter or a selection means
 scope         which images somebody may see at all
+visible_profiles   the profiles of these images
 query         the grammar of the search box
 terms         the conditions that a query means
 search        its words: those of prompts and titles, and the beginnings of names

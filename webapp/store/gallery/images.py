@@ -163,6 +163,14 @@ def find_ids(profile_id: str, names: Iterable[str]) -> dict[str, str]:
     return ids
 
 
+def list_ids_of_names(names: Iterable[str]) -> list[str]:
+    """The ids of images of any profile; names that are not on the shelf are left out."""
+    ids: list[str] = []
+    for chunk in chunked(list(names)):
+        ids.extend(Image.select(Image.id).where(Image.name.in_(chunk)).scalars())
+    return ids
+
+
 def list_by_ids(image_ids: Iterable[str]) -> list[Image]:
     """Images in no order; ids that do not exist are left out."""
     images: list[Image] = []

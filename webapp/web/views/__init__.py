@@ -27,7 +27,7 @@ help               the help pages
 share              sign-in, and the links of a shared Flowshelf
 preferences        density of the gallery, light or dark
 adoption           files that a person downloaded elsewhere: the drop zone
-api, api_firefox, api_trash   the JSON API (json_body reads requests, api_values makes responses)
+api, api_firefox, api_trash, api_choices   the JSON API (json_body reads requests, api_values makes responses)
 health             /healthz
 installation       the web manifest
 problems           error responses
@@ -52,7 +52,7 @@ from webapp.web.services import is_demo
 from webapp.web.views import (
     activity,
     adoption,
-    api_trash,
+    api_choices,
     collections,
     commands,
     companion_accounts,
@@ -117,7 +117,7 @@ def register_views(app: Flask) -> None:
         overview.charts,
         share.share,
         settings.settings,
-        api_trash.api,  # that of `api`, with the requests about Firefox and the trash
+        api_choices.api,  # that of `api`, with the requests about Firefox, the trash and choices
         health.health,
         installation.installation,
         help.help_pages,

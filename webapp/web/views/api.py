@@ -29,6 +29,7 @@ from webapp.storage import allowed_folder
 from webapp.store import profiles, runs
 from webapp.store.gallery import images
 from webapp.store.gallery.filters import Filter
+from webapp.store.gallery.visible_profiles import get_profile_within
 from webapp.store.runs import downloads
 from webapp.web.access import asks_for_code, is_owner, open_to_guests
 from webapp.web.services import background
@@ -195,7 +196,7 @@ def _outcomes(run: Run | None, image_ids: list[str]) -> list[Image]:
 @open_to_guests
 def get_local_images() -> ResponseReturnValue:
     body = read_body()
-    profile = profiles.get_profile(body.text("profileId"))
+    profile = get_profile_within(body.text("profileId"), current_scope())
     limit = body.find_number("limit")
     before = body.find_text("before")
     if before:

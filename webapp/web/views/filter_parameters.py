@@ -15,6 +15,7 @@ from webapp.store.choices import collections
 from webapp.store.gallery.filters import STATES_OF_FLAGS, FileState, Filter, Selection, Sort
 from webapp.store.gallery.query import Field, Flag
 from webapp.store.gallery.scope import WHOLE_SHELF, Scope, guest_scope
+from webapp.store.gallery.visible_profiles import get_profile_within
 from webapp.store.profiles import get_profile
 from webapp.web.access import is_owner
 from webapp.web.views.zones import viewer_zone
@@ -35,7 +36,7 @@ def filter_of(args: Mapping[str, str], scope: Scope = WHOLE_SHELF) -> Filter:
     profile_id = args.get("profile") or None
     since, until = _day(args.get("from")), _day(args.get("to"))
     return Filter(
-        profile_id=get_profile(profile_id).id if profile_id else None,
+        profile_id=get_profile_within(profile_id, scope).id if profile_id else None,
         text=args.get("q", "").replace("\0", " ").strip()[:MAX_CHARACTERS],
         state=_choice(FileState, args.get("state")),
         aspect_ratio=args.get("aspect") or None,

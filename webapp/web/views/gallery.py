@@ -12,11 +12,13 @@ from webapp.store import profiles, runs
 from webapp.store.choices import collections
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import Filter, Sort
+from webapp.store.gallery.visible_profiles import list_profiles_within
 from webapp.store.history import projects
 from webapp.store.runs import downloads
 from webapp.web.access import is_owner, open_to_guests
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import (
+    current_scope,
     file_states,
     filter_args,
     filter_of,
@@ -41,7 +43,7 @@ MAX_CARDS = 300
 @open_to_guests
 def show_gallery() -> ResponseReturnValue:
     """The images that match the filter of the URL; the welcome page if there is no profile yet."""
-    all_profiles = profiles.list_profiles()
+    all_profiles = list_profiles_within(current_scope())
     if not all_profiles and is_owner():
         return render_template("welcome.html")
     filter_ = requested_filter()

@@ -285,7 +285,8 @@ def send_versioned(
         # The modification time of an image's file is that of the image, whatever its bytes are.
         last_modified=max(found.st_mtime, found.st_ctime),
     )
-    is_versioned = version is not None and request.args.get("v") == version[:12]
+    # What a guest was shown may be out of their scope with the next request.
+    is_versioned = version is not None and request.args.get("v") == version[:12] and is_owner()
     caching = f"max-age={ONE_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
     response.headers["Cache-Control"] = f"private, {caching}"
     return response

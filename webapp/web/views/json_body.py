@@ -21,6 +21,11 @@ class Body:
     def __init__(self, fields: dict[str, object]) -> None:
         self._fields = fields
 
+    @property
+    def fields(self) -> dict[str, object]:
+        """The whole object, unchecked."""
+        return self._fields
+
     def has(self, name: str) -> bool:
         return self._fields.get(name) is not None
 

@@ -8,8 +8,12 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from webapp.database.states import Role
+from webapp.database.states import GuestView, Role
 from webapp.errors import BadRequest, Locked, WrongCode
+from webapp.store.choices import collections, guests
+from webapp.store.gallery import counts
+from webapp.store.gallery.filters import Filter
+from webapp.store.gallery.scope import guest_scope
 from webapp.web import access, security
 from webapp.web.access import asks_for_code, open_to_anonymous, open_to_guests
 from webapp.web.prefix import root_path
@@ -20,6 +24,7 @@ from webapp.web.views.return_path import is_local_path
 share = Blueprint("share", __name__)
 
 MAX_CODE_LENGTH = 200
+GUESTS_OFF = "The owner of this Flowshelf has turned the guest link off. Ask them to turn it on again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,30 @@ def show_share() -> str:
     """The links; without sharing how to turn it on."""
     current = sharing()
     accesses = [_access(current, role) for role in (Role.GUEST, Role.OWNER)] if current else []
-    return render_template("share.html", accesses=accesses, days=SESSION_DAYS)
+    return render_template(
+        "share.html",
+        accesses=accesses,
+        days=SESSION_DAYS,
+        guest_link=guests.find_guest_link(),
+        seen=counts.count_first(Filter(scope=guest_scope())),
+        collections=collections.list_collections(),
+    )
+
+
+@share.post("/share/guests")
+@asks_for_code
+def choose_guest_view() -> ResponseReturnValue:
+    """What the guest link shows: everything, chosen collections, or nothing because it is off."""
+    choice = request.form.get("shows")
+    if choice == GuestView.EVERYTHING:
+        guests.show_everything()
+    elif choice == GuestView.COLLECTIONS:
+        guests.show_collections(request.form.getlist("collection"))
+    elif choice == "nothing":
+        guests.turn_off()
+    else:
+        raise BadRequest("Choose what guests are shown: everything, collections, or nothing.")
+    return redirect(url_for("share.show_share"), code=303)
 
 
 @share.post("/share/<role>/renew")
@@ -138,6 +166,8 @@ def _sign_in_with(code: str, next_path: str) -> ResponseReturnValue:
             refusal.headers["Retry-After"] = str(error.retry_after_seconds)
         return refusal
     response = redirect(next_path, code=303)
+    if role is Role.GUEST and not guests.is_link_on():
+        return make_response(render_template("sign_in.html", next=next_path, problem=GUESTS_OFF), 403)
     # An owner stays the owner: a page of somebody else could open a guest link to take that role away.
     if not access.is_owner():
         _begin_session(current, response, role)
