@@ -407,7 +407,7 @@ function tickFocused() {
 }
 
 function download() {
-  const button = selected().length ? byId("download-selected") : cardInFocus()?.querySelector('[name="only"]');
+  const button = selected().length ? byId("download-selected") : cardInFocus()?.querySelector('.quick [name="only"]');
   button?.click();
 }
 

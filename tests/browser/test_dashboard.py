@@ -241,7 +241,7 @@ def test_the_button_of_a_card_downloads_it_and_shows_its_picture(synced, page, w
     card = cards(page).nth(2)
     card.get_by_role("button", name="Download").click()
     expect(card).to_contain_text("Downloaded")
-    expect(card.get_by_role("button")).to_have_count(0)
+    expect(card.locator(".quick button")).to_have_count(0)
     expect_picture(card)
     expect_file(world, name_of(card))
     expect(cards(page, "Downloaded")).to_have_count(1)
@@ -276,7 +276,7 @@ def test_only_images_ticked_with_shift_are_downloaded(synced, page, world):
 def test_a_button_of_a_card_is_not_replaced_while_it_is_held_down(synced, page, work, path, place, swap):
     card = cards(page).nth(4)
     image_id = card.get_attribute("id").removeprefix("card-")
-    card.get_by_role("button").hover()
+    card.locator(".quick button").hover()
     page.mouse.down()
     with store.connection():  # downloaded elsewhere: the card has to change
         work.downloads.wait_for_run(work.downloads.request(synced, [image_id]).id)
@@ -305,7 +305,7 @@ def test_the_response_to_a_button_is_not_lost_when_its_panel_is_replaced(synced,
     page.route("**/downloads", answer_both, times=1)
     with page.expect_request("**/panels/status"):
         page.evaluate("htmx.trigger(document.body, 'runs-changed')")
-    card.get_by_role("button").click()
+    card.locator(".quick button").click()
     expect(card).to_contain_text("Downloaded")
 
 
@@ -318,7 +318,7 @@ def test_a_press_is_not_lost_while_the_grid_is_replaced(synced, page):
     page.evaluate(
         "htmx.trigger(document.body, 'runs-changed')"
     )  # refreshes the totals, which are in the grid
-    card.get_by_role("button").click()
+    card.locator(".quick button").click()
     held.pop().continue_()
     expect(card).to_contain_text("Downloaded")
 

@@ -277,7 +277,7 @@ def test_the_grid_is_one_tab_stop_with_the_controls_of_one_card(shelf, open_page
     wait_for_cards(page, len(shelf))
     scroll_to(page, shelf[0])
     page.focus("#menu")
-    for control in (f"#look-{shelf[0]}", f"#card-{shelf[0]} input", f"#get-{shelf[0]}"):
+    for control in (f"#look-{shelf[0]}", f"#card-{shelf[0]} input", f"#get-{shelf[0]}", f"#heart-{shelf[0]}"):
         page.keyboard.press("Tab")
         expect(page.locator(control)).to_be_focused()
     page.keyboard.press("Tab")

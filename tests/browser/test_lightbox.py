@@ -163,12 +163,12 @@ def test_the_picture_zooms_by_buttons_double_tap_and_pinch(ids, open_page):
 def test_full_screen_shows_the_picture_alone(ids, open_page):
     page = open_page()
     look_at(page, ids[0])
-    page.keyboard.press("f")
+    page.keyboard.press("F")
     page.wait_for_function("() => document.fullscreenElement?.className === 'view'")
     expect(page.locator("#lightbox .caption")).to_be_hidden()
     page.keyboard.press("ArrowRight")
     expect(shown(page, ids[1])).to_be_visible()
-    page.keyboard.press("f")
+    page.keyboard.press("F")
     expect(page.locator("#lightbox .caption")).to_be_visible()
 
 
