@@ -94,7 +94,7 @@ onClick("[data-keys]", (event) => {
   event.preventDefault(); // a link to the same list
   showKeys();
 });
-on("lightbox-closed", () => document.body.append(byId("keys")));
+on("lightbox-closed", () => byId("lightbox").contains(byId("keys")) && document.body.append(byId("keys")));
 
 const KEYS = { "/": () => byId("q")?.focus(), "?": showKeys };
 
