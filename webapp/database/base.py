@@ -1,13 +1,40 @@
 """The database of this process, and the base class of its tables."""
 
+import itertools
 import sqlite3
 from functools import partial
+from typing import Any
 
 from peewee import Model, SqliteDatabase
 
+_READING = ("SELECT", "PRAGMA", "EXPLAIN", "WITH")
+
 
 class Database(SqliteDatabase):
-    """Reads damaged text with replacement signs, where sqlite3 would raise an error for the whole row."""
+    """Reads damaged text with replacement signs, where sqlite3 would raise an error for the whole row.
+
+    `version` is another number after every write of this process. While a server runs, no other process
+    writes: the lock of the data folder sees to that.
+    """
+
+    _versions = itertools.count(1)
+    version = 0
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)
+        finally:
+            if not sql.lstrip().startswith(_READING):
+                self._note_write()
+
+    def commit(self) -> None:
+        try:
+            super().commit()
+        finally:
+            self._note_write()  # only now others see what was written
+
+    def _note_write(self) -> None:
+        type(self).version = next(self._versions)
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         is_new = super().connect(reuse_if_open=reuse_if_open)

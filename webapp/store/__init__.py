@@ -76,6 +76,11 @@ def transaction() -> Iterator[None]:
         yield
 
 
+def version() -> int:
+    """Another number after every write of this process."""
+    return db.version
+
+
 def chunked(rows: Sequence[T], size: int = ROWS_PER_STATEMENT) -> Iterator[list[T]]:
     """`rows` in chunks that fit into one statement."""
     for start in range(0, len(rows), size):

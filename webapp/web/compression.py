@@ -66,11 +66,18 @@ def _compress(response: Response) -> None:
     content = response.get_data()
     if len(content) < MIN_BYTES:
         return
-    compressed = _gzip_cached(content) if request.endpoint == "static" else _gzip(content)
+    compressed = _compressed(content, is_kept=bool(response.get_etag()[0]))
     response.set_data(compressed)
     response.headers["Content-Encoding"] = "gzip"
     if etag := response.get_etag()[0]:
         response.set_etag(etag, weak=True)
+
+
+def _compressed(content: bytes, *, is_kept: bool) -> bytes:
+    """`is_kept`: the same bytes are sent again, as a static file or a page of `page_cache`."""
+    if request.endpoint == "static":
+        return _gzip_cached(content)
+    return _gzip_page(content) if is_kept else _gzip(content)
 
 
 def _gzip(content: bytes, level: int = LEVEL) -> bytes:
@@ -81,6 +88,11 @@ def _gzip(content: bytes, level: int = LEVEL) -> bytes:
 @lru_cache(maxsize=16)
 def _gzip_cached(content: bytes) -> bytes:
     return _gzip(content, STATIC_LEVEL)
+
+
+@lru_cache(maxsize=32)
+def _gzip_page(content: bytes) -> bytes:
+    return _gzip(content)
 
 
 def _is_current_version(app: Flask) -> bool:

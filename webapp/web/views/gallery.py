@@ -16,6 +16,7 @@ from webapp.store.gallery.visible_profiles import list_profiles_within
 from webapp.store.history import projects
 from webapp.store.runs import downloads
 from webapp.web.access import is_owner, open_to_guests
+from webapp.web.page_cache import cached_page
 from webapp.web.services import background
 from webapp.web.views.filter_parameters import (
     current_scope,
@@ -41,6 +42,7 @@ MAX_CARDS = 300
 
 @gallery.get("/")
 @open_to_guests
+@cached_page
 def show_gallery() -> ResponseReturnValue:
     """The images that match the filter of the URL; the welcome page if there is no profile yet."""
     all_profiles = list_profiles_within(current_scope())

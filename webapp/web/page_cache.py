@@ -1,0 +1,106 @@
+"""Whole pages that are sent again as long as nothing was written to the database, for a second at most.
+
+Under load many browsers ask for the same page. One thread renders it, the others wait for the result: threads
+that render at the same time only take the interpreter from each other. What a page depends on besides the
+database is in its key, or holds for a second (the clock, troubles of the background work).
+
+Each response has an ETag, so that whoever asks again gets 304 while the page is the same. Browsers store no
+page (`security`): on Back they would show it without asking.
+"""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import ParamSpec
+
+from flask import current_app, make_response, request
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+
+from webapp import store
+from webapp.web import access
+
+MAX_SECONDS = 1.0
+MAX_PAGES = 64
+# What a page depends on besides its URL.
+COOKIES = ("density", "theme", "zone")
+HEADERS = ("HX-Request", "HX-Target")
+
+Key = tuple[object, ...]
+ParametersT = ParamSpec("ParametersT")
+
+
+@dataclass(slots=True)
+class Page:
+    """A rendered page; empty until `lock` was held once."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    version: int = -1
+    made_at: float = 0.0
+    content: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    etag: str = ""
+
+    def is_current(self, version: int) -> bool:
+        return self.version == version and time.monotonic() - self.made_at < MAX_SECONDS
+
+
+class PageCache:
+    """The pages of one app that were asked for last."""
+
+    def __init__(self) -> None:
+        self._pages: OrderedDict[Key, Page] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: Key) -> Page:
+        with self._lock:
+            page = self._pages.setdefault(key, Page())
+            self._pages.move_to_end(key)
+            if len(self._pages) > MAX_PAGES:
+                self._pages.popitem(last=False)
+            return page
+
+
+def cached_page(
+    view: Callable[ParametersT, ResponseReturnValue],
+) -> Callable[ParametersT, ResponseReturnValue]:
+    """Send the page of a view again while it is current. The view must depend on nothing but the key."""
+
+    @wraps(view)
+    def respond(*args: ParametersT.args, **kwargs: ParametersT.kwargs) -> ResponseReturnValue:
+        page = _pages().find(_key())
+        with page.lock:
+            version = store.version()  # before the page is rendered: what is written meanwhile makes it old
+            if not page.is_current(version):
+                response = make_response(view(*args, **kwargs))
+                if response.status_code != 200:
+                    return response
+                _keep(page, response, version)
+            found = Response(page.content, headers=page.headers)
+            found.set_etag(page.etag)
+        return found.make_conditional(request)
+
+    return respond
+
+
+def _pages() -> PageCache:
+    """Those of the current app."""
+    found: PageCache = current_app.extensions.setdefault("flowshelf.pages", PageCache())
+    return found
+
+
+def _keep(page: Page, response: Response, version: int) -> None:
+    page.content = response.get_data()
+    page.headers = [(name, text) for name, text in response.headers if name != "Content-Length"]
+    page.etag = hashlib.sha256(page.content).hexdigest()[:32]
+    page.version, page.made_at = version, time.monotonic()
+
+
+def _key() -> Key:
+    cookies = tuple(request.cookies.get(name) for name in COOKIES)
+    headers = tuple(request.headers.get(name) for name in HEADERS)
+    return access.role(), request.script_root, request.full_path, cookies, headers
