@@ -25,6 +25,11 @@ export function arrange() {
   showFirst();
 }
 
+function endLife() {
+  life?.cancel();
+  life = null;
+}
+
 function merge(older, toast) {
   const count = Number(older.dataset.count) + Number(toast.dataset.count);
   older.dataset.count = count;
@@ -33,7 +38,7 @@ function merge(older, toast) {
   const link = older.querySelector("a");
   if (link && older.dataset.manyUrl) link.href = older.dataset.manyUrl;
   toast.remove();
-  if (older === shown()) life = null; // it says something new
+  if (older === shown()) endLife(); // it says something new
 }
 
 /** What a person has just done comes first; what happened meanwhile waits behind an offer of Undo. */

@@ -7,11 +7,12 @@ shown is gone, they see nothing.
 
 from dataclasses import dataclass
 
-from peewee import Expression
+from peewee import SQL, Expression, fn
 
 from webapp.database.models import CollectionImage, GuestAccess, GuestCollection, Image
 from webapp.database.states import GuestView
-from webapp.store.gallery.search import listed
+from webapp.store.gallery.reuse import reused
+from webapp.store.gallery.search import MAX_CANDIDATES, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,33 @@ def conditions(scope: Scope) -> list[Expression]:
 
 
 def in_collections(collection_ids: tuple[str, ...]) -> Expression:
-    members = CollectionImage.select(CollectionImage.image_id).where(
-        CollectionImage.collection.in_(listed(collection_ids)), CollectionImage.image_id.is_null(False)
-    )
-    return Image.id.in_(members)
+    """The condition that an image is in one of these collections.
+
+    With few members SQLite begins with them and sorts. With many it reads the images in order, between the
+    oldest and the newest member, and looks each up.
+    """
+    is_member = CollectionImage.collection.in_(listed(collection_ids))
+    if not has_many(collection_ids):
+        with_row = CollectionImage.image_id.is_null(False)
+        return Image.id.in_(CollectionImage.select(CollectionImage.image_id).where(is_member, with_row))
+    oldest, newest = reused(("bounds", collection_ids), lambda: _bounds(collection_ids))
+    looked_up = CollectionImage.select(SQL("1")).where(CollectionImage.image_id == Image.id, is_member)
+    return Image.created_at.between(oldest, newest) & fn.EXISTS(looked_up)
+
+
+def has_many(collection_ids: tuple[str, ...]) -> bool:
+    """Whether collections have more members than are quickly sorted or counted."""
+    members = CollectionImage.select().where(CollectionImage.collection.in_(listed(collection_ids)))
+    return reused(("members", collection_ids), members.limit(MAX_CANDIDATES + 1).count) > MAX_CANDIDATES
+
+
+def _bounds(collection_ids: tuple[str, ...]) -> tuple[str, str]:
+    """The times of the oldest and the newest member. One query each: so SQLite reads one row of the index."""
+    ends: list[str] = []
+    for collection_id in collection_ids:
+        times = CollectionImage.select(CollectionImage.image_at).where(
+            CollectionImage.collection == collection_id, CollectionImage.image_at.is_null(False)
+        )
+        for order in (CollectionImage.image_at, CollectionImage.image_at.desc()):
+            ends += times.order_by(order).limit(1).scalars()
+    return min(ends, default=""), max(ends, default="")

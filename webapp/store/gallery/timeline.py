@@ -11,7 +11,7 @@ from webapp.database.models import Image
 from webapp.store.gallery import search
 from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month, is_tallied
 from webapp.store.gallery.filters import Filter, Sort, matching, resolved
-from webapp.store.gallery.scope import SharedCollections
+from webapp.store.gallery.scope import SharedCollections, has_many
 
 # With more months than this a rail would be a solid block; it then consists of years.
 MAX_MONTHS = 150
@@ -45,7 +45,13 @@ def timeline_of(filter_: Filter) -> Timeline:
 
 def _count_found(filter_: Filter) -> dict[str, int] | None:
     """The counts of a search that the full-text index answers, which finds few images, and of chosen images:
-    the tally knows neither them nor what guests must not count. None otherwise."""
+    the tally knows neither them nor what guests must not count. No month of collections that take long to
+    count. None otherwise."""
+    chosen: tuple[str, ...] = (filter_.collection_id,) if filter_.collection_id else ()
+    if isinstance(filter_.scope, SharedCollections):
+        chosen = filter_.scope.collection_ids
+    if chosen and has_many(chosen):
+        return {}
     is_chosen = filter_.is_favourite or filter_.collection_id or isinstance(filter_.scope, SharedCollections)
     if not is_chosen and not search.is_selective(filter_.query, in_titles=filter_.searches_titles):
         return None
