@@ -101,9 +101,11 @@ class RoleTask(WSGITask):
 
 
 class RequestQueue:
-    """Requests that wait for a thread: the owner's first, and of all others `max_foreign` at the same time.
+    """Requests that wait for a thread: the owner's and all others in turn, and of those `max_foreign` at the
+    same time.
 
-    Whose a request is shows only while it runs. Until then the first one of a connection counts as foreign.
+    Whose a request is shows only while it runs. Until then the first one of a connection counts as foreign:
+    if the owner's always came first, a new connection of the owner would wait while others are busy.
     All methods but `release` are called with the lock of the dispatcher, which `lock` is.
     """
 
@@ -112,6 +114,7 @@ class RequestQueue:
         self._free_count = max_foreign
         self._own: deque[LimitedChannel] = deque()
         self._foreign: deque[LimitedChannel] = deque()
+        self._is_foreigns_turn = False
 
     def __len__(self) -> int:
         """How many requests may run now: the threads of waitress sleep while it is 0."""
@@ -127,8 +130,11 @@ class RequestQueue:
             self._foreign.append(channel)
 
     def popleft(self) -> "LimitedChannel":
-        if self._own:
+        may_be_foreign = bool(self._foreign) and self._free_count > 0
+        if self._own and not (self._is_foreigns_turn and may_be_foreign):
+            self._is_foreigns_turn = True
             return self._own.popleft()
+        self._is_foreigns_turn = False
         channel = self._foreign.popleft()
         self._free_count -= 1
         channel.place_count += 1
