@@ -19,7 +19,9 @@ from webapp.cli import main
 from webapp.database.base import db
 from webapp.database.models import Image, Project
 from webapp.maintenance.leaving.manifest import MANIFEST, Manifest
+from webapp.store.choices import collections, favourites
 from webapp.store.gallery import images
+from webapp.store.gallery.filters import Selection
 from webapp.times import parsed
 
 
@@ -89,6 +91,21 @@ def test_an_export_copies_every_file_with_its_name_time_and_metadata(run, rows, 
         assert b"<x:xmpmeta" in path.read_bytes()
         with Picture.open(path) as copy, Picture.open(image.file_path) as original:
             assert copy.tobytes() == original.tobytes()
+
+
+def test_a_folder_follows_a_collection_or_the_favourites(run, rows, folder, tmp_path):
+    with store.connection():
+        kites = collections.add_collection("Red kites: 猫")
+        collections.add_images(kites, Selection(tuple(row.id for row in rows[:2])))
+        favourites.mark(Selection((rows[3].id,)))
+    found = run("--json", "--collection", "red KITES: 猫", "--file-names", "{collection}/{key:8}")
+    assert (found["copied"], found["failed"]) == (2, 0)
+    assert files(folder) == {f"Red kites 猫/{row.media_key[:8]}.jpg" for row in rows[:2]}
+    other = tmp_path / "favourites"
+    assert run("--json", "--favourites", target=other)["copied"] == 1
+    assert run("--collection", "Dunes", code=1) == (
+        "Error: There is no collection “Dunes”. Collections: “Red kites: 猫”.\n"
+    )
 
 
 def test_a_second_run_adds_what_is_new_and_touches_nothing_else(run, rows, folder, shelf, profile_id):

@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from webapp import store
 from webapp.database.models import Download, Image
 from webapp.database.states import DownloadState, RunState
+from webapp.store.choices import collections, favourites
 from webapp.store.gallery import images, selections
 from webapp.store.gallery.filters import FileState, Filter, Selection
 from webapp.store.runs import downloads
@@ -295,6 +296,20 @@ def test_csv_begins_with_a_byte_order_mark_so_that_excel_shows_a_cat(client, ids
     (line,) = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     assert (line["name"] != "", line["prompt"]) == (True, "猫, a cat")
     assert client.get("/metadata.json").data.startswith(b"[\n{")
+
+
+def test_metadata_tells_favourites_and_collections(client, ids):
+    with store.connection():
+        favourites.mark(Selection(tuple(ids[:1])))
+        for title in ("Kites", "Dunes"):
+            collections.add_images(collections.add_collection(title), Selection(tuple(ids[:1])))
+        marked_at = row(ids[0]).favourite_at
+    chosen, other = json.loads(client.post("/metadata.json", data={"image_id": ids[:2]}).data)
+    assert (chosen["favouriteAt"], chosen["collections"]) == (marked_at, ["Dunes", "Kites"])
+    assert not {"favouriteAt", "collections"} & set(other)
+    content = client.post("/metadata.csv", data={"image_id": ids[:1]}).data.decode("utf-8-sig")
+    (line,) = csv.DictReader(io.StringIO(content, newline=""))
+    assert (line["favouriteAt"], line["collections"]) == (marked_at, "Dunes, Kites")
 
 
 def test_metadata_of_a_selection_is_json_in_the_order_of_the_gallery(client, ids):
