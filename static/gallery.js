@@ -224,9 +224,9 @@ on("htmx:afterRequest", ({ detail }) => {
 on("htmx:afterRequest", ({ detail: { requestConfig: { path, formData }, xhr } }) => {
   const [isHeart, un] = path.match(/\/selection\/(un)?favourite$/) ?? [];
   if (!isHeart || xhr.status < 200 || xhr.status >= 300) return;
-  const isMeant = formData.has("everything") ? ({ value }) => !formData.getAll("except").includes(value)
-    : ({ value }) => [...formData.getAll("only"), ...(formData.has("only") ? [] : formData.getAll("image_id"))].includes(value);
-  for (const heart of all("#cards button.heart").filter(isMeant)) {
+  const isAll = formData.has("everything") && !formData.has("only");
+  const ids = formData.getAll(isAll ? "except" : formData.has("only") ? "only" : "image_id");
+  for (const heart of all("#cards button.heart").filter(({ value }) => ids.includes(value) !== isAll)) {
     heart.ariaPressed = heart.dataset.version = String(!un);
     heart.setAttribute("formaction", heart.getAttribute("formaction").replace(/(un)?favourite$/, un ? "favourite" : "unfavourite"));
   }

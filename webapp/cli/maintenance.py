@@ -172,7 +172,16 @@ def import_(
     if len(files) > 1:
         raise click.UsageError("Only parts of a hand-over are imported several at a time.")
     (file,) = files
-    with errors_as_json(as_json), open_client(config) as client:
+    with errors_as_json(as_json):
+        report = _import_table(config, file, profile, adds_many=adds_many, may_ask=not as_json)
+    print_import(report, as_json)
+
+
+def _import_table(
+    config: Config, file: Path, profile: str | None, *, adds_many: bool, may_ask: bool
+) -> importing.ImportReport:
+    """Import the database of the predecessor, with a progress bar if somebody may be asked. Raises Busy."""
+    with open_client(config) as client:
         if not client.is_local:
             raise Busy(
                 f"A Flowshelf server is using {config.data_dir}. An import reads files from anywhere on this "
@@ -180,13 +189,14 @@ def import_(
             )
         table = importing.OldTable(file)
         owner_of = find_owners(
-            client, config, table, profile, adds_many=adds_many, may_ask=not as_json and sys.stdin.isatty()
+            client, config, table, profile, adds_many=adds_many, may_ask=may_ask and sys.stdin.isatty()
         )
         with store.connection():
             count = table.count()
-            with click.progressbar(length=count, file=sys.stderr, label="Importing", hidden=as_json) as bar:
-                report = importing.Import(config, owner_of).run(table, lambda: bar.update(1))
-    print_import(report, as_json)
+            with click.progressbar(
+                length=count, file=sys.stderr, label="Importing", hidden=not may_ask
+            ) as bar:
+                return importing.Import(config, owner_of).run(table, lambda: bar.update(1))
 
 
 def find_owners(
