@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from parts import button, long_shelf
+from parts import button, choose_filter, long_shelf
 from playwright.sync_api import expect
 
 from webapp import store
@@ -103,6 +103,19 @@ def test_all_that_match_are_added_and_the_collection_has_an_address_and_a_count(
     toast(page).get_by_role("link", name="Open").click()
     expect(page.locator("#totals")).to_contain_text(f"{len(shelf) - 1} images of {len(shelf)}")
     expect(page.locator(f"#card-{shelf[0]}")).to_have_count(0)
+
+
+def test_images_are_taken_out_of_the_collection_that_is_shown(page, shelf):
+    with store.connection():
+        kites = collections.add_collection("Kites")
+        collections.add_images(kites, Selection(tuple(shelf[:3])))
+    choose_filter(page, "collection", kites.id)
+    expect(page.locator("#grid li.card")).to_have_count(3)
+    page.check(f"#card-{shelf[1]} input[name=image_id]")
+    page.click("#menu")
+    page.click("#take-out")
+    expect(page.locator("#grid li.card")).to_have_count(2)
+    assert (titles_of(shelf[0]), titles_of(shelf[1])) == (["Kites"], [])
 
 
 def test_escape_leaves_the_dialog_and_nothing_is_added(page, shelf):
