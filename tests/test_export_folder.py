@@ -97,6 +97,7 @@ def test_a_folder_follows_a_collection_or_the_favourites(run, rows, folder, tmp_
     with store.connection():
         kites = collections.add_collection("Red kites: 猫")
         collections.add_images(kites, Selection(tuple(row.id for row in rows[:2])))
+        collections.add_images(collections.add_collection("Another"), Selection((rows[0].id,)))
         favourites.mark(Selection((rows[3].id,)))
     found = run("--json", "--collection", "red KITES: 猫", "--file-names", "{collection}/{key:8}")
     assert (found["copied"], found["failed"]) == (2, 0)
@@ -104,7 +105,7 @@ def test_a_folder_follows_a_collection_or_the_favourites(run, rows, folder, tmp_
     other = tmp_path / "favourites"
     assert run("--json", "--favourites", target=other)["copied"] == 1
     assert run("--collection", "Dunes", code=1) == (
-        "Error: There is no collection “Dunes”. Collections: “Red kites: 猫”.\n"
+        "Error: There is no collection “Dunes”. Collections: “Another”, “Red kites: 猫”.\n"
     )
 
 

@@ -77,6 +77,7 @@ def export(
         with database.translate_errors(), store.connection():
             own_roots = roots.read_roots(config.images_dir)
             current = _current_settings(config)
+            filter_ = _filter(filter_texts)
             with closing(
                 FolderExport(
                     folder.absolute(),
@@ -84,9 +85,10 @@ def export(
                     metadata_place=current.file_metadata,
                     roots=(config.images_dir, *config.storage_roots),
                     own_folders=(config.data_dir, *config.storage_roots, *own_roots.paths),
+                    collection=_title_of(filter_),
                 )
             ) as exported:
-                image_ids = exported.list_ids(Selection(everything=_filter(filter_texts)))
+                image_ids = exported.list_ids(Selection(everything=filter_))
                 found = exported.find_out_of_filter()
                 may_ask = not as_json and sys.stdin.isatty()
                 prune = prune and _may_prune(len(found), is_agreed=is_agreed, may_ask=may_ask)
@@ -129,6 +131,10 @@ def _filter(texts: Mapping[str, str | bool | None]) -> Filter:
         args["project"] = _project_id(args["project"], args.get("profile"))
     # Oldest first, so that {sequence} goes with time.
     return filter_of({**args, "sort": "oldest"})
+
+
+def _title_of(filter_: Filter) -> str | None:
+    return collections.get_collection(filter_.collection_id).title if filter_.collection_id else None
 
 
 def find_collection(title_or_id: str) -> Collection:

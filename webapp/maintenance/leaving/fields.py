@@ -56,11 +56,12 @@ class Teller:
 
     `for_guest`: only what the page of an image shows to guests. That is neither its project nor what the
     owner called it in Flow, and collections only within their scope. The name of a profile is never the
-    e-mail of its account.
+    e-mail of its account. `collection` is the title of the collection of which all images are.
     """
 
-    def __init__(self, *, for_guest: bool = False) -> None:
+    def __init__(self, *, for_guest: bool = False, collection: str | None = None) -> None:
         self._for_guest = for_guest
+        self._collection = collection
         self._scope = guest_scope() if for_guest else WHOLE_SHELF
         self._profiles: dict[str, str] | None = None
         self._projects: dict[tuple[str, str], str | None] = {}
@@ -84,7 +85,9 @@ class Teller:
         )
 
     def _collection_of(self, image: Image) -> str | None:
-        """The title of the first one."""
+        """The title of the one that is exported, else of the first one."""
+        if self._collection:
+            return self._collection
         found = collections.list_of_image(image, self._scope)
         return found[0].title if found else None
 

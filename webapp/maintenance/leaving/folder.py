@@ -82,6 +82,7 @@ class FolderExport:
     """One run of `flowshelf export`.
 
     `own_folders` are the data folder and the storage roots; of the latter, files are read from `roots`.
+    `collection` is the title of the one that is exported.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class FolderExport:
         metadata_place: str,
         roots: Sequence[Path],
         own_folders: Sequence[Path],
+        collection: str | None = None,
     ) -> None:
         """Create the folder, if the one above it is there, and read its manifest.
 
@@ -104,7 +106,7 @@ class FolderExport:
         self._place = metadata_place
         self._roots = roots
         self._own_folders = own_folders
-        self._teller = Teller()
+        self._teller = Teller(collection=collection)
         self._ids: frozenset[str] = frozenset()
         self.report = ExportReport()
         with storage.translate_errors(folder):
