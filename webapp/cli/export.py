@@ -75,8 +75,7 @@ def export(
     with errors_as_json(as_json):
         store.open_to_read(config.database_path)
         with database.translate_errors(), store.connection():
-            own_roots = roots.read_roots(config.images_dir)
-            current = _current_settings(config)
+            own_roots, current = roots.read_roots(config.images_dir), _current_settings(config)
             filter_ = _filter(filter_texts)
             with closing(
                 FolderExport(
