@@ -1,6 +1,7 @@
 """Pages that are sent again: always as the shelf is now, and never to another role."""
 
 import threading
+import time
 
 import pytest
 from flask import template_rendered
@@ -122,6 +123,31 @@ def test_many_who_ask_at_once_wait_for_one_rendering(app, shelf, patient, render
         thread.join(30)
     assert statuses == [200] * 8
     assert rendered == ["gallery.html"]
+
+
+def test_a_page_serves_all_who_asked_before_it_was_rendered_whatever_was_written_meanwhile(patient):
+    page = page_cache.Page(version=5, made_at=time.monotonic())
+    assert page.is_current(asked=5)
+    assert page.is_current(asked=4)
+    assert not page.is_current(asked=6)
+
+
+def test_the_version_never_falls_while_threads_write(app):
+    seen, begin = [], threading.Barrier(4)
+
+    def write():
+        begin.wait(10)
+        with store.connection():
+            for _ in range(50):
+                favourites.unmark(Selection(()))
+                seen.append(store.version())
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert store.version() == max(seen)
 
 
 def test_the_version_rises_with_a_commit_and_not_with_reading(client, shelf):

@@ -1,7 +1,7 @@
 """The database of this process, and the base class of its tables."""
 
-import itertools
 import sqlite3
+import threading
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,11 @@ _READING = ("SELECT", "PRAGMA", "EXPLAIN", "WITH")
 class Database(SqliteDatabase):
     """Reads damaged text with replacement signs, where sqlite3 would raise an error for the whole row.
 
-    `version` is another number after every write of this process. While a server runs, no other process
-    writes: the lock of the data folder sees to that.
+    `version` rises with every write of this process. While a server runs, no other process writes: the
+    lock of the data folder sees to that.
     """
 
-    _versions = itertools.count(1)
+    _version_lock = threading.Lock()
     version = 0
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
@@ -34,7 +34,8 @@ class Database(SqliteDatabase):
             self._note_write()  # only now others see what was written
 
     def _note_write(self) -> None:
-        type(self).version = next(self._versions)
+        with self._version_lock:  # it must never fall: `page_cache` compares which of two is later
+            type(self).version += 1
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         is_new = super().connect(reuse_if_open=reuse_if_open)

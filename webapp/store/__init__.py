@@ -77,7 +77,7 @@ def transaction() -> Iterator[None]:
 
 
 def version() -> int:
-    """Another number after every write of this process."""
+    """A number that rises with every write of this process."""
     return db.version
 
 

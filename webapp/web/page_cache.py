@@ -45,8 +45,9 @@ class Page:
     headers: list[tuple[str, str]] = field(default_factory=list)
     etag: str = ""
 
-    def is_current(self, version: int) -> bool:
-        return self.version == version and time.monotonic() - self.made_at < MAX_SECONDS
+    def is_current(self, asked: int) -> bool:
+        """Whether it shows all that was written when somebody asked, which is what `asked` counts."""
+        return self.version >= asked and time.monotonic() - self.made_at < MAX_SECONDS
 
 
 class PageCache:
@@ -73,9 +74,11 @@ def cached_page(
     @wraps(view)
     def respond(*args: ParametersT.args, **kwargs: ParametersT.kwargs) -> ResponseReturnValue:
         page = _pages().find(_key())
+        # Before waiting: while a sync writes, each of those who wait would otherwise render the page again.
+        asked = store.version()
         with page.lock:
-            version = store.version()  # before the page is rendered: what is written meanwhile makes it old
-            if not page.is_current(version):
+            if not page.is_current(asked):
+                version = store.version()  # before rendering: what is written meanwhile makes the page old
                 response = make_response(view(*args, **kwargs))
                 if response.status_code != 200:
                     return response

@@ -42,12 +42,16 @@ MAX_CARDS = 300
 
 @gallery.get("/")
 @open_to_guests
-@cached_page
 def show_gallery() -> ResponseReturnValue:
     """The images that match the filter of the URL; the welcome page if there is no profile yet."""
-    all_profiles = list_profiles_within(current_scope())
-    if not all_profiles and is_owner():
+    if is_owner() and not profiles.list_profiles():
         return render_template("welcome.html")
+    return _show_images()
+
+
+@cached_page
+def _show_images() -> ResponseReturnValue:
+    all_profiles = list_profiles_within(current_scope())
     filter_ = requested_filter()
     values = {"profiles": all_profiles, "profile_id": filter_.profile_id}
     grid = grid_values(filter_)
