@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pastes import LABS, LATER, NOW, SHAPES, header
 
@@ -299,9 +299,15 @@ def test_any_json_gives_cookies_or_an_error(document):
     assert outcome(json.dumps(document))
 
 
+PLAIN = "q7" * 8
+
+
 @pytest.mark.parametrize("shape", SHAPES)
+@example(value="labs.goo")
 @given(value=st.text(OCTETS, min_size=8, max_size=60))
 def test_no_error_quotes_a_value(shape, value):
-    assume(not any(value.lower() in word for word in error_for("SID=x; _ga=y").lower().split()))
+    # What an error says of another value in the same shape is no quotation, such as “labs.google”.
+    usual = error_for("SID=x; _ga=y") + error_for(SHAPES[shape]({"SID": PLAIN, "other": PLAIN}))
+    assume(not any(value.lower() in word for word in usual.lower().split()))
     error = error_for(SHAPES[shape]({"SID": value, "other": value + value}))
     assert value not in error
