@@ -12,6 +12,7 @@ from webapp.database.states import Health, RunKind
 from webapp.demo import FlowServer
 from webapp.demo.faults import Gate
 from webapp.store import profiles, runs
+from webapp.store.choices import collections, favourites
 from webapp.store.gallery import counts, images
 from webapp.store.gallery.filters import FileState, Filter, Selection, Sort
 from webapp.web.views.help import TOPICS
@@ -42,6 +43,7 @@ SHEET = {"sheet": Look("/", ("#status-details",), "#dialog[open] #download-panel
 COMPACT = Look("/", ("button[value=compact]",), "[data-density=compact]")  # remembered from here on
 QUESTIONS = {
     "delete": Look("/", (TICKED, "#delete-selected"), "#dialog .facts"),
+    "collect": Look("/", (TICKED, "#collect-selected"), "#dialog #collection-title"),
     "zip": Look("/", (TICKED, "[formaction$='/exports']"), "#dialog .export"),
     "toast": Look("/", (TICKED, "#hide-selected"), "#toasts .toast"),
 }
@@ -81,7 +83,7 @@ def states(flow: FlowServer, work: Background, name: str = "Ada") -> Iterator[St
         work.exports.request(Selection(ids=(newest.id,)))
         work.examine(profile_id)
         delete_oldest(work, profile_id)
-        yield "full", all_pages(profile_id) | picture | QUESTIONS | OVERLAYS
+        yield "full", all_pages(profile_id) | choices(newest.id) | picture | QUESTIONS | OVERLAYS
         change_file(newest.id)
         yield "changed", picture | GALLERY | {"lightbox": OVERLAYS["lightbox"]}
         lose_cookies(flow, work, profile_id)
@@ -112,6 +114,19 @@ def all_pages(profile_id: str) -> dict[str, Look]:
     paths |= {"status": "/status"}
     paths |= {"gallery": f"/?profile={profile_id}"}
     paths |= {"run": f"/runs/{runs.find_last_run(profile_id, RunKind.SYNC).id}"}
+    return {page: Look(path) for page, path in paths.items()}
+
+
+def choices(image_id: str) -> dict[str, Look]:
+    """A favourite in a collection of a long title, and an empty collection."""
+    favourites.mark(Selection((image_id,)))
+    kites = collections.add_collection("Red kites over the dunes, for the wall of the living room, 猫")
+    collections.add_images(kites, Selection((image_id,)))
+    empty = collections.add_collection("Nothing yet")
+    paths = {"collections": "/collections", "filters": "/filters", "collection": f"/?collection={kites.id}"}
+    paths |= {
+        f"edit-{name}": f"/collections/{each.id}/edit" for name, each in (("full", kites), ("empty", empty))
+    }
     return {page: Look(path) for page, path in paths.items()}
 
 
