@@ -323,7 +323,8 @@ def test_the_first_click_opens_the_lightbox_although_its_script_comes_later(ids,
         held.append(route)
 
     page.route("**/lightbox.js*", hold)
-    page.click(f"#look-{ids[1]}")
+    with page.expect_request("**/lightbox.js*"):
+        page.click(f"#look-{ids[1]}")
     expect(page.locator("#lightbox")).to_be_hidden()
     assert page.url.endswith("/")
     held[0].continue_()
