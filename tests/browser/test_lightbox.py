@@ -87,7 +87,8 @@ def test_a_large_shelf_counts_the_place_after_the_image_is_shown(ids, open_page,
 
     page.route("**/position**", hold)
     first = page.locator(".look").first
-    first.click()
+    with page.expect_request("**/position**"):
+        first.click()
     expect(page.locator("#lightbox #image")).to_be_visible()
     expect(page.locator(".position")).to_have_text("")
     held[0].continue_()
