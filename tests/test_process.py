@@ -249,6 +249,21 @@ def test_a_signal_ends_the_server_within_three_seconds_during_any_work(shelf, pr
     waiting.communicate(timeout=30)
 
 
+def test_many_signals_end_the_server_as_one_does(shelf, profile_id, flow):
+    shelf.ask(SYNC, {"profileId": profile_id})
+    with flow.holding("media") as media:
+        shelf.ask(BATCH, {"profileId": profile_id, "pending": True, "wait": False})
+        assert media.reached.wait(10)
+        ends_at = time.monotonic() + 10
+        while shelf.process.poll() is None and time.monotonic() < ends_at:
+            shelf.process.send_signal(signal.SIGTERM)
+            shelf.process.send_signal(signal.SIGINT)
+        code = shelf.process.poll()
+        media.release()
+    assert code == 0
+    shelf.process.communicate(timeout=10)
+
+
 def test_a_second_server_ends_with_a_sentence_that_names_the_first(shelf, profile_id):
     assert shelf.url in shelf.run("serve", code=1)
 

@@ -111,7 +111,11 @@ def run_server(
     url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), port, prefix)}/"
 
     def end(*_: object) -> None:
-        # First, so that waiting API calls return now and waitress's threads can end.
+        # A second signal, as of an impatient Ctrl-C, would wait for ever for the lock that `set` holds below,
+        # or cut short what the first one began.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Before the exit, so that waiting API calls return now and waitress's threads can end.
         work.stopping.set()
         sys.exit()
 
