@@ -15,14 +15,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from webapp import store
 from webapp.cli import main
+from webapp.database.backup import copy_database
 from webapp.database.models import Collection, CollectionImage, Favourite, Image
+from webapp.database.restore import restore_database
 from webapp.errors import BadRequest, CollectionExists, UnknownCollection
 from webapp.store import profiles
 from webapp.store.choices import collections, favourites, guests, portable
 from webapp.store.gallery.filters import Filter, Selection, Sort, matching
 from webapp.store.gallery.images import list_page
+from webapp.store.gallery.scope import SharedCollections
 
 NAMES = [f"name-{number}" for number in range(12)]
+AT = "2026-03-01T10:00:00.000000Z"
 CHOICES = (Favourite, CollectionImage, Collection)
 TITLES = ["Kites", "Dunes", "夜の海"]
 
@@ -118,6 +122,9 @@ def test_titles_are_one_line_and_unique_without_regard_to_case(ada):
     with pytest.raises(CollectionExists):
         collections.add_collection("red kites")
     collections.rename(kites, "RED kites")
+    collections.add_collection("Ärger")
+    with pytest.raises(CollectionExists):
+        collections.add_collection("ärger")
     for title in ("", " \n", "x" * 81):
         with pytest.raises(BadRequest):
             collections.add_collection(title)
@@ -164,6 +171,50 @@ def test_choices_go_through_a_file_to_a_shelf_whose_images_come_later(tmp_path):
         assert Image.get(Image.name == "name-2").favourite_at == exported["favourites"][0]["at"]
 
 
+@pytest.mark.parametrize("title", ["👩\u200d🎨 art", "می\u200cخواهم", "\u200fعربي", "soft\u00adhyphen"])
+def test_titles_with_joiners_and_marks_go_through_a_file_unchanged(ada, title):
+    collections.add_images(collections.add_collection(title), ids_of("name-1"))
+    exported = json.loads(json.dumps(portable.export_choices()))
+    collections.remove(collections.find_by_title(title))
+    assert portable.import_choices(exported).image_count == 1
+    assert [each.title for each in collections.list_collections()] == [title]
+
+
+def test_a_title_holds_no_control_characters_and_no_half_letters(ada):
+    assert collections.add_collection("a\x1b[31mb\ud800c").title == "a [31mb c"
+    with pytest.raises(BadRequest):
+        collections.add_collection("\x1b\ud800\0")
+
+
+def test_the_first_collection_of_an_image_names_its_file_within_the_scope(ada):
+    image = Image.get(Image.name == "name-1")
+    ids = {}
+    for title in ("kites", "Dunes", "Zoo"):
+        added = collections.add_collection(title)
+        collections.add_images(added, ids_of("name-1"))
+        ids[title] = added.id
+    assert collections.find_first_title(image) == "Dunes"
+    assert collections.find_first_title(image, SharedCollections((ids["Zoo"], ids["kites"]))) == "kites"
+    assert collections.find_first_title(image, SharedCollections(())) is None
+    assert collections.find_first_title(Image.get(Image.name == "name-2")) is None
+
+
+def test_choices_come_back_with_a_backup(tmp_path):
+    path, backup = tmp_path / "flowshelf.sqlite3", tmp_path / "backup.sqlite3"
+    with shelf_with(path, NAMES):
+        kites = collections.add_collection("Kites")
+        collections.add_images(kites, ids_of("name-1", "name-2"))
+        favourites.mark(ids_of("name-2"))
+        copy_database(path, backup)
+        collections.remove(kites)
+        favourites.unmark(ids_of("name-2"))
+    restore_database(backup, path)
+    store.open_database(path)
+    with store.connection():
+        assert names_of(Filter(collection_id=kites.id)) == {"name-1", "name-2"}
+        assert names_of(Filter(is_favourite=True)) == {"name-2"}
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -172,8 +223,13 @@ def test_choices_go_through_a_file_to_a_shelf_whose_images_come_later(tmp_path):
         {"kind": portable.KIND, "version": 2},
         {"kind": portable.KIND, "version": 1, "favourites": "all"},
         {"kind": portable.KIND, "version": 1, "favourites": [{"name": 1, "at": "x"}]},
-        {"kind": portable.KIND, "version": 1, "favourites": [{"name": "a\0b", "at": "x"}]},
-        {"kind": portable.KIND, "version": 1, "favourites": [{"name": "x" * 501, "at": "x"}]},
+        {"kind": portable.KIND, "version": 1, "favourites": [{"name": "a\0b", "at": AT}]},
+        {"kind": portable.KIND, "version": 1, "favourites": [{"name": "x" * 501, "at": AT}]},
+        {"kind": portable.KIND, "version": 1, "favourites": [{"name": "a", "at": "zzzz"}]},
+        {"kind": portable.KIND, "version": 1, "favourites": [{"name": "a", "at": AT[:-1]}]},
+        {"kind": portable.KIND, "version": 1, "collections": [{"title": "a", "cover": "\ud800"}]},
+        {"kind": portable.KIND, "version": 1, "collections": [{"title": "a", "cover": 5}]},
+        {"kind": portable.KIND, "version": 1, "collections": [{"title": ["a"], "images": []}]},
         {"kind": portable.KIND, "version": 1, "collections": [{"images": []}]},
         {"kind": portable.KIND, "version": 1, "collections": [{"title": "a", "images": [{"name": "a"}]}]},
         {"kind": portable.KIND, "version": 1, "collections": [{"title": "x" * 81, "images": []}]},

@@ -12,7 +12,9 @@ from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.demo.entries import Kind
 from webapp.errors import Busy, FlowUnavailable
 from webapp.store import profiles, runs
+from webapp.store.choices import collections, favourites
 from webapp.store.gallery import counts
+from webapp.store.gallery.filters import Filter, Selection, matching
 from webapp.store.history import walks
 from webapp.sync.missing import answer_question
 from webapp.web.services import background_of
@@ -366,6 +368,21 @@ def test_a_full_sync_marks_what_is_gone_and_seeing_it_again_clears_the_mark(sync
     Image.update(name=again).where(Image.name == entry.name).execute()
     sync()
     assert Image.get(Image.name == again).gone_upstream_at is None
+
+
+def test_choices_hold_through_syncs_full_syncs_and_rows_that_a_sync_brings_back(sync, world):
+    sync()
+    chosen = world.names(UPLOADS)[:3]
+    choice = Selection(tuple(Image.select(Image.id).where(Image.name.in_(chosen)).scalars()))
+    favourites.mark(choice)
+    kites = collections.add_collection("Kites")
+    collections.add_images(kites, choice)
+    world.delete(chosen[0])
+    Image.delete().where(Image.name == chosen[1]).execute()
+    for mode in (SyncMode.FULL, SyncMode.NEW):
+        sync(mode)
+        assert {image.name for image in matching(Filter(collection_id=kites.id))} == set(chosen)
+        assert {image.name for image in matching(Filter(is_favourite=True))} == set(chosen)
 
 
 def test_a_full_sync_asks_before_it_marks_more_than_a_tenth(sync, world, profile_id):

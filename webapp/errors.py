@@ -11,13 +11,15 @@
     ├── Locked                          429 locked         too many wrong codes from this address
     ├── Forbidden                       403 forbidden
     │   └── CodeNeeded                  403 forbidden      the owner's code was not typed for a while
-    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownPairing / UnknownFirefox   404
+    ├── UnknownProfile / UnknownImage / UnknownRun / UnknownExport / UnknownCollection / UnknownPairing /
+    │   UnknownFirefox                 404
     │   └── RunEnded                    404 unknown_run    paused or removed while its thread was working
     ├── Busy                            409 busy           one sync run per profile at a time
     ├── Overloaded                      503 busy           too many waiting calls, or shutting down
     │   └── DatabaseLocked              503 busy           another program has locked the database; passes
     ├── Paused / Cancelled              409                how the run ended that the caller waited for
     ├── OtherAccount / AccountExists    409                one profile per account
+    ├── CollectionExists                409 collection_exists  another collection has this title
     ├── DiskFull                        507 disk_full
     ├── FolderGone                      409 folder_gone    the storage root is missing or not writable
     ├── BadDatabase                     500 bad_database   not a Flowshelf database

@@ -86,10 +86,7 @@ class Teller:
 
     def _collection_of(self, image: Image) -> str | None:
         """The title of the one that is exported, else of the first one."""
-        if self._collection:
-            return self._collection
-        found = collections.list_of_image(image, self._scope)
-        return found[0].title if found else None
+        return self._collection or collections.find_first_title(image, self._scope)
 
     def _profile_of(self, profile_id: str) -> str | None:
         if self._profiles is None:

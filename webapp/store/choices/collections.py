@@ -1,10 +1,11 @@
-"""Collections: named sets of images, in which an image may be any number of times at once.
+"""Collections: named sets of images. An image can be in several of them.
 
 Titles are unique without regard to case. A collection also holds names of images that are not on the shelf
 now; what is counted and shown are the images that are.
 """
 
 import secrets
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from webapp.store.gallery.search import listed
 from webapp.times import now
 
 MAX_TITLE = 80
+# How many images are looked at for a cover: a large collection may have no file at all.
+MAX_COVERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ def find_collection(collection_id: str) -> Collection | None:
 
 
 def find_by_title(title: str) -> Collection | None:
-    return Collection.get_or_none(Collection.title.collate("NOCASE") == clean_title(title))
+    """Without regard to case, of any letters: SQLite's NOCASE knows those of ASCII only."""
+    wanted = clean_title(title).casefold()
+    return next((row for row in Collection.select() if row.title.casefold() == wanted), None)
 
 
 def list_of_image(image: Image, within: Scope = WHOLE_SHELF) -> list[Collection]:
@@ -67,6 +72,19 @@ def list_of_image(image: Image, within: Scope = WHOLE_SHELF) -> list[Collection]
     ids = CollectionImage.select(CollectionImage.collection).where(CollectionImage.name == image.name)
     found = set(ids.scalars())
     return [collection for collection in list_collections(within) if collection.id in found]
+
+
+def find_first_title(image: Image, within: Scope = WHOLE_SHELF) -> str | None:
+    """The first title of the collections that an image is in, in one query; a ZIP asks for each image."""
+    rows = (
+        Collection.select(Collection.title)
+        .join(CollectionImage)
+        .where(CollectionImage.name == image.name)
+        .order_by(Collection.title.collate("NOCASE"))
+    )
+    if isinstance(within, SharedCollections):
+        rows = rows.where(Collection.id.in_(listed(within.collection_ids)))
+    return next(iter(rows.limit(1).scalars()), None)
 
 
 def titles_of(image_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -152,13 +170,19 @@ def set_cover(collection: Collection, image: Image | None) -> None:
 
 
 def clean_title(title: str) -> str:
-    """A title in one line. Raises BadRequest if nothing is left, or it is too long."""
-    title = " ".join(title.replace("\0", " ").split())
+    """A title in one line, without control characters and lone surrogates. Raises BadRequest if nothing is
+    left, or it is too long."""
+    title = " ".join("".join(" " if _is_unfit(letter) else letter for letter in title).split())
     if not title:
         raise BadRequest("A collection needs a title. Type one and try again.")
     if len(title) > MAX_TITLE:
         raise BadRequest(f"This title has {len(title)} characters, and at most {MAX_TITLE} are possible.")
     return title
+
+
+def _is_unfit(letter: str) -> bool:
+    """Joiners and marks of direction (Cf) stay: emoji, Persian and Arabic need them."""
+    return unicodedata.category(letter) in ("Cc", "Cs")
 
 
 def _require_free(title: str, other_than: str | None = None) -> None:
@@ -179,10 +203,10 @@ def shown(collection: Collection, within: Scope = WHOLE_SHELF) -> Shown:
 
 
 def _find_cover(collection: Collection, filter_: Filter) -> Image | None:
-    """The chosen cover while it is in the collection and may be seen, else the newest image with a file, else
-    the newest one."""
+    """The chosen cover while it is in the collection and may be seen, else the newest image, of the first few
+    rather one with a file."""
     images = matching(filter_)
     if collection.cover_name and (cover := images.where(Image.name == collection.cover_name).first()):
         return cover
-    newest = filter_.ordered(images)
-    return newest.where(Image.local_path.is_null(False)).first() or newest.first()
+    newest = list(filter_.ordered(images).limit(MAX_COVERS))
+    return next((image for image in newest if image.local_path), newest[0] if newest else None)

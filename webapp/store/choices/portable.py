@@ -12,7 +12,7 @@ from webapp.database.models import Collection, CollectionImage, Favourite, Image
 from webapp.errors import BadRequest
 from webapp.store import chunked, transaction
 from webapp.store.choices.collections import clean_title, get_or_add
-from webapp.times import now
+from webapp.times import now, parsed, timestamp
 
 KIND, VERSION = "flowshelf-choices", 1
 MAX_NAME = 500
@@ -61,7 +61,7 @@ def import_choices(value: object) -> Imported:
         raise BadRequest(_NOT_OURS)
     if value.get("version") != VERSION:
         raise BadRequest("This export was written by a newer Flowshelf. Update Flowshelf, then import it.")
-    named = [(clean_title(_text(each, "title")), each) for each in _objects(value, "collections")]
+    named = [(_title(each), each) for each in _objects(value, "collections")]
     favourites = list(_named(value, "favourites"))
     with transaction():
         favourite_count = _add_favourites(favourites)
@@ -86,8 +86,8 @@ def _add_collection(title: str, value: Mapping[str, object]) -> int:
         found = {row.name: row for row in known.where(Image.name.in_([name for name, _ in chunk]))}
         rows = [_member(collection, name, at, found.get(name)) for name, at in chunk]
         CollectionImage.insert_many(rows).on_conflict_ignore().execute()
-    cover = value.get("cover")
-    if isinstance(cover, str) and 0 < len(cover) <= MAX_NAME and not collection.cover_name:
+    if value.get("cover") is not None and not collection.cover_name:
+        cover = _text(value, "cover")
         Collection.update(cover_name=cover).where(Collection.id == collection.id).execute()
     return int(members.count()) - int(before)
 
@@ -112,7 +112,23 @@ def _objects(value: Mapping[str, object], field: str) -> list[Mapping[str, objec
 def _named(value: Mapping[str, object], field: str) -> Iterator[tuple[str, str]]:
     """The names of a list with their times."""
     for each in _objects(value, field):
-        yield _text(each, "name"), _text(each, "at")
+        yield _text(each, "name"), _time(each)
+
+
+def _title(value: Mapping[str, object]) -> str:
+    """Titles are cleaned as those that are typed; those with joiners, as in emoji, are not `isprintable`."""
+    title = value.get("title")
+    if not isinstance(title, str):
+        raise BadRequest(_NOT_OURS)
+    return clean_title(title)
+
+
+def _time(value: Mapping[str, object]) -> str:
+    """Favourites are sorted by this text, so it has to be one that `timestamp` makes."""
+    text = _text(value, "at")
+    if timestamp(parsed(text)) != text:
+        raise BadRequest(_NOT_OURS)
+    return text
 
 
 def _text(value: Mapping[str, object], field: str) -> str:
