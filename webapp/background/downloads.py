@@ -268,7 +268,8 @@ class Downloads:
     def _next_claim(self, pool: WorkerPool) -> Claim | None:
         """Claim under the lock: between the claim and `_in_flight`, `ensure_running` would queue it again."""
         with self._lock:
-            if pool.stop.is_set() or self._is_surplus(pool):
+            # Between the signal and `stop` a claim would be released at once, and claimed again.
+            if pool.stop.is_set() or self._stopping.is_set() or self._is_surplus(pool):
                 return None
             claim = pool.claim()
             if claim:
