@@ -106,6 +106,15 @@ def test_counts_neighbours_and_lists_are_those_of_the_collection(guest, owner, s
     assert len(owner.get("/api/collections").json["data"]) == 2
 
 
+def test_a_guest_learns_that_an_image_is_a_favourite_and_not_since_when(guest, owner, inside):
+    assert owner.call("/api/favourites/add", {"imageNames": [inside.name]}).json["data"] == {"added": 1}
+    (listed,) = guest.call(LOCAL, {"profileId": inside.profile_id}).json["data"]
+    assert listed["isFavourite"]
+    assert "favouriteAt" not in listed
+    assert 'aria-label="Favourite"' in guest.get("/").text
+    assert guest.post("/selection/unfavourite", {"only": inside.id}).status == 403
+
+
 def test_narrowing_holds_from_the_next_request_also_for_what_browsers_stored(guest, shelf, inside):
     version = inside.sha256[:12]
     before = guest.get(f"/images/{inside.id}/file?v={version}")

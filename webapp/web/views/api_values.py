@@ -98,12 +98,14 @@ def image_value(image: Image) -> dict[str, Any]:
 # image to everybody who knows it.
 NOT_FOR_GUESTS = (
     *("localPath", "fifeUrl", "projectId", "title", "version", "isArchived", "changedSha256"),
-    "adoptedAt",
+    *("adoptedAt", "favouriteAt"),
 )
 
 
 def guest_image_value(image: Image) -> dict[str, Any]:
-    return {name: field for name, field in image_value(image).items() if name not in NOT_FOR_GUESTS}
+    """Of a favourite a guest learns that it is one, as on the pages, and not when it was marked."""
+    value = {name: field for name, field in image_value(image).items() if name not in NOT_FOR_GUESTS}
+    return value | ({"isFavourite": True} if image.favourite_at else {})
 
 
 # The columns of exported metadata. Without preview URLs: they soon expire, and show the image to everybody
