@@ -5,7 +5,8 @@
     │   ├── BadPath                     400 bad_path       a folder outside the allowed roots
     │   └── BadCookies                  400 bad_cookies    the pasted text holds no usable session
     ├── SignInNeeded                    401 sign_in        the browser has not signed in
-    │   └── WrongCode                   401 sign_in
+    │   ├── WrongCode                   401 sign_in
+    │   └── GuestLinkOff                401 sign_in        the owner has turned the guest link off
     ├── PairingRefused                  401 pairing_refused    a signed request of an extension is not valid
     │   └── ClockOff                    401 pairing_refused    ... because its time is not ours
     ├── Locked                          429 locked         too many wrong codes from this address
@@ -99,6 +100,10 @@ class SignInNeeded(FlowshelfError):
 
 class WrongCode(SignInNeeded):
     pass
+
+
+class GuestLinkOff(SignInNeeded):
+    """A guest's code or session, while the owner has turned the guest link off."""
 
 
 class PairingRefused(FlowshelfError):

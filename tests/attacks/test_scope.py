@@ -147,7 +147,14 @@ def test_a_profile_without_an_image_inside_does_not_exist_for_guests(guest, owne
 def test_the_guest_link_can_be_turned_off_and_on(guest, owner, anonymous, codes, inside):
     owner.post("/share/guests", {"shows": "nothing"})
     bearer = {"Authorization": f"Bearer {codes[Role.GUEST]}"}
-    assert guest.get("/").status == anonymous.get("/", **bearer).status == 401
+    for response in (
+        guest.get("/"),
+        anonymous.get("/", **bearer),
+        guest.call(LOCAL, {}),
+        guest.get("/share"),
+    ):
+        assert response.status == 401
+        assert "turned the guest link off" in response.text
     refused = anonymous.get(f"/enter?code={codes[Role.GUEST]}")
     assert refused.status == 403
     assert "turned the guest link off" in refused.text

@@ -98,6 +98,7 @@ def restore(file: Path, as_json: bool, data_dir: Path | None) -> None:
             "file": str(target),
             "previousFile": str(saved) if saved else None,
             "foundCount": found_count,
+            "guestLinkIsOn": False,
         }
         click.echo(json.dumps({"success": True, "data": found}))
         return

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp.background.companion.signatures import REFUSED
 from webapp.config import LOOPBACK_HOSTS, Config
 from webapp.database.states import Role
-from webapp.errors import CodeNeeded, Forbidden, PairingRefused, SignInNeeded
+from webapp.errors import CodeNeeded, Forbidden, GuestLinkOff, PairingRefused, SignInNeeded
 from webapp.store.choices import guests
 from webapp.web import access, companion_access
 from webapp.web.prefix import check_prefix
@@ -42,6 +42,7 @@ PLAIN_HEADERS = HEADERS | {
 SIGN_IN = (
     "Sign in first: open the link that you got from the owner of this Flowshelf, or type the code in it."
 )
+GUESTS_OFF = "The owner of this Flowshelf has turned the guest link off. Ask them to turn it on again."
 NOT_FOR_GUESTS = (
     "Only the owner of this Flowshelf can do this. As a guest you can view, search and save images."
 )
@@ -92,7 +93,10 @@ def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
 
     @app.before_request
     def check_role() -> None:
-        access.set_role(_allowed_now(role_of_request(sharing)))
+        role = role_of_request(sharing)
+        # While the guest link is off, guests are nobody. Their sessions stay, for when it is on again.
+        is_off = role is Role.GUEST and not guests.is_link_on()
+        access.set_role(Role.ANONYMOUS if is_off else role)
         if access.role() is Role.COMPANION:
             request.max_content_length = companion_access.MAX_BODY_BYTES
         elif not access.is_owner():
@@ -103,14 +107,11 @@ def require_sign_in(app: Flask, sharing: Sharing | None) -> None:
         elif request.mimetype == "application/x-www-form-urlencoded":
             request.max_content_length = MAX_FORM_BYTES
         view = current_app.view_functions.get(request.endpoint or "")
+        if is_off and not access.is_allowed(Role.ANONYMOUS, view):
+            raise GuestLinkOff(GUESTS_OFF)
         require_role(access.role(), view)
         if access.is_asking_for_code(view):
             require_code(sharing)
-
-
-def _allowed_now(role: Role) -> Role:
-    """While the guest link is off, guests are nobody. Their sessions stay, for when it is on again."""
-    return Role.ANONYMOUS if role is Role.GUEST and not guests.is_link_on() else role
 
 
 def role_of_request(sharing: Sharing | None) -> Role:

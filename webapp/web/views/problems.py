@@ -8,7 +8,16 @@ from flask_htmx import HTMX
 from werkzeug.exceptions import HTTPException
 
 from webapp import store
-from webapp.errors import Busy, ClockOff, CodeNeeded, FlowshelfError, Locked, Overloaded, SignInNeeded
+from webapp.errors import (
+    Busy,
+    ClockOff,
+    CodeNeeded,
+    FlowshelfError,
+    GuestLinkOff,
+    Locked,
+    Overloaded,
+    SignInNeeded,
+)
 from webapp.web import access, companion_access
 from webapp.web.prefix import requested_path, root_path
 from webapp.web.services import background
@@ -43,6 +52,9 @@ def show_known(error: FlowshelfError) -> ResponseReturnValue:
     if isinstance(error, CodeNeeded) and not _wants_json() and not htmx:
         return make_response(render_template("confirm_code.html", next=_path_of_form(), problem=None), 403)
     response = _respond(error.http_status, str(error), error.code, extra)
+    if isinstance(error, GuestLinkOff) and not _wants_json() and not htmx:
+        page = render_template("sign_in.html", next=next_path(), problem=str(error))
+        response = make_response(page, error.http_status)
     if isinstance(error, Overloaded):
         response.headers["Retry-After"] = "5"
     if isinstance(error, Locked):

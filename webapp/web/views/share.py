@@ -24,7 +24,6 @@ from webapp.web.views.return_path import is_local_path
 share = Blueprint("share", __name__)
 
 MAX_CODE_LENGTH = 200
-GUESTS_OFF = "The owner of this Flowshelf has turned the guest link off. Ask them to turn it on again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,9 @@ def _sign_in_with(code: str, next_path: str) -> ResponseReturnValue:
         return refusal
     response = redirect(next_path, code=303)
     if role is Role.GUEST and not guests.is_link_on():
-        return make_response(render_template("sign_in.html", next=next_path, problem=GUESTS_OFF), 403)
+        return make_response(
+            render_template("sign_in.html", next=next_path, problem=security.GUESTS_OFF), 403
+        )
     # An owner stays the owner: a page of somebody else could open a guest link to take that role away.
     if not access.is_owner():
         _begin_session(current, response, role)
