@@ -87,12 +87,12 @@ def test_a_journal_of_another_database_is_named(shelf_bytes, config, tmp_path):
     """A copied database next to which another one has left its write-ahead log."""
     other = tmp_path / "flowshelf.sqlite3"
     store.open_database(other)
-    keeper = store.keep_open()
+    store.keep_open(other)
     with store.connection():
         db.execute_sql("CREATE TABLE unknown (a)")
         db.execute_sql("DROP TABLE unknown")
         shutil.copy(tmp_path / "flowshelf.sqlite3-wal", config.data_dir)
-    keeper.close()
+    store.close_kept()
     config.database_path.write_bytes(shelf_bytes[: len(shelf_bytes) // 2])
     assert "flowshelf.sqlite3-wal" in doctor.check_database(config).sentence
     assert "move it away" in start(config)

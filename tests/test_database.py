@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from peewee import OperationalError
 
 from webapp import database, store
 from webapp.cli import main
@@ -363,10 +364,11 @@ def test_only_the_owner_can_read_the_files_of_sqlite_also_those_of_a_killed_proc
         assert [file.name for file in files] == [path.name, f"{path.name}-shm", f"{path.name}-wal"]
         for file in files:
             file.chmod(0o644)
-        keeper = store.keep_open()
+        killed = sqlite3.connect(path)
+        killed.execute("PRAGMA user_version").fetchone()
     store.open_database(path)
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
-    keeper.close()
+    killed.close()
 
 
 def test_on_a_network_share_another_journal_is_used_and_logged(running, config, world, tmp_path, caplog):
@@ -445,3 +447,40 @@ def test_a_backup_that_cannot_be_written_leaves_nothing_behind(backup, client, t
     assert (code, "cannot be written to" in output) == (1, True)
     assert backup(tmp_path, "--json")[0] != 0
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_connections_are_kept_only_while_the_database_is_the_same_file(tmp_path):
+    """What is written to the file that was there before would be lost."""
+    path = tmp_path / "flowshelf.sqlite3"
+    store.open_database(path)
+    store.keep_open(path)
+    with store.connection():
+        kept = db.connection()
+        db.execute_sql("CREATE TABLE first (a)")
+    with store.connection():
+        assert db.connection() is kept
+    path.rename(tmp_path / "moved.sqlite3")
+    with pytest.raises(OperationalError), store.connection():
+        pass
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE second (a)")
+    other.close()
+    with store.connection():
+        assert db.connection() is not kept
+        assert db.get_tables() == ["second"]
+    store.close_kept()
+
+
+def test_a_kept_connection_comes_back_without_a_transaction_and_without_the_settings_of_a_sync(tmp_path):
+    path = tmp_path / "flowshelf.sqlite3"
+    store.open_database(path)
+    store.keep_open(path)
+    with store.connection_for_pages():
+        assert db.pragma("wal_autocheckpoint") == 4000
+    with store.connection():
+        assert db.pragma("wal_autocheckpoint") == 1000
+        db.connection().execute("BEGIN IMMEDIATE")
+    with store.connection():
+        assert not db.connection().in_transaction
+    store.close_kept()
+    assert list(tmp_path.iterdir()) == [path]

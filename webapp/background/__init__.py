@@ -32,7 +32,6 @@ or absent at any moment, so the process may exit without waiting for a slow resp
 
 import logging
 import os
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -108,7 +107,7 @@ class Background:
         self._config = config
         self.settings = Settings(config)
         self.stopping = threading.Event()
-        self._keeper: sqlite3.Connection | None = None
+        self._is_started = False
         self.waiters = Waiters(max_waiters, self.stopping)
         self.troubles = Troubles()
         self.connections = Connections(
@@ -168,7 +167,7 @@ class Background:
     @property
     def is_ready(self) -> bool:
         """Whether work can start: `start` was called, `stop` was not, and the data folder is writable."""
-        is_running = self._keeper is not None and not self.stopping.is_set()
+        is_running = self._is_started and not self.stopping.is_set()
         return is_running and os.access(self._config.data_dir, os.W_OK)
 
     def find_trouble(self) -> FlowshelfError | None:
@@ -191,8 +190,8 @@ class Background:
 
     def _start(self, *, resumes: bool) -> None:
         storage.keep_reserve(self._config.data_dir)
-        # When the last connection closes, SQLite checkpoints its log: an open one spares each request that.
-        self._keeper = store.keep_open()
+        store.keep_open(self._config.database_path)
+        self._is_started = True
         with store.connection():
             self.settings.load()
             for folder in self._list_folders_in_use():
@@ -240,8 +239,7 @@ class Background:
         self.time_backfill.stop(timeout_seconds / 4)
         self.removals.stop(timeout_seconds / 4)
         self.notifications.stop(timeout_seconds / 4)
-        if self._keeper:
-            self._keeper.close()
+        store.close_kept()
 
     def choose_settings(self, texts: Mapping[str, str]) -> None:
         """Store what a person chose, and apply it to the runs that are under way. Raises BadRequest."""

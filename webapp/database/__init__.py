@@ -18,13 +18,14 @@ opening     create or migrate a database and open it
 
 from webapp.database.backup import copy_database
 from webapp.database.inspection import Inspection, check, inspect, is_behind, latest_version, open_read_only
-from webapp.database.opening import keep_open, open_database, open_to_read, refresh_statistics
+from webapp.database.opening import close_kept, keep_open, open_database, open_to_read, refresh_statistics
 from webapp.database.problems import DAMAGED, problem_of, translate_damage, translate_errors, with_journals
 
 __all__ = [
     "DAMAGED",
     "Inspection",
     "check",
+    "close_kept",
     "copy_database",
     "inspect",
     "is_behind",

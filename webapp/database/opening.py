@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -89,15 +88,18 @@ def open_to_read(path: Path, *, steps: Path = migrations.FOLDER) -> None:
         set_roots(Roots({None: path.parent.resolve() / "images"}))
 
 
-def keep_open() -> sqlite3.Connection:
-    """Open a connection that does nothing until the caller closes it.
+def keep_open(path: Path) -> None:
+    """Let connections stay open until `close_kept`, which must follow.
 
     When the last connection closes, SQLite merges and removes its write-ahead log. Doing that after each
-    request would cost more than the request's queries.
+    request would cost more than the request's queries, and so would opening one for each.
     """
-    keeper = sqlite3.connect(db.database, uri=True, check_same_thread=False)
-    keeper.execute("PRAGMA user_version").fetchone()
-    return keeper
+    db.keep_open(path)
+
+
+def close_kept() -> None:
+    """The opposite of `keep_open`."""
+    db.close_kept()
 
 
 def _create_or_migrate(path: Path, runner: Runner) -> None:

@@ -24,10 +24,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-from webapp.database import keep_open, open_database, open_to_read, problem_of, refresh_statistics
+from webapp.database import close_kept, keep_open, open_database, open_to_read, problem_of, refresh_statistics
 from webapp.database.base import db
 
-__all__ = ["keep_open", "open_database", "open_to_read", "problem_of", "refresh_statistics"]
+__all__ = ["close_kept", "keep_open", "open_database", "open_to_read", "problem_of", "refresh_statistics"]
 
 T = TypeVar("T")
 
@@ -56,13 +56,16 @@ def connection() -> AbstractContextManager[None]:
 @contextmanager
 def connection_for_pages() -> Iterator[None]:
     """Like `connection`, with settings for a thread that stores one history page after the other."""
-    with connection():
+    db.connect()
+    try:
         # The journal of a single statement stays in memory; otherwise SQLite creates a file for each.
         db.execute_sql("PRAGMA temp_store = memory")
         # Checkpoint every 16 MB: consecutive history pages change many of the same database pages, and a late
         # checkpoint writes each of them once.
         db.execute_sql("PRAGMA wal_autocheckpoint = 4000")
         yield
+    finally:
+        db.manual_close()  # nobody else is to get a connection with these settings
 
 
 @contextmanager
