@@ -241,6 +241,19 @@ class LimitedChannel(HTTPChannel):
             self.will_close = True
         return super().readable()
 
+    def writable(self) -> bool:
+        """Not while a thread sends the response itself. Otherwise the loop, which cannot have its lock, would
+        ask again at once and for as long, and take the interpreter from all threads. They wake the loop."""
+        return bool(super().writable()) and (self.will_close or not self._is_sent_by_thread())
+
+    def _is_sent_by_thread(self) -> bool:
+        if not self.requests or self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            return False  # the thread has ended, or waits for the loop
+        if self.outbuf_lock.acquire(blocking=False):
+            self.outbuf_lock.release()
+            return False
+        return True
+
     def _max_seconds(self) -> float:
         has_header = self.request is not None and self.request.headers_finished
         return MAX_REQUEST_SECONDS if has_header else MAX_HEADER_SECONDS
