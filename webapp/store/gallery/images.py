@@ -15,6 +15,7 @@ from webapp.store.gallery.scope import WHOLE_SHELF, Scope
 from webapp.store.gallery.selections import list_in_order
 from webapp.times import now
 
+UNKNOWN = "There is no such image in Flowshelf."
 MAX_VERSIONS = 24
 # The columns of an image without a file. Width and height stay, because a new file has the same.
 NO_FILE: Mapping[str, None] = dict.fromkeys(
@@ -30,6 +31,7 @@ NO_FILE: Mapping[str, None] = dict.fromkeys(
         "adopted_at",
     )
 )
+_FILE_FIELDS = (Image.id, Image.profile_id, *(getattr(Image, name) for name in NO_FILE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,18 @@ def get_image(image_id: str, within: Scope = WHOLE_SHELF) -> Image:
     """An image with its latest download as `latest_download`. Raises UnknownImage, also outside the scope."""
     if image := with_download().where(Image.id == image_id, *scope.conditions(within)).first():
         return image
-    raise UnknownImage("There is no such image in Flowshelf.")
+    raise UnknownImage(UNKNOWN)
+
+
+def get_file(image_id: str, within: Scope) -> Image:
+    """An image with only what says where its file is and what was in it: many files are requested at once.
+
+    Raises UnknownImage, also outside the scope.
+    """
+    asked = Image.select(*_FILE_FIELDS).where(Image.id == image_id, *scope.conditions(within))
+    if image := asked.first():
+        return image
+    raise UnknownImage(UNKNOWN)
 
 
 def list_versions(image: Image, within: Scope = WHOLE_SHELF) -> list[Image]:

@@ -161,12 +161,12 @@ def send_image(image_id: str) -> ResponseReturnValue:
     A file that is not an image type (an imported row may point to any file) is sent as an attachment: a
     browser must not run it as a page of this site.
     """
-    image = get_visible_image(image_id)
+    image = images.get_file(image_id, current_scope())
     path = _path_of(image)
     sha256 = _sha256_of(image, path)
     media_type = MEDIA_TYPES.get(path.suffix.lower())
     if "attachment" in request.args and media_type:
-        return _send_copy(image, path, media_type, sha256)
+        return _send_copy(get_visible_image(image_id), path, media_type, sha256)
     return send_versioned(
         path, media_type or UNKNOWN_MEDIA_TYPE, sha256, sha256, as_attachment=media_type is None
     )
@@ -178,7 +178,7 @@ def send_thumbnail(image_id: str, edge: int) -> ResponseReturnValue:
     """A small WebP, created at the first request. An image that cannot be decoded is marked as damaged."""
     if edge not in THUMBNAIL_EDGES:
         abort(404)
-    image = get_visible_image(image_id)
+    image = images.get_file(image_id, current_scope())
     path = _path_of(image)
     if not background().thumbnails.is_made(image, edge) or path.stat().st_size != image.size_bytes:
         _sha256_of(image, path)  # notes a changed file, which has another thumbnail
@@ -215,15 +215,16 @@ def _file_of(image: Image) -> Path:
     Raises UnknownImage without a file, and FolderGone if the storage root itself is missing: then no row
     changes, because the disk may just be unplugged.
     """
-    if not image.file_path:
+    path = image.file_path
+    if not path:
         raise UnknownImage("This image is not downloaded yet. Download it first.")
-    if not storage.is_there(image.file_path, background().downloads.roots):
+    if not storage.is_there(path, background().downloads.roots):
         images.mark_missing([image.id])
         raise UnknownImage(
             "The file of this image is missing: it was deleted or moved outside of Flowshelf. Download the "
             "image again to get it back."
         )
-    return storage.path_under(image.file_path, background().downloads.roots)
+    return storage.path_under(path, background().downloads.roots)
 
 
 def _sha256_of(image: Image, path: Path) -> str:
