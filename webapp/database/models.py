@@ -383,6 +383,7 @@ class Export(BaseModel):
 
     `image_ids` is a JSON list. `size_bytes` is the total of the files when the ZIP was requested, `zip_bytes`
     the size of the finished ZIP. `left_out_count` counts images that turned out to have no file.
+    `collection_title`: the title, when the ZIP was requested, of the collection that was shown then.
     """
 
     id = TextField(primary_key=True)
@@ -397,6 +398,7 @@ class Export(BaseModel):
     error = TextField(null=True)
     created_at = TextField()
     finished_at = TextField(null=True)
+    collection_title = TextField(null=True)
 
 
 class Removal(BaseModel):

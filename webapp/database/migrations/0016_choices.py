@@ -21,6 +21,7 @@ STATEMENTS = (
 def up(migrator, db):
     migrator.migrate(
         migrator.add_column("veo3_image_generations", "favourite_at", TextField(null=True)),
+        migrator.add_column("export", "collection_title", TextField(null=True)),
     )
     for statement in STATEMENTS:
         db.execute_sql(statement)
