@@ -33,7 +33,14 @@ def expect_marked(page, *image_ids, is_marked=True):
 
 
 def toast(page):
-    return page.locator("#toasts > .toast:first-child")
+    return page.locator("#toasts > .toast[data-arranged]:first-child")
+
+
+def collection_of(title, image_ids):
+    with store.connection():
+        found = collections.add_collection(title)
+        collections.add_images(found, Selection(tuple(image_ids)))
+    return found
 
 
 def titles_of(image_id):
@@ -106,9 +113,7 @@ def test_all_that_match_are_added_and_the_collection_has_an_address_and_a_count(
 
 
 def test_images_are_taken_out_of_the_collection_that_is_shown(page, shelf):
-    with store.connection():
-        kites = collections.add_collection("Kites")
-        collections.add_images(kites, Selection(tuple(shelf[:3])))
+    kites = collection_of("Kites", shelf[:3])
     choose_filter(page, "collection", kites.id)
     expect(page.locator("#grid li.card")).to_have_count(3)
     page.check(f"#card-{shelf[1]} input[name=image_id]")
@@ -116,6 +121,26 @@ def test_images_are_taken_out_of_the_collection_that_is_shown(page, shelf):
     page.click("#take-out")
     expect(page.locator("#grid li.card")).to_have_count(2)
     assert (titles_of(shelf[0]), titles_of(shelf[1])) == (["Kites"], [])
+
+
+def test_the_gallery_is_headed_by_the_collection_that_it_shows(page, shelf):
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("All images")
+    choose_filter(page, "collection", collection_of("Kites", shelf[:3]).id)
+    expect(heading).to_have_text("Kites")
+    expect(page).to_have_title(re.compile("^Kites"))
+    choose_filter(page, "collection", "")
+    expect(heading).to_have_text("All images")
+    expect(page).to_have_title(re.compile("^All images"))
+
+
+def test_the_list_of_a_collection_is_exported_from_its_page(page, shelf):
+    kites = collection_of("Kites", shelf[:3])
+    page.goto(f"/collections/{kites.id}/edit")
+    for form, lines in (("CSV", 4), ("JSON", 5)):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=form).click()
+        assert len(download.value.path().read_text().splitlines()) == lines
 
 
 def test_escape_leaves_the_dialog_and_nothing_is_added(page, shelf):
