@@ -22,6 +22,7 @@ from webapp.database.choice_models import (
     Favourite,
     GuestAccess,
     GuestCollection,
+    PastChoice,
 )
 from webapp.database.fields import AutoField, AutoIncrementField, IntegerField, TextField, stored_json
 from webapp.database.roots import current_roots
@@ -447,7 +448,7 @@ class Notification(BaseModel):
 
 _OF_PROFILES = (Profile, Secret, Pairing, History, Project, Walk, Gap, Run, Schedule, Message)
 _OF_FILES = (Removal, TrashedFile, StorageRoot)
-_OF_CHOICES = (Favourite, Collection, CollectionImage, GuestAccess, GuestCollection)
+_OF_CHOICES = (Favourite, Collection, CollectionImage, PastChoice, GuestAccess, GuestCollection)
 _OF_THE_PROGRAM = (Session, Setting, Notification)
 _OF_IMAGES = (Image, Download, ImageEvent, Tally, Export)
 TABLES = (*_OF_PROFILES, *_OF_IMAGES, *_OF_FILES, *_OF_CHOICES, *_OF_THE_PROGRAM)

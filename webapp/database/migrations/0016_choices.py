@@ -10,6 +10,9 @@ STATEMENTS = (
     name TEXT NOT NULL, image_id TEXT, image_at TEXT, added_at TEXT NOT NULL,
     FOREIGN KEY (collection_id) REFERENCES collection (id) ON DELETE CASCADE)""",
     "CREATE UNIQUE INDEX collection_image_collection_id_name ON collection_image (collection_id, name)",
+    """CREATE TABLE past_choice (id INTEGER NOT NULL PRIMARY KEY, collection_id TEXT, name TEXT NOT NULL,
+    chosen_at TEXT NOT NULL, removed_at TEXT NOT NULL,
+    FOREIGN KEY (collection_id) REFERENCES collection (id) ON DELETE CASCADE)""",
     # `flowshelf restore` has made it in an older copy.
     """CREATE TABLE IF NOT EXISTS guest_access (id INTEGER NOT NULL PRIMARY KEY, view TEXT NOT NULL,
     is_on INTEGER NOT NULL)""",
