@@ -169,8 +169,8 @@ def undo_removing(moment: str) -> None:
     own = (PastChoice.collection, PastChoice.name, PastChoice.chosen_at)
     rows = past.removed_at(moment).select(*own, Image.id, Image.created_at)
     rows = rows.left_outer_join(Image, on=(Image.name == PastChoice.name))
-    fields = (CollectionImage.collection, CollectionImage.name, CollectionImage.added_at)
-    fields += (CollectionImage.image_id, CollectionImage.image_at)
+    fields = [CollectionImage.collection, CollectionImage.name, CollectionImage.added_at]
+    fields += [CollectionImage.image_id, CollectionImage.image_at]
     with transaction():
         back = CollectionImage.insert_from(rows, fields)
         back.on_conflict_ignore().execute()
