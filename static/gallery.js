@@ -224,23 +224,12 @@ on("htmx:afterRequest", ({ detail }) => {
   hiding?.then(([end, cards]) => end(cards, detail));
 });
 
-// Favourites: a heart changes at once, and back if its request fails; it follows selections and the lightbox
+// Favourites (hearts.js): a heart changes at once, and follows what was done to a selection and in the lightbox.
 
-onClick("#cards .heart", (_, heart) => (heart.ariaPressed = String(heart.ariaPressed !== "true")));
-
-on("htmx:afterRequest", ({ detail: { requestConfig: { path, formData }, xhr } }) => {
-  const [isHeart, un] = path.match(/\/selection\/(un)?favourite$/) ?? [];
-  const isDone = xhr.status >= 200 && xhr.status < 300;
-  const isOne = formData.has("only");
-  if (!isHeart || !(isDone || isOne)) return;
-  const isMarked = isDone !== Boolean(un || xhr.responseURL.includes("unfavoured="));
-  const isAll = formData.has("everything") && !isOne;
-  const ids = formData.getAll(isAll ? "except" : isOne ? "only" : "image_id");
-  for (const heart of all("#cards button.heart").filter(({ value }) => ids.includes(value) !== isAll)) {
-    heart.ariaPressed = heart.dataset.version = String(isMarked);
-    heart.setAttribute("formaction", heart.getAttribute("formaction").replace(/(un)?favourite$/, isMarked ? "unfavourite" : "favourite"));
-  }
-});
+let hearts = null; // one promise, because `toggle` has to come before `follow`
+const withHearts = (act) => (hearts ??= import("./hearts.js")).then(act, () => (hearts = null));
+onClick("#cards button.heart", (_, heart) => withHearts(({ toggle }) => toggle(heart)));
+on("htmx:afterRequest", ({ detail }) => /favourite$/.test(detail.requestConfig.path) && withHearts(({ follow }) => follow(detail)));
 on("choices-changed", () => refreshCards());
 
 on("images-changed", () => {

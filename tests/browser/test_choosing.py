@@ -117,9 +117,19 @@ def test_hearts_change_before_the_server_responds_and_none_of_them_is_lost(page,
 
 def test_a_heart_changes_back_if_the_server_cannot_be_reached(page, shelf, watch):
     watch.expect_no_network()
+    heart(page, shelf[2]).click()
+    expect_marked(page, shelf[2])
     page.wait_for_load_state("networkidle")
-    page.context.set_offline(True)
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/selection/favourite", hold, times=1)
     heart(page, shelf[1]).click()
+    expect_marked(page, shelf[1])
+    page.context.set_offline(True)
+    held[0].continue_()
     expect(page.get_by_text("does not respond")).to_be_visible()
     expect_marked(page, shelf[1], is_marked=False)
     page.context.set_offline(False)
