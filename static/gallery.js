@@ -1,6 +1,6 @@
 // The gallery: cards, previews, selection, scroll position, keys. The lightbox is a module of its own.
 
-import { all, announce, byId, get, isPlain, isTyping, later, on, onClick } from "./dom.js";
+import { all, announce, byId, get, isPlain, isTyping, later, on, onClick, press } from "./dom.js";
 
 const topOf = (element) => element.getBoundingClientRect().top;
 const cards = () => all("#cards .card");
@@ -206,12 +206,17 @@ on("htmx:afterRequest", ({ detail }) => {
   if (hadFocus) byId("status").focus({ preventScroll: true });
 });
 
-// Hiding and Undo (hiding.js): the cards leave at once and come back.
+// Hiding, taking out and Undo (hiding.js): the cards leave at once and come back.
 
 on("htmx:configRequest", ({ detail }) => {
-  // htmx forgets the button that was pressed when the menu around it closes.
-  detail.path = detail.triggeringEvent?.submitter?.getAttribute("formaction") ?? detail.path;
-  if (/\/selection\/(hide|undo)$/.test(detail.path)) detail.hiding = import("./hiding.js").then((hiding) => [hiding.end, hiding.begin(detail)]);
+  // htmx forgets the button when the menu around it closes, and takes the last one for a request that was queued.
+  const { submitter } = detail.triggeringEvent ?? {};
+  if (submitter) {
+    detail.path = submitter.getAttribute("formaction") ?? detail.path;
+    detail.formData.delete("only");
+    if (submitter.name) detail.formData.set(submitter.name, submitter.value);
+  }
+  if (/\/selection\/(hide|uncollect|(collect\/)?undo)$/.test(detail.path)) detail.hiding = import("./hiding.js").then((hiding) => [hiding.end, hiding.begin(detail)]);
 });
 on("htmx:afterRequest", ({ detail }) => {
   const { hiding } = detail.requestConfig;
@@ -219,18 +224,12 @@ on("htmx:afterRequest", ({ detail }) => {
   hiding?.then(([end, cards]) => end(cards, detail));
 });
 
-// Favourites: a heart follows what was asked for it, here or in the lightbox
+// Favourites (hearts.js): a heart changes at once, and follows what was done to a selection and in the lightbox.
 
-on("htmx:afterRequest", ({ detail: { requestConfig: { path, formData }, xhr } }) => {
-  const [isHeart, un] = path.match(/\/selection\/(un)?favourite$/) ?? [];
-  if (!isHeart || xhr.status < 200 || xhr.status >= 300) return;
-  const isAll = formData.has("everything") && !formData.has("only");
-  const ids = formData.getAll(isAll ? "except" : formData.has("only") ? "only" : "image_id");
-  for (const heart of all("#cards button.heart").filter(({ value }) => ids.includes(value) !== isAll)) {
-    heart.ariaPressed = heart.dataset.version = String(!un);
-    heart.setAttribute("formaction", heart.getAttribute("formaction").replace(/(un)?favourite$/, un ? "favourite" : "unfavourite"));
-  }
-});
+let hearts = null; // one promise, because `toggle` has to come before `follow`
+const withHearts = (act) => (hearts ??= import("./hearts.js")).then(act, () => (hearts = null));
+onClick("#cards button.heart", (_, heart) => withHearts(({ toggle }) => toggle(heart)));
+on("htmx:afterRequest", ({ detail }) => /favourite$/.test(detail.requestConfig.path) && withHearts(({ follow }) => follow(detail)));
 on("choices-changed", () => refreshCards());
 
 on("images-changed", () => {
@@ -407,21 +406,28 @@ function tickFocused() {
 }
 
 function download() {
-  const button = selected().length ? byId("download-selected") : cardInFocus()?.querySelector('.quick [name="only"]');
-  button?.click();
+  if (selected().length) press("download-selected");
+  else pressInCard('.quick [name="only"]');
 }
 
-/** Presses a button of the selection; without one it is for the card in focus, which is ticked for it. */
-function pressFor(id) {
-  const box = cardInFocus()?.querySelector('[name="image_id"]');
-  if (!selected().length && !isEverything() && box) box.click();
-  const button = byId(id);
-  if (button && !button.disabled) button.click();
+// Keys for the selection; without one for the card in focus.
+
+const pressInCard = (selector) => cardInFocus()?.querySelector(selector)?.click();
+
+function hide() {
+  if (!hasTicks()) pressInCard('[name="image_id"]');
+  press("hide-selected");
 }
 
 function favour() {
-  if (selected().length || isEverything()) byId("favour-selected").click();
-  else cardInFocus()?.querySelector("button.heart")?.click();
+  if (hasTicks()) press("favour-selected");
+  else pressInCard("button.heart");
+}
+
+function collect() {
+  const box = !hasTicks() && cardInFocus()?.querySelector('[name="image_id"]');
+  if (box) byId("collect-focused").value = box.value;
+  press(box ? "collect-focused" : "collect-selected");
 }
 
 /** Moves the focus from the search field to the first card. The search stays. */
@@ -430,7 +436,7 @@ function leaveSearch(event) {
   if (byId("cards")) moveFocus(event);
 }
 
-const IN_GRID = { " ": tickFocused, d: download, f: favour, c: () => pressFor("collect-selected"), h: () => pressFor("hide-selected"), a: selectLoaded, Escape: unselect };
+const IN_GRID = { " ": tickFocused, d: download, f: favour, c: collect, h: hide, a: selectLoaded, Escape: unselect };
 for (const side of ["Left", "Right", "Up", "Down"]) IN_GRID[`Arrow${side}`] = moveFocus;
 /** The action of a key, depending on the focus. Null for keys that the focused control uses itself. */
 function actionOf({ key, target, ctrlKey, metaKey, altKey }) {

@@ -1,15 +1,17 @@
-// Hiding images in the gallery: their cards leave at once, and Undo brings them back to their places. gallery.js loads this
-// module with the first request that hides, and calls `begin` before and `end` after it.
+// Hiding images in the gallery, and taking them out of the collection that is shown: their cards leave at once, and Undo
+// brings them back to their places. gallery.js loads this module with the first such request, and calls `begin` before and
+// `end` after it.
 
 import { all, byId, get, on } from "./dom.js";
 
-const batches = new Map(); // what was hidden, by the time that identifies the action on the server
+const batches = new Map(); // what has left, by the time that identifies the action on the server
 
-const isHide = (path) => path.endsWith("/selection/hide");
+const isLeave = (path) => /\/(hide|uncollect)$/.test(path);
+const MOMENTS = ["hid", "uncollected"];
 
 /** Takes the cards out that a request is about to hide. */
 export function begin({ path, formData }) {
-  if (!isHide(path) || formData.has("everything")) return [];
+  if (!isLeave(path) || formData.has("everything")) return [];
   const { activeElement, body } = document;
   const hadFocus = activeElement === body || activeElement?.closest("#selection"); // not the lightbox
   const cards = formData.getAll("image_id").map((id) => byId(`card-${id}`)).filter(Boolean);
@@ -35,13 +37,14 @@ function nextTo(cards) {
   return (after ?? rest.at(-1))?.querySelector(".look");
 }
 
-/** Keeps what was hidden, for Undo; brings it back if the request failed, or after Undo. */
+/** Keeps what has left, for Undo; brings it back if the request failed, or after Undo. */
 export function end(batch, { requestConfig: { path, formData }, target, xhr }) {
   const isDone = xhr.status >= 200 && xhr.status < 300;
-  if (!isHide(path)) return isDone && restore(formData.getAll("hid"));
+  if (!isLeave(path)) return isDone && restore(MOMENTS.flatMap((name) => formData.getAll(name)));
   if (!isDone) return put(batch);
-  const hid = new URL(xhr.responseURL).searchParams.get("hid");
-  if (hid) batches.set(hid, batch);
+  const outcome = new URL(xhr.responseURL).searchParams;
+  const moment = MOMENTS.map((name) => outcome.get(name)).find(Boolean);
+  if (moment) batches.set(moment, batch);
   if (target.id === "image") htmx.trigger(document.body, "images-changed"); // the response was the next image
   if (formData.has("everything")) unselectEverything();
   if (formData.has("everything") || !document.querySelector("#cards .card")) reloadGrid();
@@ -54,9 +57,10 @@ function put(batch) {
 
 /** Brings cards back to their places. If the grid has been replaced meanwhile, it is loaded again. */
 function restore(moments) {
-  const parts = moments.flatMap((hid) => batches.get(hid) ?? []);
-  const isKnown = parts.length && moments.every((hid) => batches.has(hid)) && parts.every(({ place }) => place.isConnected);
-  moments.forEach((hid) => batches.delete(hid));
+  if (!moments.length) return; // what was added is taken out again
+  const parts = moments.flatMap((moment) => batches.get(moment) ?? []);
+  const isKnown = parts.length && moments.every((moment) => batches.has(moment)) && parts.every(({ place }) => place.isConnected);
+  moments.forEach((moment) => batches.delete(moment));
   if (isKnown) put(parts);
   else reloadGrid();
 }

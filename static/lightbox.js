@@ -28,7 +28,8 @@ async function show(url) {
     content.replaceChildren(ready);
     htmx.process(ready);
   } else {
-    const options = { source: content, target: content, select: "#image, #comparison" };
+    // Until it has settled, htmx does not handle its forms: a key would leave the lightbox.
+    const options = { source: content, target: content, select: "#image, #comparison", swap: "innerHTML settle:0ms" };
     await htmx.ajax("GET", url, options).catch(() => {}); // app.js reports a lost server
   }
   afterShow();

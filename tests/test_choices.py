@@ -16,11 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from webapp import store
 from webapp.cli import main
 from webapp.database.backup import copy_database
-from webapp.database.models import Collection, CollectionImage, Favourite, Image
+from webapp.database.models import Collection, CollectionImage, Favourite, Image, PastChoice
 from webapp.database.restore import restore_database
 from webapp.errors import BadRequest, CollectionExists, UnknownCollection
 from webapp.store import profiles
-from webapp.store.choices import collections, favourites, guests, portable
+from webapp.store.choices import collections, favourites, guests, past, portable
 from webapp.store.gallery.filters import Filter, Selection, Sort, matching
 from webapp.store.gallery.images import list_page
 from webapp.store.gallery.scope import SharedCollections
@@ -113,6 +113,44 @@ def test_undo_takes_away_only_what_the_command_added(ada):
     favourites.mark(ids_of("name-1"))
     favourites.undo_marking(favourites.mark(ids_of("name-1", "name-2")))
     assert names_of(Filter(is_favourite=True)) == {"name-1"}
+
+
+def test_what_was_taken_back_comes_back_with_its_times_also_after_its_row_was_lost(ada):
+    kites = collections.add_collection("Kites")
+    for name in ("name-1", "name-2"):
+        collections.add_images(kites, ids_of(name))
+    collections.set_cover(kites, Image.get(Image.name == "name-2"))
+    favourites.mark(ids_of("name-1", "name-2"))
+    before = portable.export_choices() | {"exportedAt": ""}
+    unmarked = favourites.unmark(ids_of("name-2", "name-3"))
+    taken_out = collections.remove_images(kites, ids_of("name-2", "name-3"))
+    assert past.count_removed_at(unmarked) == past.count_removed_at(taken_out) == 1
+    assert names_of(Filter(collection_id=kites.id)) == names_of(Filter(is_favourite=True)) == {"name-1"}
+    Image.delete().where(Image.name == "name-2").execute()
+    favourites.undo_unmarking(unmarked)
+    collections.undo_removing(taken_out)
+    add_row(ada, "name-2", 28)
+    assert names_of(Filter(collection_id=kites.id)) == {"name-1", "name-2"}
+    assert names_of(Filter(is_favourite=True)) == {"name-1", "name-2"}
+    assert portable.export_choices() | {"exportedAt": ""} == before
+
+
+def test_what_was_taken_out_of_a_deleted_collection_does_not_come_back(ada):
+    kites = collections.add_collection("Kites")
+    collections.add_images(kites, ids_of("name-1"))
+    taken_out = collections.remove_images(kites, ids_of("name-1"))
+    collections.remove(kites)
+    collections.undo_removing(taken_out)
+    assert CollectionImage.select().count() == 0
+
+
+def test_what_was_taken_back_is_kept_for_a_day(ada):
+    favourites.mark(ids_of("name-1", "name-2"))
+    PastChoice.update(removed_at=AT).where(
+        PastChoice.removed_at == favourites.unmark(ids_of("name-1"))
+    ).execute()
+    unmarked = favourites.unmark(ids_of("name-2"))
+    assert (past.count_removed_at(AT), past.count_removed_at(unmarked)) == (0, 1)
 
 
 def test_titles_are_one_line_and_unique_without_regard_to_case(ada):

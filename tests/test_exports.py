@@ -7,6 +7,7 @@ import zipfile
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import pytest
@@ -18,6 +19,7 @@ from webapp.background.archive import MANIFEST, archive
 from webapp.database.base import db
 from webapp.database.models import Export, Image
 from webapp.database.states import ExportState, RunState
+from webapp.store.choices import collections
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Filter, Selection
 from webapp.store.runs import exports
@@ -143,6 +145,22 @@ def test_a_zip_is_a_dated_attachment_and_supports_ranges(client, ids, prepared):
     assert f"flowshelf-{datetime.now(UTC):%Y-%m-%d}-2-images.zip" in whole.headers["Content-Disposition"]
     part = fetch_zip(client, page, Range="bytes=10-19")
     assert (part.status_code, part.data) == (206, whole.data[10:20])
+
+
+def test_a_zip_of_the_shown_collection_is_named_after_it_inside_and_out(client, ids, prepared, work):
+    with store.connection():
+        work.choose_settings({"file_names": "{collection}/{sequence:2}"})
+        shown = collections.add_collection("Zoo: 16:9 夜")
+        for each in (shown, collections.add_collection("Ants")):
+            collections.add_images(each, Selection(tuple(ids[:3])))
+    for chosen in ({"everything": "1"}, {"image_id": ids[:2]}):
+        page = prepared(collection=shown.id, **chosen)
+        with open_zip(client, page) as zipped:
+            assert zipped.namelist()[0] == "Zoo 16-9 夜/01.jpg"
+        name = quote("flowshelf-Zoo 16-9 夜.zip")
+        assert name in fetch_zip(client, page).headers["Content-Disposition"]
+    with open_zip(client, prepared(image_id=ids[:2])) as zipped:
+        assert zipped.namelist()[0] == "Ants/01.jpg"
 
 
 def test_a_zip_of_images_without_files_is_refused(client, ids):

@@ -106,6 +106,13 @@ def test_counts_neighbours_and_lists_are_those_of_the_collection(guest, owner, s
     assert len(owner.get("/api/collections").json["data"]) == 2
 
 
+def test_the_gallery_of_a_guest_is_headed_by_the_collection_that_it_shows(guest, inside):
+    (kites,) = guest.get("/api/collections").json["data"]
+    page = guest.get(f"/?collection={kites['id']}").text
+    assert '<h1 class="unseen" id="heading">Kites</h1>' in page
+    assert "<title>Kites" in page
+
+
 def test_a_guest_learns_that_an_image_is_a_favourite_and_not_since_when(guest, owner, inside):
     assert owner.call("/api/favourites/add", {"imageNames": [inside.name]}).json["data"] == {"added": 1}
     (listed,) = guest.call(LOCAL, {"profileId": inside.profile_id}).json["data"]

@@ -65,7 +65,7 @@ def hide(page, *ids):
 
 
 def toast(page):
-    return page.locator("#toasts > .toast:first-child")
+    return page.locator("#toasts > .toast[data-arranged]:first-child")
 
 
 def shown_ids(page):

@@ -84,13 +84,17 @@ class Exports:
 
     # Commands
 
-    def request(self, selection: Selection) -> Export:
-        """Queue a ZIP. Raises BadRequest when no selected image has a file, DiskFull when it will not fit."""
+    def request(self, selection: Selection, collection_title: str | None = None) -> Export:
+        """Queue a ZIP, named after the collection of which all images are, if there is one.
+
+        Raises BadRequest when no selected image has a file, DiskFull when it will not fit.
+        """
         total = selections.summary_of(selection)
         if not total.file_count:
             raise BadRequest(NO_FILES)
         self._require_space(total.size_bytes + total.image_count * OVERHEAD_BYTES_PER_PICTURE)
-        export = exports.add_export(selections.list_ids(selection), total.size_bytes)
+        image_ids = selections.list_ids(selection)
+        export = exports.add_export(image_ids, total.size_bytes, collection_title)
         self._has_work.set()
         return export
 
@@ -158,7 +162,7 @@ class Exports:
     def _fill(self, opened: Archive, export: Export) -> None:
         progress, reported_at = Progress(), 0.0
         # One setting for the whole ZIP, whatever a person chooses meanwhile.
-        current, teller = self._settings.current, Teller()
+        current, teller = self._settings.current, Teller(collection=export.collection_title)
         for chunk in store.chunked(exports.list_image_ids(export.id)):
             found = selections.list_in_order(chunk)
             progress.left_out_count += len(chunk) - len(found)

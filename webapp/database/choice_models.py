@@ -48,6 +48,21 @@ class CollectionImage(BaseModel):
         indexes = ((("collection", "name"), True),)
 
 
+class PastChoice(BaseModel):
+    """What was taken back at `removed_at`, kept for Undo: a place in a collection, or without one the mark of
+    a favourite. `chosen_at` is its `added_at` or `favourite_at`."""
+
+    id = AutoField()
+    collection = ForeignKeyField(Collection, null=True, on_delete="CASCADE", index=False)
+    collection_id: TextField
+    name = TextField()
+    chosen_at = TextField()
+    removed_at = TextField()
+
+    class Meta:
+        table_name = "past_choice"
+
+
 class GuestAccess(BaseModel):
     """What the guest link shows: one row, none while nobody has chosen (then everything).
 

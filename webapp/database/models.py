@@ -22,6 +22,7 @@ from webapp.database.choice_models import (
     Favourite,
     GuestAccess,
     GuestCollection,
+    PastChoice,
 )
 from webapp.database.fields import AutoField, AutoIncrementField, IntegerField, TextField, stored_json
 from webapp.database.roots import current_roots
@@ -383,6 +384,7 @@ class Export(BaseModel):
 
     `image_ids` is a JSON list. `size_bytes` is the total of the files when the ZIP was requested, `zip_bytes`
     the size of the finished ZIP. `left_out_count` counts images that turned out to have no file.
+    `collection_title`: the title, when the ZIP was requested, of the collection that was shown then.
     """
 
     id = TextField(primary_key=True)
@@ -397,6 +399,7 @@ class Export(BaseModel):
     error = TextField(null=True)
     created_at = TextField()
     finished_at = TextField(null=True)
+    collection_title = TextField(null=True)
 
 
 class Removal(BaseModel):
@@ -445,7 +448,7 @@ class Notification(BaseModel):
 
 _OF_PROFILES = (Profile, Secret, Pairing, History, Project, Walk, Gap, Run, Schedule, Message)
 _OF_FILES = (Removal, TrashedFile, StorageRoot)
-_OF_CHOICES = (Favourite, Collection, CollectionImage, GuestAccess, GuestCollection)
+_OF_CHOICES = (Favourite, Collection, CollectionImage, PastChoice, GuestAccess, GuestCollection)
 _OF_THE_PROGRAM = (Session, Setting, Notification)
 _OF_IMAGES = (Image, Download, ImageEvent, Tally, Export)
 TABLES = (*_OF_PROFILES, *_OF_IMAGES, *_OF_FILES, *_OF_CHOICES, *_OF_THE_PROGRAM)

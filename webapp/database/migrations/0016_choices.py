@@ -10,6 +10,9 @@ STATEMENTS = (
     name TEXT NOT NULL, image_id TEXT, image_at TEXT, added_at TEXT NOT NULL,
     FOREIGN KEY (collection_id) REFERENCES collection (id) ON DELETE CASCADE)""",
     "CREATE UNIQUE INDEX collection_image_collection_id_name ON collection_image (collection_id, name)",
+    """CREATE TABLE past_choice (id INTEGER NOT NULL PRIMARY KEY, collection_id TEXT, name TEXT NOT NULL,
+    chosen_at TEXT NOT NULL, removed_at TEXT NOT NULL,
+    FOREIGN KEY (collection_id) REFERENCES collection (id) ON DELETE CASCADE)""",
     # `flowshelf restore` has made it in an older copy.
     """CREATE TABLE IF NOT EXISTS guest_access (id INTEGER NOT NULL PRIMARY KEY, view TEXT NOT NULL,
     is_on INTEGER NOT NULL)""",
@@ -21,6 +24,7 @@ STATEMENTS = (
 def up(migrator, db):
     migrator.migrate(
         migrator.add_column("veo3_image_generations", "favourite_at", TextField(null=True)),
+        migrator.add_column("export", "collection_title", TextField(null=True)),
     )
     for statement in STATEMENTS:
         db.execute_sql(statement)

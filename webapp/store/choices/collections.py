@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from peewee import Value
 
-from webapp.database.models import Collection, CollectionImage, Image
+from webapp.database.models import Collection, CollectionImage, Image, PastChoice
 from webapp.errors import BadRequest, CollectionExists, UnknownCollection
 from webapp.store import transaction
+from webapp.store.choices import past
 from webapp.store.gallery import counts
 from webapp.store.gallery.filters import Filter, Selection, matching, selected
 from webapp.store.gallery.scope import WHOLE_SHELF, Scope, SharedCollections
@@ -152,15 +153,27 @@ def count_added_at(moment: str) -> int:
     return CollectionImage.select().where(CollectionImage.added_at == moment).count()
 
 
-def remove_images(collection: Collection, selection: Selection) -> int:
-    """Take the images of a selection out of a collection; returns how many were in it."""
+def remove_images(collection: Collection, selection: Selection) -> str:
+    """Take the images of a selection out of a collection. Returns the time, which identifies this action."""
+    is_in_it = CollectionImage.collection == collection.id
     names = selected(selection).select(Image.name)
+    places = CollectionImage.select(CollectionImage.name, CollectionImage.added_at)
     with transaction():
-        return int(
-            CollectionImage.delete()
-            .where(CollectionImage.collection == collection.id, CollectionImage.name.in_(names))
-            .execute()
-        )
+        moment = past.keep(places.where(is_in_it, CollectionImage.name.in_(names)), collection)
+        CollectionImage.delete().where(is_in_it, CollectionImage.name.in_(past.names_of(moment))).execute()
+    return moment
+
+
+def undo_removing(moment: str) -> None:
+    """Put back what was taken out at this time, as returned by `remove_images`."""
+    own = (PastChoice.collection, PastChoice.name, PastChoice.chosen_at)
+    rows = past.removed_at(moment).select(*own, Image.id, Image.created_at)
+    rows = rows.left_outer_join(Image, on=(Image.name == PastChoice.name))
+    fields = [CollectionImage.collection, CollectionImage.name, CollectionImage.added_at]
+    fields += [CollectionImage.image_id, CollectionImage.image_at]
+    with transaction():
+        back = CollectionImage.insert_from(rows, fields)
+        back.on_conflict_ignore().execute()
 
 
 def set_cover(collection: Collection, image: Image | None) -> None:

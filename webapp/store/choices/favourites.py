@@ -2,8 +2,9 @@
 
 from peewee import Value
 
-from webapp.database.models import Favourite, Image
+from webapp.database.models import Favourite, Image, PastChoice
 from webapp.store import transaction
+from webapp.store.choices import past
 from webapp.store.gallery.filters import Selection, selected
 from webapp.times import now
 
@@ -18,11 +19,22 @@ def mark(selection: Selection) -> str:
     return moment
 
 
-def unmark(selection: Selection) -> int:
-    """Take the mark from the images of a selection; returns how many had it."""
+def unmark(selection: Selection) -> str:
+    """Take the mark from the images of a selection. Returns the time, which identifies this action."""
     names = selected(selection).select(Image.name).where(Image.favourite_at.is_null(False))
+    marks = Favourite.select(Favourite.name, Favourite.favourite_at).where(Favourite.name.in_(names))
     with transaction():
-        return int(Favourite.delete().where(Favourite.name.in_(names)).execute())
+        moment = past.keep(marks)
+        Favourite.delete().where(Favourite.name.in_(past.names_of(moment))).execute()
+    return moment
+
+
+def undo_unmarking(moment: str) -> None:
+    """Give back the marks that were taken at this time, as returned by `unmark`, with their times."""
+    rows = past.removed_at(moment).select(PastChoice.name, PastChoice.chosen_at)
+    with transaction():
+        back = Favourite.insert_from(rows, [Favourite.name, Favourite.favourite_at])
+        back.on_conflict_ignore().execute()
 
 
 def undo_marking(moment: str) -> None:

@@ -21,13 +21,15 @@ LIFETIME = timedelta(days=1)
 _SHOWN = [field for field in Export._meta.sorted_fields if field is not Export.image_ids]
 
 
-def add_export(image_ids: Sequence[str], size_bytes: int) -> Export:
-    """Queue a ZIP of these images; `size_bytes` is the total size of their files."""
+def add_export(image_ids: Sequence[str], size_bytes: int, collection_title: str | None = None) -> Export:
+    """Queue a ZIP of these images; `size_bytes` is the total size of their files, `collection_title` that of
+    the collection of which all of them are."""
     return Export.create(
         id=secrets.token_hex(8),
         image_ids=json.dumps(list(image_ids)),
         image_count=len(image_ids),
         size_bytes=size_bytes,
+        collection_title=collection_title,
         created_at=now(),
     )
 

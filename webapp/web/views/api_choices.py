@@ -6,7 +6,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from webapp.database.models import Collection
-from webapp.store.choices import collections, favourites, portable
+from webapp.store.choices import collections, favourites, past, portable
 from webapp.store.gallery import images
 from webapp.store.gallery.filters import Selection
 from webapp.web.access import open_to_guests
@@ -24,7 +24,7 @@ def mark_favourites() -> ResponseReturnValue:
 
 @api.post("/api/favourites/remove")
 def unmark_favourites() -> ResponseReturnValue:
-    return success({"removed": favourites.unmark(_selection())})
+    return success({"removed": past.count_removed_at(favourites.unmark(_selection()))})
 
 
 @api.get("/api/collections")
@@ -61,7 +61,8 @@ def add_to_collection(collection_id: str) -> ResponseReturnValue:
 @api.post("/api/collections/<collection_id>/remove")
 def remove_from_collection(collection_id: str) -> ResponseReturnValue:
     """The images stay on the shelf."""
-    return success({"removed": collections.remove_images(_get(collection_id), _selection())})
+    moment = collections.remove_images(_get(collection_id), _selection())
+    return success({"removed": past.count_removed_at(moment)})
 
 
 @api.get("/api/choices")

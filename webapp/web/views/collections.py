@@ -96,10 +96,12 @@ def add_images() -> ResponseReturnValue:
 
 
 @collection_pages.post("/selection/collect/undo")
-def undo_adding() -> ResponseReturnValue:
-    """Take out what was added at the times `collected`: several, if a toast has merged several actions."""
+def undo() -> ResponseReturnValue:
+    """Undo what was done at these times: several, if a toast has merged several actions."""
     for moment in request.form.getlist("collected"):
         collections.undo_adding(moment)
+    for moment in request.form.getlist("uncollected"):
+        collections.undo_removing(moment)
     if htmx:
         return "", 204, {"HX-Trigger": "images-changed"}
     return redirect(return_path(), code=303)
@@ -109,8 +111,8 @@ def undo_adding() -> ResponseReturnValue:
 def remove_images() -> ResponseReturnValue:
     """Take the selected images out of the collection `out_of`; they stay on the shelf."""
     found = collections.get_collection(request.form.get("out_of", ""))
-    collections.remove_images(found, selection_of(request.form))
-    return redirect(return_path(), code=303)
+    moment = collections.remove_images(found, selection_of(request.form))
+    return redirect(return_path(uncollected=moment, out_of=found.id), code=303)
 
 
 # As JSON

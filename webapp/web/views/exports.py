@@ -10,6 +10,8 @@ from flask_htmx import HTMX
 from webapp.database.models import Export
 from webapp.database.states import ExportState
 from webapp.errors import UnknownExport
+from webapp.file_names import safe_name
+from webapp.store.choices import collections
 from webapp.store.gallery import selections
 from webapp.store.runs import exports
 from webapp.web.services import background
@@ -23,7 +25,9 @@ htmx = HTMX()
 
 @export_pages.post("/exports")
 def request_export() -> ResponseReturnValue:
-    export = background().exports.request(selection_of(request.form))
+    shown = collections.find_collection(request.form.get("collection", ""))
+    selection = selection_of(request.form)
+    export = background().exports.request(selection, shown.title if shown else None)
     return _redirect_to(export.id)
 
 
@@ -76,6 +80,8 @@ def remove_export(export_id: str) -> ResponseReturnValue:
 
 
 def _file_name(export: Export) -> str:
+    if export.collection_title:
+        return safe_name(f"flowshelf-{export.collection_title}") + ".zip"
     day = day_key(export.created_at)
     return f"flowshelf-{day}-{export.done_count}-{'image' if export.done_count == 1 else 'images'}.zip"
 

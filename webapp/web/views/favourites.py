@@ -14,22 +14,29 @@ htmx = HTMX()
 
 @favourite_commands.post("/selection/favourite")
 def mark() -> ResponseReturnValue:
-    """Of a single image its heart says it, of a selection a toast with Undo."""
+    """Of a single image its heart says it, of a selection a toast with Undo. From a selection in which all
+    are favourites it takes the mark away, as the heart does."""
     moment = favourites.mark(selection_of(request.form))
-    return _done() if "only" in request.form else redirect(return_path(favoured=moment), code=303)
+    if "only" in request.form:
+        return _done()
+    if not favourites.count_marked_at(moment):
+        return unmark()
+    return redirect(return_path(favoured=moment), code=303)
 
 
 @favourite_commands.post("/selection/unfavourite")
 def unmark() -> ResponseReturnValue:
-    count = favourites.unmark(selection_of(request.form))
-    return _done() if "only" in request.form else redirect(return_path(unfavoured=count), code=303)
+    moment = favourites.unmark(selection_of(request.form))
+    return _done() if "only" in request.form else redirect(return_path(unfavoured=moment), code=303)
 
 
 @favourite_commands.post("/selection/favourite/undo")
-def undo_marking() -> ResponseReturnValue:
-    """Of what was marked at the times `favoured`: several, if a toast has merged several actions."""
+def undo() -> ResponseReturnValue:
+    """Undo what was done at these times: several, if a toast has merged several actions."""
     for moment in request.form.getlist("favoured"):
         favourites.undo_marking(moment)
+    for moment in request.form.getlist("unfavoured"):
+        favourites.undo_unmarking(moment)
     if htmx:
         return "", 204, {"HX-Trigger": "choices-changed"}
     return redirect(return_path(), code=303)

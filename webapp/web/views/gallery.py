@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webapp.database.models import Profile
 from webapp.database.states import RunKind
 from webapp.store import profiles, runs
 from webapp.store.choices import collections
@@ -26,6 +27,7 @@ from webapp.web.views.filter_parameters import (
     gallery_url,
     requested_filter,
 )
+from webapp.web.views.labels import profile_name
 from webapp.web.views.model_names import model_choices
 from webapp.web.views.search_notes import notes_of
 from webapp.web.views.status import status_line
@@ -54,6 +56,7 @@ def _show_images() -> ResponseReturnValue:
     all_profiles = list_profiles_within(current_scope())
     filter_ = requested_filter()
     values = {"profiles": all_profiles, "profile_id": filter_.profile_id}
+    values |= {"heading": _heading_of(filter_, all_profiles)}
     grid = grid_values(filter_)
     values |= grid | {"timeline": timeline_of(filter_, grid["totals"])}
     if is_owner():
@@ -64,6 +67,14 @@ def _show_images() -> ResponseReturnValue:
     # The URL that HTMX shows after a change of the filter: without the empty fields of the form.
     response.headers["HX-Replace-Url"] = gallery_url(**filter_args(filter_))
     return response
+
+
+def _heading_of(filter_: Filter, all_profiles: list[Profile]) -> str:
+    """What the gallery shows: a collection, a profile, or all images."""
+    if filter_.collection_id:
+        return collections.get_collection(filter_.collection_id, filter_.scope).title
+    named = (profile_name(each) for each in all_profiles if each.id == filter_.profile_id)
+    return next(named, "All images")
 
 
 @gallery.get("/filters")

@@ -43,7 +43,7 @@ WHOLE_PAGES = (
 # Query parameters with which the gallery reports the outcome of the last command.
 OUTCOME_PARAMETERS = (
     *("hid", "deleted", "kept", "in_use", "undo", "restored", "aside", "stayed"),
-    *("favoured", "unfavoured", "collected", "into"),
+    *("favoured", "unfavoured", "collected", "into", "uncollected", "out_of"),
 )
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
@@ -13,7 +13,7 @@ from flask_htmx import HTMX
 from webapp import store
 from webapp.database.models import Image
 from webapp.store import trash
-from webapp.store.choices import collections, favourites
+from webapp.store.choices import collections, favourites, past
 from webapp.store.gallery import selections
 from webapp.store.gallery.filters import Selection
 from webapp.web.access import asks_for_code
@@ -30,6 +30,14 @@ htmx = HTMX()
 SHOWN_IMAGES = 12
 # Events after which a page refreshes its counts; and the states of its cards, and the image that is open.
 IMAGES_CHANGED, FILES_CHANGED = "images-changed", "files-changed"
+
+# How many choices a command has changed at a time, and the parameter that names the collection.
+CHOICES: dict[str, tuple[Callable[[str], int], str]] = {
+    "favoured": (favourites.count_marked_at, ""),
+    "unfavoured": (past.count_removed_at, ""),
+    "collected": (collections.count_added_at, "into"),
+    "uncollected": (past.count_removed_at, "out_of"),
+}
 
 # Without it, Excel takes UTF-8 for the encoding of its own system.
 BYTE_ORDER_MARK = "\ufeff"
@@ -139,14 +147,11 @@ def outcome() -> dict[str, Any] | None:
     """The outcome of the command that redirected to this page (see `return_path`), for
     `partials/outcome.html`."""
     args = request.args
-    if (favoured := args.get("favoured")) is not None:
-        return {"favourite_count": favourites.count_marked_at(favoured), "favoured": favoured}
-    if (collected := args.get("collected")) is not None:
-        into = collections.find_collection(args.get("into", ""))
-        count = collections.count_added_at(collected)
-        return {"collected_count": count, "collected": collected, "into": into} if into else None
-    if "unfavoured" in args:
-        return {"unfavoured_count": args.get("unfavoured", 0, int)}
+    for choice, (count_at, place) in CHOICES.items():
+        if (moment := args.get(choice)) is not None:
+            done = {"choice": choice, "moment": moment, "choice_count": count_at(moment)}
+            collection = collections.find_collection(args.get(place, ""))
+            return done | {"collection": collection} if collection or not place else None
     if (hid := args.get("hid")) and (count := selections.count_hidden_at(hid)):
         return {"hidden_count": count, "hid": hid}
     names = {"deleted", "kept", "in_use"} if "deleted" in args else {"restored", "aside", "stayed"}
