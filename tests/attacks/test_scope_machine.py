@@ -77,9 +77,13 @@ class Guests(Choices):
             self.chosen = set()  # collections from a file are new ones
 
     @property
+    def shown(self) -> set[str]:
+        return self.rows - self.hidden
+
+    @property
     def seen(self) -> set[str]:
         chosen = self.rows if self.chosen is None else set().union(*(self.sets[one] for one in self.chosen))
-        return (chosen & self.rows) - self.hidden - self.deleted
+        return (chosen & self.shown) - self.deleted
 
     @invariant()
     def guests_see_what_was_chosen(self) -> None:

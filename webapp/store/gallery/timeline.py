@@ -1,17 +1,17 @@
 """The months of a gallery, to jump to one of them."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from peewee import fn
+from peewee import Select, fn
 
 from webapp.database.models import Image
 from webapp.store.gallery import search
 from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month, is_tallied
 from webapp.store.gallery.filters import Filter, Sort, matching, resolved
-from webapp.store.gallery.scope import SharedCollections, has_many
+from webapp.store.gallery.scope import WHOLE_SHELF, SharedCollections, SharedShelf, has_many
 
 # With more months than this a rail would be a solid block; it then consists of years.
 MAX_MONTHS = 150
@@ -36,7 +36,9 @@ def timeline_of(filter_: Filter) -> Timeline:
     by_month = _count_found(filter_)
     is_exact = by_month is not None or (is_tallied(filter_) and not (filter_.since or filter_.until))
     if by_month is None:
-        by_month = count_by_month(filter_) or {}
+        by_month = Counter(count_by_month(filter_) or {})
+        by_month.subtract(_count_deleted(filter_))
+        by_month = +by_month  # without months of which nothing is left
     known = {month: count for month, count in by_month.items() if _MONTH.fullmatch(month)}
     counts = known if len(known) <= MAX_MONTHS else _by_year(known)
     ordered = sorted(counts.items(), reverse=filter_.sort is Sort.NEWEST)
@@ -55,9 +57,20 @@ def _count_found(filter_: Filter) -> dict[str, int] | None:
     is_chosen = filter_.is_favourite or filter_.collection_id or isinstance(filter_.scope, SharedCollections)
     if not is_chosen and not search.is_selective(filter_.query, in_titles=filter_.searches_titles):
         return None
+    return _by_month(matching(filter_))
+
+
+def _count_deleted(filter_: Filter) -> dict[str, int]:
+    """Images whose file a person deleted, by month: the tally counts them, but guests are not shown them."""
+    if not isinstance(filter_.scope, SharedShelf):
+        return {}
+    deleted = matching(replace(filter_, scope=WHOLE_SHELF)).where(Image.not_wanted_at.is_null(False))
+    return _by_month(deleted)
+
+
+def _by_month(images: Select) -> dict[str, int]:
     month = fn.SUBSTR(Image.created_at, 1, MONTH_LENGTH)
-    rows = matching(filter_).select(month, fn.COUNT(Image.id)).group_by(month)
-    return dict(rows.tuples().iterator())
+    return dict(images.select(month, fn.COUNT(Image.id)).group_by(month).tuples().iterator())
 
 
 def _by_year(by_month: Mapping[str, int]) -> dict[str, int]:
