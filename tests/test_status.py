@@ -119,12 +119,12 @@ def test_a_failed_sync_says_the_start_of_the_reason_and_the_sheet_all_of_it(shel
     assert LONG_REASON.strip() in client.get("/status").text
 
 
-def test_paused_downloads_say_why_and_how_far_they_came(shelf, profile_id, flow, line):
+def test_paused_downloads_say_why_and_how_far_they_came(shelf, profile_id, flow, line, wait_until):
     with flow.holding("media", at=8) as gate:
         run = shelf.downloads.request_pending(profile_id)
         assert gate.reached.wait(WAIT_SECONDS)
-        ((sentence, buttons),) = line()
-        assert re.match(r"7 of 70 downloaded ", sentence)
+        wait_until(lambda: line()[0][0].startswith("7 of 70 downloaded "))
+        ((_, buttons),) = line()
         assert buttons == ["Pause downloads", "Cancel downloads"]
         shelf.downloads.pause(profile_id)
         assert line() == [("Downloads paused 7 of 70 downloaded", ["Resume downloads", "Cancel downloads"])]

@@ -32,7 +32,7 @@ class Database(PooledSqliteDatabase):
     def init(self, database: str | None, **settings: Any) -> None:
         self.close_kept()  # those of another file
         # A kept connection is used by one thread after the other, never by two at the same time.
-        super().init(database, check_same_thread=False, **settings)
+        super().init(database, **settings | {"check_same_thread": False})
 
     def keep_open(self, path: Path) -> None:
         """Keep connections to the database at `path`, which is open, until `close_kept`."""
