@@ -8,16 +8,18 @@ Exits 1 when one of them is higher in the last third of the time than in the fir
 
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from statistics import median
 
 import click
 from benchmarks.measuring import memory_mb
-from benchmarks.servers import Browser, tabs
+from benchmarks.servers import Browser
 from chaos import Victim
 from test_process import BATCH, SYNC
 
@@ -62,6 +64,26 @@ def run(data_dir: Path, seconds: float, tab_count: int, say: Callable[[str], Non
             shelf.kill()
         say(f"{len(samples)} rounds, {flow.count('media')} image requests")
     return list(growth(samples, say))
+
+
+@contextmanager
+def tabs(url: str, count: int, look: Callable[[Browser], object], pause: Callable[[], float]) -> Iterator:
+    """Threads that each `look` at a page over their own connection, again after `pause()` seconds."""
+    over = threading.Event()
+
+    def poll() -> None:
+        with Browser(url) as browser:
+            while not over.wait(pause()):
+                look(browser)
+
+    with ThreadPoolExecutor(count) as pool:
+        polling = [pool.submit(poll) for _ in range(count)]
+        try:
+            yield
+        finally:
+            over.set()
+    for tab in polling:
+        tab.result()
 
 
 def rounds(shelf: Victim, flow: FlowServer, until: float, say: Callable[[str], None]) -> Iterator[Sample]:
