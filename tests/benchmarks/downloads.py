@@ -19,24 +19,15 @@ from .servers import find_program, serve_bodies, spawned, temporary_folder
 from .shelves import jpeg
 
 WORKERS = 8
-# A peer's command, its list of URLs line by line, and the ratio aimed at. gallery-dl knows an image by the end
-# of its URL.
+# A peer's command, its list of URLs line by line, and the ratio aimed at.
+ARIA2C = f"aria2c -i urls -j{WORKERS} -x1 --file-allocation=none -q", "{url}\n out={n}.out\n", ">= 1.3x"
+CURL = f"curl -s -Z --parallel-max {WORKERS} -K urls", 'url = "{url}"\noutput = "{n}.out"\n', ">= 0.4x"
+# It knows an image by the end of its URL.
+GALLERY_DL = "gallery-dl --config-ignore -q -D . -f {filename}.out -i urls", "{url}.jpg\n", ""
 PEERS = {
-    f"aria2c -j{WORKERS}": (
-        f"aria2c -i urls -j{WORKERS} -x1 --file-allocation=none -q",
-        "{url}\n out={n}.out\n",
-        ">= 1.3x",
-    ),
-    f"curl -Z --parallel-max {WORKERS}": (
-        f"curl -s -Z --parallel-max {WORKERS} -K urls",
-        'url = "{url}"\noutput = "{n}.out"\n',
-        ">= 0.4x",
-    ),
-    "gallery-dl, one at a time": (
-        "gallery-dl --config-ignore -q -D . -f {filename}.out -i urls",
-        "{url}.jpg\n",
-        "",
-    ),
+    f"aria2c -j{WORKERS}": ARIA2C,
+    f"curl -Z --parallel-max {WORKERS}": CURL,
+    "gallery-dl, one at a time": GALLERY_DL,
 }
 
 

@@ -37,7 +37,6 @@ def measure(quick: bool) -> Iterator[Row]:
     PEAKS.append(peak)
     what = f"{pages * PAGE_SIZE:,} images in pages of {PAGE_SIZE}: pages"
     yield Row(what, pages / seconds, "/s", ">= 0.5x", "requests and json, nothing stored", pages / bare)
-    yield Row("the same, images", pages * PAGE_SIZE / seconds, "/s")
     yield Row("rate of the first tenth by that of the last", rates[0] / rates[-1], "", "<= 1.1")
     yield Row("memory growth after the first tenth", grown, "MB", "<= 20 MB")
     yield Row("quick sync of the complete account", quick_pages, "pages", "<= 1 pages")

@@ -80,9 +80,8 @@ def serving(program: Program, data_dir: Path, **environ: str) -> Iterator[tuple[
 
 
 def find_program(name: str) -> str | None:
-    """A program in the folder of this Python, or on the PATH."""
-    own = Path(sys.executable).with_name(name)
-    return str(own) if own.exists() else shutil.which(name)
+    """A program in the folder of this Python, on the PATH, or where Debian keeps nginx."""
+    return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin")
 
 
 def _wait_for_response(process: subprocess.Popen, url: str) -> None:

@@ -40,15 +40,17 @@ rows AS MATERIALIZED (
     || printf('.%06dZ', n % 1000000) AS moment FROM numbers)
 INSERT INTO {TABLE} (id, profile_id, name, workflow_id, media_key, created_at, kind, prompt, model_name,
     aspect_ratio, local_path, size_bytes, sha256, downloaded_at, history, hidden_at, gone_upstream_at,
-    stored_at, seed, project_id)
+    stored_at, seed, project_id, file_time_at, width, height)
 SELECT identifier(), iif(n % 4, :ada, :bob), 'CAMaJ' || identifier(), identifier(), identifier(), moment,
     iif(is_upload, 'uploaded', 'generated'), iif(is_upload, NULL, prompt(n)),
     iif(is_upload, NULL, iif(model = 0, 'GEM_PIX', iif(model = 1, 'IMAGEN_3_5', 'NARWHAL'))),
     'IMAGE_ASPECT_RATIO_' || iif(shape = 0, 'LANDSCAPE', iif(shape = 1, 'PORTRAIT', 'SQUARE')),
-    iif(has_file, '/nowhere/' || n || '.jpg', NULL), iif(has_file, 465000, NULL),
+    iif(has_file, 'nowhere/' || n || '.jpg', NULL), iif(has_file, 465000, NULL),
     iif(has_file, '{"ab" * 32}', NULL), iif(has_file, moment, NULL), 'ASSET_MANAGER',
     iif(n % 5003, NULL, moment), iif(n % 4999, NULL, moment), moment, iif(is_upload, NULL, n),
-    'project' || n % {PROJECT_COUNT} FROM rows"""
+    'project' || n % {PROJECT_COUNT}, iif(has_file, moment, NULL),
+    iif(has_file, iif(shape = 1, 768, 1376), NULL), iif(has_file, iif(shape = 1, 1376, 768), NULL)
+FROM rows"""
 
 
 @contextmanager
@@ -108,10 +110,11 @@ def give_files(data_dir: Path, count: int) -> dict[str, Path]:
     with closing(sqlite3.connect(data_dir / "flowshelf.sqlite3")) as database, database:
         database.create_function("mentions", 3, lambda *_: False)  # the triggers call it
         for image_id, profile_id in database.execute(newest, (count,)).fetchall():
-            path = paths[image_id] = data_dir / "images" / profile_id / f"{image_id}.jpg"
+            place = f"{profile_id}/{image_id}.jpg"
+            path = paths[image_id] = data_dir / "images" / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            database.execute(update, (str(path), len(content), sha256, now, image_id))
+            database.execute(update, (place, len(content), sha256, now, image_id))
     return paths
 
 
