@@ -20,7 +20,7 @@ from statistics import median
 import click
 from benchmarks.measuring import memory_mb
 from benchmarks.servers import Browser
-from chaos import Victim
+from chaos import Server
 from test_process import BATCH, SYNC
 
 from webapp.config import Config
@@ -51,7 +51,7 @@ def run(data_dir: Path, seconds: float, tab_count: int, say: Callable[[str], Non
     """What grew; empty when everything stayed flat."""
     world, rng = World(uploaded=200, generated=100, tiny_pictures=True), Random(7)
     with FlowServer(world, latency_seconds={"media": 0.02, "history": 0.02}) as flow:
-        shelf = Victim(Config(data_dir, labs_url=flow.url, media_url=flow.url))
+        shelf = Server(Config(data_dir, labs_url=flow.url, media_url=flow.url))
         shelf.serve()
 
         def look(browser: Browser) -> None:
@@ -86,7 +86,7 @@ def tabs(url: str, count: int, look: Callable[[Browser], object], pause: Callabl
         tab.result()
 
 
-def rounds(shelf: Victim, flow: FlowServer, until: float, say: Callable[[str], None]) -> Iterator[Sample]:
+def rounds(shelf: Server, flow: FlowServer, until: float, say: Callable[[str], None]) -> Iterator[Sample]:
     """Each round: new images at Flow, faults, a sync and its downloads; in every fifth, new cookies."""
     cookies = {"cookies": flow.world.cookie_header()}
     profile_id = shelf.ask("/api/profiles", {"name": "Ada", **cookies})["profileId"]
@@ -103,7 +103,7 @@ def rounds(shelf: Victim, flow: FlowServer, until: float, say: Callable[[str], N
             shelf.ask(f"/api/profiles/{profile_id}/cookies", cookies, "PUT")
         used = sample(shelf.process.pid)
         if number % 20 == 1:
-            say(f"{until - time.monotonic():4.0f} s left: {used}; {shelf.state()['images']} images")
+            say(f"{until - time.monotonic():4.0f} s left: {used}; {flow.count('media')} image requests")
         yield used
 
 
