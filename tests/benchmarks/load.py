@@ -13,14 +13,14 @@ from .clients import USUAL, ask
 from .downloads import media_service
 from .measuring import Row
 from .servers import FLOWSHELF, NGINX, PEERS, Browser, serving, spawned
-from .shelves import FEWER, give_files, jpeg, shelf_of
+from .shelves import give_files, jpeg, shelf_of
 
 CLIENTS, TOO_MANY, FILES, EDGE = 50, 200, 60, 320
 SETTINGS = {"PAGE_SIZE": "100", "PAGE_DELAY": "0.3", "DOWNLOAD_WORKERS": "8", "HISTORIES": "ASSET_MANAGER"}
 
 
 def measure(quick: bool) -> Iterator[Row]:
-    seconds, shelved, uploaded = (3, 20_000, 6_000) if quick else (20, FEWER, 20_000)
+    seconds, shelved, uploaded = (3, 20_000, 6_000) if quick else (20, 80_000, 20_000)
     with shelf_of(shelved) as data_dir:
         with serving(FLOWSHELF, data_dir) as (url, _):
             yield from _files(url, data_dir, seconds)
