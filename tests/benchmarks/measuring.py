@@ -31,7 +31,7 @@ class Row:
     def __str__(self) -> str:
         theirs = "not installed" if self.theirs is None else f"{number(self.theirs)} {self.unit}"
         peer = f"{self.peer}: {theirs}" if self.peer else ""
-        ratio = f"{self.ratio:.2f}x" if self.ratio is not None else ""
+        ratio = f"{number(self.ratio)}x" if self.ratio is not None else ""
         is_met = {True: "yes", False: "**no**", None: ""}[self.is_met]
         cells = self.what, f"{number(self.ours)} {self.unit}", peer, ratio, self.target, is_met
         return f"| {' | '.join(cell.strip().replace('|', chr(92) + '|') for cell in cells)} |"
