@@ -8,17 +8,19 @@ Exits 1 when one of them is higher in the last third of the time than in the fir
 
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from statistics import median
 
 import click
 from benchmarks.measuring import memory_mb
-from benchmarks.servers import Browser, tabs
-from chaos import Victim
+from benchmarks.servers import Browser
+from chaos import Server
 from test_process import BATCH, SYNC
 
 from webapp.config import Config
@@ -49,7 +51,7 @@ def run(data_dir: Path, seconds: float, tab_count: int, say: Callable[[str], Non
     """What grew; empty when everything stayed flat."""
     world, rng = World(uploaded=200, generated=100, tiny_pictures=True), Random(7)
     with FlowServer(world, latency_seconds={"media": 0.02, "history": 0.02}) as flow:
-        shelf = Victim(Config(data_dir, labs_url=flow.url, media_url=flow.url))
+        shelf = Server(Config(data_dir, labs_url=flow.url, media_url=flow.url))
         shelf.serve()
 
         def look(browser: Browser) -> None:
@@ -64,7 +66,27 @@ def run(data_dir: Path, seconds: float, tab_count: int, say: Callable[[str], Non
     return list(growth(samples, say))
 
 
-def rounds(shelf: Victim, flow: FlowServer, until: float, say: Callable[[str], None]) -> Iterator[Sample]:
+@contextmanager
+def tabs(url: str, count: int, look: Callable[[Browser], object], pause: Callable[[], float]) -> Iterator:
+    """Threads that each `look` at a page over their own connection, again after `pause()` seconds."""
+    over = threading.Event()
+
+    def poll() -> None:
+        with Browser(url) as browser:
+            while not over.wait(pause()):
+                look(browser)
+
+    with ThreadPoolExecutor(count) as pool:
+        polling = [pool.submit(poll) for _ in range(count)]
+        try:
+            yield
+        finally:
+            over.set()
+    for tab in polling:
+        tab.result()
+
+
+def rounds(shelf: Server, flow: FlowServer, until: float, say: Callable[[str], None]) -> Iterator[Sample]:
     """Each round: new images at Flow, faults, a sync and its downloads; in every fifth, new cookies."""
     cookies = {"cookies": flow.world.cookie_header()}
     profile_id = shelf.ask("/api/profiles", {"name": "Ada", **cookies})["profileId"]
@@ -81,7 +103,7 @@ def rounds(shelf: Victim, flow: FlowServer, until: float, say: Callable[[str], N
             shelf.ask(f"/api/profiles/{profile_id}/cookies", cookies, "PUT")
         used = sample(shelf.process.pid)
         if number % 20 == 1:
-            say(f"{until - time.monotonic():4.0f} s left: {used}; {shelf.state()['images']} images")
+            say(f"{until - time.monotonic():4.0f} s left: {used}; {flow.count('media')} image requests")
         yield used
 
 

@@ -18,9 +18,9 @@ HISTORY = "ASSET_MANAGER"
 @contextmanager
 def opened(labs_url: str, cookies: str, **settings) -> Iterator[tuple[Background, str]]:
     """The background and the profile's id. `settings` are fields of `Config`."""
-    urls = {"labs_url": labs_url, "media_url": labs_url}
+    usual = {"labs_url": labs_url, "media_url": labs_url, "page_delay_seconds": 0}
     with temporary_folder() as folder:
-        work = background_of(create_app(Config(folder, page_delay_seconds=0, **urls | settings)))
+        work = background_of(create_app(Config(folder, **usual | settings)))
         work.start()
         try:
             with store.connection():

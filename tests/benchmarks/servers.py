@@ -12,11 +12,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
+
+from .measuring import PEAKS, memory_mb
 
 WAIT_SECONDS = 30.0
 MAX_REQUEST_BYTES = 64 * 1024
@@ -25,11 +26,12 @@ TABLE = "veo3_image_generations"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that shows the database of a data folder; `page` is 60 rows, newest first."""
+    """A program that shows a data folder; `page` is 60 rows, newest first. It may need a `config` in it."""
 
     name: str
     command: str
     page: str
+    config: str = ""
 
 
 FLOWSHELF = Program("Flowshelf", "python -m webapp serve --data-dir {folder} --port {port}", "/grid")
@@ -40,6 +42,16 @@ PEERS = (
         "datasette", "datasette serve {file} -p {port}", f"/flowshelf/{TABLE}?_sort_desc=created_at&_size=60"
     ),
 )
+# `user root` counts for root alone, whose workers could not read the folder otherwise.
+NGINX_CONFIG = """
+user root; worker_processes auto; daemon off; pid {folder}/nginx.pid; events {{}}
+http {{
+    client_body_temp_path {folder}/nginx; proxy_temp_path {folder}/nginx; fastcgi_temp_path {folder}/nginx;
+    uwsgi_temp_path {folder}/nginx; scgi_temp_path {folder}/nginx;
+    access_log off; sendfile on; tcp_nopush on;
+    server {{ listen 127.0.0.1:{port}; root {folder}; location = / {{ return 204; }} }}
+}}"""
+NGINX = Program("nginx", "nginx -c {folder}/nginx.conf -p {folder} -e stderr", "/", NGINX_CONFIG)
 
 
 @contextmanager
@@ -53,20 +65,23 @@ def serving(program: Program, data_dir: Path, **environ: str) -> Iterator[tuple[
     if path is None:
         yield None
         return
+    if program.config:
+        (data_dir / f"{name}.conf").write_text(program.config.format(**places))
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([path, *arguments], env=os.environ | environ, **quiet)
     try:
         _wait_for_response(process, f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}", process.pid
+        if program is FLOWSHELF:
+            PEAKS.append(memory_mb(process.pid, peak=True))
     finally:
         process.terminate()
         process.wait()
 
 
 def find_program(name: str) -> str | None:
-    """A program in the folder of this Python, or on the PATH."""
-    own = Path(sys.executable).with_name(name)
-    return str(own) if own.exists() else shutil.which(name)
+    """A program in the folder of this Python, on the PATH, or where Debian keeps nginx."""
+    return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin")
 
 
 def _wait_for_response(process: subprocess.Popen, url: str) -> None:
@@ -161,23 +176,3 @@ class Browser:
         if response.status >= 400:
             raise RuntimeError(f"{method} {path}: {response.status} {content[:200]!r}")
         return content
-
-
-@contextmanager
-def tabs(url: str, count: int, look: Callable[[Browser], object], pause: Callable[[], float]) -> Iterator:
-    """Threads that each `look` at a page over their own connection, again after `pause()` seconds."""
-    over = threading.Event()
-
-    def poll() -> None:
-        with Browser(url) as browser:
-            while not over.wait(pause()):
-                look(browser)
-
-    with ThreadPoolExecutor(count) as pool:
-        polling = [pool.submit(poll) for _ in range(count)]
-        try:
-            yield
-        finally:
-            over.set()
-    for tab in polling:
-        tab.result()

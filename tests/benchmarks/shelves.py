@@ -1,9 +1,13 @@
 """Data folders with very many images, made quickly: first the rows, then everything derived from them."""
 
+import atexit
+import hashlib
 import random
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -24,6 +28,7 @@ WORDS = """red kite dunes fox night forest silver river mountain castle portrait
     wide shot macro""".split()  # noqa: SIM905
 WITHOUT_SPACES = ("夜の海", "赤い凧", "砂丘", "森の狐", "東京の雨", "静かな川")
 PROJECT_COUNT = 400
+MANY, FEWER = 1_000_000, 100_000
 PICTURE_SIZE, PICTURE_BYTES = (1376, 768), 465_000
 # Six years of images, one every few minutes; a fifth are uploads, and three in five name a file.
 # MATERIALIZED: otherwise SQLite calls `chosen` again for every column that uses its result.
@@ -35,15 +40,17 @@ rows AS MATERIALIZED (
     || printf('.%06dZ', n % 1000000) AS moment FROM numbers)
 INSERT INTO {TABLE} (id, profile_id, name, workflow_id, media_key, created_at, kind, prompt, model_name,
     aspect_ratio, local_path, size_bytes, sha256, downloaded_at, history, hidden_at, gone_upstream_at,
-    stored_at, seed, project_id)
+    stored_at, seed, project_id, file_time_at, width, height)
 SELECT identifier(), iif(n % 4, :ada, :bob), 'CAMaJ' || identifier(), identifier(), identifier(), moment,
     iif(is_upload, 'uploaded', 'generated'), iif(is_upload, NULL, prompt(n)),
     iif(is_upload, NULL, iif(model = 0, 'GEM_PIX', iif(model = 1, 'IMAGEN_3_5', 'NARWHAL'))),
     'IMAGE_ASPECT_RATIO_' || iif(shape = 0, 'LANDSCAPE', iif(shape = 1, 'PORTRAIT', 'SQUARE')),
-    iif(has_file, '/nowhere/' || n || '.jpg', NULL), iif(has_file, 465000, NULL),
+    iif(has_file, 'nowhere/' || n || '.jpg', NULL), iif(has_file, 465000, NULL),
     iif(has_file, '{"ab" * 32}', NULL), iif(has_file, moment, NULL), 'ASSET_MANAGER',
     iif(n % 5003, NULL, moment), iif(n % 4999, NULL, moment), moment, iif(is_upload, NULL, n),
-    'project' || n % {PROJECT_COUNT} FROM rows"""
+    'project' || n % {PROJECT_COUNT}, iif(has_file, moment, NULL),
+    iif(has_file, iif(shape = 1, 768, 1376), NULL), iif(has_file, iif(shape = 1, 1376, 768), NULL)
+FROM rows"""
 
 
 @contextmanager
@@ -52,6 +59,14 @@ def shelf_of(count: int) -> Iterator[Path]:
     with temporary_folder() as folder:
         in_own_process(_make_shelf, folder / "data", count)
         yield folder / "data"
+
+
+@cache
+def kept_shelf(count: int) -> Path:
+    """One that is made once for all benchmarks of a run: nobody changes it."""
+    kept = ExitStack()
+    atexit.register(kept.close)
+    return kept.enter_context(shelf_of(count))
 
 
 def _make_shelf(data_dir: Path, count: int) -> None:
@@ -84,17 +99,22 @@ def _prompt(rng: random.Random, number: int) -> str:
 
 
 def give_files(data_dir: Path, count: int) -> dict[str, Path]:
-    """Write real files for the newest images; their paths by image id."""
+    """Write real files for the newest images, as if downloaded now; their paths by image id."""
     content, paths = jpeg(), {}
+    now, sha256 = (
+        time.strftime("%Y-%m-%dT%H:%M:%S.999999Z", time.gmtime()),
+        hashlib.sha256(content).hexdigest(),
+    )
     newest = f"SELECT id, profile_id FROM {TABLE} ORDER BY created_at DESC LIMIT ?"
-    update = f"UPDATE {TABLE} SET local_path = ?, size_bytes = ?, sha256 = ? WHERE id = ?"
+    update = f"UPDATE {TABLE} SET local_path = ?, size_bytes = ?, sha256 = ?, downloaded_at = ? WHERE id = ?"
     with closing(sqlite3.connect(data_dir / "flowshelf.sqlite3")) as database, database:
         database.create_function("mentions", 3, lambda *_: False)  # the triggers call it
         for image_id, profile_id in database.execute(newest, (count,)).fetchall():
-            path = paths[image_id] = data_dir / "images" / profile_id / f"{image_id}.jpg"
+            place = f"{profile_id}/{image_id}.jpg"
+            path = paths[image_id] = data_dir / "images" / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            database.execute(update, (str(path), len(content), image_id * 2, image_id))
+            database.execute(update, (place, len(content), sha256, now, image_id))
     return paths
 
 
