@@ -356,9 +356,11 @@ def test_two_exports_into_one_folder_do_not_meet(run, rows, folder):
 
 
 def test_the_database_is_only_read(run, rows, config, folder, work):
-    before = {path.name: path.read_bytes() for path in config.data_dir.glob("flowshelf.sqlite3")}
-    run()
-    assert {path.name: path.read_bytes() for path in config.data_dir.glob("flowshelf.sqlite3")} == before
+    with closing(sqlite3.connect(config.database_path)) as of_the_server:
+        of_the_server.execute("PRAGMA user_version").fetchone()
+        before = config.database_path.read_bytes()
+        run()
+        assert config.database_path.read_bytes() == before
     assert work.is_ready
 
 

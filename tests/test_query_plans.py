@@ -11,7 +11,7 @@ from webapp.database.base import db
 from webapp.database.models import Image, Profile, Run
 from webapp.database.states import RunKind, RunState, SyncMode
 from webapp.sources import RemoteImage
-from webapp.store import profiles, runs
+from webapp.store import profiles, roots, runs
 from webapp.store.gallery import counts, images, search, timeline
 from webapp.store.gallery.filters import FileState, Filter, Sort
 from webapp.store.history import history_pages
@@ -276,9 +276,17 @@ def test_open_runs_are_found_by_their_partial_index(shelf, monkeypatch, ask):
     assert "one_open_run" in str(plan)
 
 
-def test_images_without_a_size_are_found_by_their_index(shelf, monkeypatch):
-    (plan,) = plans_of(lambda: images.list_unmeasured("", 100), monkeypatch)
-    assert "images_unmeasured (id>?)" in str(plan)
+@pytest.mark.parametrize(
+    ("index", "ask"),
+    {
+        "images_unmeasured": lambda: images.list_unmeasured("", 100),
+        "images_untimed": lambda: images.list_untimed("", 100),
+        "images_outside_roots": lambda: list(roots.list_absolute()),
+    }.items(),
+)
+def test_what_each_start_looks_for_is_found_by_an_index(shelf, monkeypatch, index, ask):
+    plan, *_ = plans_of(ask, monkeypatch)
+    assert f"{index} (id>?)" in str(plan)
 
 
 def test_the_known_images_of_a_history_page_are_found_by_name_and_key(shelf, monkeypatch):

@@ -10,6 +10,9 @@ _BY_TIME = "created_at, id"
 # recognise it, and reads all runs of the profile.
 OPEN_RUN = "state IN ('running', 'waiting_for_cookies') OR (kind = 'download' AND state = 'paused')"
 
+# A file under no root. How absolute paths begin on all systems.
+ABSOLUTE_PATH = "local_path GLOB '/*' OR local_path GLOB '\\*' OR local_path GLOB '[A-Za-z]:*'"
+
 INDEXES = (
     # At most one open sync and one open download run per profile. The database guarantees it, because two
     # threads could both pass a check in Python.
@@ -52,6 +55,9 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS collections_of_image ON collection_image (image_id, collection_id)",
     f"""CREATE INDEX IF NOT EXISTS images_unmeasured {_IMAGES} (id)
         WHERE local_path IS NOT NULL AND width IS NULL""",
+    f"""CREATE INDEX IF NOT EXISTS images_untimed {_IMAGES} (id)
+        WHERE local_path IS NOT NULL AND file_time_at IS NULL""",
+    f"CREATE INDEX IF NOT EXISTS images_outside_roots {_IMAGES} (id) WHERE {ABSOLUTE_PATH}",
     # The trash: the files of an act, those of an image, and what is under way.
     "CREATE INDEX IF NOT EXISTS trashed_by_act ON trashed_file (act)",
     "CREATE INDEX IF NOT EXISTS trashed_by_name ON trashed_file (name)",

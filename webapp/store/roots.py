@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from peewee import Expression
+from peewee import SQL, ColumnBase
 
+from webapp.database.indexes import ABSOLUTE_PATH
 from webapp.database.models import Image, Removal, StorageRoot, TrashedFile
 from webapp.database.roots import current_roots, set_roots
 from webapp.storage.roots import Place, Roots, is_absolute
 from webapp.store import ROWS_PER_STATEMENT, transaction
 
-# How absolute paths begin, on all systems (`%` is GLOB): such a file lies under no root.
-_IS_ABSOLUTE = (Image.local_path % "/*") | (Image.local_path % "\\*") | (Image.local_path % "[A-Za-z]:*")
+_IS_ABSOLUTE = SQL(f"({ABSOLUTE_PATH})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def place_files(places: Iterable[tuple[RecordedFile, Place]]) -> int:
         )
 
 
-def _list_files(condition: Expression) -> Iterator[RecordedFile]:
+def _list_files(condition: ColumnBase) -> Iterator[RecordedFile]:
     """In statements of `ROWS_PER_STATEMENT` rows, so that no cursor is open while a file is looked at."""
     after_id = ""
     while True:
