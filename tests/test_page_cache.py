@@ -1,10 +1,9 @@
 """Pages that are sent again: always as the shelf is now, and never to another role."""
 
 import threading
-import time
 
 import pytest
-from flask import template_rendered
+from flask import before_render_template, template_rendered
 
 from webapp import store
 from webapp.database.states import Role
@@ -125,11 +124,34 @@ def test_many_who_ask_at_once_wait_for_one_rendering(app, shelf, patient, render
     assert rendered == ["gallery.html"]
 
 
-def test_a_page_serves_all_who_asked_before_it_was_rendered_whatever_was_written_meanwhile(patient):
-    page = page_cache.Page(version=5, made_at=time.monotonic())
-    assert page.is_current(asked=5)
-    assert page.is_current(asked=4)
-    assert not page.is_current(asked=6)
+def test_all_who_ask_while_a_page_is_rendered_share_the_next_rendering(
+    app, shelf, patient, rendered, wait_until
+):
+    """Something was written before each of them asked, so what is rendered now is too old for all of them."""
+    reached, may_go_on, statuses = threading.Event(), threading.Event(), []
+
+    def hold(*_, **__):
+        reached.set()
+        assert may_go_on.wait(10)
+
+    def ask():
+        with store.connection():
+            favourites.unmark(Selection(()))
+        statuses.append(app.test_client().get("/").status_code)
+
+    with before_render_template.connected_to(hold, app):
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        threads[0].start()
+        assert reached.wait(10)
+        for thread in threads[1:]:
+            thread.start()
+        (page,) = app.extensions["flowshelf.pages"]._pages.values()
+        wait_until(lambda: len(page.turn._waiters) == 7)
+        may_go_on.set()
+        for thread in threads:
+            thread.join(30)
+    assert statuses == [200] * 8
+    assert rendered == ["gallery.html"] * 2
 
 
 def test_the_version_never_falls_while_threads_write(app):

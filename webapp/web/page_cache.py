@@ -34,20 +34,31 @@ Key = tuple[object, ...]
 ParametersT = ParamSpec("ParametersT")
 
 
-@dataclass(slots=True)
-class Page:
-    """A rendered page; empty until `lock` was held once."""
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What a view has made. `version` is that of the database when it began."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    version: int = -1
-    made_at: float = 0.0
-    content: bytes = b""
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    etag: str = ""
+    version: int
+    made_at: float
+    content: bytes
+    headers: list[tuple[str, str]]
+    etag: str
 
     def is_current(self, asked: int) -> bool:
         """Whether it shows all that was written when somebody asked, which is what `asked` counts."""
         return self.version >= asked and time.monotonic() - self.made_at < MAX_SECONDS
+
+
+@dataclass(slots=True)
+class Page:
+    """What was rendered last for one key. `turn` guards it, and tells when another rendering ends."""
+
+    turn: threading.Condition = field(default_factory=threading.Condition)
+    is_rendering: bool = False
+    latest: Rendering | None = None
+
+    def find_current(self, asked: int) -> Rendering | None:
+        return self.latest if self.latest and self.latest.is_current(asked) else None
 
 
 class PageCache:
@@ -76,31 +87,44 @@ def cached_page(
         page = _pages().find(_key())
         # Before waiting: while a sync writes, each of those who wait would otherwise render the page again.
         asked = store.version()
-        with page.lock:
-            if not page.is_current(asked):
-                version = store.version()  # before rendering: what is written meanwhile makes the page old
-                response = make_response(view(*args, **kwargs))
-                if response.status_code != 200:
-                    return response
-                _keep(page, response, version)
-            found = Response(page.content, headers=page.headers)
-            found.set_etag(page.etag)
-        return found.make_conditional(request)
+        with page.turn:
+            # All who asked before a rendering began take what it made, whoever of them came first.
+            page.turn.wait_for(lambda: page.find_current(asked) or not page.is_rendering)
+            if found := page.find_current(asked):
+                return _sent(found)
+            page.is_rendering = True
+        try:
+            return _render(page, lambda: make_response(view(*args, **kwargs)))
+        finally:
+            with page.turn:
+                page.is_rendering = False
+                page.turn.notify_all()
 
     return respond
+
+
+def _render(page: Page, make: Callable[[], Response]) -> ResponseReturnValue:
+    version = store.version()  # before rendering: what is written meanwhile makes the page old
+    response = make()
+    if response.status_code != 200:
+        return response
+    content = response.get_data()
+    headers = [(name, text) for name, text in response.headers if name != "Content-Length"]
+    etag = hashlib.sha256(content).hexdigest()[:32]
+    page.latest = Rendering(version, time.monotonic(), content, headers, etag)
+    return _sent(page.latest)
+
+
+def _sent(rendering: Rendering) -> ResponseReturnValue:
+    found = Response(rendering.content, headers=rendering.headers)
+    found.set_etag(rendering.etag)
+    return found.make_conditional(request)
 
 
 def _pages() -> PageCache:
     """Those of the current app."""
     found: PageCache = current_app.extensions.setdefault("flowshelf.pages", PageCache())
     return found
-
-
-def _keep(page: Page, response: Response, version: int) -> None:
-    page.content = response.get_data()
-    page.headers = [(name, text) for name, text in response.headers if name != "Content-Length"]
-    page.etag = hashlib.sha256(page.content).hexdigest()[:32]
-    page.version, page.made_at = version, time.monotonic()
 
 
 def _key() -> Key:
