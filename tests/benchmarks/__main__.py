@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 
-NAMES = ("downloads", "latency", "metadata", "gallery", "load", "start", "thumbnails", "weight")
+NAMES = (
+    "combinations",
+    "downloads",
+    "latency",
+    "metadata",
+    "gallery",
+    "load",
+    "start",
+    "thumbnails",
+    "weight",
+)
 
 
 @click.command()

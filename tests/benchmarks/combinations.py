@@ -1,5 +1,6 @@
-"""Combinations of filters, sorts and search that Hypothesis draws, as the owner and as guests may ask for them:
-all that the views find out before they send the first page, each time over a new connection, as for a request.
+"""Combinations of filters, sorts and search that Hypothesis draws, as the owner and guests may ask for them.
+
+All that the views find out before they send the first page, over a new connection, as for a request.
 """
 
 from collections.abc import Iterator
@@ -105,7 +106,9 @@ def _may_be_asked(filter_: Filter) -> bool:
         return True
     shown = getattr(filter_.scope, "collection_ids", tuple(COLLECTIONS))
     has_secret = filter_.project_id or any(term.field is Field.PROJECT for term in filter_.query.terms)
-    return filter_.state in (None, FileState.DONE) and not has_secret and filter_.collection_id in (None, *shown)
+    return (
+        filter_.state in (None, FileState.DONE) and not has_secret and filter_.collection_id in (None, *shown)
+    )
 
 
 def described(filter_: Filter) -> str:
