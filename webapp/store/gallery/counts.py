@@ -142,8 +142,8 @@ def _tally(filter_: Filter) -> "ModelSelect[Tally]":
     if filter_.state in (FileState.DONE, *_WITHOUT_FILE):
         conditions.append(Tally.has_file == (filter_.state is FileState.DONE))
     for clause in filter_.query.clauses:
-        meant = [_tallied_term(term) for term in clause]
-        if all(each is not None for each in meant):
+        meant = [each for each in map(_tallied_term, clause) if each is not None]
+        if len(meant) == len(clause):
             conditions.append(reduce(or_, meant))
     if since_at := filter_.since_at:
         conditions.append(Tally.month >= since_at[:MONTH_LENGTH])

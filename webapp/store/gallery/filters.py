@@ -220,7 +220,7 @@ def _values_of(term: Term) -> tuple[str, tuple[str | bool, ...]]:
 
 
 def _conditions(filter_: Filter, as_whole: bool) -> list[Node]:
-    conditions = _membership(filter_)
+    conditions: list[Node] = [*_membership(filter_)]
     at = CollectionImage.image_at if filter_.ordered_collection else Image.created_at
     filter_ = resolved(filter_)
     conditions += [limit.condition for limit in _limits(filter_)]
