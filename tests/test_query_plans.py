@@ -8,12 +8,14 @@ import pytest
 
 from webapp import store
 from webapp.database.base import db
-from webapp.database.models import Image, Profile, Run
+from webapp.database.models import Collection, CollectionImage, Image, Profile, Run
 from webapp.database.states import RunKind, RunState, SyncMode
+from webapp.database.triggers import choices
 from webapp.sources import RemoteImage
 from webapp.store import profiles, roots, runs
 from webapp.store.gallery import counts, images, search, timeline
 from webapp.store.gallery.filters import FileState, Filter, Sort
+from webapp.store.gallery.scope import SharedCollections
 from webapp.store.history import history_pages
 from webapp.store.runs import downloads
 
@@ -222,6 +224,24 @@ def test_a_guests_search_for_a_word_that_stands_in_titles_only_reads_no_images(s
         assert images.list_page(Filter(text="kite dunes", searches_titles=False), limit=60).images == []
     assert steps.count < images_there
     assert counts.count_first(Filter(text="kite dunes")).total > 1_000
+
+
+def test_the_only_collection_that_guests_are_shown_is_read_in_its_order(shelf, monkeypatch):
+    asked = Filter(scope=SharedCollections(("thirds",)))
+    names = [f"name{number}" for number in range(0, 3_000, 3)]
+    with db.atomic() as undone:
+        Collection.create(id="thirds", title="thirds", created_at="x")
+        rows = [{"collection": "thirds", "name": name, "added_at": "x"} for name in names]
+        CollectionImage.insert_many(rows).execute()
+        for statement in choices.REBUILD:
+            db.execute_sql(statement)
+        store.refresh_statistics()
+        plans = plans_of(lambda: images.list_page(asked, limit=60), monkeypatch)
+        assert len(images.list_page(asked, limit=60).images) == 60
+        undone.rollback()
+    assert "collection_by_time (collection_id=?)" in str(plans)
+    assert "collections_of_image" not in str(plans)
+    assert "TEMP B-TREE" not in str(plans)
 
 
 class Steps:

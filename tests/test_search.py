@@ -85,7 +85,6 @@ def shelf(tmp_path, request, monkeypatch):
     if request.param != "few matches":
         monkeypatch.setattr(search, "MAX_CANDIDATES", 2)
         monkeypatch.setattr(search, "MAX_TRIGRAMS", 1)
-        monkeypatch.setattr("webapp.store.gallery.terms.MAX_CANDIDATES", 1)
     store.open_database(tmp_path / "flowshelf.sqlite3")
     with store.connection():
         owner = profiles.add_profile("Ada", ("ASSET_MANAGER",)).id

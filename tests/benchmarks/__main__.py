@@ -9,7 +9,7 @@ import click
 
 from .measuring import PEAKS, Row
 
-NAMES = ("downloads", "latency", "metadata", "gallery", "load", "start", "weight")
+NAMES = ("combinations", "downloads", "latency", "metadata", "gallery", "load", "start", "weight")
 
 
 @click.command()

@@ -51,6 +51,20 @@ SELECT identifier(), iif(n % 4, :ada, :bob), 'CAMaJ' || identifier(), identifier
     'project' || n % {PROJECT_COUNT}, iif(has_file, moment, NULL),
     iif(has_file, iif(shape = 1, 768, 1376), NULL), iif(has_file, iif(shape = 1, 1376, 768), NULL)
 FROM rows"""
+# Favourites, and collections of a million images: 200 and 300,000 of all times, and the oldest 20,000.
+COLLECTIONS = {"small": "rowid % 5000 = 2", "middle": "rowid <= :count / 50", "large": "rowid % 10 < 3"}
+CHOICES = (
+    f"INSERT INTO favourite SELECT name, created_at FROM {TABLE} WHERE rowid % 307 = 0",
+    *(
+        statement
+        for name, members in COLLECTIONS.items()
+        for statement in (
+            f"INSERT INTO collection (id, title, created_at) VALUES ('{name}', '{name}', '2026')",
+            f"""INSERT INTO collection_image (collection_id, name, added_at)
+            SELECT '{name}', name, created_at FROM {TABLE} WHERE {members}""",
+        )
+    ),
+)
 
 
 @contextmanager
@@ -82,6 +96,8 @@ def _make_shelf(data_dir: Path, count: int) -> None:
         connection.create_function("chosen", 1, rng.randrange)
         connection.create_function("prompt", 1, lambda n: _prompt(rng, n))
         connection.execute(ROWS, {"count": count, "ada": ada, "bob": bob})
+        for statement in CHOICES:
+            connection.execute(statement, {"count": count})
         for number in range(PROJECT_COUNT):
             projects = Project.insert(profile=ada, remote_id=f"project{number}", title=f"Fables {number}")
             projects.execute()

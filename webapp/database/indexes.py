@@ -5,6 +5,9 @@ Each serves queries of `webapp.store`; tests/test_query_plans.py shows which.
 
 _IMAGES = "ON veo3_image_generations"
 _BY_TIME = "created_at, id"
+# Filters that match few images are decided by these, without reading the images: a million in a tenth of a
+# second.
+_FILTERED = "profile_id, kind, aspect_ratio, model_name, hidden_at, not_wanted_at, gone_upstream_at"
 
 # A run that is not over. Queries spell the condition like this index: with bound parameters SQLite does not
 # recognise it, and reads all runs of the profile.
@@ -30,13 +33,14 @@ INDEXES = (
     f"CREATE INDEX IF NOT EXISTS images_of_seed {_IMAGES} (seed) WHERE seed IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_of_run {_IMAGES} (stored_run_id) WHERE stored_run_id IS NOT NULL",
     # Pages of the gallery, by filter.
-    f"CREATE INDEX IF NOT EXISTS images_by_time {_IMAGES} ({_BY_TIME})",
+    f"CREATE INDEX IF NOT EXISTS images_by_time {_IMAGES} ({_BY_TIME}, {_FILTERED})",
     f"CREATE INDEX IF NOT EXISTS images_of_profile {_IMAGES} (profile_id, {_BY_TIME})",
     f"CREATE INDEX IF NOT EXISTS images_of_kind {_IMAGES} (kind, {_BY_TIME})",
     f"CREATE INDEX IF NOT EXISTS images_of_shape {_IMAGES} (aspect_ratio, {_BY_TIME})",
     f"CREATE INDEX IF NOT EXISTS images_of_model {_IMAGES} (model_name, {_BY_TIME})",
     f"CREATE INDEX IF NOT EXISTS images_of_project {_IMAGES} (project_id, {_BY_TIME})",
-    f"""CREATE INDEX IF NOT EXISTS images_by_download {_IMAGES} (downloaded_at, id)
+    f"""CREATE INDEX IF NOT EXISTS images_by_download {_IMAGES}
+        (downloaded_at, id, created_at, {_FILTERED}, local_path)
         WHERE downloaded_at IS NOT NULL""",
     f"CREATE INDEX IF NOT EXISTS images_with_file {_IMAGES} ({_BY_TIME}) WHERE local_path IS NOT NULL",
     f"CREATE INDEX IF NOT EXISTS images_without_file {_IMAGES} ({_BY_TIME}) WHERE local_path IS NULL",

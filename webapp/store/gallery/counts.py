@@ -1,20 +1,34 @@
 """How many images match a filter, from `image_tally` where possible instead of reading all images."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
-from peewee import Case, Field, ModelSelect, Select, fn
+from peewee import SQL, Case, Expression, Field, ModelSelect, Select, fn
 
 from webapp.database.base import db
 from webapp.database.models import Download, Image, Tally
 from webapp.database.states import DownloadState
-from webapp.store.gallery import search
-from webapp.store.gallery.filters import FileState, Filter, Sort, matching, resolved
+from webapp.store.gallery import names, query, search
+from webapp.store.gallery.filters import (
+    STATES_OF_FLAGS,
+    FileState,
+    Filter,
+    Sort,
+    matching,
+    parts,
+    resolved,
+)
+from webapp.store.gallery.patience import TooSlow, patience
+from webapp.store.gallery.query import Flag, Term
 from webapp.store.gallery.scope import WHOLE_SHELF, Scope, SharedCollections, WholeShelf
 from webapp.store.runs.downloads import ACTIVE
 
 # A first answer counts at most this many images one by one.
 MAX_COUNTED = 10_000
 MONTH_LENGTH = len("2026-01")
+# The states of images that have no file.
+_WITHOUT_FILE = (FileState.PENDING, FileState.ACTIVE, FileState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,11 @@ def count_first(filter_: Filter) -> Totals:
     has_many = _sums(Filter())[0] > MAX_COUNTED
     if has_many and _is_text_alone(filter_) and _has_too_many(filter_):
         return Totals(MAX_COUNTED, 0, 0, 0, is_capped=True)
-    return _counted(matching(filter_), MAX_COUNTED)
+    try:
+        with patience():
+            return _counted([matching(part) for part in parts(filter_)], MAX_COUNTED)
+    except TooSlow:
+        return Totals(0, 0, 0, 0, is_capped=True)
 
 
 def count_all(filter_: Filter) -> Totals:
@@ -69,7 +87,7 @@ def count_listed(images: list[Image]) -> Totals:
 
 def count_images(images: Select) -> Totals:
     """Exact counts of the images of a query."""
-    return _counted(images, None)
+    return _counted([images], None)
 
 
 def count_by_month(filter_: Filter) -> dict[str, int] | None:
@@ -121,8 +139,12 @@ def _tally(filter_: Filter) -> "ModelSelect[Tally]":
         (Tally.model_name, filter_.model_name),
     ]
     conditions = [column == value for column, value in values if value]
-    if filter_.state in (FileState.DONE, FileState.PENDING):
+    if filter_.state in (FileState.DONE, *_WITHOUT_FILE):
         conditions.append(Tally.has_file == (filter_.state is FileState.DONE))
+    for clause in filter_.query.clauses:
+        meant = [each for each in map(_tallied_term, clause) if each is not None]
+        if len(meant) == len(clause):
+            conditions.append(reduce(or_, meant))
     if since_at := filter_.since_at:
         conditions.append(Tally.month >= since_at[:MONTH_LENGTH])
     if until_at := filter_.until_at:
@@ -130,12 +152,28 @@ def _tally(filter_: Filter) -> "ModelSelect[Tally]":
     return Tally.select().where(*conditions) if conditions else Tally.select()
 
 
+def _tallied_term(term: Term) -> Expression | None:
+    """A condition of the groups of images that a term means; None if these are of any group."""
+    flag = Flag(term.text) if term.field is query.Field.IS else None
+    if term.field is query.Field.MODEL:
+        meant = Tally.model_name.in_(names.find_models(term.text))
+    elif term.field is query.Field.KIND or flag in (Flag.GENERATED, Flag.UPLOADED):
+        meant = Tally.kind == term.text
+    elif flag is Flag.DOWNLOADED:
+        meant = Tally.has_file == 1
+    elif flag and STATES_OF_FLAGS.get(flag) in _WITHOUT_FILE and not term.is_negated:
+        return Tally.has_file == 0
+    else:
+        return None
+    return ~meant if term.is_negated else meant
+
+
 def _tallied(filter_: Filter) -> Totals | None:
     """The counts of a filter if all of its conditions are tallied, otherwise None."""
     if not is_tallied(filter_) or filter_.since or filter_.until:
         return None
     total, downloaded, size_bytes = _sums(filter_)
-    if filter_.state is FileState.DONE:
+    if filter_.state is FileState.DONE or not total:
         return Totals(total, downloaded, 0, size_bytes)
     failed = matching(replace(filter_, state=FileState.FAILED)).limit(MAX_COUNTED).count()
     return Totals(total, downloaded, failed, size_bytes)
@@ -197,15 +235,19 @@ def _has_too_many(filter_: Filter) -> bool:
     return search.has_too_many(filter_.query, in_titles=filter_.searches_titles)
 
 
-def _counted(images: Select, max_count: int | None) -> Totals:
-    """Counts of the images of a query, at most `max_count` of them."""
+def _counted(queries: list[Select], max_count: int | None) -> Totals:
+    """Counts of the images of some queries, at most `max_count` of them."""
     file = Image.local_path.is_null(False)
     columns = {
         "file": Case(None, [(file, 1)], 0),
         "failed": Case(None, [(~file & (Download.state == DownloadState.FAILED), 1)], 0),
         "bytes": Case(None, [(file, fn.COALESCE(Image.size_bytes, 0))], 0),
     }
-    rows = images.select(*(column.alias(name) for name, column in columns.items()))
+    named = [column.alias(name) for name, column in columns.items()]
+    ids = [Image.created_at, Image.id] if len(queries) > 1 else []
+    rows = reduce(or_, (images.select(*ids, *named) for images in queries))
+    if ids:
+        rows = rows.order_by(SQL("1"), SQL("2"))
     if max_count is not None:
         rows = rows.limit(max_count + 1)
     sums = [fn.COALESCE(fn.SUM(getattr(rows.c, name)), 0) for name in columns]

@@ -11,16 +11,19 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from peewee import JOIN, Expression, Field, ModelSelect, Node, Select, Tuple
+from peewee import JOIN, SQL, Column, Expression, Field, ModelSelect, Node, NodeList, Select, Tuple, fn
 
 from webapp.database.models import CollectionImage, Download, Image
 from webapp.database.states import DownloadState
-from webapp.store.gallery import names, query, scope, terms
+from webapp.store.gallery import names, query, scope, search, terms
 from webapp.store.gallery.query import Flag, Query, Term, parse
-from webapp.store.gallery.scope import WHOLE_SHELF, Scope
-from webapp.store.gallery.search import listed
+from webapp.store.gallery.scope import WHOLE_SHELF, Scope, SharedCollections, SharedShelf
+from webapp.store.gallery.search import ROWID, are_few, listed
 from webapp.store.runs.downloads import ACTIVE
 from webapp.times import day_bounds
+
+# SQLite allows 500 SELECTs in one.
+MAX_PARTS = 100
 
 
 class Sort(StrEnum):
@@ -97,15 +100,17 @@ class Filter:
 
         A collection has the times of its images: however large it is, its index has them in order.
         """
-        if self.is_read_by_collection:
+        if self.ordered_collection:
             return CollectionImage.image_at, CollectionImage.image_id
         return _SORT_COLUMNS.get(self.sort, Image.created_at), Image.id
 
     @property
-    def is_read_by_collection(self) -> bool:
-        """Whether the rows of a collection are read in order, each with its image. A search has its own
-        order."""
-        return bool(self.collection_id) and not self.text and self.sort not in _SORT_COLUMNS
+    def ordered_collection(self) -> str | None:
+        """The collection whose rows are read in order, each with its image: the chosen one, or the only one
+        of the scope. None if there is none, or another order, or another condition that few images meet."""
+        ids = self.scope.collection_ids if isinstance(self.scope, SharedCollections) else ()
+        only = self.collection_id or (ids[0] if len(ids) == 1 else None)
+        return None if only is None or self.sort in _SORT_COLUMNS or has_few(self) else only
 
     def ordered(self, images: Select, *, backwards: bool = False) -> Select:
         ascends = (self.sort is Sort.OLDEST) != backwards
@@ -114,8 +119,7 @@ class Filter:
     def beyond(self, image: Image, *, backwards: bool = False) -> Expression:
         """The condition that an image comes after `image` in this order, or before it if `backwards`."""
         ascends = (self.sort is Sort.OLDEST) != backwards
-        at = image.created_at if self.is_read_by_collection else getattr(image, self.fields[0].name)
-        here = Tuple(at, image.id)
+        here = Tuple(getattr(image, _SORT_COLUMNS.get(self.sort, Image.created_at).name), image.id)
         return Tuple(*self.fields) > here if ascends else Tuple(*self.fields) < here
 
 
@@ -135,9 +139,21 @@ def matching(filter_: Filter, *, as_whole: bool = False) -> Select:
     searched.
     """
     images = with_download()
-    if filter_.is_read_by_collection:
-        images = images.join_from(Image, CollectionImage, on=CollectionImage.image_id == Image.id)
+    if filter_.ordered_collection:
+        # Both columns, so that an index has what most filters ask of the image.
+        on = (CollectionImage.image_id == Image.id) & (CollectionImage.image_at == Image.created_at)
+        images = images.join_from(Image, CollectionImage, on=on)
     return images.where(*_conditions(filter_, as_whole))
+
+
+def parts(filter_: Filter) -> list[Filter]:
+    """Filters that together mean the same images: one of each collection of the scope, which SQLite
+    reads in order and merges; or only the filter itself."""
+    ids = filter_.scope.collection_ids if isinstance(filter_.scope, SharedCollections) else ()
+    if len(ids) < 2 or filter_.collection_id or not scope.has_many(ids):
+        return [filter_]
+    of_one = [replace(filter_, scope=SharedCollections((each,))) for each in ids[:MAX_PARTS]]
+    return of_one if len(of_one) == len(ids) and of_one[0].ordered_collection else [filter_]
 
 
 def selected(selection: Selection) -> Select:
@@ -204,8 +220,55 @@ def _values_of(term: Term) -> tuple[str, tuple[str | bool, ...]]:
 
 
 def _conditions(filter_: Filter, as_whole: bool) -> list[Node]:
-    membership = _membership(filter_)
+    conditions: list[Node] = [*_membership(filter_)]
+    at = CollectionImage.image_at if filter_.ordered_collection else Image.created_at
     filter_ = resolved(filter_)
+    conditions += [limit.condition for limit in _limits(filter_)]
+    reading = terms.Reading(filter_.searches_titles, as_whole, _flagged, filter_.zone)
+    conditions += terms.conditions(filter_.query, reading)
+    if not filter_.shows_hidden:
+        conditions.append(Image.hidden_at.is_null())
+    if since_at := filter_.since_at:
+        conditions.append(at >= since_at)
+    if until_at := filter_.until_at:
+        conditions.append(at <= until_at)
+    if column := _SORT_COLUMNS.get(filter_.sort):
+        conditions.append(column.is_null(False))
+    if filter_.state:
+        conditions += _STATE_CONDITIONS.get(filter_.state, [])
+    return conditions
+
+
+def _membership(filter_: Filter) -> list[Expression]:
+    """The conditions of the collection and of the scope, which may be one and the same."""
+    within, in_order = filter_.scope, filter_.ordered_collection
+    chosen = in_order or filter_.collection_id
+    if isinstance(within, SharedCollections) and chosen in within.collection_ids:
+        within = SharedShelf()
+    conditions = scope.conditions(within)
+    if in_order:
+        conditions.append(CollectionImage.collection == in_order)
+    elif chosen:
+        conditions.append(scope.in_collections((chosen,)))
+    return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A condition that may leave few images: `rows` are theirs by `key`. With many, `check` is for an image
+    that is read in order: SQLite must not find and sort them."""
+
+    rows: Select
+    key: Column | Field
+    check: Node
+
+    @property
+    def condition(self) -> Node:
+        return self.key.in_(self.rows) if are_few(self.rows) else self.check
+
+
+def _limits(filter_: Filter) -> list[_Limit]:
+    """The limits of a resolved filter, besides those of its text and its collections."""
     values: list[tuple[Field, str | None]] = [
         (Image.profile_id, filter_.profile_id),
         (Image.aspect_ratio, filter_.aspect_ratio),
@@ -214,54 +277,55 @@ def _conditions(filter_: Filter, as_whole: bool) -> list[Node]:
         (Image.project_id, filter_.project_id),
         (Image.workflow_id, filter_.workflow_id),
     ]
-    conditions: list[Node] = [column == value for column, value in values if value]
-    reading = terms.Reading(filter_.searches_titles, as_whole, _flagged, filter_.zone)
-    conditions += terms.conditions(filter_.query, reading)
-    if not filter_.shows_hidden:
-        conditions.append(Image.hidden_at.is_null())
-    if since_at := filter_.since_at:
-        conditions.append(Image.created_at >= since_at)
-    if until_at := filter_.until_at:
-        conditions.append(Image.created_at <= until_at)
-    if column := _SORT_COLUMNS.get(filter_.sort):
-        conditions.append(column.is_null(False))
+    given = [(column, value) for column, value in values if value]
+    is_plain = filter_.sort not in _SORT_COLUMNS and not filter_.text and not filter_.collection_id
+    has_mark = filter_.is_favourite or filter_.state in _STATE_LIMITS
+    is_alone = (
+        len(given) == 1 and is_plain and not has_mark and not isinstance(filter_.scope, SharedCollections)
+    )
+    found = [_having(column, value, is_alone) for column, value in given]
     if filter_.is_favourite:
-        conditions.append(Image.favourite_at.is_null(False))
-    conditions += membership
-    if filter_.state:
-        conditions += _STATE_CONDITIONS[filter_.state]
-    return conditions
+        found.append(_marked(Image.favourite_at))
+    if limit := _STATE_LIMITS.get(filter_.state):
+        found.append(limit)
+    return found
 
 
-def _membership(filter_: Filter) -> list[Expression]:
-    """The conditions of the collection and of the scope, which may be one and the same."""
-    conditions = scope.conditions(filter_.scope)
-    if filter_.is_read_by_collection:
-        conditions.append(CollectionImage.collection == filter_.collection_id)
-    elif filter_.collection_id:
-        conditions.append(scope.in_collections((filter_.collection_id,)))
-    return conditions
+def has_few(filter_: Filter) -> bool:
+    """Whether few images meet one of the conditions besides the collections."""
+    filter_ = resolved(filter_)
+    is_selective = search.is_selective(filter_.query, in_titles=filter_.searches_titles)
+    return is_selective or any(are_few(limit.rows) for limit in _limits(filter_))
+
+
+def _having(column: Field, value: str, is_alone: bool) -> _Limit:
+    """Images with a value. If other conditions may be met by fewer, all are read along the index of the
+    time, which has the usual columns."""
+    is_read = is_alone or column is Image.project_id
+    read = column if is_read else NodeList((SQL("+"), column), glue="")
+    return _Limit(Image.select(ROWID).where(column == value), ROWID, read == value)
+
+
+def _marked(mark: Field) -> _Limit:
+    """Marked images, usually few. SQLite knows nothing of an empty index, and would prefer another one."""
+    return _Limit(Image.select(ROWID).where(mark.is_null(False)), ROWID, mark.is_null(False))
+
+
+def _downloading(*states: DownloadState) -> _Limit:
+    """Images whose latest download is in one of some states."""
+    rows = Download.select(Download.image).where(Download.state.in_(states))
+    return _Limit(rows, Image.id, fn.EXISTS(rows.where(Download.image == Image.id)))
 
 
 def _flagged(flag: Flag) -> Node:
     """The condition of `is:` with a flag."""
     if flag is Flag.FAVOURITE:
-        return _is_marked(Image.favourite_at)
+        return _marked(Image.favourite_at).condition
     if flag in _KINDS:
         return Image.kind == flag
-    return reduce(and_, _STATE_CONDITIONS[STATES_OF_FLAGS[flag]])
-
-
-def _has_download(*states: DownloadState) -> Expression:
-    """A subquery instead of a condition on the joined download: SQLite then begins with the few downloads in
-    such a state."""
-    return Image.id.in_(Download.select(Download.image).where(Download.state.in_(states)))
-
-
-def _is_marked(mark: Field) -> Expression:
-    """A subquery, so that SQLite begins with the few marked images. It has no statistics of an empty index,
-    and would otherwise prefer another one."""
-    return Image.id.in_(Image.select(Image.id).where(mark.is_null(False)))
+    state = STATES_OF_FLAGS[flag]
+    limits = [_STATE_LIMITS[state].condition] if state in _STATE_LIMITS else []
+    return reduce(and_, [*limits, *_STATE_CONDITIONS.get(state, [])])
 
 
 _NO_FILE = Image.local_path.is_null()
@@ -271,13 +335,17 @@ _STATE_CONDITIONS: dict[FileState, list[Expression]] = {
         Image.gone_upstream_at.is_null(),
         Download.state.is_null() | (Download.state == DownloadState.DONE),
     ],
-    FileState.ACTIVE: [_NO_FILE, _has_download(*ACTIVE)],
+    FileState.ACTIVE: [_NO_FILE],
     FileState.DONE: [Image.local_path.is_null(False)],
-    FileState.FAILED: [_NO_FILE, _has_download(DownloadState.FAILED), Image.gone_upstream_at.is_null()],
-    FileState.GONE: [_is_marked(Image.gone_upstream_at)],
-    FileState.DAMAGED: [_is_marked(Image.damaged_at)],
-    FileState.CHANGED: [_is_marked(Image.changed_sha256)],
-    FileState.HIDDEN: [_is_marked(Image.hidden_at)],
+    FileState.FAILED: [_NO_FILE, Image.gone_upstream_at.is_null()],
+}
+_STATE_LIMITS: dict[FileState | None, _Limit] = {
+    FileState.ACTIVE: _downloading(*ACTIVE),
+    FileState.FAILED: _downloading(DownloadState.FAILED),
+    FileState.GONE: _marked(Image.gone_upstream_at),
+    FileState.DAMAGED: _marked(Image.damaged_at),
+    FileState.CHANGED: _marked(Image.changed_sha256),
+    FileState.HIDDEN: _marked(Image.hidden_at),
 }
 # The columns of sorts other than by the time of the image: these show the images that have such a time.
 _SORT_COLUMNS: dict[Sort, Field] = {

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from peewee import Expression
+from peewee import SQL, Expression
 
 from webapp.database.models import Image, ImageEvent
 from webapp.errors import UnknownImage
 from webapp.store import ROWS_PER_STATEMENT, chunked, transaction
 from webapp.store.gallery import months, scope
-from webapp.store.gallery.filters import Filter, matching, with_download
+from webapp.store.gallery.filters import Filter, Sort, matching, parts, with_download
 from webapp.store.gallery.scope import WHOLE_SHELF, Scope
 from webapp.store.gallery.selections import list_in_order
 from webapp.times import now
@@ -130,13 +132,22 @@ def list_neighbours(filter_: Filter, image: Image) -> tuple[str | None, str | No
 
 def _list_beyond(filter_: Filter, edge: Image | None, count: int, *, backwards: bool = False) -> list[Image]:
     """The first `count` images of a filter in its order, or the next ones beyond `edge`."""
-    ids = matching(filter_).select(Image.id)
-    if edge:
-        ids = ids.where(filter_.beyond(edge, backwards=backwards))
-    ids = filter_.ordered(ids, backwards=backwards)
+    ascends = (filter_.sort is Sort.OLDEST) != backwards
+    order = ("1", "2") if ascends else ("1 DESC", "2 DESC")
     found: list[str] = []
     for month_range in months.list_ranges(filter_, edge, count, backwards=backwards):
-        found += ids.where(*month_range).limit(count - len(found)).scalars()
+        selects = []
+        for part in parts(filter_):
+            beyond = [part.beyond(edge, backwards=backwards)] if edge else []
+            selects.append(matching(part).where(*beyond, *month_range).select(*part.fields))
+        union = reduce(or_, selects)
+        rows = (
+            union.order_by(*map(SQL, order))
+            if len(selects) > 1
+            else filter_.ordered(union, backwards=backwards)
+        )
+        rows = rows.limit(count - len(found))
+        found += [image_id for _, image_id in rows.tuples()]
         if len(found) == count:
             break
     # Only now whole rows: the search may have sorted the ids of ten thousand images for these few.

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from webapp.store.gallery import counts
+from webapp.store.gallery import counts, images
 from webapp.store.gallery.counts import Totals
-from webapp.store.gallery.filters import Filter, matching
+from webapp.store.gallery.filters import Filter
+from webapp.store.gallery.patience import TooSlow, patience
 from webapp.store.gallery.query import Clause, Query
 
 # More are not looked into: each asks the database.
@@ -27,11 +28,16 @@ class Miss:
 
 
 def list_misses(filter_: Filter) -> list[Miss]:
-    """What keeps a filter that finds nothing from finding something, as far as its text does."""
+    """What keeps a filter that finds nothing from finding something, as far as its text does; nothing if it
+    takes long to find out."""
     clauses = filter_.query.clauses
-    if not clauses or len(clauses) > MAX_CLAUSES or not _exists(replace(filter_, text="")):
+    try:
+        with patience():
+            if not clauses or len(clauses) > MAX_CLAUSES or not _exists(replace(filter_, text="")):
+                return []
+            unmet = tuple(clause for clause in clauses if not _exists(_with(filter_, clause)))
+    except TooSlow:
         return []
-    unmet = tuple(clause for clause in clauses if not _exists(_with(filter_, clause)))
     if unmet:
         return _misses(filter_, [unmet], is_sole=True)
     return _misses(filter_, [(clause,) for clause in clauses], is_sole=False)
@@ -54,4 +60,4 @@ def _with(filter_: Filter, *clauses: Clause) -> Filter:
 
 
 def _exists(filter_: Filter) -> bool:
-    return bool(matching(filter_).exists())
+    return bool(images.list_page(filter_, limit=1).images)

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from peewee import Expression
 
 from webapp.database.models import Image
-from webapp.store.gallery import search
 from webapp.store.gallery.counts import MONTH_LENGTH, count_by_month
-from webapp.store.gallery.filters import FileState, Filter, Sort, resolved
+from webapp.store.gallery.filters import FileState, Filter, Sort, has_few, resolved
 from webapp.store.gallery.scope import SharedCollections
 
 # Sorts after every other character.
@@ -27,12 +26,18 @@ def list_ranges(
     Each limits the query to some months; a single empty one does not limit it.
     """
     filter_ = resolved(filter_)
-    months = count_by_month(filter_) if _pays_off(filter_) else None
-    if months is None:
+    months = count_by_month(filter_) if _count_known(filter_) > 1 else None
+    if months is None or (months and not _pays_off(filter_)):
         return [()]
     ascends = (filter_.sort is Sort.OLDEST) != backwards
     ahead = sorted((month for month in months if _is_ahead(month, edge, ascends)), reverse=not ascends)
     return [_between(min(range_), max(range_)) for range_ in _grouped(ahead, months, count)]
+
+
+def _count_known(filter_: Filter) -> int:
+    """How many conditions the tally may know: two of them may exclude each other."""
+    values = (filter_.profile_id, filter_.kind, filter_.aspect_ratio, filter_.model_name, filter_.state)
+    return sum(map(bool, (*values, filter_.text, filter_.since, filter_.until)))
 
 
 def _pays_off(filter_: Filter) -> bool:
@@ -45,7 +50,7 @@ def _pays_off(filter_: Filter) -> bool:
         return False
     if filter_.collection_id or isinstance(filter_.scope, SharedCollections):
         return False
-    return not search.is_selective(filter_.query, in_titles=filter_.searches_titles)
+    return not has_few(filter_)
 
 
 def _is_ahead(month: str, edge: Image | None, ascends: bool) -> bool:

@@ -12,7 +12,7 @@ from peewee import SQL, Expression, fn
 from webapp.database.models import CollectionImage, GuestAccess, GuestCollection, Image
 from webapp.database.states import GuestView
 from webapp.store.gallery.reuse import reused
-from webapp.store.gallery.search import MAX_CANDIDATES, listed
+from webapp.store.gallery.search import are_few, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,7 @@ def in_collections(collection_ids: tuple[str, ...]) -> Expression:
 
 def has_many(collection_ids: tuple[str, ...]) -> bool:
     """Whether collections have more members than are quickly sorted or counted."""
-    members = CollectionImage.select().where(CollectionImage.collection.in_(listed(collection_ids)))
-    return reused(("members", collection_ids), members.limit(MAX_CANDIDATES + 1).count) > MAX_CANDIDATES
+    return not are_few(CollectionImage.select().where(CollectionImage.collection.in_(listed(collection_ids))))
 
 
 def _bounds(collection_ids: tuple[str, ...]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 
-from peewee import SQL, Column, Expression, fn
+from peewee import SQL, Column, Expression, Select, fn
 
 from webapp.database.base import db
 from webapp.database.folding import fold
@@ -108,6 +108,13 @@ def condition(words: Words, *, in_titles: bool, as_whole: bool) -> Expression:
         return found if candidates.is_exact else found & _checked(words, in_titles)
     by_index = _by_index(words, in_titles) if as_whole else None
     return _checked(words, in_titles) if by_index is None else by_index
+
+
+def are_few(rows: Select) -> bool:
+    """Whether a query finds at most MAX_CANDIDATES rows: these are quickly looked up, counted and sorted."""
+    sql, values = rows.sql()
+    found = reused((sql, *values, MAX_CANDIDATES), lambda: rows.limit(MAX_CANDIDATES + 1).count())
+    return bool(found <= MAX_CANDIDATES)
 
 
 def listed(ids: Iterable[str | int]) -> SQL:

@@ -11,8 +11,7 @@ from peewee import SQL, Expression, Node, TextField, fn
 from webapp.database.models import Image
 from webapp.store.gallery import names, search
 from webapp.store.gallery.query import Clause, Field, Flag, Query, Term, first_day
-from webapp.store.gallery.reuse import reused
-from webapp.store.gallery.search import MAX_CANDIDATES, Words, listed
+from webapp.store.gallery.search import Words, are_few, listed
 from webapp.times import day_bounds
 
 
@@ -66,9 +65,8 @@ def _is_one_of(field: TextField, values: tuple[str, ...]) -> Node:
         return SQL("0")
     if len(values) == 1:
         return field == values[0]
-    rows = Image.select().where(field.in_(listed(values))).limit(MAX_CANDIDATES + 1)
-    has_many = reused((field.name, values), rows.count) > MAX_CANDIDATES
-    return (fn.COALESCE(field, "") if has_many else field).in_(listed(values))
+    meant = field.in_(listed(values))
+    return meant if are_few(Image.select().where(meant)) else fn.COALESCE(field, "").in_(listed(values))
 
 
 _MEANINGS: dict[Field, Callable[[str], Node]] = {

@@ -134,6 +134,7 @@ def grid_values(filter_: Filter) -> dict[str, Any]:
     """The values of `partials/grid.html`: the requested page, and counts of all images that match."""
     page = requested_page(filter_)
     totals = counts.count_listed(page.images) if page.is_whole else counts.count_first(filter_)
+    totals = replace(totals, total=max(totals.total, len(page.images)))
     values = {"filter": filter_, "page": page, "search_notes": notes_of(filter_, totals.total)}
     return values | count_values(filter_, totals)
 
@@ -143,7 +144,9 @@ def count_values(filter_: Filter, totals: counts.Totals) -> dict[str, Any]:
     unfiltered = Filter(profile_id=filter_.profile_id, scope=filter_.scope)
     is_unfiltered = replace(filter_, sort=unfiltered.sort) == unfiltered
     shelf_count = (
-        totals.total if is_unfiltered else counts.count_shelf(unfiltered.profile_id, unfiltered.scope)
+        totals.total
+        if is_unfiltered
+        else max(totals.total, counts.count_shelf(unfiltered.profile_id, unfiltered.scope))
     )
     return {"args": filter_args(filter_), "totals": totals, "shelf_count": shelf_count}
 
