@@ -316,3 +316,9 @@ def test_the_known_images_of_a_history_page_are_found_by_name_and_key(shelf, mon
     assert [known.name for known in found] == ["name7", "name9"]
     assert not re.search("SCAN veo3|images_of_profile", str(plan))
     assert "images_by_exact_key" in str(plan)
+
+
+def test_marks_that_no_image_has_are_looked_for_in_their_empty_index(shelf, monkeypatch):
+    plans = str(plans_of(lambda: counts.count_downloadable(ADA), monkeypatch))
+    assert "USING INDEX images_not_wanted" in plans
+    assert "SCAN veo3_image_generations USING COVERING INDEX images_by_time" not in plans

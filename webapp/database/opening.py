@@ -32,6 +32,14 @@ from webapp.times import now
 log = logging.getLogger(__name__)
 
 
+# ANALYZE says nothing of an empty index. SQLite then takes a partial one, such as that of damaged images, for
+# a large one, and rather reads all images.
+_NOTE_EMPTY_INDEXES = """
+    INSERT INTO sqlite_stat1 (tbl, idx, stat) SELECT tbl_name, name, '1 1 1' FROM sqlite_master
+    WHERE tbl_name = 'veo3_image_generations' AND type = 'index' AND sql LIKE '% WHERE %'
+    AND name NOT IN (SELECT idx FROM sqlite_stat1)"""
+
+
 def open_database(path: Path, *, on_network: bool = False, steps: Path = migrations.FOLDER) -> None:
     """Bind `db` to the file at `path`, after creating or migrating it.
 
@@ -159,6 +167,8 @@ def refresh_statistics() -> None:
     for table in TABLES:
         db.execute_sql(f'ANALYZE "{table._meta.table_name}"')
     db.execute_sql("DELETE FROM sqlite_stat1 WHERE tbl LIKE 'image_text%'")
+    db.execute_sql(_NOTE_EMPTY_INDEXES)
+    db.execute_sql("ANALYZE sqlite_schema")  # read them all again, in this connection too
 
 
 def _restrict_to_owner(path: Path) -> None:
