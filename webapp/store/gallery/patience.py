@@ -9,8 +9,9 @@ from peewee import OperationalError
 
 from webapp.database.base import db
 
-# A first answer waits this long for a count, or for what a search says about itself.
-SECONDS = 0.02
+# A first answer waits this long for a count, or for what a search says about itself: enough for ten thousand
+# images.
+SECONDS = 0.05
 # SQLite's virtual machine takes a few milliseconds for so many steps. Few images never need as many.
 _STEPS = 100_000
 
