@@ -21,6 +21,7 @@ from webapp.database.restore import restore_database
 from webapp.errors import BadRequest, CollectionExists, UnknownCollection
 from webapp.store import profiles
 from webapp.store.choices import collections, favourites, guests, past, portable
+from webapp.store.gallery import counts, patience
 from webapp.store.gallery.filters import Filter, Selection, Sort, matching
 from webapp.store.gallery.images import list_page
 from webapp.store.gallery.scope import SharedCollections
@@ -297,6 +298,17 @@ def test_the_command_line_lists_exports_and_imports_choices(tmp_path):
     assert (done.exit_code, done.output) == (0, "1 new favourites; 2 images added to 1 collections.\n")
     with store.connection():
         assert names_of(Filter(is_favourite=True)) == {"name-2"}
+
+
+def test_a_count_that_takes_too_long_is_one_of_fewer_images_and_never_nothing(ada, monkeypatch):
+    monkeypatch.setattr(patience, "SECONDS", -1.0)
+    monkeypatch.setattr(patience, "_STEPS", 1)
+    kites = collections.add_collection("Kites")
+    collections.add_images(kites, Selection(everything=Filter()))
+    assert collections.shown(kites).image_count == len(NAMES)
+    monkeypatch.setattr(counts, "FEW_COUNTED", 5)
+    shown = collections.shown(kites)
+    assert (shown.image_count, shown.is_capped) == (5, True)
 
 
 class Choices(RuleBasedStateMachine):

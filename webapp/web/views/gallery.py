@@ -134,7 +134,6 @@ def grid_values(filter_: Filter) -> dict[str, Any]:
     """The values of `partials/grid.html`: the requested page, and counts of all images that match."""
     page = requested_page(filter_)
     totals = counts.count_listed(page.images) if page.is_whole else counts.count_first(filter_)
-    totals = replace(totals, total=max(totals.total, len(page.images)))
     values = {"filter": filter_, "page": page, "search_notes": notes_of(filter_, totals.total)}
     return values | count_values(filter_, totals)
 
