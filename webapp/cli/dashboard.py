@@ -110,17 +110,7 @@ def run_server(
     port, prefix = server.effective_port, config.prefix
     url = f"{links.base_url(LOCAL_HOSTS.get(config.host, config.host), port, prefix)}/"
 
-    def end(*_: object) -> None:
-        # A second signal, as of an impatient Ctrl-C, would wait for ever for the lock that `set` holds below,
-        # or cut short what the first one began.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # Before the exit, so that waiting API calls return now and waitress's threads can end.
-        work.stopping.set()
-        sys.exit()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    _end_on_signals(work)
     try:
         work.start()
         prepare(work)
@@ -134,6 +124,22 @@ def run_server(
         server.run()
     finally:
         work.stop(timeout_seconds=1.6)
+
+
+def _end_on_signals(work: Background) -> None:
+    """End the program with SIGTERM or Ctrl-C."""
+
+    def end(*_: object) -> None:
+        # A second signal, as of an impatient Ctrl-C, would wait for ever for the lock that `set` holds below,
+        # or cut short what the first one began.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Before the exit, so that waiting API calls return now and waitress's threads can end.
+        work.stopping.set()
+        sys.exit()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
 
 
 def _listen(app: Flask, config: Config) -> BaseWSGIServer:

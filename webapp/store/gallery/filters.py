@@ -307,7 +307,7 @@ def _having(column: Field, value: str, is_alone: bool) -> _Limit:
 
 
 def _marked(mark: Field) -> _Limit:
-    """Marked images, usually few. SQLite knows nothing of an empty index, and would prefer another one."""
+    """Marked images, usually few."""
     return _Limit(Image.select(ROWID).where(mark.is_null(False)), ROWID, mark.is_null(False))
 
 
