@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -51,6 +52,20 @@ settings.register_profile("long", max_examples=1000, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.register_profile("usual", max_examples=60, deadline=None)
 settings.load_profile("usual")
+
+
+def pytest_sessionstart() -> None:
+    """Garbage that is collected where JSON is nested too deeply cannot be finalized: no fault of a test.
+
+    Collection comes at any allocation, so that the garbage is often another test's: closed connection pools.
+    """
+    report = sys.unraisablehook
+
+    def report_others(unraisable: object) -> None:
+        if unraisable.exc_type is not RecursionError:
+            report(unraisable)
+
+    sys.unraisablehook = report_others
 
 
 @pytest.fixture
