@@ -55,9 +55,9 @@ settings.load_profile("usual")
 
 
 def pytest_sessionstart() -> None:
-    """Garbage that is collected where JSON is nested too deeply cannot be finalized: no fault of a test.
+    """Ignores finalizers that failed for want of stack, as where a test reads JSON that is nested too deeply.
 
-    Collection comes at any allocation, so that the garbage is often another test's: closed connection pools.
+    Garbage is collected at any allocation, so it is often that of earlier tests: connection pools they used.
     """
     report = sys.unraisablehook
 

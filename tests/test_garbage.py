@@ -18,10 +18,10 @@ def nested(times):
 def test_garbage_that_is_collected_where_json_is_nested_too_deeply_fails_no_test():
     thresholds = gc.get_threshold()
     try:
-        for first in range(900, 1400, 10):  # one of them is passed where the stack has little room left
+        for allocations in range(900, 1400, 10):  # after some of them the stack has hardly any room left
             gc.disable()
             weakref.finalize(Node(), nested, 30)
-            gc.set_threshold(first, 1, 1)
+            gc.set_threshold(allocations, 1, 1)
             gc.enable()
             with suppress(RecursionError):
                 json.loads("[" * 90_000)
