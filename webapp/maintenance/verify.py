@@ -85,10 +85,7 @@ def verify(
     for chunk in _chunks():
         by_state: defaultdict[FileState, list[Image]] = defaultdict(list)
         for image in chunk:
-            state, sha256 = _examine(image, roots, deep=deep)
-            if sha256 and _settle_change(image, sha256, roots, keeps=keeps_changed):
-                report.kept_count += 1
-                state = FileState.WHOLE
+            state = _examine_and_settle(image, roots, report, deep=deep, keeps_changed=keeps_changed)
             by_state[state].append(image)
             report.note(image, state)
             on_image()
@@ -101,6 +98,17 @@ def verify(
     if counts[FileState.MISSING] + counts[FileState.FOLDER_GONE]:
         report.moves = relocation.find_moves()
     return report
+
+
+def _examine_and_settle(
+    image: Image, roots: Sequence[Path], report: VerifyReport, *, deep: bool, keeps_changed: bool
+) -> FileState:
+    """The state of the image's file, once a changed file is taken or noted. The report counts those taken."""
+    state, sha256 = _examine(image, roots, deep=deep)
+    if sha256 and _settle_change(image, sha256, roots, keeps=keeps_changed):
+        report.kept_count += 1
+        return FileState.WHOLE
+    return state
 
 
 def _settle_change(image: Image, sha256: str, roots: Sequence[Path], *, keeps: bool) -> bool:

@@ -90,38 +90,40 @@ from webapp.web.views import (
     trash,
 )
 
+BLUEPRINTS = (
+    gallery.gallery,
+    image.image_pages,
+    comparison.comparison,
+    panels.panels,
+    status.status,
+    commands.commands,
+    selections.selection_commands,
+    favourites.favourite_commands,
+    collections.collection_pages,
+    exports.export_pages,
+    trash.trash_pages,
+    adoption.adoption,
+    handover.handover,
+    profiles.profiles,
+    renewal.renewal,
+    companion_pages.companion_pages,
+    companion_relay.companion_relay,
+    companion_accounts.companion_accounts,
+    examination.examination,
+    firefox.firefox,
+    activity.activity,
+    overview.charts,
+    share.share,
+    settings.settings,
+    api_choices.api,  # that of `api`, with the requests about Firefox, the trash and choices
+    health.health,
+    installation.installation,
+    help.help_pages,
+)
+
 
 def register_views(app: Flask) -> None:
-    for blueprint in (
-        gallery.gallery,
-        image.image_pages,
-        comparison.comparison,
-        panels.panels,
-        status.status,
-        commands.commands,
-        selections.selection_commands,
-        favourites.favourite_commands,
-        collections.collection_pages,
-        exports.export_pages,
-        trash.trash_pages,
-        adoption.adoption,
-        handover.handover,
-        profiles.profiles,
-        renewal.renewal,
-        companion_pages.companion_pages,
-        companion_relay.companion_relay,
-        companion_accounts.companion_accounts,
-        examination.examination,
-        firefox.firefox,
-        activity.activity,
-        overview.charts,
-        share.share,
-        settings.settings,
-        api_choices.api,  # that of `api`, with the requests about Firefox, the trash and choices
-        health.health,
-        installation.installation,
-        help.help_pages,
-    ):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     preferences.register(app)
     problems.register(app)
