@@ -1,10 +1,13 @@
 """What the first screen of the gallery shows: images, whole ones, on every screen."""
 
+from dataclasses import replace
+
 import pytest
-from parts import long_shelf
+from parts import long_shelf, status_line
 from playwright.sync_api import Page, expect
 
 from webapp import store
+from webapp.config import Config
 from webapp.database.models import Image
 from webapp.demo import World
 from webapp.store.gallery import images
@@ -36,12 +39,27 @@ def world() -> World:
 
 
 @pytest.fixture
+def config(config, request) -> Config:
+    """The parameter: whether the page bears the strip of the demo."""
+    return replace(config, is_sealed=getattr(request, "param", False))
+
+
+@pytest.fixture
 def two_profiles(shelf, work, flow):
     other = World(seed=2, uploaded=5, generated=5, email="grace@example.com", tiny_pictures=True)
     flow.add_world(other)
     with store.connection():
         studio = work.accounts.add("Studio", other.cookie_header())
         work.syncs.wait(work.syncs.start(studio.id).id)
+
+
+@pytest.fixture
+def failed(shelf, work, flow):
+    """A download that failed."""
+    flow.respond_next("media", {})
+    with store.connection():
+        profile_id = images.get_image(shelf[0]).profile_id
+        work.downloads.wait_for_run(work.downloads.request(profile_id, shelf[:1]).id)
 
 
 def gallery_on(open_page, size: tuple[int, int], density: str, **options: object) -> Page:
@@ -67,9 +85,11 @@ def test_the_first_screen_shows_many_whole_images(two_profiles, open_page, size,
     assert page.evaluate(WHOLE) >= least
 
 
+@pytest.mark.parametrize("config", [False, True], ids=["own images", "demo"], indirect=True)
 @pytest.mark.parametrize("density", ["shelf", "compact", "wall"])
-def test_on_a_phone_the_first_image_begins_above_300_pixels(two_profiles, open_page, density):
+def test_on_a_phone_the_first_image_begins_above_300_pixels(two_profiles, failed, open_page, density):
     page = gallery_on(open_page, PHONE, density, has_touch=True, is_mobile=True)
+    expect(status_line(page)).to_contain_text("1 failed")  # with the buttons it takes two lines
     assert page.evaluate(FIRST_TOP) < 300
 
 
